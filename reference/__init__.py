@@ -1,0 +1,132 @@
+"""What the documents print: tables, claims and disputes, read from the files beside this one.
+
+No framework and no NumPy.  A family is one file; its stem is its name everywhere.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
+from functools import cache
+from pathlib import Path
+
+from reference.claims import Claim, Dispute
+from reference.entries import Entries
+from reference.layers import Layer
+from reference.models import Model, Row
+from reference.models import models as _models
+from reference.printed import Printed
+from reference.tables import DamagedReference, Record, Table, read
+
+__all__ = [
+    "Claim",
+    "DamagedReference",
+    "Dispute",
+    "Family",
+    "Layer",
+    "Model",
+    "Printed",
+    "Record",
+    "Row",
+    "Table",
+    "UnknownArchitecture",
+    "claims",
+    "families",
+    "family",
+    "find",
+    "models",
+]
+
+HERE = Path(__file__).parent
+
+
+class UnknownArchitecture(LookupError):
+    """No model has this name; the message offers the nearest ones."""
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """One file: its title, the documents it quotes, and everything read from its tables.
+
+    A file of claims that are about no network has neither models nor layers.
+    """
+
+    stem: str
+    title: str
+    sources: dict[str, str]
+    models: list[Model]
+    layers: list[Table]
+    claims: list[Claim]
+    disputed: list[Dispute]
+    tables: list[Table]
+
+
+def families(folder: Path = HERE) -> list[str]:
+    """The stems of the reference files, in alphabetical order."""
+    return sorted(path.stem for path in folder.glob("*.md") if path.stem != "README")
+
+
+@cache
+def family(stem: str, folder: Path = HERE) -> Family:
+    """Read one file.  Raises :class:`DamagedReference`."""
+    page = read(folder / f"{stem}.md")
+    models = list(_models(stem, page))
+    entries = Entries(stem, page, {model.name: model for model in models})
+    claims_ = entries.claims()
+    return Family(
+        stem,
+        page.title,
+        page.sources,
+        [_decided(model, claims_) for model in models],
+        page.under("Layers"),
+        claims_,
+        entries.disputes({claim.id: claim for claim in claims_}),
+        page.tables,
+    )
+
+
+def models(folder: Path = HERE) -> dict[str, Model]:
+    """Every model of every family under its published name.  Raises :class:`DamagedReference`."""
+    found: dict[str, Model] = {}
+    for model in (model for stem in families(folder) for model in family(stem, folder).models):
+        if model.name in found:
+            other = found[model.name].family
+            raise DamagedReference(f"{model.name} is in both {other} and {model.family}")
+        found[model.name] = model
+    return found
+
+
+def claims(*quantities: str, folder: Path = HERE) -> list[Claim]:
+    """Every claim of every family, or those of the named quantities."""
+    every = (claim for stem in families(folder) for claim in family(stem, folder).claims)
+    return [claim for claim in every if not quantities or claim.quantity in quantities]
+
+
+def find(name: str, folder: Path = HERE) -> Model:
+    """The model of this name or alias, whatever its case and punctuation.
+
+    Raises :class:`UnknownArchitecture`.
+    """
+    known = {_plain(each): model for model in models(folder).values() for each in _names(model)}
+    if _plain(name) not in known:
+        near = get_close_matches(_plain(name), known, n=3, cutoff=0)
+        names = ", ".join(dict.fromkeys(known[each].name for each in near))
+        raise UnknownArchitecture(f"no architecture is called {name!r}; the nearest are {names}")
+    return known[_plain(name)]
+
+
+def _names(model: Model) -> tuple[str, ...]:
+    return (model.name, *model.aliases)
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", name.casefold())
+
+
+def _decided(model: Model, claims_: list[Claim]) -> Model:
+    """The model with the sizes that a later table prints."""
+    own = [claim for claim in claims_ if claim.model == model.name]
+    output = {claim.layer: claim.printed for claim in own if claim.quantity == "output"}
+    rows = [replace(row, output=row.output or output.get(row.name, "")) for row in model.rows]
+    return replace(model, rows=rows)

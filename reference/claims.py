@@ -1,0 +1,135 @@
+"""What a document prints, as a claim: what it says, where it stands, how it was counted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from reference.printed import Printed, Value
+
+#: What can be printed, and the conventions by which each may be counted.  ``by row`` is a total
+#: of rows that each name their own; a quantity without conventions can be counted in one way only.
+QUANTITIES: dict[str, tuple[str, ...]] = {
+    "input": (),
+    "output": (),
+    "maps": (),
+    "neurons": (),
+    "parameters": ("weights", "weights + bias", "trainable", "with running statistics", "by row"),
+    "multiply-adds": ("multiply-adds", "multiply-adds + bias", "by row"),
+    "FLOPs": ("FLOPs",),
+    "connections": ("connections",),
+    "layers": (
+        "weight layers",
+        "convolutional layers",
+        "dense layers",
+        "pooling layers",
+        "trainable layers",
+        "table rows",
+    ),
+    "convolutions": (),
+    "operations": (),
+    "kernel": (),
+    "branches": (),
+    "padding": (),
+    "scale": (),
+    "receptive field": (),
+    "ratio": (),
+    "cited": (),
+}
+
+#: Quantities whose print is a list of layers or kernels, not a number.
+LISTED = frozenset({"convolutions", "operations", "kernel"})
+
+
+def named(quantity: str, convention: str) -> str:
+    """A quantity as one says it: layers other than weight layers by their kind."""
+    kind = quantity == "layers" and convention not in ("", "weight layers")
+    return convention if kind else quantity
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """One printed thing.
+
+    ``model`` is set when a live network decides it, ``layer`` when it speaks of one row, and
+    ``expression`` is a formula that must come to it; a claim may have both.  ``rows`` are the
+    rows that a total ``by row`` adds up, each with its convention.  Of a claim on layers or
+    kernels, ``prints`` and ``holds`` name them one by one, as printed and as decided.
+    ``counted``, ``why`` and ``alternative`` come from *Disputed*.  ``place`` and ``column`` say
+    which cell of the reference file it is.
+    """
+
+    id: str
+    family: str
+    model: str
+    layer: str
+    subject: str
+    quantity: str
+    printed: str
+    convention: str
+    document: str
+    section: str
+    line: str
+    place: str
+    column: str
+    expression: str = ""
+    k: int | None = None
+    rows: tuple[tuple[str, str], ...] = ()
+    prints: tuple[str, ...] = ()
+    holds: tuple[str, ...] = ()
+    counted: str = ""
+    why: str = ""
+    alternative: str = ""
+
+    def __str__(self) -> str:
+        quantity = named(self.quantity, self.convention)
+        words = self.model, self.layer, self.subject, quantity, self.printed
+        return " ".join(word for word in words if word)
+
+    @property
+    def decided(self) -> str:
+        """The text that holds: as counted where the print is disputed."""
+        return self.counted or self.printed
+
+    @property
+    def number(self) -> Printed:
+        """The decided text as a number.  Raises :class:`ValueError` where it is none."""
+        return Printed(self.decided, self.k)
+
+    def agrees(self, found: Value | tuple[str, ...]) -> bool:
+        """Whether what was found is what the claim holds, after its dispute if it has one."""
+        return self._agree(self.decided, self.holds, found)
+
+    def status(self, found: Value | tuple[str, ...]) -> str:
+        """How the print stands to what was found.
+
+        ``confirmed``; ``rounded`` where its digits are cut off, not rounded; ``ambiguous`` where
+        another reading would print the same; ``contradicted``; ``cited`` where nothing is found.
+        """
+        if self.quantity == "cited":
+            return "cited"
+        if not self._agree(self.printed, self.prints, found):
+            return "contradicted"
+        if self.counted:
+            return "ambiguous"
+        if self.quantity in LISTED or Printed(self.printed, self.k).rounds(found):  # type: ignore[arg-type]
+            return "confirmed"
+        return "rounded"
+
+    def _agree(
+        self, text: str, names: tuple[str, ...], found: Value | tuple[str, ...]
+    ) -> bool:
+        if self.quantity in LISTED:
+            return isinstance(found, tuple) and sorted(names) == sorted(map(str, found))
+        return Printed(text, self.k).agrees_with(found)  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True, slots=True)
+class Dispute:
+    """A claim that its own document, its paper or its network refutes, and what holds instead."""
+
+    claim: str
+    printed: str
+    counted: str
+    why: str
+    alternative: str
+    place: str
