@@ -1,0 +1,199 @@
+"""The neutral graph: layers as the papers name them, free of any framework's layout.
+
+A :class:`Graph` is a list of :class:`Node` in an order in which every node comes after its
+inputs.  Sizes are height, width, channels; kernels are height, width, inputs, outputs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from math import prod
+from typing import Any
+
+#: The whole vocabulary.  A primitive that fits none of these is kept as ``unknown:<primitive>``.
+KINDS = frozenset(
+    "input conv dense subsample rbf max_pool avg_pool global_avg_pool batch_norm lrn relu tanh"
+    " sigmoid softmax add concat scale dropout flatten upsample pad".split()
+)
+
+#: Slots that training does not move.
+STATISTICS = frozenset({"mean", "variance"})
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """The port's own address of an operation: module path and source line, when known."""
+
+    path: str = ""
+    line: str = ""
+
+    def __str__(self) -> str:
+        return " ".join(part for part in (self.path, f"({self.line})" if self.line else "") if part)
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """Where a slot's values live in the port: a stored array, and how the slot is read from it.
+
+    ``steps`` are layout operations that lead from the stored array of ``shape`` to the slot
+    (or to the part of the slot that ``region`` selects with one index tuple an axis).  They
+    only move numbers, so they can be walked back: that is how canonical weights are carried.
+    """
+
+    handle: str
+    shape: tuple[int, ...]
+    steps: tuple[tuple[str, tuple[int, ...]], ...] = ()
+    region: tuple[tuple[int, ...], ...] | None = None
+
+
+@dataclass(slots=True)
+class Node:
+    """One layer: what it does, to what, with which parameters, and where the port does it.
+
+    ``shape`` is height x width x channels of one image, or a vector's length.  ``slots`` gives
+    each slot's shape in neutral layout.  ``value`` is the tape's operation whose result is the
+    node's result, and ``axes`` names that result's axes, so that a run can be observed.
+    """
+
+    kind: str
+    attributes: dict[str, Any]
+    inputs: tuple[int, ...]
+    shape: tuple[int, ...]
+    parameters: dict[str, tuple[Parameter, ...]] = field(default_factory=dict)
+    slots: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    where: Where = Where()
+    value: int = -1
+    axes: tuple[tuple[tuple[str, int], ...], ...] = ()
+
+    @property
+    def known(self) -> bool:
+        """Whether the vocabulary has a word for this node."""
+        return self.kind in KINDS
+
+    @property
+    def weights(self) -> int:
+        """Kernel entries that are in use: a pair of maps without a connection has none."""
+        if "kernel" not in self.slots:
+            return sum(prod(s) for slot, s in self.slots.items() if slot in ("gamma", "coefficient"))
+        height_width_in_out = self.slots["kernel"]
+        if table := self.attributes.get("table"):
+            return prod(height_width_in_out[:2]) * sum(len(maps) for maps in table)
+        return prod(height_width_in_out)
+
+    @property
+    def biases(self) -> int:
+        """Entries added once a channel: biases, and the betas of normalisation."""
+        return sum(prod(s) for slot, s in self.slots.items() if slot in ("bias", "beta"))
+
+    @property
+    def statistics(self) -> int:
+        """Entries that are counted over batches and not trained."""
+        return sum(prod(s) for slot, s in self.slots.items() if slot in STATISTICS)
+
+    @property
+    def multiply_adds(self) -> int:
+        """Products summed by convolution and dense kernels for one image; nothing else counts."""
+        if self.kind == "conv":
+            return prod(self.shape[:2]) * self.weights
+        return self.weights if self.kind == "dense" else 0
+
+    @property
+    def connections(self) -> int:
+        """LeNet's count: one for each use of a weight and one for each use of a bias.
+
+        A subsampling unit reads its window and its bias; its coefficient is not counted again
+        (LeCun et al. 1998, section II.B: S2 has 5,880).  An RBF unit reads each of its inputs.
+        """
+        positions = prod(self.shape[:2]) if len(self.shape) == 3 else 1
+        if self.kind in ("conv", "dense"):
+            return positions * (self.weights + self.biases)
+        if self.kind == "subsample":
+            return prod(self.shape) * prod(self.attributes["kernel"]) + positions * self.biases
+        return prod(self.slots["centres"]) if self.kind == "rbf" else 0
+
+
+@dataclass(slots=True)
+class Graph:
+    """The layers of one model for one input size, in execution order; indices are node names."""
+
+    nodes: list[Node]
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+
+    def __len__(self) -> int:
+        return len(self.nodes)
+
+    def __iter__(self) -> Iterator[Node]:
+        return iter(self.nodes)
+
+    def consumers(self) -> list[list[int]]:
+        """For each node, the nodes that read it."""
+        readers: list[list[int]] = [[] for _ in self.nodes]
+        for index, node in enumerate(self.nodes):
+            for source in node.inputs:
+                readers[source].append(index)
+        return readers
+
+    @property
+    def unknown(self) -> list[Node]:
+        """The nodes that the vocabulary has no word for."""
+        return [node for node in self.nodes if not node.known]
+
+    def parameters(self, convention: str) -> int:
+        """How many parameters, counted by a named convention.
+
+        ``weights``: kernels only.  ``weights + bias``: and what is added once a channel.
+        ``trainable``: everything that training moves.  ``with running statistics``: and the
+        batch statistics.  Raises :class:`KeyError` for any other name.
+        """
+        return sum(count_parameters(node, convention) for node in self.nodes)
+
+    @property
+    def multiply_adds(self) -> int:
+        """Multiply-adds of one image through the whole graph."""
+        return sum(node.multiply_adds for node in self.nodes)
+
+    @property
+    def connections(self) -> int:
+        """Connections of the whole graph, by LeNet's count."""
+        return sum(node.connections for node in self.nodes)
+
+    def receptive_fields(self) -> list[tuple[int, int]]:
+        """For each node, the height and width of the input that one of its outputs sees.
+
+        The largest over all paths.  A dense, global or flattened value sees everything it can.
+        """
+        fields: list[tuple[int, int]] = []
+        jumps: list[tuple[int, int]] = []
+        full = self.nodes[self.inputs[0]].shape[:2] if self.inputs else (1, 1)
+        for node in self.nodes:
+            field_, jump = (1, 1), (1, 1)
+            if node.inputs:
+                field_ = tuple(max(fields[i][a] for i in node.inputs) for a in (0, 1))
+                jump = tuple(max(jumps[i][a] for i in node.inputs) for a in (0, 1))
+            if node.kind in ("dense", "flatten", "global_avg_pool", "rbf"):
+                field_ = full
+            if kernel := node.attributes.get("kernel"):
+                dilation = node.attributes.get("dilation", (1, 1))
+                field_ = tuple(
+                    f + (k - 1) * d * j
+                    for f, k, d, j in zip(field_, kernel, dilation, jump, strict=True)
+                )
+                jump = tuple(j * s for j, s in zip(jump, node.attributes["stride"], strict=True))
+            fields.append(field_)  # type: ignore[arg-type]
+            jumps.append(jump)  # type: ignore[arg-type]
+        return fields
+
+
+def count_parameters(node: Node, convention: str) -> int:
+    """One node's parameters by a named convention; see :meth:`Graph.parameters`."""
+    return _CONVENTIONS[convention](node)
+
+
+_CONVENTIONS: Mapping[str, Any] = {
+    "weights": lambda node: node.weights if node.kind != "batch_norm" else 0,
+    "weights + bias": lambda node: node.weights + node.biases if node.kind != "batch_norm" else 0,
+    "trainable": lambda node: node.weights + node.biases,
+    "with running statistics": lambda node: node.weights + node.biases + node.statistics,
+}

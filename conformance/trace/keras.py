@@ -1,0 +1,200 @@
+"""Keras models on the tape, whichever backend Keras computes with here.
+
+The backend's own tracer reads the computation; this module builds the model without weights,
+says which placeholder stands for which variable, and gives everything float64.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import os
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from textwrap import shorten
+from typing import Any
+
+os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+import keras  # noqa: E402
+import numpy as np  # noqa: E402
+
+from conformance.trace.port import Size, UntraceableModel  # noqa: E402
+from conformance.trace.tape import Tape  # noqa: E402
+
+
+def port(factory: Callable[[], Any]) -> KerasPort:
+    """A model of Keras 3: Functional, Sequential or subclassed."""
+    return KerasPort(factory)
+
+
+def versions() -> dict[str, str]:
+    """The versions of Keras and of what it computes with."""
+    backend = keras.backend.backend()
+    return {"keras": keras.__version__, **_tracer(backend).versions()}
+
+
+class KerasPort:
+    """One Keras model, built when it is first traced."""
+
+    framework = "keras"
+
+    def __init__(self, factory: Callable[[], Any]) -> None:
+        self.factory = factory
+        self.tracer = _tracer(keras.backend.backend())
+        self.model: Any = None
+
+    def trace(self, size: Size) -> Tape:
+        """See :class:`conformance.trace.port.Port`."""
+        return self._apart(1, size)
+
+    def run(
+        self,
+        tape: Tape,
+        values: Callable[[str], np.ndarray],
+        image: np.ndarray,
+        wanted: frozenset[int],
+        observe: Callable[[int, np.ndarray], None],
+    ) -> None:
+        """See :class:`conformance.trace.port.Port`."""
+        batch, *size = image.shape
+        if batch != 1:
+            # Shapes are written into a graph, so another batch is another graph, built alike.
+            alike = self._apart(batch, tuple(size))
+            if [o.name for o in alike.operations] != [o.name for o in tape.operations]:
+                raise UntraceableModel("the model computes otherwise when the batch is larger")
+            tape = alike
+        if tape[0].attributes["axes"] == "NCHW":
+            image = image.transpose(0, 3, 1, 2)
+        self.tracer.execute(tape, values, image, wanted, observe)
+
+    def _apart(self, batch: int, size: Size) -> Tape:
+        """Record the model in double precision, in a thread of its own.
+
+        Keras keeps made-up names, the policy and unfinished variables for each thread: a new
+        thread finds none, so that names count from one in every trace, and leaves none behind
+        that would be allocated later.
+        """
+        before = keras.config.floatx()
+        keras.config.set_floatx("float64")
+        try:
+            with ThreadPoolExecutor(1) as thread:
+                return thread.submit(self._record, batch, size).result()
+        finally:
+            keras.config.set_floatx(before)
+
+    def _record(self, batch: int, size: Size) -> Tape:
+        height, width, channels = size
+        called = f"the model cannot be called on an image of {height}x{width}x{channels}"
+        with self.tracer.double():
+            if self.model is None:
+                self.model = _build(self.factory)
+            model = self.model
+            axes = _layout(model, size)
+            shape = (batch, *size) if axes == "NHWC" else (batch, channels, height, width)
+            with _one_line(called):
+                _prepare(model, shape)
+            variables = _by_handle(model.variables)
+
+            def call(image: Any, *arrays: Any) -> Any:
+                scope = keras.StatelessScope(initialize_variables=False)
+                scope.state_mapping.update(zip(map(id, variables.values()), arrays, strict=True))
+                with scope, _one_line(called):
+                    return model(image, training=False)
+
+            return self.tracer.record(
+                call,
+                shape,
+                axes,
+                {handle: (tuple(v.shape), _double(v.dtype)) for handle, v in variables.items()},
+                frozenset(layer.name for layer in model._flatten_layers()),
+                model.name,
+            )
+
+
+def _tracer(backend: str) -> Any:
+    """The module that reads and runs what this backend of Keras computes."""
+    module: Any = None
+    if importlib.util.find_spec(f"conformance.trace.{backend}"):
+        module = importlib.import_module(f"conformance.trace.{backend}")
+    if not hasattr(module, "record"):
+        raise UntraceableModel(
+            f"Keras computes with {backend} here: set KERAS_BACKEND=tensorflow and try again"
+        )
+    return module
+
+
+@contextmanager
+def _one_line(what: str) -> Iterator[None]:
+    """Say in one line what cannot be done and why."""
+    try:
+        yield
+    except UntraceableModel:
+        raise
+    except Exception as error:
+        # Keras emphasises the reason, and repeats the arguments after it.
+        reason = re.sub(r"\x1b\[\d*m", "", str(error)).partition("Arguments received")[0]
+        reason = shorten(reason, 300) or type(error).__name__
+        raise UntraceableModel(f"{what}: {reason}") from error
+
+
+def _build(factory: Callable[[], Any]) -> Any:
+    """The factory's model, without weights when it allows that."""
+    try:
+        with keras.StatelessScope(initialize_variables=False):
+            model = factory()
+    except Exception:  # such as a factory that loads weights, or makes a variable from an array
+        with _one_line("the model cannot be built"):
+            model = factory()
+    if not isinstance(model, keras.Layer):
+        raise UntraceableModel(f"the factory returns {type(model).__name__}, not a Keras 3 model")
+    return model
+
+
+def _layout(model: Any, size: Size) -> str:
+    """Where the model wants its channels."""
+    height, width, channels = size
+    if not getattr(model, "_inputs", None):
+        return "NCHW" if keras.config.image_data_format() == "channels_first" else "NHWC"
+    if len(model.inputs) != 1:
+        raise UntraceableModel(f"the model has {len(model.inputs)} inputs; one image is expected")
+    wanted = model.inputs[0].shape[1:]
+    for axes, shape in (("NHWC", size), ("NCHW", (channels, height, width))):
+        if len(wanted) == 3 and all(w in (None, n) for w, n in zip(wanted, shape, strict=True)):
+            return axes
+    takes = "x".join("any" if n is None else str(n) for n in wanted)
+    raise UntraceableModel(f"the model takes {takes}, not {height}x{width}x{channels}")
+
+
+def _prepare(model: Any, shape: tuple[int, ...]) -> None:
+    """Make every variable known, without a value, and every layer compute in float64."""
+    _compute_in_double(model)
+    if not getattr(model, "_inputs", None):
+        with keras.StatelessScope(initialize_variables=False):
+            model(keras.KerasTensor(shape, "float64"), training=False)
+        _compute_in_double(model)
+
+
+def _compute_in_double(model: Any) -> None:
+    for layer in model._flatten_layers():
+        if layer.compute_dtype != _double(layer.compute_dtype):
+            layer.dtype_policy = "float64"
+
+
+def _double(dtype: str) -> str:
+    return "float64" if keras.backend.is_float_dtype(dtype) else dtype
+
+
+def _by_handle(variables: Sequence[Any]) -> dict[str, Any]:
+    """Each variable under its path, numbered where two layers share a name."""
+    handles: dict[str, Any] = {}
+    seen: Counter[str] = Counter()
+    for variable in variables:
+        seen[variable.path] += 1
+        number = f"#{seen[variable.path]}" if seen[variable.path] > 1 else ""
+        handles[variable.path + number] = variable
+    return handles

@@ -1,0 +1,49 @@
+"""What every framework's tracer offers: one live model, traced without weights, run with them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+import numpy as np
+
+from conformance.trace.tape import Tape
+
+Size = tuple[int, int, int]
+
+
+class UntraceableModel(Exception):
+    """The model cannot be built or traced; the message says what was wrong and what to do."""
+
+
+class Port(Protocol):
+    """One factory in one framework.
+
+    A tracer module has ``port(factory) -> Port`` and ``versions() -> dict[str, str]``.
+    """
+
+    framework: str
+
+    def trace(self, size: Size, training: bool = False) -> Tape:
+        """What the model computes for one image of height, width, channels.
+
+        Float64 throughout, so that constants are exact; no weight is allocated.  In training
+        mode dropout and batch statistics are seen, auxiliary outputs follow the main one, and
+        the tape's ``updates`` say what becomes of the running statistics.
+        Raises :class:`UntraceableModel`.
+        """
+
+    def run(
+        self,
+        tape: Tape,
+        values: Callable[[str], np.ndarray],
+        image: np.ndarray,
+        wanted: frozenset[int],
+        observe: Callable[[int, np.ndarray], None],
+    ) -> None:
+        """Execute the real model in float64, with ``values(handle)`` as its parameters.
+
+        ``image`` is batch x height x width x channels.  For each value of the tape in
+        ``wanted``, in order of execution, ``observe(value, array)`` receives the result in the
+        framework's own layout; the array is not kept.  ``values`` is asked once a handle.
+        """

@@ -1,0 +1,1044 @@
+"""PyTorch's tracer: what an ``nn.Module`` computes, one aten operator after the other.
+
+The factory is called with its weights on the meta device: what ``torch.empty`` and the random
+functions would allocate has a shape and no memory.  Everything else that the factory makes
+(index lists, masks, codes) is small and real, so its values are known.
+
+The forward runs under a dispatch mode on :class:`Hollow` tensors, which claim to be on the
+CPU and have a shape only.  An operator that reads at least one tensor of the tape is written
+down; one that reads none computes a constant, and really computes it.  A run is the same
+traversal with real tensors, checked line by line against the tape.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from functools import partial
+from itertools import accumulate, pairwise
+from pathlib import Path
+from traceback import walk_tb
+from types import FrameType
+from typing import Any, cast
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+from torch.nn.modules.module import (
+    register_module_forward_hook,
+    register_module_forward_pre_hook,
+)
+from torch.nn.parameter import is_lazy
+from torch.overrides import TorchFunctionMode
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves, tree_map
+from torch.utils.weak import WeakTensorKeyDictionary
+
+from conformance.trace.graph import Where
+from conformance.trace.port import Size, UntraceableModel
+from conformance.trace.tape import Operation, Tape, evaluate
+
+TORCH = str(Path(torch.__file__).parent)
+
+
+def port(factory: Callable[[], Any]) -> TorchPort:
+    """The model that ``factory()`` builds, for tracing and running."""
+    return TorchPort(factory)
+
+
+def versions() -> dict[str, str]:
+    """What the results depend on."""
+    return {"torch": str(torch.__version__)}
+
+
+class TorchPort:
+    """One factory of an ``nn.Module``; see :class:`~conformance.trace.port.Port`."""
+
+    framework = "torch"
+
+    def __init__(self, factory: Callable[[], Any]) -> None:
+        self.factory = factory
+        self._module: nn.Module | None = None
+
+    def trace(self, size: Size) -> Tape:
+        """What the model computes in inference for one image of height, width, channels."""
+        height, width, channels = size
+        image = torch.empty(1, channels, height, width, dtype=torch.float64, device="meta")
+        with torch.no_grad(), _double():
+            module = self._build(image)
+            state = {
+                handle: Hollow(torch.empty(tensor.shape, dtype=torch.float64, device="meta"))
+                for handle, tensor in _state(module).items()
+            }
+            recorder = Recorder(module, state)
+            self._forward(module, recorder, state, Hollow(image))
+        return recorder.tape
+
+    def run(
+        self,
+        tape: Tape,
+        values: Callable[[str], np.ndarray],
+        image: np.ndarray,
+        wanted: frozenset[int],
+        observe: Callable[[int, np.ndarray], None],
+    ) -> None:
+        """Execute the model in float64 with ``values(handle)`` as its parameters."""
+        tensor = torch.from_numpy(image.astype(np.float64).transpose(0, 3, 1, 2).copy())
+        with torch.no_grad(), _double():
+            module = self._build(tensor.to("meta"))
+            state = {}
+            for operation in tape.operations:
+                if operation.name == "parameter":
+                    handle = operation.attributes["handle"]
+                    array = np.require(values(handle), np.float64, ["C", "W"])
+                    if array.shape != operation.shape:
+                        raise ValueError(f"{handle} is {operation.shape}, given {array.shape}")
+                    state[handle] = torch.from_numpy(array)
+            recorder = Replay(module, state, tape, wanted, observe)
+            self._forward(module, recorder, state, tensor)
+        if recorder.wanted:
+            raise UntraceableModel(
+                f"{self.name}: the run did not produce values {sorted(recorder.wanted)} of the"
+                " tape; a model to be compared must compute the same steps every time"
+            )
+
+    @property
+    def name(self) -> str:
+        """The factory's own name."""
+        function = getattr(self.factory, "func", self.factory)
+        return str(getattr(function, "__qualname__", function))
+
+    def _build(self, image: Tensor) -> nn.Module:
+        """The module, in inference mode, built once and without weights."""
+        if self._module is None:
+            try:
+                try:
+                    with Weightless():
+                        module = self.factory()
+                except (NotImplementedError, RuntimeError):
+                    # A factory that looks at its own weights or moves them needs real ones.
+                    module = self.factory()
+                if not isinstance(module, nn.Module):
+                    raise TypeError(f"it returned {type(module).__name__}, not torch.nn.Module")
+                module.eval()
+                if any(is_lazy(tensor) for tensor in module.parameters()):
+                    module(image)
+            except Exception as error:
+                raise UntraceableModel(
+                    f"{self.name}() does not build: {_told(error)}; it must return a"
+                    " torch.nn.Module when called without arguments"
+                ) from error
+            self._module = module
+        return self._module
+
+    def _forward(
+        self, module: nn.Module, recorder: Recorder, state: dict[str, Tensor], image: Tensor
+    ) -> None:
+        recorder.begin(image)
+        entered = register_module_forward_pre_hook(recorder.enter)
+        left = register_module_forward_hook(recorder.leave, always_call=True)
+        try:
+            with recorder:
+                output = functional_call(module, state, (image,))
+            outputs = [leaf for leaf in tree_leaves(output) if leaf is not None]
+            if not outputs or not all(isinstance(leaf, Tensor) for leaf in outputs):
+                raise TypeError(f"it returned {type(output).__name__}, not tensors")
+        except UntraceableModel:
+            raise
+        except Exception as error:
+            size = "x".join(str(n) for n in (*image.shape[2:], image.shape[1]))
+            raise UntraceableModel(
+                f"{self.name}: forward fails on an image of {size}"
+                f"{f' in {recorder.failed}' if recorder.failed else ''}: {_told(error)};"
+                " it must compute the same steps for every image of one size"
+            ) from error
+        finally:
+            entered.remove()
+            left.remove()
+        recorder.tape.outputs = tuple(recorder.of(leaf) for leaf in outputs)
+
+
+class Hollow(Tensor):
+    """A tensor with a shape and no values, that says it is an ordinary one on the CPU."""
+
+    meta: Tensor
+    __torch_function__ = torch._C._disabled_torch_function_impl
+
+    @staticmethod
+    def __new__(cls, meta: Tensor) -> Hollow:
+        hollow = torch.Tensor._make_wrapper_subclass(
+            cls,
+            meta.shape,
+            strides=meta.stride(),
+            storage_offset=meta.storage_offset(),
+            dtype=meta.dtype,
+            device="cpu",
+        )
+        hollow.meta = meta
+        return cast(Hollow, hollow)
+
+    def __init__(self, meta: Tensor) -> None:
+        pass
+
+    @classmethod
+    def __torch_dispatch__(
+        cls, func: Any, types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:
+        raise NotImplementedError(f"{func} outside the trace")
+
+
+class Weightless(TorchFunctionMode):
+    """Where weights are made, they are made on the meta device."""
+
+    makers = frozenset(
+        {torch.empty, torch.empty_strided, torch.rand, torch.randn, torch.normal}
+    )
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:
+        kwargs = kwargs or {}
+        if func in self.makers:
+            dtype = kwargs.get("dtype") or torch.float64
+            if dtype.is_floating_point:
+                kwargs = {**kwargs, "device": "meta"}
+        return func(*args, **kwargs)
+
+
+Value = int | Callable[[], int] | None
+"""A line of the tape; or what will write it, if it is ever read; or nothing that can be read."""
+
+
+class Recorder(TorchDispatchMode):
+    """Writes down every operator that reads the image or the state."""
+
+    def __init__(self, module: nn.Module, state: dict[str, Tensor]) -> None:
+        super().__init__()
+        self.tape = Tape()
+        self.failed = ""
+        self._where = Where()
+        self._handles = {id(tensor): handle for handle, tensor in state.items()}
+        self._built = dict(module.named_buffers())
+        self._known = WeakTensorKeyDictionary()
+        self._views = WeakTensorKeyDictionary()
+        self._stack = [""]
+        self._names: dict[int, list[str]] = {}
+        for name, child in module.named_modules(remove_duplicate=False):
+            self._names.setdefault(id(child), []).append(name)
+
+    def begin(self, image: Tensor) -> None:
+        """The first line of the tape."""
+        self._know(image, self._added(self.tape.input(tuple(image.shape), "NCHW")))
+
+    def enter(self, module: nn.Module, args: Any) -> None:
+        """A module is called: what follows is done inside it."""
+        names = self._names.get(id(module), self._stack[-1:])
+        inside = f"{self._stack[-1]}." if self._stack[-1] else ""
+        self._stack.append(next((name for name in names if name.startswith(inside)), names[0]))
+
+    def leave(self, module: nn.Module, args: Any, output: Any) -> None:
+        """A module is done, or has failed and has no output."""
+        path = self._stack.pop()
+        if output is None:
+            self.failed = self.failed or path
+
+    def of(self, x: Any) -> int:
+        """The line that a tensor or a number comes from, written now if need be."""
+        if not isinstance(x, Tensor):
+            return self._added(self.tape.constant(x))
+        version, value = self._known.get(x, (-1, None))
+        if version == x._version:
+            return value if isinstance(value, int) else self._know(x, value())
+        if x in self._views:
+            return self._know(x, self._views[x]())
+        if version >= 0 or self._depends(x._base):
+            return self._know(x, self.unknown("write_through_another_view", [], x.shape))
+        return self._know(x, self._first_seen(x))
+
+    def emit(
+        self, name: str, inputs: Sequence[int], shape: Sequence[int], **attributes: Any
+    ) -> int:
+        """Write one line."""
+        return self._added(
+            self.tape.emit(name, tuple(inputs), tuple(shape), self._where, **attributes)
+        )
+
+    def unknown(self, name: str, inputs: Sequence[int], shape: Sequence[int]) -> int:
+        """Write one line that has no word in the vocabulary."""
+        return self.emit(name, inputs, shape, unknown=True)
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:
+        kwargs = kwargs or {}
+        read = [x for x in _tensors((args, kwargs)) if self._depends(x)]
+        if not read:
+            return func(*args, **kwargs)
+        name = func.overloadpacket.__name__
+        if name in CONSTANTS:
+            return func(torch.empty(read[0].shape, dtype=read[0].dtype), *args[1:], **kwargs)
+        if name == "_to_copy" and _both_floating(read[0].dtype, kwargs.get("dtype")):
+            kwargs = {**kwargs, "dtype": read[0].dtype}  # float64 throughout
+        if name == "index":
+            args = (args[0], [_numbered(index) for index in args[1]])
+        if "out" in kwargs:
+            raise NotImplementedError(f"{func} into out= is not traced")
+        where = Where(self._stack[-1], _line(sys._getframe(1)))
+        if func.is_view:
+            result = self._execute(func, args, kwargs)
+            shapes = [_on_meta(x) for x in _listed(result)]
+            for i, output in enumerate(_listed(result)):
+                self._views[output] = partial(self._viewed, where, func, shapes, args, kwargs, i)
+            return result
+        self._where = where
+        operands = [(self.of(x), x) for x in read]  # before the operator overwrites one
+        start = len(self.tape)
+        result = self._execute(func, args, kwargs)
+        values = self._translate(func, _listed(result), args, kwargs)
+        values[0] = _written(values[0])
+        if func._schema.is_mutable:
+            result = args[0]
+            self._overwrite(result, values[0])
+            self._made(values[0], result)
+        else:
+            for output, value in zip(_listed(result), values, strict=False):
+                self._know(output, value)
+        self._done(start, operands, result)
+        return result
+
+    def _execute(self, func: Any, args: Any, kwargs: Any) -> Any:
+        """The shapes of what an operator returns."""
+        result = func(*tree_map(_on_meta, args), **tree_map(_on_meta, kwargs))
+        return tree_map(lambda x: Hollow(x) if isinstance(x, Tensor) else x, result)
+
+    def _translate(self, func: Any, outputs: list[Any], args: Any, kwargs: Any) -> list[Value]:
+        """Write an operator down: one value for each of its outputs."""
+        name = func.overloadpacket.__name__
+        plain = name.rstrip("_") if func._schema.is_mutable else name
+        translate = TABLE.get(f"{plain}.{func._overloadname}") or TABLE.get(plain)
+        if func.namespace != "aten":
+            translate = None
+        values = translate(self, outputs, *args, **kwargs) if translate else None
+        if isinstance(values, int):
+            return [values]
+        if values is None:
+            inputs = [self.of(x) for x in _tensors((args, kwargs))]
+            word = f"{func.namespace}.{name}"
+            values = [partial(self.unknown, word, inputs, x.shape) for x in _tensors(outputs)]
+        return values
+
+    def _viewed(
+        self, where: Where, func: Any, shapes: list[Tensor], args: Any, kwargs: Any, index: int
+    ) -> int:
+        """A view is written down when it is read, as what it shows then."""
+        before, self._where = self._where, where
+        value = _written(self._translate(func, shapes, args, kwargs)[index])
+        self._where = before
+        return value
+
+    def _overwrite(self, target: Tensor, value: int) -> None:
+        """An operator wrote into a tensor, perhaps through a view of another one."""
+        version = target._version + 1  # torch counts a write when it is over
+        if target._base is not None:
+            self._known[target._base] = (version, self._patched(target._base, target, value))
+        self._known[target] = (version, value)
+
+    def _patched(self, base: Tensor, target: Tensor, value: int) -> Value:
+        if base.numel() == target.numel() and base.is_contiguous() and target.is_contiguous():
+            return partial(self.emit, "reshape", [value], base.shape)
+        found = _part_of(base, target)
+        if found is None:
+            return partial(self.unknown, "write_into_view", [self.of(base), value], base.shape)
+        axis, part = found
+        version, patches = self._known.get(base, (-1, None))
+        if not (
+            isinstance(patches, Patches)
+            and version == base._version
+            and patches.axis == axis
+            and all(part.stop <= old.start or old.stop <= part.start for old, _ in patches.parts)
+        ):
+            patches = Patches(self, axis, tuple(base.shape), self.of(base), [])
+        patches.parts.append((part, value))
+        return patches
+
+    def _first_seen(self, x: Tensor) -> int:
+        """A tensor that no operator on the tape has made: state, or a constant."""
+        handle = self._handles.get(id(x))
+        if handle is not None:
+            index = self._added(self.tape.parameter(handle, tuple(x.shape)))
+            built = self._built.get(handle)
+            if built is not None and not built.is_meta:
+                self.tape[index].attributes["array"] = built.numpy()
+            return index
+        if x.is_meta:
+            raise TypeError(
+                f"a tensor of {tuple(x.shape)} was made like a weight and is no parameter or buffer"
+            )
+        return self._added(self.tape.constant(x.detach().numpy()))
+
+    def _depends(self, x: Tensor | None) -> bool:
+        """Whether a tensor comes from the image or the state."""
+        return x is not None and (
+            x in self._known or x in self._views or id(x) in self._handles
+            or self._depends(x._base)
+        )  # fmt: skip
+
+    def _know(self, x: Tensor, value: Any) -> Any:
+        if value is not None:
+            self._known[x] = (x._version, value)
+        if isinstance(value, int):
+            self._made(value, x)
+        return value
+
+    def _added(self, index: int) -> int:
+        """A line has been written."""
+        return index
+
+    def _made(self, value: int, x: Tensor) -> None:
+        """The tensor of a line is there."""
+
+    def _done(self, start: int, operands: list[tuple[int, Tensor]], result: Any) -> None:
+        """The lines from ``start`` on are those of one operator."""
+
+
+class Replay(Recorder):
+    """A recorder on real tensors that compares what it writes with a tape."""
+
+    def __init__(
+        self,
+        module: nn.Module,
+        state: dict[str, Tensor],
+        traced: Tape,
+        wanted: frozenset[int],
+        observe: Callable[[int, np.ndarray], None],
+    ) -> None:
+        super().__init__(module, state)
+        self.wanted = set(wanted)
+        self._traced = traced
+        self._observe = observe
+        self._before = torch.empty(0)
+
+    def _execute(self, func: Any, args: Any, kwargs: Any) -> Any:
+        if func._schema.is_mutable:
+            self._before = args[0].clone()
+        return func(*args, **kwargs)
+
+    def _added(self, index: int) -> int:
+        here = self.tape[index]
+        there = self._traced[index] if index < len(self._traced) else Operation("nothing", (), ())
+        batch = self.tape[0].shape[0]
+        if (here.name, len(here.shape)) != (there.name, len(there.shape)) or any(
+            now not in (then, then * batch)
+            for now, then in zip(here.shape, there.shape, strict=True)
+        ):
+            raise UntraceableModel(
+                f"line {index} of the tape was {there.name} {there.shape} and is now {here.name}"
+                f" {here.shape} in {here.where}; a model to be compared must compute the same"
+                " steps every time"
+            )
+        return index
+
+    def _made(self, value: int, x: Tensor) -> None:
+        if value in self.wanted:
+            self.wanted.discard(value)
+            self._observe(value, x.detach().numpy())
+
+    def _done(self, start: int, operands: list[tuple[int, Tensor]], result: Any) -> None:
+        # An operator of several lines leaves only the last one's result; the others follow
+        # from what it read.
+        for value in sorted(self.wanted.intersection(range(start, len(self.tape)))):
+            known = {i: (self._before if x is result else x).numpy() for i, x in operands}
+            with suppress(KeyError):
+                array = evaluate(self.tape, value, known)
+                self.wanted.discard(value)
+                self._observe(value, array)
+
+
+@dataclass(slots=True)
+class Patches:
+    """A tensor that was filled part by part along one axis: written down once it is read."""
+
+    recorder: Recorder
+    axis: int
+    shape: tuple[int, ...]
+    before: int
+    parts: list[tuple[slice, int]]
+
+    def __call__(self) -> int:
+        """The parts, and what was there before between them."""
+        pieces, end = [], 0
+        for part, value in sorted(self.parts, key=lambda item: item[0].start):
+            if part.start > end:
+                pieces.append(self._kept(end, part.start))
+            shape = (*self.shape[: self.axis], part.stop - part.start, *self.shape[self.axis + 1 :])
+            pieces.append(self.recorder.emit("reshape", [value], shape))
+            end = part.stop
+        if end < self.shape[self.axis]:
+            pieces.append(self._kept(end, self.shape[self.axis]))
+        return self.recorder.emit("concat", pieces, self.shape, axis=self.axis)
+
+    def _kept(self, start: int, stop: int) -> int:
+        return _sliced(self.recorder, self.before, self.shape, self.axis, slice(start, stop, 1))
+
+
+# What an operator is in the words of the tape: a function of the recorder, the outputs and
+# the operator's own arguments, in aten's order and with aten's defaults.  It returns a value
+# for each output (an int stands for one), or None where the tape has no words.
+
+Translation = Callable[..., "int | list[Value] | None"]
+TABLE: dict[str, Translation] = {}
+CONSTANTS = frozenset(
+    "empty_like zeros_like ones_like full_like new_empty new_zeros new_ones new_full".split()
+)
+
+
+def aten(*names: str) -> Callable[[Translation], Translation]:
+    """The function below translates these operators (``name`` or ``name.overload``)."""
+
+    def register(translation: Translation) -> Translation:
+        TABLE.update(dict.fromkeys(names, translation))
+        return translation
+
+    return register
+
+
+def _nothing(r: Recorder, outs: list[Tensor], x: Tensor, *_: Any, **__: Any) -> int | None:
+    """A copy; a cast between floating types is one."""
+    same = x.dtype == outs[0].dtype or _both_floating(x.dtype, outs[0].dtype)
+    return r.of(x) if same else None
+
+
+def _elementwise(r: Recorder, outs: list[Tensor], *xs: Any, word: str) -> int:
+    return r.emit(word, [r.of(x) for x in xs], outs[0].shape)
+
+
+def _sum_or_difference(
+    r: Recorder, outs: list[Tensor], x: Any, y: Any, alpha: float = 1, *, word: str
+) -> int:
+    second = r.of(y)
+    if alpha != 1:
+        second = r.emit("mul", [second, r.of(alpha)], getattr(y, "shape", ()))
+    return r.emit(word, [r.of(x), second], outs[0].shape)
+
+
+def _reshape(r: Recorder, outs: list[Tensor], x: Tensor, *_: Any, **__: Any) -> int:
+    return r.of(x) if x.shape == outs[0].shape else r.emit("reshape", [r.of(x)], outs[0].shape)
+
+
+def _reduce(
+    r: Recorder,
+    outs: list[Tensor],
+    x: Tensor,
+    dim: int | Sequence[int] | None = None,
+    keepdim: bool = False,
+    *,
+    dtype: Any = None,
+    word: str,
+) -> list[Value]:
+    dims = [dim] if isinstance(dim, int) else dim or range(x.ndim)
+    axes = tuple(sorted(d % x.ndim for d in dims))
+    value = r.emit("reduce", [r.of(x)], outs[0].shape, reduce=word, axes=axes, keep=keepdim)
+    return [value, *_positions(r, f"{word}.indices", x, outs)]
+
+
+def _batch_norm(
+    r: Recorder,
+    outs: list[Tensor],
+    x: Tensor,
+    weight: Tensor | None,
+    bias: Tensor | None,
+    mean: Tensor | None,
+    variance: Tensor | None,
+    training: bool,
+    momentum: float,
+    eps: float,
+    *_: Any,
+) -> list[Value] | None:
+    if training or mean is None or variance is None:
+        return None
+    inputs = [-1 if p is None else r.of(p) for p in (x, weight, bias, mean, variance)]
+    return [r.emit("batch_norm", inputs, x.shape, axis=1, epsilon=eps), None, None]
+
+
+@aten("_native_batch_norm_legit_no_training")
+def _(
+    r: Recorder, outs: list[Tensor], x: Tensor, weight: Any, bias: Any, mean: Any, variance: Any,
+    momentum: float, eps: float,
+) -> list[Value] | None:  # fmt: skip
+    return _batch_norm(r, outs, x, weight, bias, mean, variance, False, momentum, eps)
+
+
+@aten("convolution")
+def _(
+    r: Recorder, outs: list[Tensor], x: Tensor, weight: Tensor, bias: Tensor | None,
+    stride: list[int], padding: list[int], dilation: list[int], transposed: bool,
+    output_padding: list[int], groups: int,
+) -> int | None:  # fmt: skip
+    shape = outs[0].shape
+    if transposed or len(shape) != 4:
+        return None
+    axes = (0, 1, 2, 3)
+    value = r.emit(
+        "conv", [r.of(x), r.of(weight)], shape, lhs=axes, rhs=axes, out=axes,
+        stride=_spread(stride, 2), padding=tuple((p, p) for p in _spread(padding, 2)),
+        dilation=_spread(dilation, 2), groups=groups,
+    )  # fmt: skip
+    if bias is None:
+        return value
+    by_channel = r.emit("reshape", [r.of(bias)], (shape[1], 1, 1))
+    return r.emit("add", [value, by_channel], shape)
+
+
+@aten("mm", "mv", "dot")
+def _(r: Recorder, outs: list[Tensor], x: Tensor, y: Tensor) -> int:
+    return r.emit("dot", [r.of(x), r.of(y)], outs[0].shape, contract=(x.ndim - 1, 0))
+
+
+@aten("bmm")
+def _(r: Recorder, outs: list[Tensor], x: Tensor, y: Tensor) -> int | None:
+    if len(x) > 1 and y.stride(0) == 0:
+        # One matrix for all: torch spreads the weights of a dense layer over rows of pixels.
+        right = r.of(y)
+        while r.tape[right].name in ("reshape", "broadcast") and r.tape[right].shape != y.shape[1:]:
+            (right,) = r.tape[right].inputs
+        if r.tape[right].shape == y.shape[1:]:
+            return r.emit("dot", [r.of(x), right], outs[0].shape, contract=(2, 0))
+    if len(x) != 1:
+        return None
+    left = r.emit("reshape", [r.of(x)], x.shape[1:])
+    right = r.emit("reshape", [r.of(y)], y.shape[1:])
+    value = r.emit("dot", [left, right], outs[0].shape[1:], contract=(1, 0))
+    return r.emit("reshape", [value], outs[0].shape)
+
+
+@aten("addmm")
+def _(
+    r: Recorder, outs: list[Tensor], bias: Tensor, x: Tensor, y: Tensor, *,
+    beta: float = 1, alpha: float = 1,
+) -> int | None:  # fmt: skip
+    if (beta, alpha) != (1, 1):
+        return None
+    value = r.emit("dot", [r.of(x), r.of(y)], outs[0].shape, contract=(1, 0))
+    return r.emit("add", [value, r.of(bias)], outs[0].shape)
+
+
+def _max_pool(
+    r: Recorder, outs: list[Tensor], x: Tensor, kernel: list[int], stride: Sequence[int] = (),
+    padding: Sequence[int] = (0,), dilation: Sequence[int] = (1,), ceil_mode: bool = False,
+    *, rank: int,
+) -> list[Value] | None:  # fmt: skip
+    if any(d != 1 for d in dilation):
+        return None
+    size, step, pad = (_spread(a, rank) for a in (kernel, stride or kernel, padding))
+    beyond = _beyond(x, outs[0], size, step, pad)
+    pads = tuple((p, p + b) for p, b in zip(pad, beyond, strict=True))
+    value = _window(r, r.of(x), outs[0].shape, size, step, pads, reduce="max")
+    return [value, *_positions(r, "max_pool.indices", x, outs)]
+
+
+def _avg_pool(
+    r: Recorder, outs: list[Tensor], x: Tensor, kernel: list[int], stride: Sequence[int] = (),
+    padding: Sequence[int] = (0,), ceil_mode: bool = False, count_include_pad: bool = True,
+    divisor_override: int | None = None, *, rank: int,
+) -> int:  # fmt: skip
+    size, step, pad = (_spread(a, rank) for a in (kernel, stride or kernel, padding))
+    beyond = _beyond(x, outs[0], size, step, pad)
+    value, shape = r.of(x), outs[0].shape
+    pads = tuple((p, p + b) for p, b in zip(pad, beyond, strict=True))
+    if divisor_override:
+        value = _window(r, value, shape, size, step, pads, reduce="sum")
+        if divisor_override != 1:
+            value = r.emit("div", [value, r.of(divisor_override)], shape)
+        return value
+    if count_include_pad and any(beyond):
+        # What ceil_mode reaches beyond the padding is not in the divisor; the padding is.
+        value = _padded(r, value, x.shape, [(p, p) for p in pad], 0.0)
+        pads = tuple((0, b) for b in beyond)
+    count = count_include_pad and not any(beyond)
+    return _window(r, value, shape, size, step, pads, reduce="mean", count_padding=count)
+
+
+def _adaptive_pool(
+    r: Recorder, outs: list[Tensor], x: Tensor, output_size: Sequence[int], *, rank: int, word: str
+) -> list[Value] | None:
+    size, step = [], []
+    for inside, out in zip(x.shape[-rank:], outs[0].shape[-rank:], strict=True):
+        starts = [i * inside // out for i in range(out)]
+        stops = [-(-(i + 1) * inside // out) for i in range(out)]
+        lengths = {b - a for a, b in zip(starts, stops, strict=True)}
+        steps = {b - a for a, b in pairwise(starts)} or {inside}
+        if len(lengths) > 1 or len(steps) > 1 or 0 in steps:
+            return None
+        size.append(lengths.pop())
+        step.append(steps.pop())
+    attributes: dict[str, Any] = {"count_padding": True} if word == "mean" else {}
+    pads = ((0, 0),) * rank
+    if x.shape == outs[0].shape:
+        value = r.of(x)
+    else:
+        value = _window(r, r.of(x), outs[0].shape, size, step, pads, reduce=word, **attributes)
+    return [value, *_positions(r, "adaptive_max_pool.indices", x, outs)]
+
+
+@aten("_softmax")
+def _(r: Recorder, outs: list[Tensor], x: Tensor, dim: int, half: bool) -> int:
+    return r.emit("softmax", [r.of(x)], x.shape, axis=dim % x.ndim)
+
+
+@aten("_log_softmax")
+def _(r: Recorder, outs: list[Tensor], x: Tensor, dim: int, half: bool) -> int:
+    return r.emit("log", [r.emit("softmax", [r.of(x)], x.shape, axis=dim % x.ndim)], x.shape)
+
+
+@aten("clamp", "hardtanh", "clamp_min")
+def _clamp(
+    r: Recorder, outs: list[Tensor], x: Tensor, low: Any = None, high: Any = None
+) -> int:
+    value = r.of(x)
+    if low is not None:
+        value = r.emit("max", [value, r.of(low)], x.shape)
+    if high is not None:
+        value = r.emit("min", [value, r.of(high)], x.shape)
+    return value
+
+
+@aten("clamp_max")
+def _(r: Recorder, outs: list[Tensor], x: Tensor, high: Any) -> int:
+    return _clamp(r, outs, x, None, high)
+
+
+@aten("leaky_relu")
+def _(r: Recorder, outs: list[Tensor], x: Tensor, slope: float = 0.01) -> int | None:
+    if not 0 <= slope <= 1:
+        return None
+    below = r.emit("mul", [r.of(x), r.of(slope)], x.shape)
+    return r.emit("max", [r.of(x), below], x.shape)
+
+
+@aten("silu")
+def _(r: Recorder, outs: list[Tensor], x: Tensor) -> int:
+    return r.emit("mul", [r.of(x), r.emit("logistic", [r.of(x)], x.shape)], x.shape)
+
+
+@aten("reciprocal")
+def _(r: Recorder, outs: list[Tensor], x: Tensor) -> int:
+    return r.emit("div", [r.of(1.0), r.of(x)], x.shape)
+
+
+@aten("rsub")
+def _(r: Recorder, outs: list[Tensor], x: Tensor, y: Any, alpha: float = 1) -> int:
+    return _sum_or_difference(r, outs, y, x, alpha, word="sub")
+
+
+@aten("permute")
+def _permute(r: Recorder, outs: list[Tensor], x: Tensor, dims: Sequence[int]) -> int:
+    axes = tuple(d % x.ndim for d in dims)
+    if axes == tuple(range(x.ndim)):
+        return r.of(x)
+    return r.emit("transpose", [r.of(x)], outs[0].shape, axes=axes)
+
+
+@aten("t")
+def _(r: Recorder, outs: list[Tensor], x: Tensor) -> int:
+    return _permute(r, outs, x, range(x.ndim)[::-1])
+
+
+@aten("transpose")
+def _(r: Recorder, outs: list[Tensor], x: Tensor, a: int, b: int) -> int:
+    dims = list(range(x.ndim))
+    dims[a], dims[b] = dims[b], dims[a]
+    return _permute(r, outs, x, dims)
+
+
+def _broadcast(r: Recorder, value: int, before: Sequence[int], shape: Sequence[int]) -> int:
+    if tuple(before) == tuple(shape):
+        return value
+    axes = tuple(range(len(shape) - len(before), len(shape)))
+    return r.emit("broadcast", [value], shape, axes=axes)
+
+
+@aten("expand")
+def _(r: Recorder, outs: list[Tensor], x: Tensor, *_: Any, **__: Any) -> int:
+    return _broadcast(r, r.of(x), x.shape, outs[0].shape)
+
+
+@aten("copy")
+def _(r: Recorder, outs: list[Tensor], x: Tensor, source: Tensor, *_: Any) -> int:
+    return _broadcast(r, r.of(source), source.shape, x.shape)
+
+
+@aten("fill")
+def _(r: Recorder, outs: list[Tensor], x: Tensor, number: Any) -> int:
+    return _broadcast(r, r.of(number), (), x.shape)
+
+
+@aten("zero")
+def _(r: Recorder, outs: list[Tensor], x: Tensor) -> int:
+    return _broadcast(r, r.of(0.0), (), x.shape)
+
+
+@aten("flip")
+def _(r: Recorder, outs: list[Tensor], x: Tensor, dims: Sequence[int]) -> int:
+    return r.emit("reverse", [r.of(x)], x.shape, axes=tuple(d % x.ndim for d in dims))
+
+
+@aten("cat")
+def _(r: Recorder, outs: list[Tensor], xs: Sequence[Tensor], dim: int = 0) -> int:
+    return r.emit("concat", [r.of(x) for x in xs], outs[0].shape, axis=dim % outs[0].ndim)
+
+
+@aten("stack")
+def _(r: Recorder, outs: list[Tensor], xs: Sequence[Tensor], dim: int = 0) -> int:
+    axis = dim % outs[0].ndim
+    thin = (*outs[0].shape[:axis], 1, *outs[0].shape[axis + 1 :])
+    pieces = [r.emit("reshape", [r.of(x)], thin) for x in xs]
+    return r.emit("concat", pieces, outs[0].shape, axis=axis)
+
+
+@aten("slice")
+def _(
+    r: Recorder, outs: list[Tensor], x: Tensor, dim: int = 0,
+    start: int | None = None, stop: int | None = None, step: int = 1,
+) -> int:  # fmt: skip
+    bounds = slice(start, stop, step).indices(x.shape[dim])
+    return _part(r, x, dim % x.ndim, slice(*bounds), outs[0].shape)
+
+
+@aten("select")
+def _(r: Recorder, outs: list[Tensor], x: Tensor, dim: int, index: int) -> int:
+    start = index % x.shape[dim]
+    return _part(r, x, dim % x.ndim, slice(start, start + 1, 1), outs[0].shape)
+
+
+@aten("split", "split_with_sizes")
+def _(
+    r: Recorder, outs: list[Tensor], x: Tensor, sizes: int | list[int], dim: int = 0
+) -> list[Value]:
+    sizes = [out.shape[dim] for out in outs]
+    ends = [*accumulate(sizes)]
+    return [
+        partial(_part, r, x, dim % x.ndim, slice(end - size, end, 1), out.shape)
+        for size, end, out in zip(sizes, ends, outs, strict=True)
+    ]
+
+
+@aten("unbind")
+def _(r: Recorder, outs: list[Tensor], x: Tensor, dim: int = 0) -> list[Value]:
+    return [
+        partial(_part, r, x, dim % x.ndim, slice(i, i + 1, 1), out.shape)
+        for i, out in enumerate(outs)
+    ]
+
+
+@aten("index")
+def _(r: Recorder, outs: list[Tensor], x: Tensor, indices: Sequence[Tensor | None]) -> int | None:
+    given = [(axis, index) for axis, index in enumerate(indices) if index is not None]
+    if len(given) != 1:
+        return None
+    return _take(r, outs[0], x, *given[0])
+
+
+@aten("index_select")
+def _(r: Recorder, outs: list[Tensor], x: Tensor, dim: int, index: Tensor) -> int | None:
+    return _take(r, outs[0], x, dim % x.ndim, index)
+
+
+@aten("constant_pad_nd")
+def _(r: Recorder, outs: list[Tensor], x: Tensor, pad: Sequence[int], value: float = 0) -> int:
+    pads = list(zip(pad[-2::-2], pad[-1::-2], strict=True))
+    result, shape = r.of(x), list(x.shape)
+    for axis, (before, after) in enumerate(pads, start=x.ndim - len(pads)):
+        if before < 0 or after < 0:  # a crop
+            kept = slice(max(0, -before), shape[axis] + min(0, after), 1)
+            result = _sliced(r, result, shape, axis, kept)
+            shape[axis] = kept.stop - kept.start
+    return _padded(r, result, shape, [(max(0, a), max(0, b)) for a, b in pads], float(value))
+
+
+for _names, _translation in {
+    "clone detach alias lift_fresh contiguous _to_copy positive dropout": _nothing,
+    "view _unsafe_view reshape _reshape_alias unsqueeze squeeze flatten unflatten": _reshape,
+    "add": partial(_sum_or_difference, word="add"),
+    "sub": partial(_sum_or_difference, word="sub"),
+    "mean": partial(_reduce, word="mean"),
+    "sum": partial(_reduce, word="sum"),
+    "amax max.dim max.default": partial(_reduce, word="max"),
+    "amin min.dim min.default": partial(_reduce, word="min"),
+    "native_batch_norm cudnn_batch_norm miopen_batch_norm": _batch_norm,
+    "avg_pool2d": partial(_avg_pool, rank=2),
+    "avg_pool3d": partial(_avg_pool, rank=3),
+    "max_pool2d_with_indices": partial(_max_pool, rank=2),
+    "max_pool3d_with_indices": partial(_max_pool, rank=3),
+    "_adaptive_avg_pool2d": partial(_adaptive_pool, rank=2, word="mean"),
+    "adaptive_max_pool2d": partial(_adaptive_pool, rank=2, word="max"),
+    "sigmoid": partial(_elementwise, word="logistic"),
+    "maximum": partial(_elementwise, word="max"),
+    "minimum": partial(_elementwise, word="min"),
+    # A division that rounds has an overload of its own and stays unknown.
+    "div.Tensor div.Scalar true_divide": partial(_elementwise, word="div"),
+    **{
+        name: partial(_elementwise, word=name)
+        for name in "neg exp log tanh sqrt rsqrt abs sign relu mul pow".split()
+    },
+}.items():
+    aten(*_names.split())(_translation)
+
+
+def _window(
+    r: Recorder,
+    value: int,
+    shape: Sequence[int],
+    size: Sequence[int],
+    stride: Sequence[int],
+    pads: Sequence[tuple[int, int]],
+    **attributes: Any,
+) -> int:
+    rest = len(shape) - len(size)
+    return r.emit(
+        "window", [value], shape, size=(1,) * rest + tuple(size),
+        stride=(1,) * rest + tuple(stride), padding=((0, 0),) * rest + tuple(pads), **attributes,
+    )  # fmt: skip
+
+
+def _beyond(
+    x: Tensor, out: Tensor, size: Sequence[int], stride: Sequence[int], pad: Sequence[int]
+) -> list[int]:
+    """How far ``ceil_mode`` lets the last window reach beyond the padded input, along each axis."""
+    return [
+        max(0, (o - 1) * s + k - (n + 2 * p))
+        for n, o, k, s, p in zip(
+            x.shape[-len(size) :], out.shape[-len(size) :], size, stride, pad, strict=True
+        )
+    ]
+
+
+def _positions(r: Recorder, name: str, x: Tensor, outs: list[Tensor]) -> list[Value]:
+    """The second output of a maximum, its position: written down only if it is read."""
+    return [partial(r.unknown, f"aten.{name}", [r.of(x)], out.shape) for out in outs[1:]]
+
+
+def _padded(
+    r: Recorder, value: int, shape: Sequence[int], pads: Sequence[tuple[int, int]], fill: float
+) -> int:
+    padding = ((0, 0),) * (len(shape) - len(pads)) + tuple(pads)
+    if not any(map(any, padding)):
+        return value
+    padded = [n + before + after for n, (before, after) in zip(shape, padding, strict=True)]
+    return r.emit("pad", [value], padded, padding=padding, value=fill)
+
+
+def _sliced(r: Recorder, value: int, shape: Sequence[int], axis: int, part: slice) -> int:
+    if part == slice(0, shape[axis], 1):
+        return value
+    start, stop, step = [0] * len(shape), list(shape), [1] * len(shape)
+    start[axis], stop[axis], step[axis] = part.start, part.stop, part.step
+    result = list(shape)
+    result[axis] = len(range(part.start, part.stop, part.step))
+    return r.emit(
+        "slice", [value], result, start=tuple(start), stop=tuple(stop), step=tuple(step)
+    )
+
+
+def _part(r: Recorder, x: Tensor, axis: int, part: slice, shape: Sequence[int]) -> int:
+    value = _sliced(r, r.of(x), x.shape, axis, part)
+    return value if x.ndim == len(shape) else r.emit("reshape", [value], shape)
+
+
+def _take(r: Recorder, out: Tensor, x: Tensor, axis: int, index: Tensor) -> int | None:
+    if index.ndim != 1 or isinstance(index, Hollow):
+        return None
+    places = tuple(place % x.shape[axis] for place in index.tolist())
+    return r.emit("take", [r.of(x)], out.shape, axis=axis, indices=places)
+
+
+def _spread(sizes: Sequence[int], rank: int) -> tuple[int, ...]:
+    return tuple(sizes) * (rank if len(sizes) == 1 else 1)
+
+
+def _part_of(base: Tensor, view: Tensor) -> tuple[int, slice] | None:
+    """Along which one axis, and from where to where, a view is a part of its base."""
+    offset = view.storage_offset() - base.storage_offset()
+    for axis, step in enumerate(base.stride()):
+        whole = list(zip(base.shape, base.stride(), strict=True))
+        part = list(zip(view.shape, view.stride(), strict=True))
+        count = 1
+        if len(part) == len(whole) and part[axis][1] == step:
+            count = part.pop(axis)[0]
+        del whole[axis]
+        if part == whole and step and offset % step == 0:
+            return axis, slice(offset // step, offset // step + count, 1)
+    return None
+
+
+def _written(value: Value) -> int:
+    return cast(int, value() if callable(value) else value)
+
+
+def _listed(result: Any) -> list[Tensor]:
+    return [result] if isinstance(result, Tensor) else list(result)
+
+
+def _tensors(tree: Any) -> list[Tensor]:
+    return [x for x in tree_leaves(tree) if isinstance(x, Tensor)]
+
+
+def _on_meta(x: Any) -> Any:
+    if isinstance(x, Hollow):
+        return x.meta
+    if isinstance(x, Tensor):
+        return x.to("meta")
+    return torch.device("meta") if isinstance(x, torch.device) else x
+
+
+def _both_floating(a: torch.dtype, b: torch.dtype | None) -> bool:
+    return b is not None and a.is_floating_point and b.is_floating_point
+
+
+def _numbered(index: Tensor | None) -> Tensor | None:
+    """A constant mask as the positions that it selects: a mask has no shape to trace."""
+    if index is None or index.dtype != torch.bool or index.ndim != 1 or isinstance(index, Hollow):
+        return index
+    return index.nonzero().flatten()
+
+
+def _state(module: nn.Module) -> dict[str, Tensor]:
+    """Everything that is stored as numbers with a fraction; what is shared, once."""
+    buffers = {k: b for k, b in module.named_buffers() if b.is_floating_point()}
+    return {**dict(module.named_parameters()), **buffers}
+
+
+def _line(frame: FrameType | None) -> str:
+    """The line outside PyTorch that is being executed, as ``folder/file.py:41``."""
+    while frame is not None and frame.f_code is not TorchPort._forward.__code__:
+        file = frame.f_code.co_filename
+        if not file.startswith(TORCH) and file != __file__:
+            return _short(file, frame.f_lineno)
+        frame = frame.f_back
+    return ""
+
+
+def _told(error: Exception) -> str:
+    """An exception in one line: what, and where outside PyTorch it was raised."""
+    message = str(error).strip().split("\n")[0]
+    places = [(f.f_code.co_filename, line) for f, line in walk_tb(error.__traceback__)]
+    outside = [place for place in places if not place[0].startswith(TORCH) and place[0] != __file__]
+    where = f" ({_short(*outside[-1])})" if outside else ""
+    return f"{type(error).__name__}: {message}{where}"
+
+
+def _short(file: str, line: int) -> str:
+    return "/".join(Path(file).parts[-2:]) + f":{line}"
+
+
+@contextmanager
+def _double() -> Iterator[None]:
+    """Numbers made without a type are float64."""
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float64)
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(before)
