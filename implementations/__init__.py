@@ -1,0 +1,1 @@
+"""The networks as an engineer would write them, once in each framework and from the papers."""

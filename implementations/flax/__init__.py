@@ -1,0 +1,3 @@
+"""The networks in Flax NNX; every factory takes ``rngs``, the weights' random streams."""
+
+REQUIRES = ("flax", "jax")

@@ -1,0 +1,3 @@
+"""The networks in PyTorch: modules compose."""
+
+REQUIRES = ("torch",)

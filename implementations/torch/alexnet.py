@@ -1,0 +1,51 @@
+"""AlexNet, after Krizhevsky, Sutskever, Hinton, "ImageNet Classification with Deep Convolutional
+Neural Networks" (2012), in one column: no convolution is split in two groups.
+
+Input 227x227x3.  The normalisation follows the pooling, as in the order of the table's rows;
+the text of the paper, section 3.3, has it between ReLU and pooling.
+"""
+
+from collections import OrderedDict
+
+from torch import nn
+
+
+def conv(inputs: int, maps: int, kernel: int, stride: int = 1, padding: int = 0) -> nn.Sequential:
+    return nn.Sequential(nn.Conv2d(inputs, maps, kernel, stride, padding), nn.ReLU())
+
+
+def pool() -> nn.MaxPool2d:
+    return nn.MaxPool2d(kernel_size=3, stride=2)
+
+
+def norm() -> nn.LocalResponseNorm:
+    # PyTorch divides alpha by the size of the neighbourhood; the paper's 1e-4 is not divided.
+    return nn.LocalResponseNorm(size=5, alpha=5 * 1e-4, beta=0.75, k=2.0)
+
+
+def fc(inputs: int, units: int) -> nn.Sequential:
+    return nn.Sequential(nn.Linear(inputs, units), nn.ReLU())
+
+
+def alexnet() -> nn.Sequential:
+    return nn.Sequential(OrderedDict(
+        conv1=conv(3, 96, 11, stride=4),
+        pool1=pool(),
+        norm1=norm(),
+        conv2=conv(96, 256, 5, padding=2),
+        pool2=pool(),
+        norm2=norm(),
+        conv3=conv(256, 384, 3, padding=1),
+        conv4=conv(384, 384, 3, padding=1),
+        conv5=conv(384, 256, 3, padding=1),
+        pool5=pool(),
+        flatten=nn.Flatten(),
+        dropout6=nn.Dropout(0.5),
+        fc6=fc(256 * 6 * 6, 4096),
+        dropout7=nn.Dropout(0.5),
+        fc7=fc(4096, 4096),
+        fc8=nn.Linear(4096, 1000),
+    ))
+
+
+MODELS = {"AlexNet": alexnet}

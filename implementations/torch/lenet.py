@@ -1,0 +1,99 @@
+"""LeNet-5, after LeCun, Bottou, Bengio, Haffner, "Gradient-Based Learning Applied to Document
+Recognition" (1998), section II.B.
+
+Input 32x32x1.  The output is the squared distance to each class's code: the smallest wins.
+The paper shows its 7x12 bitmaps (figure 3) and lists no bits; ours are drawn below.
+"""
+
+from collections import OrderedDict
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+# Table I: the maps of S2 that each map of C3 takes.
+C3_TABLE = (
+    (0, 1, 2), (1, 2, 3), (2, 3, 4), (3, 4, 5), (0, 4, 5), (0, 1, 5),
+    (0, 1, 2, 3), (1, 2, 3, 4), (2, 3, 4, 5), (0, 3, 4, 5), (0, 1, 4, 5), (0, 1, 2, 5),
+    (0, 1, 3, 4), (1, 2, 4, 5), (0, 2, 3, 5),
+    (0, 1, 2, 3, 4, 5),
+)
+
+DIGITS = """
+..###.. ...##.. ..###.. .#####. ....##. ####### ..####. ####### ..###.. ..###..
+.##.##. ..###.. .##.##. ##...## ...###. ##..... .##.... ##...## .##.##. .##.##.
+##...## .####.. ##...## .....## ..####. ##..... ##..... .....## ##...## ##...##
+##...## ...##.. .....## .....## .##.##. ##..... ##..... ....##. ##...## ##...##
+##...## ...##.. .....## ....##. .##.##. ######. ##.###. ....##. .##.##. ##...##
+##...## ...##.. ....##. ..###.. ##..##. ##...## ###..## ...##.. ..###.. .##.###
+##...## ...##.. ...##.. ....##. ##..##. .....## ##...## ...##.. .##.##. ..##.##
+##...## ...##.. ..##... .....## ####### .....## ##...## ..##... ##...## .....##
+##...## ...##.. .##.... .....## ....##. .....## ##...## ..##... ##...## .....##
+##...## ...##.. ##..... .....## ....##. ##...## ##...## .##.... ##...## .....##
+.##.##. ...##.. ##..... ##...## ....##. .##.##. .##.##. .##.... .##.##. ....##.
+..###.. .###### ####### .#####. ....##. ..###.. ..###.. .##.... ..###.. .####..
+"""
+
+
+def codes() -> Tensor:
+    """A row of 84 values -1 (white) or +1 (black) for each digit."""
+    rows = [line.split() for line in DIGITS.split("\n") if line]
+    bits = [[1.0 if bit == "#" else -1.0 for row in digit for bit in row] for digit in zip(*rows)]
+    return torch.tensor(bits)
+
+
+class Squash(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return 1.7159 * torch.tanh(2 / 3 * x)
+
+
+class Subsampling(nn.Module):
+    """A coefficient times the sum of four, plus a bias."""
+
+    def __init__(self, maps: int) -> None:
+        super().__init__()
+        self.coefficient = nn.Parameter(torch.full((maps, 1, 1), 0.25))
+        self.bias = nn.Parameter(torch.zeros(maps, 1, 1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        total = F.avg_pool2d(x, 2, divisor_override=1)
+        return self.coefficient * total + self.bias
+
+
+class PartialConnection(nn.Module):
+    """A convolution for each output map, on the input maps that a table gives it."""
+
+    def __init__(self, table: tuple[tuple[int, ...], ...], kernel: int) -> None:
+        super().__init__()
+        self.table = [list(maps) for maps in table]
+        self.maps = nn.ModuleList(nn.Conv2d(len(maps), 1, kernel) for maps in table)
+
+    def forward(self, x: Tensor) -> Tensor:
+        pairs = zip(self.maps, self.table, strict=True)
+        return torch.cat([conv(x[:, maps]) for conv, maps in pairs], dim=1)
+
+
+class RadialBasis(nn.Module):
+    """Squared distances to codes that are not trained."""
+
+    def __init__(self, codes: Tensor) -> None:
+        super().__init__()
+        self.register_buffer("codes", codes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return ((x.unsqueeze(1) - self.codes) ** 2).sum(dim=2)
+
+
+def lenet() -> nn.Sequential:
+    return nn.Sequential(OrderedDict(
+        C1=nn.Sequential(nn.Conv2d(1, 6, 5), Squash()),
+        S2=nn.Sequential(Subsampling(6), Squash()),
+        C3=nn.Sequential(PartialConnection(C3_TABLE, 5), Squash()),
+        S4=nn.Sequential(Subsampling(16), Squash()),
+        C5=nn.Sequential(nn.Conv2d(16, 120, 5), Squash()),
+        F6=nn.Sequential(nn.Flatten(), nn.Linear(120, 84), Squash()),
+        output=RadialBasis(codes()),
+    ))
+
+
+MODELS = {"LeNet-5": lenet}
