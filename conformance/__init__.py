@@ -1,0 +1,1 @@
+"""Do they agree?  Traces of live models, aligned, judged and compared."""

@@ -1,0 +1,217 @@
+"""Evidence: what one run of one framework leaves behind, as files that need no framework to read.
+
+    EVIDENCE/torch-cpu/run.json            framework, device, versions, seed, code, networks
+    EVIDENCE/torch-cpu/ResNet-50.json      the neutral graph and the parity of every node
+
+A run's folder is written beside its place and put there in one move when it is complete, so what
+is found under its name is never half a run.  Files are a pure function of code, versions and seed.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from conformance.parity import Parity
+from conformance.trace.graph import Graph, Node, Parameter, Where
+
+SCHEMA = 1
+
+
+class DamagedEvidence(ValueError):
+    """A file that is not what a run of this version writes; the message names file and reason."""
+
+
+@dataclass(slots=True)
+class Record:
+    """One network in one framework: its graph and, where it was run, its parity."""
+
+    model: str
+    graph: Graph
+    parity: Parity | None = None
+
+
+@dataclass(slots=True)
+class Run:
+    """One framework on one device: what was installed, which code, and a record a network."""
+
+    framework: str
+    device: str
+    versions: dict[str, str]
+    seed: int
+    code: str
+    records: dict[str, Record] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        return f"{self.framework}-{self.device}"
+
+
+def code_identity(framework: str) -> str:
+    """A digest of the sources that a run's evidence depends on."""
+    root = Path(__file__).resolve().parent.parent
+    implementation = root / "implementations" / framework
+    sources = [*(root / "conformance").glob("*.py"), *(root / "conformance/trace").glob("*.py")]
+    digest = sha256()
+    for path in sorted([*sources, *implementation.glob("*.py")]):
+        if not path.name.startswith("test_"):
+            digest.update(path.relative_to(root).as_posix().encode() + path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def write(run: Run, folder: Path) -> Path:
+    """Put a run's files under ``folder`` in one move, in place of an earlier run's."""
+    folder.mkdir(parents=True, exist_ok=True)
+    target = folder / run.name
+    building = Path(tempfile.mkdtemp(dir=folder, prefix=f".{run.name}-"))
+    try:
+        for record in run.records.values():
+            _dump(_record_to_json(record), building / f"{record.model}.json")
+        _dump(
+            {
+                "schema": SCHEMA,
+                "framework": run.framework,
+                "device": run.device,
+                "versions": run.versions,
+                "seed": run.seed,
+                "code": run.code,
+                "networks": {
+                    name: _checksum(building / f"{name}.json") for name in sorted(run.records)
+                },
+            },
+            building / "run.json",
+        )
+        old = folder / f".{run.name}-old-{os.getpid()}"
+        if target.exists():
+            target.rename(old)
+        building.rename(target)
+        shutil.rmtree(old, ignore_errors=True)
+    finally:
+        shutil.rmtree(building, ignore_errors=True)
+    return target
+
+
+def read(folder: Path) -> list[Run]:
+    """Every run under ``folder``, by name.  Raises :class:`DamagedEvidence`; reads all or nothing."""
+    if not folder.is_dir():
+        raise DamagedEvidence(f"{folder}: no such folder; run the frameworks' checks first")
+    return [_read_run(path.parent) for path in sorted(folder.glob("[!.]*/run.json"))]
+
+
+def _read_run(folder: Path) -> Run:
+    path = folder / "run.json"
+    data = _load(path)
+    if data.get("schema") != SCHEMA:
+        raise DamagedEvidence(
+            f"{path}: schema {data.get('schema')!r}, this version reads {SCHEMA}; record it again"
+        )
+    try:
+        networks = data.pop("networks")
+        data.pop("schema")
+        run = Run(**data)
+        for name, checksum in networks.items():
+            file = folder / f"{name}.json"
+            if not file.is_file():
+                raise DamagedEvidence(f"{file}: missing, though run.json lists it; record it again")
+            if _checksum(file) != checksum:
+                raise DamagedEvidence(f"{file}: not the file that run.json lists; record it again")
+            run.records[name] = _record_from_json(_load(file))
+    except (KeyError, TypeError, AttributeError) as error:
+        raise DamagedEvidence(f"{path}: not a run of this version ({error}); record it again") from None
+    return run
+
+
+def graph_to_json(graph: Graph) -> dict[str, Any]:
+    """A graph as plain JSON."""
+    return {
+        "inputs": graph.inputs,
+        "outputs": graph.outputs,
+        "nodes": [_node_to_json(node) for node in graph],
+    }
+
+
+def graph_from_json(data: dict[str, Any]) -> Graph:
+    """The inverse of :func:`graph_to_json`."""
+    nodes = [_node_from_json(node) for node in data["nodes"]]
+    return Graph(nodes, tuple(data["inputs"]), tuple(data["outputs"]))
+
+
+def _node_to_json(node: Node) -> dict[str, Any]:
+    return {
+        "kind": node.kind,
+        "attributes": node.attributes,
+        "inputs": node.inputs,
+        "shape": node.shape,
+        "slots": node.slots,
+        "parameters": {
+            slot: [
+                {"handle": p.handle, "shape": p.shape, "steps": p.steps, "region": p.region}
+                for p in pieces
+            ]
+            for slot, pieces in node.parameters.items()
+        },
+        "path": node.where.path,
+        "line": node.where.line,
+    }
+
+
+def _node_from_json(data: dict[str, Any]) -> Node:
+    return Node(
+        kind=data["kind"],
+        attributes={name: _tuples(value) for name, value in data["attributes"].items()},
+        inputs=tuple(data["inputs"]),
+        shape=tuple(data["shape"]),
+        parameters={
+            slot: tuple(Parameter(**{k: _tuples(v) for k, v in p.items()}) for p in pieces)
+            for slot, pieces in data["parameters"].items()
+        },
+        slots={slot: tuple(shape) for slot, shape in data["slots"].items()},
+        where=Where(data["path"], data["line"]),
+    )
+
+
+def _record_to_json(record: Record) -> dict[str, Any]:
+    return {
+        "model": record.model,
+        "graph": graph_to_json(record.graph),
+        "parity": record.parity.as_json() if record.parity else None,
+    }
+
+
+def _record_from_json(data: dict[str, Any]) -> Record:
+    parity = Parity.from_json(data["parity"]) if data["parity"] else None
+    return Record(data["model"], graph_from_json(data["graph"]), parity)
+
+
+def _tuples(value: Any) -> Any:
+    return tuple(map(_tuples, value)) if isinstance(value, list) else value
+
+
+def _checksum(path: Path) -> str:
+    return sha256(path.read_bytes()).hexdigest()
+
+
+def _load(path: Path) -> dict[str, Any]:
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise DamagedEvidence(f"{path}: cannot be read ({error}); record it again") from None
+    if not isinstance(data, dict):
+        raise DamagedEvidence(f"{path}: not a JSON object; record it again")
+    return data
+
+
+def _dump(data: dict[str, Any], path: Path) -> None:
+    path.write_text(json.dumps(data, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+
+
+def networks(runs: list[Run]) -> Iterator[str]:
+    """Names of the networks in any of the runs, in order of first appearance."""
+    yield from dict.fromkeys(name for run in runs for name in run.records)

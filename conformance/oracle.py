@@ -1,0 +1,218 @@
+"""The oracle: NumPy executes a neutral graph, node by node, in any floating-point precision.
+
+It knows no framework and shares no arithmetic with one except the BLAS below a matrix product.
+Arrays are batch x height x width x channels, kernels height x width x inputs x outputs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from conformance.trace.graph import Graph, Node
+
+#: A slot's array for a node of the graph, in neutral layout.
+Slots = Callable[[int, str], np.ndarray]
+
+#: Rows of a convolution are unfolded into at most this many numbers at a time.
+UNFOLDED = 1 << 24
+
+
+class CannotCompute(Exception):
+    """The graph holds an operation that the vocabulary has no word for."""
+
+
+class Oracle:
+    """Results of a graph's nodes for one batch, computed on demand and forgotten when used up.
+
+    ``dtype`` is the precision of every stored result and of every product and sum.
+    """
+
+    def __init__(self, graph: Graph, slots: Slots, image: np.ndarray, dtype: Any = np.float64):
+        self.graph, self.slots, self.dtype = graph, slots, np.dtype(dtype)
+        self.results: dict[int, np.ndarray] = {}
+        self.image = image.astype(self.dtype)
+        self.pending = [len(readers) for readers in graph.consumers()]
+        self.done: set[int] = set()
+
+    def result(self, index: int) -> np.ndarray:
+        """What node ``index`` computes; :class:`CannotCompute` if an unknown node is needed."""
+        stack = [index]
+        while stack:
+            current = stack[-1]
+            missing = [i for i in self.graph.nodes[current].inputs if i not in self.results]
+            if current in self.results:
+                stack.pop()
+            elif missing:
+                stack.extend(missing)
+            else:
+                self._compute(current)
+                stack.pop()
+        return self.results[index]
+
+    def release(self, index: int) -> None:
+        """Say that the result of a node is not asked for again; frees what nothing needs."""
+        self.done.add(index)
+        self._forget(index)
+
+    def _forget(self, index: int) -> None:
+        if index in self.done and not self.pending[index]:
+            self.results.pop(index, None)
+
+    def _compute(self, index: int) -> None:
+        node = self.graph.nodes[index]
+        inputs = [self.results[i] for i in node.inputs]
+        if node.kind not in OPERATIONS:
+            raise CannotCompute(f"no rule for {node.kind} at {node.where}")
+        slots = {name: self.slots(index, name).astype(self.dtype) for name in node.parameters}
+        with np.errstate(all="ignore"):
+            result = OPERATIONS[node.kind](self, node, slots, *inputs)
+        self.results[index] = np.asarray(result, dtype=self.dtype)
+        for source in node.inputs:
+            self.pending[source] -= 1
+            self._forget(source)
+
+
+def pad(x: np.ndarray, padding: Any, fill: float = 0.0) -> np.ndarray:
+    """Pad height and width; a negative padding crops."""
+    (top, bottom), (left, right) = padding
+    if not (top or bottom or left or right):
+        return x
+    h, w = x.shape[1:3]
+    x = x[:, max(0, -top) : h + min(0, bottom), max(0, -left) : w + min(0, right)]
+    grow = [(max(0, p), max(0, q)) for p, q in padding]
+    return np.pad(x, ((0, 0), *grow, (0, 0)), constant_values=fill)
+
+
+def windows(x: np.ndarray, kernel: Any, stride: Any, dilation: Any = (1, 1)) -> np.ndarray:
+    """A view of batch x rows x columns x channels x kernel height x kernel width."""
+    reach = [(k - 1) * d + 1 for k, d in zip(kernel, dilation, strict=True)]
+    views = np.lib.stride_tricks.sliding_window_view(x, reach, axis=(1, 2))
+    return views[:, :: stride[0], :: stride[1], :, :: dilation[0], :: dilation[1]]
+
+
+def convolve(x: np.ndarray, kernel: np.ndarray, attributes: dict[str, Any]) -> np.ndarray:
+    """Cross-correlation, as every framework's convolution is, by one matrix product a strip."""
+    x = pad(x, attributes["padding"])
+    groups, (kh, kw, into, out) = attributes["groups"], kernel.shape
+    if (kh, kw) == (1, 1) and groups == 1:
+        x = x[:, :: attributes["stride"][0], :: attributes["stride"][1]]
+        return x @ kernel[0, 0]
+    view = windows(x, (kh, kw), attributes["stride"], attributes["dilation"])
+    batch, height, width = view.shape[:3]
+    result = np.empty((batch, height, width, out), x.dtype)
+    strip = max(1, UNFOLDED // (batch * width * kh * kw * into * groups))
+    for start in range(0, height, strip):
+        rows = view[:, start : start + strip]
+        for g in range(groups):
+            # The unfolded rows run through the kernel's height, width and channels.
+            part = rows[..., g * into : (g + 1) * into, :, :].transpose(0, 1, 2, 4, 5, 3)
+            columns = part.reshape(-1, kh * kw * into)
+            share = kernel[..., g * (out // groups) : (g + 1) * (out // groups)]
+            product = columns @ share.reshape(kh * kw * into, -1)
+            width_out = slice(g * (out // groups), (g + 1) * (out // groups))
+            result[:, start : start + strip, :, width_out] = product.reshape(
+                (*rows.shape[:3], -1)
+            )
+    return result
+
+
+def _conv(o: Oracle, node: Node, slots: dict[str, np.ndarray], x: np.ndarray) -> np.ndarray:
+    y = convolve(x, slots["kernel"], node.attributes)
+    return y + slots["bias"] if "bias" in slots else y
+
+
+def _dense(o: Oracle, node: Node, slots: dict[str, np.ndarray], x: np.ndarray) -> np.ndarray:
+    y = x.reshape(len(x), -1) @ slots["kernel"]
+    return y + slots["bias"] if "bias" in slots else y
+
+
+def _max_pool(o: Oracle, node: Node, slots: dict[str, np.ndarray], x: np.ndarray) -> np.ndarray:
+    a = node.attributes
+    return _by_offset(pad(x, a["padding"], -np.inf), a, np.maximum)
+
+
+def _by_offset(x: np.ndarray, a: dict[str, Any], combine: Any) -> np.ndarray:
+    """Combine the window's cells one offset at a time: no unfolded copy."""
+    (kh, kw), (sh, sw) = a["kernel"], a["stride"]
+    rows, columns = (x.shape[1] - kh) // sh + 1, (x.shape[2] - kw) // sw + 1
+    result: np.ndarray | None = None
+    for i in range(kh):
+        for j in range(kw):
+            cell = x[:, i : i + (rows - 1) * sh + 1 : sh, j : j + (columns - 1) * sw + 1 : sw]
+            result = cell.copy() if result is None else combine(result, cell, out=result)
+    assert result is not None
+    return result
+
+
+def _avg_pool(o: Oracle, node: Node, slots: dict[str, np.ndarray], x: np.ndarray) -> np.ndarray:
+    a = node.attributes
+    total = _by_offset(pad(x, a["padding"]), a, np.add)
+    if a["padding"] == ((0, 0), (0, 0)) or a["count_include_pad"]:
+        return total / x.dtype.type(prod(a["kernel"]))
+    inside = pad(np.ones((1, *x.shape[1:3], 1), x.dtype), a["padding"])
+    return total / _by_offset(inside, a, np.add)
+
+
+def _subsample(o: Oracle, node: Node, slots: dict[str, np.ndarray], x: np.ndarray) -> np.ndarray:
+    a = node.attributes
+    y = _by_offset(pad(x, a["padding"]), a, np.add) / x.dtype.type(a["divisor"])
+    y = y * slots["coefficient"]
+    return y + slots["bias"] if "bias" in slots else y
+
+
+def _rbf(o: Oracle, node: Node, slots: dict[str, np.ndarray], x: np.ndarray) -> np.ndarray:
+    return ((x.reshape(len(x), 1, -1) - slots["centres"]) ** 2).sum(axis=2)
+
+
+def _batch_norm(o: Oracle, node: Node, slots: dict[str, np.ndarray], x: np.ndarray) -> np.ndarray:
+    epsilon = x.dtype.type(node.attributes["epsilon"])
+    scale = slots.get("gamma", x.dtype.type(1)) / np.sqrt(slots["variance"] + epsilon)
+    return (x - slots.get("mean", x.dtype.type(0))) * scale + slots.get("beta", x.dtype.type(0))
+
+
+def _lrn(o: Oracle, node: Node, slots: dict[str, np.ndarray], x: np.ndarray) -> np.ndarray:
+    a = node.attributes
+    n, kind = int(a["n"]), x.dtype.type
+    # For an even n the window holds one more channel below than above, as in the papers' sum.
+    squares = np.pad(x * x, [(0, 0)] * (x.ndim - 1) + [(n // 2, (n - 1) // 2)])
+    total = sum(squares[..., i : i + x.shape[-1]] for i in range(n))
+    return x / (kind(a["k"]) + kind(a["alpha"]) * total) ** kind(a["beta"])
+
+
+def _softmax(o: Oracle, node: Node, slots: dict[str, np.ndarray], x: np.ndarray) -> np.ndarray:
+    e = np.exp(x - x.max(axis=-1, keepdims=True))
+    return e / e.sum(axis=-1, keepdims=True)
+
+
+def _scale(o: Oracle, node: Node, slots: dict[str, np.ndarray], x: np.ndarray) -> np.ndarray:
+    y = x * np.asarray(node.attributes["factor"], x.dtype)
+    y = y * slots["gamma"] if "gamma" in slots else y
+    y = y + np.asarray(node.attributes["offset"], x.dtype) if "offset" in node.attributes else y
+    return y + slots["beta"] if "beta" in slots else y
+
+
+OPERATIONS: dict[str, Any] = {
+    "input": lambda o, node, slots: o.image,
+    "conv": _conv,
+    "dense": _dense,
+    "max_pool": _max_pool,
+    "avg_pool": _avg_pool,
+    "global_avg_pool": lambda o, node, slots, x: x.mean(axis=(1, 2), keepdims=True),
+    "subsample": _subsample,
+    "rbf": _rbf,
+    "batch_norm": _batch_norm,
+    "lrn": _lrn,
+    "relu": lambda o, node, slots, x: np.maximum(x, 0),
+    "tanh": lambda o, node, slots, x: np.tanh(x),
+    "sigmoid": lambda o, node, slots, x: 1 / (1 + np.exp(-x)),
+    "softmax": _softmax,
+    "add": lambda o, node, slots, x, y: x + y,
+    "concat": lambda o, node, slots, *xs: np.concatenate(xs, axis=-1),
+    "scale": _scale,
+    "flatten": lambda o, node, slots, x: x.reshape(len(x), -1),
+    "pad": lambda o, node, slots, x: pad(x, node.attributes["padding"], node.attributes["value"]),
+}

@@ -1,0 +1,35 @@
+"""The frameworks agree with each other: the evidence that each left behind, joined."""
+
+from itertools import combinations
+
+import pytest
+
+import reference
+from conformance import evidence, frameworks
+from conformance.agreement import agreement
+
+PAIRS = list(combinations(frameworks.frameworks(), 2))
+
+
+@pytest.mark.parametrize("name", frameworks.frameworks())
+def test_framework_left_evidence(name, runs):
+    """There is a run of every framework, made by this code."""
+    found = [run for run in runs if run.framework == name]
+    assert found, f"no evidence of {name}: run tox run -e {name}"
+    stale = [run.name for run in found if run.code != evidence.code_identity(name)]
+    assert not stale, f"recorded by other code: {', '.join(stale)}; record it again"
+
+
+def test_one_seed(runs):
+    """All runs were given the same weights."""
+    assert len({run.seed for run in runs}) == 1
+
+
+@pytest.mark.parametrize("model", reference.models())
+@pytest.mark.parametrize("pair", PAIRS, ids="-".join)
+def test_frameworks_agree(pair, model, runs):
+    """Two runs of one network have the same layers, attributes and values."""
+    left, right = ([run for run in runs if run.framework == name] for name in pair)
+    results = [agreement(a.records[model], b.records[model]) for a in left for b in right]
+    assert results
+    assert all(result.agrees for result in results), "\n".join(map(str, results))

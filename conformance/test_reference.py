@@ -1,0 +1,149 @@
+"""The documents hold together: files read, formulas come to their results, sums and sizes fit."""
+
+import pytest
+
+import reference
+from reference.arithmetic import evaluate
+from reference.claims import QUANTITIES
+from reference.printed import Printed
+from reference.slips import derive, idle, refuted
+
+STEMS = reference.families()
+MODELS = reference.models()
+CLAIMS = reference.claims()
+DISPUTES = [dispute for stem in STEMS for dispute in reference.family(stem).disputed]
+
+
+@pytest.mark.parametrize("stem", STEMS)
+def test_file_is_whole(stem):
+    """A file has a title, sources, models with rows, and claims, each of which was read."""
+    family = reference.family(stem)
+    assert family.title and family.sources and family.claims
+    assert family.models and all(model.rows for model in family.models)
+
+
+@pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: claim.id)
+def test_claim_is_not_refuted(claim):
+    """A formula comes to its result, a total is its column's sum, a size follows from strides."""
+    slips = list(refuted(claim, MODELS.get(claim.model)))
+    assert not slips, "\n".join(slips)
+
+
+@pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: claim.id)
+def test_claim_says_what_decides_it(claim):
+    """A claim names a known quantity, and a model or a formula unless it is only cited."""
+    assert claim.quantity in QUANTITIES
+    assert claim.model or claim.expression or claim.quantity == "cited"
+
+
+@pytest.mark.parametrize("dispute", DISPUTES, ids=lambda dispute: dispute.claim)
+def test_dispute_has_a_cause(dispute):
+    """A disputed print is not what was counted, nor its proper rounding."""
+    claim = next(claim for claim in CLAIMS if claim.id == dispute.claim)
+    slips = list(idle(dispute, claim))
+    assert not slips, "\n".join(slips)
+
+
+@pytest.mark.parametrize("model", MODELS.values(), ids=lambda model: model.name)
+def test_every_row_is_claimed(model):
+    """Every row of a model's table makes a claim on its layers."""
+    claimed = {each.layer for each in CLAIMS if each.model == model.name and each.holds}
+    assert claimed >= {row.name for row in model.rows}
+
+
+def test_arithmetic_decides_something():
+    """Formulas, and the rows of the tables, each decide claims: neither check is empty."""
+    models = [claim for claim in CLAIMS if claim.model]
+    assert any(claim.expression for claim in CLAIMS)
+    assert any(derive(claim, MODELS[claim.model]) is not None for claim in models)
+
+
+@pytest.mark.parametrize("spell", [str, str.upper, lambda name: name.replace("-", "_") + " "])
+@pytest.mark.parametrize("model", MODELS.values(), ids=lambda model: model.name)
+def test_name_is_found(model, spell):
+    """A model is found by its name and aliases, whatever their case and punctuation."""
+    names = model.name, *model.aliases
+    assert all(reference.find(spell(name)) is model for name in names)
+
+
+def test_unknown_name_offers_the_nearest():
+    """An unknown name is answered in one line that offers names which do exist."""
+    name = next(iter(MODELS))
+    with pytest.raises(reference.UnknownArchitecture) as error:
+        reference.find(f"{name}x")
+    assert name in str(error.value) and "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "count", "agrees"),
+    [
+        ("3.8e9", 3_857_973_248, True),
+        ("3.8e9", 4_089_184_256, False),
+        ("3.8e9", 3_900_000_000, False),
+        ("1.8×10^9", 1_814_073_344, True),
+        ("128M", 128_049_152, True),
+        ("128M", 129_000_000, False),
+        ("62.3 million", 62_369_152, True),
+        ("1.1 billion", 1_135_906_176, True),
+        ("60,000", 60_000, True),
+        ("60,000", 60_001, False),
+        ("840", 841, False),
+        ("6%", evaluate("3747200 / 62369152"), True),
+        ("55%", evaluate("27 / 49"), True),
+        ("25/9", evaluate("25 / 9"), True),
+        ("seven", 7, True),
+        ("28 * 28 * 6", 4704, True),
+        ("28x28", (28, 28, 512), True),
+        ("28x28x512", (28, 28, 512), True),
+        ("28x28x512", (28, 28), False),
+        ("1x1", (1000,), True),
+        ("1000", (1000,), True),
+        ("1000", (1000, 1, 1), False),
+        ("5x5", 5, True),
+    ],
+)
+def test_printed_agrees_to_its_last_digit(text, count, agrees):
+    """A count agrees with a print by less than one unit of its last digit; in full, exactly."""
+    assert Printed(text).agrees_with(count) is agrees
+
+
+@pytest.mark.parametrize(("k", "count"), [(1000, 159_000), (1024, 162_816)])
+def test_a_k_is_what_it_is_said_to_be(k, count):
+    """A K stands for what the reference states, and has no value where it states nothing."""
+    assert Printed("159K", k).value == count
+    assert Printed("159K").agrees_with(count, k=k)
+    with pytest.raises(ValueError, match="1000 or 1024"):
+        _ = Printed("159K").value
+
+
+@pytest.mark.parametrize(
+    ("text", "unit"), [("3.8e9", 10**8), ("62.3 million", 10**5), ("128M", 10**6), ("840", 1)]
+)
+def test_last_digit_has_a_unit(text, unit):
+    """The unit in the last place is that of the last printed digit."""
+    assert Printed(text).unit_in_last_place == unit
+
+
+@pytest.mark.parametrize("text", ["3.8 giga", "12 G", "about 5", "", "3.8.1", "28x", "2 *"])
+def test_no_unit_is_guessed(text):
+    """A text that is no number, size or formula is refused, and named."""
+    with pytest.raises(ValueError, match="is no|unknown unit"):
+        Printed(text)
+
+
+@pytest.mark.parametrize(
+    ("formula", "value"),
+    [("(5*5 + 1)*6*28*28", 122_304), ("2^10", 1024), ("-(3 - 5) / 4", 0.5), ("0.1 + 0.2", 0.3)],
+)
+def test_formula_is_exact(formula, value):
+    """A formula is evaluated in fractions, so that no digit is lost."""
+    assert evaluate(formula) == evaluate(str(value))
+
+
+@pytest.mark.parametrize(
+    "formula", ["__import__('os')", "a + 1", "1 / 0", "2 ^ 9 ^ 9", "(1,)", "1 <"]
+)
+def test_formula_is_only_arithmetic(formula):
+    """Names, calls, divisions by nothing and towers of powers are refused."""
+    with pytest.raises(ValueError, match="is no formula"):
+        evaluate(formula)

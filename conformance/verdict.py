@@ -1,0 +1,225 @@
+"""A claim set beside what a live model really has, and what follows from that."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from fractions import Fraction
+from math import prod
+from typing import Any
+
+from conformance.trace.graph import Graph, Node, count_parameters
+from reference import Claim
+
+DEVIATES = "deviates"
+
+#: What counts as a layer, by the name of the count.
+LAYERS = {
+    "weight layers": frozenset({"conv", "dense"}),
+    "convolutional layers": frozenset({"conv"}),
+    "dense layers": frozenset({"dense"}),
+    "pooling layers": frozenset({"max_pool", "avg_pool", "global_avg_pool", "subsample"}),
+}
+
+
+class CannotMeasure(LookupError):
+    """A claim about something that the graph does not have; the message says what."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """A claim, what was found, and the status that follows; ``str`` is a line of the report.
+
+    ``status`` is the reference's word for a print that the model bears out or that is disputed
+    for a reason that still holds, and ``deviates`` for everything else.
+    """
+
+    claim: Claim
+    source: str
+    found: Any
+    status: str
+
+    @property
+    def conforms(self) -> bool:
+        return self.status != DEVIATES
+
+    def __str__(self) -> str:
+        claim = self.claim
+        subject = " ".join(part for part in (claim.model, claim.layer, claim.subject) if part)
+        held = f", held to be {claim.counted}" if claim.counted else ""
+        return (
+            f"{subject} in {self.source}: {claim.quantity} is {shown(self.found)},"
+            f" printed {claim.printed}{held}"
+        )
+
+
+def judge(claim: Claim, source: str, found: Any) -> Verdict:
+    """Set what was found beside what is printed.
+
+    A disputed claim has to differ from the print and agree with the number held instead: when
+    either changes, the dispute has lost its cause and the claim deviates.
+    """
+    return Verdict(claim, source, found, claim.status(found) if claim.agrees(found) else DEVIATES)
+
+
+def layers(graph: Graph, rows: list[str]) -> dict[str, list[int]]:
+    """The nodes of each row of a paper's table, found by the names in the nodes' paths.
+
+    A node whose path holds a row's name belongs to that row; any other belongs to the row of
+    the nearest named node downstream, or, after the last one, upstream.
+    """
+    owner: list[str | None] = [None] * len(graph)
+    for index, node in enumerate(graph):
+        parts = node.where.path.replace("/", ".").split(".")
+        owner[index] = next((part for part in parts if part in rows), None)
+    readers = graph.consumers()
+    for index in range(len(graph) - 1, -1, -1):
+        if owner[index] is None and graph.nodes[index].kind != "input":
+            named = [name for i in readers[index] if (name := owner[i])]
+            owner[index] = min(named, key=rows.index) if named else None
+    for index, node in enumerate(graph):
+        if owner[index] is None and node.inputs:
+            owner[index] = owner[node.inputs[0]]
+    found: dict[str, list[int]] = {row: [] for row in rows}
+    for index, name in enumerate(owner):
+        if name is not None and graph.nodes[index].kind != "input":
+            found[name].append(index)
+    return found
+
+
+def row_of(graph: Graph, rows: list[str]) -> list[str]:
+    """For each node the row it belongs to, or ''."""
+    result = [""] * len(graph)
+    for row, indices in layers(graph, rows).items():
+        for index in indices:
+            result[index] = row
+    return result
+
+
+def measure(claim: Claim, graph: Graph, rows: list[str]) -> Any:
+    """What the graph has of the thing a claim speaks of.  Raises :class:`CannotMeasure`."""
+    if claim.quantity not in _MEASURES:
+        raise CannotMeasure(f"no live model shows its {claim.quantity}")
+    owners = layers(graph, rows)
+    indices = owners[claim.layer] if claim.layer else list(range(len(graph)))
+    if not indices:
+        raise CannotMeasure(f"nothing of {claim.layer} is left in inference")
+    if not claim.rows:
+        return _MEASURES[claim.quantity](claim, graph, indices, owners)
+    # A total of rows that each count by a convention of their own.
+    return sum(
+        _count(graph.nodes[i], claim.quantity, convention)
+        for row, convention in claim.rows
+        for i in owners[row]
+    )
+
+
+def _shape(claim: Claim, graph: Graph, indices: list[int], owners: Any) -> tuple[int, ...]:
+    if claim.quantity == "input":
+        return graph.nodes[graph.inputs[0]].shape
+    return graph.nodes[max(indices) if claim.layer else graph.outputs[0]].shape
+
+
+def _depth(claim: Claim, graph: Graph, indices: list[int], owners: Any) -> int:
+    """Layers on the longest path: a projection beside a block does not make a network deeper."""
+    if claim.convention == "table rows":
+        return sum(bool(found) for found in owners.values())
+    kinds = LAYERS[claim.convention]
+    depths: dict[int, int] = {}
+    for i in indices:
+        node = graph.nodes[i]
+        depths[i] = max((depths.get(j, 0) for j in node.inputs), default=0) + (node.kind in kinds)
+    return max(depths.values())
+
+
+def _sum(claim: Claim, graph: Graph, indices: list[int], owners: Any) -> int:
+    return sum(_count(graph.nodes[i], claim.quantity, claim.convention) for i in indices)
+
+
+def _count(node: Node, quantity: str, convention: str) -> int:
+    if quantity == "parameters":
+        return count_parameters(node, convention)
+    if quantity == "connections":
+        return node.connections
+    products = node.multiply_adds
+    if convention == "multiply-adds + bias" and products:
+        products += node.biases * (prod(node.shape[:2]) if node.kind == "conv" else 1)
+    return 2 * products if convention == "FLOPs" else products
+
+
+def _kernels(claim: Claim, graph: Graph, indices: list[int], owners: Any) -> tuple[str, ...]:
+    kinds = LAYERS["pooling layers" if "pool" in claim.subject else "convolutional layers"]
+    nodes = [graph.nodes[i] for i in indices]
+    return tuple(sorted({_size(n.attributes["kernel"]) for n in nodes if n.kind in kinds}))
+
+
+def _padding(claim: Claim, graph: Graph, indices: list[int], owners: Any) -> Any:
+    """One number when all four sides are alike, as papers write it."""
+    found = [a["padding"] for i in indices if "padding" in (a := graph.nodes[i].attributes)]
+    if not found:
+        raise CannotMeasure(f"nothing in {claim.layer} has a padding")
+    sides = {side for pair in found[0] for side in pair}
+    return sides.pop() if len(sides) == 1 else found[0]
+
+
+def _convolutions(claim: Claim, graph: Graph, indices: list[int], owners: Any) -> tuple[str, ...]:
+    return written([graph.nodes[i] for i in indices], LAYERS["weight layers"])
+
+
+def _operations(claim: Claim, graph: Graph, indices: list[int], owners: Any) -> tuple[str, ...]:
+    return written([graph.nodes[i] for i in indices], frozenset(_WRITTEN) - LAYERS["weight layers"])
+
+
+_MEASURES: dict[str, Callable[[Claim, Graph, list[int], Any], Any]] = {
+    "input": _shape,
+    "output": _shape,
+    "maps": lambda *a: _shape(*a)[-1],
+    "neurons": lambda *a: prod(_shape(*a)),
+    "parameters": _sum,
+    "multiply-adds": _sum,
+    "FLOPs": _sum,
+    "connections": _sum,
+    "layers": _depth,
+    "convolutions": _convolutions,
+    "operations": _operations,
+    "kernel": _kernels,
+    "padding": _padding,
+}
+
+
+def _size(pair: tuple[int, int]) -> str:
+    return f"{pair[0]}x{pair[1]}"
+
+
+def _window(node: Node) -> str:
+    stride = node.attributes["stride"]
+    step = "" if stride == (1, 1) else f"/{stride[0] if stride[0] == stride[1] else _size(stride)}"
+    return _size(node.attributes["kernel"]) + step
+
+
+#: How the reference writes a layer of each kind; other kinds stand in no table.
+_WRITTEN: dict[str, Callable[[Node], str]] = {
+    "conv": lambda node: f"{_window(node)} {node.shape[-1]}",
+    "dense": lambda node: f"fc {node.shape[-1]}",
+    "rbf": lambda node: f"rbf {node.shape[-1]}",
+    "subsample": lambda node: f"subsample {_window(node)}",
+    "max_pool": lambda node: f"max pool {_window(node)}",
+    "avg_pool": lambda node: f"average pool {_window(node)}",
+    "global_avg_pool": lambda node: "average pool",
+    "lrn": lambda node: "LRN",
+    "dropout": lambda node: f"dropout {node.attributes['rate']:g}",
+}
+
+
+def written(nodes: list[Node], kinds: frozenset[str]) -> tuple[str, ...]:
+    """Layers of some kinds as the reference writes them, ``3x3/2 64`` or ``fc 4096``; sorted."""
+    return tuple(sorted(_WRITTEN[node.kind](node) for node in nodes if node.kind in kinds))
+
+
+def shown(value: Any) -> str:
+    """A value as a report prints it: 25,557,032 or 28x28x512."""
+    if isinstance(value, tuple):
+        return (", " if value and isinstance(value[0], str) else "x").join(map(str, value))
+    if isinstance(value, Fraction):
+        return f"{float(value):.6g}"
+    return f"{value:,}" if isinstance(value, int) else str(value)
