@@ -250,8 +250,15 @@ class _Walk:
 
     def _on_reduce(self, value: int, op: Operation) -> Flow | None:
         a = op.attributes
-        if isinstance(self.meaning[op.inputs[0]], Local):
-            flow = self._recognised(op.inputs[0])
+        source = self.meaning[op.inputs[0]]
+        flow: Flow | None
+        if isinstance(source, Local):
+            # A sum over batch or channels is a step of some algebra; one over the map, a pooling.
+            axes = source.base.axes
+            inside = len(axes) == len(self.tape[op.inputs[0]].shape) and all(
+                name in "HW" for axis in a["axes"] for name, _ in axes[axis]
+            )
+            flow = self._recognised(op.inputs[0], final=inside)
             if flow is None:
                 return None
         else:

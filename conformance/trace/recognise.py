@@ -218,6 +218,8 @@ def batch_normalisation(tape: Tape, value: int, base: int, channel: int) -> Norm
     # So small a variance leaves epsilon to be read with all its digits.
     x = 1e-4 * (noise - noise.mean(axis=over, keepdims=True))
     variance = (x**2).mean(axis=over, keepdims=True)
+    if not variance.all():
+        return None
 
     def line(**changes: dict[int, np.ndarray]) -> tuple[np.ndarray, np.ndarray] | None:
         y = evaluate(tape, value, {base: x} | held | changes.get("with_", {}))

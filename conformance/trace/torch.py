@@ -69,10 +69,7 @@ class TorchPort:
         image = torch.empty(1, channels, height, width, dtype=torch.float64, device="meta")
         with torch.no_grad(), _double():
             module = self._build(image)
-            state = {
-                handle: Hollow(torch.empty(tensor.shape, dtype=torch.float64, device="meta"))
-                for handle, tensor in _state(module).items()
-            }
+            state = _hollow_state(module)
             recorder = Recorder(module, state)
             self._forward(module, recorder, state, Hollow(image))
         return recorder.tape
@@ -89,7 +86,7 @@ class TorchPort:
         tensor = torch.from_numpy(image.astype(np.float64).transpose(0, 3, 1, 2).copy())
         with torch.no_grad(), _double():
             module = self._build(tensor.to("meta"))
-            state = {}
+            state = _hollow_state(module)  # what the tape does not read stays without values
             for operation in tape.operations:
                 if operation.name == "parameter":
                     handle = operation.attributes["handle"]
@@ -153,7 +150,7 @@ class TorchPort:
             raise UntraceableModel(
                 f"{self.name}: forward fails on an image of {size}"
                 f"{f' in {recorder.failed}' if recorder.failed else ''}: {_told(error)};"
-                " it must compute the same steps for every image of one size"
+                " it must take such an image, and do the same with every one"
             ) from error
         finally:
             entered.remove()
@@ -306,7 +303,7 @@ class Recorder(TorchDispatchMode):
         else:
             for output, value in zip(_listed(result), values, strict=False):
                 self._know(output, value)
-        self._done(start, operands, result)
+        self._passed(range(start, len(self.tape)), operands, result)
         return result
 
     def _execute(self, func: Any, args: Any, kwargs: Any) -> Any:
@@ -334,9 +331,12 @@ class Recorder(TorchDispatchMode):
         self, where: Where, func: Any, shapes: list[Tensor], args: Any, kwargs: Any, index: int
     ) -> int:
         """A view is written down when it is read, as what it shows then."""
+        source = self.of(args[0])
         before, self._where = self._where, where
+        start = len(self.tape)
         value = _written(self._translate(func, shapes, args, kwargs)[index])
         self._where = before
+        self._passed(range(start, value), [(source, args[0])], None)
         return value
 
     def _overwrite(self, target: Tensor, value: int) -> None:
@@ -400,8 +400,8 @@ class Recorder(TorchDispatchMode):
     def _made(self, value: int, x: Tensor) -> None:
         """The tensor of a line is there."""
 
-    def _done(self, start: int, operands: list[tuple[int, Tensor]], result: Any) -> None:
-        """The lines from ``start`` on are those of one operator."""
+    def _passed(self, lines: range, operands: list[tuple[int, Tensor]], result: Any) -> None:
+        """An operator has several lines, of which these have no tensor."""
 
 
 class Replay(Recorder):
@@ -446,10 +446,8 @@ class Replay(Recorder):
             self.wanted.discard(value)
             self._observe(value, x.detach().numpy())
 
-    def _done(self, start: int, operands: list[tuple[int, Tensor]], result: Any) -> None:
-        # An operator of several lines leaves only the last one's result; the others follow
-        # from what it read.
-        for value in sorted(self.wanted.intersection(range(start, len(self.tape)))):
+    def _passed(self, lines: range, operands: list[tuple[int, Tensor]], result: Any) -> None:
+        for value in sorted(self.wanted.intersection(lines)):
             known = {i: (self._before if x is result else x).numpy() for i, x in operands}
             with suppress(KeyError):
                 array = evaluate(self.tape, value, known)
@@ -1004,10 +1002,13 @@ def _numbered(index: Tensor | None) -> Tensor | None:
     return index.nonzero().flatten()
 
 
-def _state(module: nn.Module) -> dict[str, Tensor]:
+def _hollow_state(module: nn.Module) -> dict[str, Tensor]:
     """Everything that is stored as numbers with a fraction; what is shared, once."""
     buffers = {k: b for k, b in module.named_buffers() if b.is_floating_point()}
-    return {**dict(module.named_parameters()), **buffers}
+    return {
+        handle: Hollow(torch.empty(tensor.shape, dtype=torch.float64, device="meta"))
+        for handle, tensor in {**dict(module.named_parameters()), **buffers}.items()
+    }
 
 
 def _line(frame: FrameType | None) -> str:

@@ -1,0 +1,99 @@
+"""A slip in a reference file is seen, with the file and the line where it stands."""
+
+import re
+import shutil
+
+import pytest
+
+import reference
+from reference.slips import slips
+
+#: For each slip: the file, a pattern and what is written instead of it, how the line begins that
+#: is complained of, and words of the complaint.
+SLIPS = {
+    # The file cannot be read.
+    "ragged row": ("alexnet", r"\| LRN +\|", "|", "| norm1 ", "row has 8 cells, the header has 9"),
+    "columns alike": ("vgg", r"\| VGG-B  ", "| VGG-C  ", "| layer ", "two columns"),
+    "no heading": ("lenet", "## Claims", "### Claims", "", "the heading Claims is missing"),
+    "unknown unit": ("resnet", "11.3×10.9", "11.3 giga", "| ResNet-152 ", "unknown unit 'giga'"),
+    "unknown layer": ("vgg", r"3x3 64, LRN", "3x3 64, LNR", "| conv1 ", "'LNR' is not a layer"),
+    "unknown quantity": ("lenet", r"(\| 177 .*)neurons", r"\1nerves", "| 177 ", "'nerves'"),
+    "unknown column": ("lenet", r"\| neurons  ", "| nerves  ", "| C1 ", "quantity 'nerves'"),
+    "unknown convention": ("alexnet", r"34944( +)\| weights \+", r"34944\1| weights &",
+                           "| conv1 ", "convention 'weights & bias'"),
+    "no convention": ("lenet", r"- connections: .connections.(\n\n\| layer)", r"\1", "| C1 ",
+                      "connections without a convention"),
+    "no line": ("resnet", r"\| 1447", "| ", "|  ", "names no line of the document"),
+    "no source": ("resnet", r"- from: document, \*ResNet\*", "", "| 1372 ", "which document"),
+    "unknown source": ("vgg", "from paper, .Table 2", "from book, *Table 2", "| model ", "book"),
+    "unknown note": ("vgg", "- conv5 conv", "- conv6 conv", "| layer ", "'conv6 convolutions'"),
+    "unknown model": ("resnet", r"1455 \| ResNet-50 ", "1455 | ResNet-51 ", "| 1455 ", "no model"),
+    "row of no table": ("lenet", r"177  \| LeNet-5 \| C5", "177  | LeNet-5 | C7", "| 177 ", "C7"),
+    "claimed twice": ("alexnet", r"(\| 361 .*\n)", r"\1\1", "| 361 ", "is claimed twice"),
+    "row twice": ("resnet", r"(\| fc  .*\n)", r"\1\1", "| fc ", "'fc' is listed twice"),
+    "model twice": ("resnet", r"(\| ResNet-18 +\| 2.*\n)", r"\1\1", "| ResNet-18 ", "listed twice"),
+    "undecided": ("vgg", r"\| 13 - 11 +\|", "| |", "| 626 ", "nothing decides this claim"),
+    "sum of nothing": ("alexnet", r"sum\(parameters: fc6 fc7 fc8\) +\|", "sum(parameters: fc9) |",
+                       "| 389 ", "no cells to add"),
+    "no formula": ("resnet", r"6 \* 200 \+ 2", "6 n + 2", "| 1457 ", "'6 n + 2' is not a number"),
+    "dispute of nothing": ("lenet", "maps/235", "maps/236", "| lenet/LeNet-5/C1/", "no claim"),
+    "dispute of other digits": ("lenet", r"235 ( +)\| 66 ", r"235 \1| 67 ", "| lenet/LeNet-5/C1/",
+                                "prints '66'"),
+    "dispute without reason": ("vgg", r"224x224 ( +)\| line 602 [^|]*\|", r"224x224 \1| |",
+                               "| vgg/VGG-D/input/", "why it holds"),
+    # The file can be read, and its own arithmetic refutes it.
+    "digit of a formula": ("alexnet", r"11 \* 3 \+ 1\) \* 96 = ", "11 * 3 + 2) * 96 = ", "| conv1 ",
+                           "is 35040"),
+    "digit of a result": ("alexnet", "= 614656", "= 614666", "| conv2 ", "is 614656"),
+    "digit of a total": ("alexnet", r"\| 62369152 ", "| 62369153 ", "| AlexNet ", "is 62369152"),
+    "digit of a share": ("alexnet", "94%", "92%", "| 389 ", "92%"),
+    "digit of a size": ("alexnet", "27x27x256", "28x28x256", "| conv2 ", "come to 27x27x256"),
+    "digit of a count": ("vgg", "144M", "146M", "| VGG-E ", "come to 143667240"),
+    "stride": ("resnet", r"14x14   \| 2 ", "14x14   | 1 ", "| conv4_x ", "come to 28x28"),
+    "padding": ("resnet", r"\(k - 1\) / 2", "0", "| conv1 ", "come to 109x109"),
+    "repeats of a block": ("resnet", "x 23", "x 22", "| ResNet-101 ", "come to 98"),
+    "width of a block": ("resnet", r"\[1x1 128, (3x3 128, 1x1 512\] x 8)", r"[1x1 192, \1",
+                         "| ResNet-152 ", "come to 1"),
+    "one table of two": ("vgg", r"(\| conv4 .*)\[3x3 512\] x 3", r"\1[3x3 512] x 2", "| conv4 ",
+                         "come to 3x3 512, 3x3 512, 3x3 512"),
+    "cause gone": ("vgg", r"\[3x3 256\] x 2", "[3x3 256] x 3", "| vgg/VGG-D/conv3/", "no cause"),
+    "cause rounded": ("resnet", "3.6×10.9", "3.7×10^9", "| resnet/ResNet-34/mul", "no cause"),
+}  # fmt: skip
+
+
+def complaints(stem, folder):
+    """All that is said against one file."""
+    try:
+        return "\n".join(slips(reference.family(stem, folder)))
+    except reference.DamagedReference as damage:
+        return str(damage)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A copy of the reference files, to be written into."""
+    return shutil.copytree(
+        reference.HERE, tmp_path / "reference", ignore=shutil.ignore_patterns("*.py", "__pycache__")
+    )
+
+
+@pytest.mark.parametrize("stem", reference.families())
+def test_nothing_is_said_against_the_files_themselves(folder, stem):
+    """An unchanged copy draws no complaint."""
+    assert not complaints(stem, folder)
+
+
+@pytest.mark.parametrize(("stem", "pattern", "written", "line", "words"), SLIPS.values(), ids=SLIPS)
+def test_slip_is_seen(folder, stem, pattern, written, line, words):
+    """A slip draws a complaint that names its file and line and says what is wrong."""
+    file = folder / f"{stem}.md"
+    text, changes = re.subn(pattern, written, file.read_text(encoding="utf-8"))
+    file.write_text(text, encoding="utf-8")
+    places = {
+        f"reference/{stem}.md:{number}: "
+        for number, each in enumerate(text.splitlines(), 1)
+        if line and each.startswith(line)
+    } or {f"reference/{stem}.md: "}
+    said = complaints(stem, folder)
+    assert changes
+    assert any(each.startswith(tuple(places)) and words in each for each in said.splitlines()), said
