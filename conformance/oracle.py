@@ -195,6 +195,18 @@ def _scale(o: Oracle, node: Node, slots: dict[str, np.ndarray], x: np.ndarray) -
     return y + slots["beta"] if "beta" in slots else y
 
 
+def _pad(o: Oracle, node: Node, slots: dict[str, np.ndarray], x: np.ndarray) -> np.ndarray:
+    a = node.attributes
+    y = pad(x, a["padding"], a["value"])
+    channels = a.get("channels", (0, 0))
+    return np.pad(y, ((0, 0), (0, 0), (0, 0), channels), constant_values=a["value"])
+
+
+def _upsample(o: Oracle, node: Node, slots: dict[str, np.ndarray], x: np.ndarray) -> np.ndarray:
+    height, width = node.attributes["factor"]
+    return x.repeat(height, axis=1).repeat(width, axis=2)
+
+
 OPERATIONS: dict[str, Any] = {
     "input": lambda o, node, slots: o.image,
     "conv": _conv,
@@ -214,5 +226,6 @@ OPERATIONS: dict[str, Any] = {
     "concat": lambda o, node, slots, *xs: np.concatenate(xs, axis=-1),
     "scale": _scale,
     "flatten": lambda o, node, slots, x: x.reshape(len(x), -1),
-    "pad": lambda o, node, slots, x: pad(x, node.attributes["padding"], node.attributes["value"]),
+    "pad": _pad,
+    "upsample": _upsample,
 }

@@ -157,6 +157,9 @@ def _spread(graph: Graph, node: Node, inputs: list[Spread]) -> Spread:
             return Spread(0.0, min(x.moment, 0.4))
         case "rbf":
             return Spread(0.0, float(node.slots["centres"][1] ** 2))
+        case "pad":
+            share = prod(graph.nodes[node.inputs[0]].shape) / prod(node.shape)
+            return Spread(x.mean * share, x.moment * share)
         case _:
             return x
 

@@ -32,6 +32,9 @@ from conformance.trace.tape import BINARY, LAYOUT, UNARY, Operation, Tape, evalu
 Padding = tuple[tuple[int, int], tuple[int, int]]
 NO_PADDING: Padding = ((0, 0), (0, 0))
 
+#: Operations other than algebra and layout that may be steps of something with a name.
+_ALGEBRA = frozenset({"window", "reduce", "pad", "slice", "concat", "select", "take"})
+
 ACTIVATIONS = {"relu": "relu", "tanh": "tanh", "logistic": "sigmoid"}
 
 
@@ -242,10 +245,7 @@ class _Walk:
         kind = {"max": "max_pool", "sum": "sum_pool", "mean": "avg_pool"}[a["reduce"]]
         if kind == "avg_pool":
             attributes["count_include_pad"] = include
-        axes = tuple(
-            tuple((n, op.shape[i]) for n, _ in axis) if _name(axis, "") in ("H", "W") else axis
-            for i, axis in enumerate(flow.axes)
-        )
+        axes = _resized(flow.axes, op.shape)
         return self._pool(kind, attributes, flow.node, axes, value)
 
     def _on_reduce(self, value: int, op: Operation) -> Flow | None:
@@ -303,6 +303,12 @@ class _Walk:
         return self._normalisation(
             flow, attributes, {s: v for s, v in slots.items() if v >= 0}, value
         )
+
+    def _on_upsample(self, value: int, op: Operation) -> Flow | None:
+        flow = self._place(op.inputs[0])
+        axes = _resized(flow.axes, op.shape)
+        attributes = {"factor": tuple(op.attributes["factor"])}
+        return self._node("upsample", attributes, (flow.node,), axes, value)
 
     def _on_dropout(self, value: int, op: Operation) -> Flow | None:
         flow = self._place(op.inputs[0])
@@ -425,10 +431,10 @@ class _Walk:
         return self._on_reshape(value, op)
 
     def _on_concat(self, value: int, op: Operation) -> Flow | None:
-        if any(self.meaning[i] is None for i in op.inputs):
-            return None
-        flows = [self._place(i) for i in op.inputs]
         axis = op.attributes["axis"] % len(op.shape)
+        if any(self.meaning[i] is None for i in op.inputs):
+            return self._zeros_beside(value, op, axis)
+        flows = [self._place(i) for i in op.inputs]
         if any(_name(flow.axes[axis], "C") != "C" for flow in flows):
             return None
         axes = tuple(
@@ -440,25 +446,41 @@ class _Walk:
             return merged
         return self._node("concat", {}, tuple(flow.node for flow in flows), axes, value)
 
+    def _zeros_beside(self, value: int, op: Operation, axis: int) -> Flow | None:
+        """Channels of zeros put beside a result are a padding of its channels."""
+        flowing, side = self._split(op)
+        if len(flowing) != 1 or any(self._constant(i) != 0.0 for i in side):
+            return None
+        at = op.inputs.index(flowing[0])
+        widths = [self.tape[i].shape[axis] for i in op.inputs]
+        padding = [(0, 0)] * len(op.shape)
+        padding[axis] = (sum(widths[:at]), sum(widths[at + 1 :]))
+        attributes = {"padding": tuple(padding), "value": 0.0}
+        return self._on_pad(value, Operation("pad", (flowing[0],), op.shape, attributes, op.where))
+
     def _on_pad(self, value: int, op: Operation) -> Flow | None:
         flow = self.meaning[op.inputs[0]]
         if isinstance(flow, Local) or flow is None:
             return None
         if not flow.plain:
             flow = self._place(op.inputs[0])
-        padding = {}
+        padding: dict[str, tuple[int, ...]] = {}
         for axis, pad in zip(flow.axes, op.attributes["padding"], strict=True):
             name = _name(axis, "")
-            if name in ("H", "W"):
+            if name in ("H", "W", "C"):
                 padding[name] = tuple(int(p) for p in pad)
             elif tuple(pad) != (0, 0):
                 return None
         axes = tuple(
-            tuple((n, op.shape[i]) for n, _ in axis) if _name(axis, "") in ("H", "W") else axis
+            tuple((n, op.shape[i]) for n, _ in axis) if _name(axis, "") in ("H", "W", "C") else axis
             for i, axis in enumerate(flow.axes)
         )
         both: Any = (padding.get("H", (0, 0)), padding.get("W", (0, 0)))
         fill = float(op.attributes["value"])
+        if channels := padding.get("C", (0, 0)) != (0, 0) and padding["C"]:
+            flow = self._place(op.inputs[0])
+            attributes = {"padding": both, "channels": channels, "value": fill}
+            return self._node("pad", attributes, (flow.node,), axes, value)
         return replace(flow, padding=both, fill=fill, axes=axes, value=value)
 
     def _on_slice(self, value: int, op: Operation) -> Flow | None:
@@ -829,15 +851,14 @@ class _Walk:
 
     def _local(self, value: int, op: Operation, flowing: list[int]) -> Local | Flow | None:
         """Algebra whose operands all come from one node stays together until it has a name."""
-        algebra = {*UNARY, *BINARY, *LAYOUT, "window", "reduce", "pad", "slice", "concat", "select"}
+        algebra = {*UNARY, *BINARY, *LAYOUT, *_ALGEBRA}
         if op.attributes.get("unknown") or op.name not in algebra:
             return None
         bases = []
         for source in flowing:
             meaning = self.meaning[source]
-            if isinstance(meaning, Flow) and not (
-                meaning.offset is None and meaning.slope is None
-            ):
+            pending = isinstance(meaning, Flow) and (meaning.slope or meaning.offset)
+            if isinstance(meaning, Flow) and pending and self.nodes[meaning.node].kind != "sum_pool":
                 # An affine map of the base is algebra of the base, unless others read it.
                 bases.append(replace(meaning, slope=None, offset=None))
                 continue
@@ -994,9 +1015,11 @@ class _Walk:
         shape = self.tape[base.value].shape
         if parameters:
             return self._radial_basis(local, parameters)
-        if channel is None or op.shape != shape or len(axes[channel]) != 1:
+        if channel is None or len(axes[channel]) != 1:
             return None
         channels = shape[channel]
+        if op.shape != shape:
+            return self._repeated(local)
 
         def rows(x: np.ndarray) -> np.ndarray:
             # One pixel, repeated over the image without being copied, at a time.
@@ -1014,6 +1037,28 @@ class _Walk:
         except (KeyError, ValueError):
             return None
         return None
+
+    def _repeated(self, local: Local) -> Flow | None:
+        """Nearest-neighbour upsampling, however the pixels are repeated."""
+        axes, before = local.base.axes, self.tape[local.base.value].shape
+        after = self.tape[local.value].shape
+        spatial = [axis_of(axes, name) for name in "HW"]
+        if len(after) != len(before) or None in spatial:
+            return None
+        factors = [n // m for n, m in zip(after, before, strict=True)]
+        x = np.arange(prod(before), dtype=float).reshape(before)
+        expected = x
+        for axis in spatial:
+            expected = expected.repeat(factors[axis or 0], axis or 0)
+        try:
+            found = evaluate(self.tape, local.value, {local.base.value: x})
+        except (KeyError, ValueError):
+            return None
+        if not np.array_equal(found, expected):
+            return None
+        attributes = {"factor": tuple(factors[axis or 0] for axis in spatial)}
+        axes = _resized(axes, after)
+        return self._node("upsample", attributes, (local.base.node,), axes, local.value)
 
     def _radial_basis(self, local: Local, parameters: set[int]) -> Flow | None:
         base, op = local.base, self.tape[local.value]
@@ -1060,6 +1105,8 @@ class _Walk:
         where: Where | None = None,
     ) -> Flow:
         where = where or self.tape[value].where
+        # Two components tell a file from another and say nothing of the machine it lies on.
+        where = replace(where, line="/".join(where.line.split("/")[-2:]))
         self.nodes.append(
             Node(
                 kind, attributes, inputs, shape_of(axes), parameters or {}, slots or {}, where,
@@ -1081,6 +1128,14 @@ class _Walk:
 
 def _in_training(momentum: float | None, unbiased: bool | None) -> dict[str, Any]:
     return {"statistics": "batch", "momentum": momentum, "unbiased": unbiased}
+
+
+def _resized(axes: Axes, shape: tuple[int, ...]) -> Axes:
+    """The same axes, height and width as long as they are in ``shape``."""
+    return tuple(
+        tuple((name, shape[i]) for name, _ in axis) if _name(axis, "") in ("H", "W") else axis
+        for i, axis in enumerate(axes)
+    )
 
 
 def _guess(shape: tuple[int, ...]) -> Axes:

@@ -24,6 +24,7 @@ select             condition, value where true, value where false
 less less_equal greater greater_equal    numpy broadcasting
 lrn                ``axis``, ``n``, ``k``, ``alpha`` (of the plain sum), ``beta``
 softmax            ``axis``
+upsample           ``factor`` (of height, of width): every pixel repeated
 add sub mul div max min pow               numpy broadcasting
 neg exp log tanh logistic sqrt rsqrt abs sign relu  one operand
 reshape            to the shape given
