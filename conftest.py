@@ -75,12 +75,16 @@ class Examined:
         self.seed = seed
         self.runs: dict[str, evidence.Run] = {}
 
-    def graph(self, framework: str, model: reference.Model) -> Graph:
-        """The neutral graph, traced on first request."""
+    def traced(self, framework: str, model: reference.Model) -> evidence.Record:
+        """The record, at least with its graphs, traced on first request."""
         records = self.run(framework).records
         if model.name not in records:
             records[model.name] = check.examine(framework, model, numbers=False)
-        return records[model.name].graph
+        return records[model.name]
+
+    def graph(self, framework: str, model: reference.Model) -> Graph:
+        """The neutral graph of inference."""
+        return self.traced(framework, model).graph
 
     def record(self, framework: str, model: reference.Model) -> evidence.Record:
         """The record with its parity, run on first request."""
@@ -99,7 +103,7 @@ class Examined:
 
 
 @pytest.fixture(scope="session")
-def _examined(pytestconfig) -> Iterator[Examined]:
+def _examined(pytestconfig: pytest.Config) -> Iterator[Examined]:
     examined = Examined(pytestconfig.getoption("seed"))
     yield examined
     folder = pytestconfig.getoption("evidence")
@@ -109,7 +113,7 @@ def _examined(pytestconfig) -> Iterator[Examined]:
 
 
 @pytest.fixture
-def examined(_examined, framework, pytestconfig) -> Examined:
+def examined(_examined: Examined, framework: str, pytestconfig: pytest.Config) -> Examined:
     """What is known of the framework's networks; skips where the framework is not installed."""
     if reason := frameworks.missing(framework):
         pytest.skip(reason)
@@ -119,7 +123,7 @@ def examined(_examined, framework, pytestconfig) -> Examined:
 
 
 @pytest.fixture
-def runs(pytestconfig) -> list[evidence.Run]:
+def runs(pytestconfig: pytest.Config) -> list[evidence.Run]:
     """The evidence of earlier runs, joined; skips where none is asked for."""
     folder = pytestconfig.getoption("evidence")
     if folder is None:

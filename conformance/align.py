@@ -131,7 +131,7 @@ def findings(expected: Graph, found: Graph, alignment: Alignment) -> list[Findin
     for a in alignment.missing:
         result.append((a, Finding("missing", expected.nodes[a].kind, None, a, None)))
     for b in alignment.extra:
-        before = max((back[i] for i in _ancestors(found, b) if i in back), default=-1)
+        before = max((back[i] for i in found.ancestors(b) if i in back), default=-1)
         result.append((before + 0.5, Finding("extra", None, found.nodes[b].kind, None, b)))
     return [finding for _, finding in sorted(result, key=lambda pair: pair[0])]
 
@@ -231,9 +231,7 @@ def _edit(
     if not free_a or not free_b:
         return
     score = np.zeros((len(free_a) + 1, len(free_b) + 1))
-    gain = np.array(
-        [[likeness(expected.nodes[a], found.nodes[b]) for b in free_b] for a in free_a]
-    )
+    gain = np.array([[likeness(expected.nodes[a], found.nodes[b]) for b in free_b] for a in free_a])
     gain = np.where(_crosses(free_a, free_b, pairs), 0.0, gain)
     for i in range(len(free_a)):
         row = np.maximum(score[i, 1:], np.where(gain[i] > 0, score[i, :-1] + gain[i], 0.0))
@@ -264,14 +262,3 @@ def _crosses(free_a: list[int], free_b: list[int], pairs: dict[int, int]) -> np.
         high = np.median(after[:5]) if len(after) else np.inf
         result[row] = [not min(low, high) <= b <= max(low, high) for b in free_b]
     return result
-
-
-def _ancestors(graph: Graph, index: int) -> set[int]:
-    seen: set[int] = set()
-    stack = list(graph.nodes[index].inputs)
-    while stack:
-        current = stack.pop()
-        if current not in seen:
-            seen.add(current)
-            stack.extend(graph.nodes[current].inputs)
-    return seen

@@ -20,7 +20,8 @@ def examine(
     seed: int = 0,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Record:
-    """Trace our implementation of ``model`` and, with ``numbers``, compare it with the oracle.
+    """Trace our implementation of ``model`` in inference and in training and, with ``numbers``,
+    compare what it computes in inference with the oracle.
 
     Raises :class:`~conformance.frameworks.NotInstalled` and
     :class:`~conformance.trace.port.UntraceableModel`.
@@ -28,6 +29,7 @@ def examine(
     port = frameworks.port(framework, model)
     tape = port.trace(model.input)
     graph = canonical(tape)
+    training = canonical(port.trace(model.input, training=True))
     result = parity(port, tape, graph, seed=seed, progress=progress) if numbers else None
     gc.collect()  # frameworks keep models alive in reference cycles
-    return Record(model.name, graph, result)
+    return Record(model.name, graph, result, training)

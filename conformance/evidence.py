@@ -31,11 +31,15 @@ class DamagedEvidence(ValueError):
 
 @dataclass(slots=True)
 class Record:
-    """One network in one framework: its graph and, where it was run, its parity."""
+    """One network in one framework: its graphs and, where it was run, its parity.
+
+    ``graph`` is what it does in inference, ``training`` what it does in training.
+    """
 
     model: str
     graph: Graph
     parity: Parity | None = None
+    training: Graph | None = None
 
 
 @dataclass(slots=True)
@@ -99,7 +103,7 @@ def write(run: Run, folder: Path) -> Path:
 
 
 def read(folder: Path) -> list[Run]:
-    """Every run under ``folder``, by name.  Raises :class:`DamagedEvidence`; reads all or nothing."""
+    """Every run under ``folder``, by name, or none.  Raises :class:`DamagedEvidence`."""
     if not folder.is_dir():
         raise DamagedEvidence(f"{folder}: no such folder; run the frameworks' checks first")
     return [_read_run(path.parent) for path in sorted(folder.glob("[!.]*/run.json"))]
@@ -124,7 +128,9 @@ def _read_run(folder: Path) -> Run:
                 raise DamagedEvidence(f"{file}: not the file that run.json lists; record it again")
             run.records[name] = _record_from_json(_load(file))
     except (KeyError, TypeError, AttributeError) as error:
-        raise DamagedEvidence(f"{path}: not a run of this version ({error}); record it again") from None
+        raise DamagedEvidence(
+            f"{path}: not a run of this version ({error}); record it again"
+        ) from None
     return run
 
 
@@ -182,12 +188,14 @@ def _record_to_json(record: Record) -> dict[str, Any]:
         "model": record.model,
         "graph": graph_to_json(record.graph),
         "parity": record.parity.as_json() if record.parity else None,
+        "training": graph_to_json(record.training) if record.training else None,
     }
 
 
 def _record_from_json(data: dict[str, Any]) -> Record:
     parity = Parity.from_json(data["parity"]) if data["parity"] else None
-    return Record(data["model"], graph_from_json(data["graph"]), parity)
+    training = graph_from_json(data["training"]) if data["training"] else None
+    return Record(data["model"], graph_from_json(data["graph"]), parity, training)
 
 
 def _tuples(value: Any) -> Any:

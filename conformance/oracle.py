@@ -114,9 +114,7 @@ def convolve(x: np.ndarray, kernel: np.ndarray, attributes: dict[str, Any]) -> n
             share = kernel[..., g * (out // groups) : (g + 1) * (out // groups)]
             product = columns @ share.reshape(kh * kw * into, -1)
             width_out = slice(g * (out // groups), (g + 1) * (out // groups))
-            result[:, start : start + strip, :, width_out] = product.reshape(
-                (*rows.shape[:3], -1)
-            )
+            result[:, start : start + strip, :, width_out] = product.reshape((*rows.shape[:3], -1))
     return result
 
 

@@ -249,7 +249,9 @@ def _altered(**changes: Callable[[Node], Any]) -> Callable[..., np.ndarray]:
 
     def wrong(o: Oracle, node: Node, slots: dict[str, Any], *inputs: np.ndarray) -> np.ndarray:
         attributes = node.attributes | {name: change(node) for name, change in changes.items()}
-        return np.asarray(OPERATIONS[node.kind](o, replace(node, attributes=attributes), slots, *inputs))
+        return np.asarray(
+            OPERATIONS[node.kind](o, replace(node, attributes=attributes), slots, *inputs)
+        )
 
     return wrong
 
@@ -277,7 +279,9 @@ def _with_slots(change: Callable[[dict[str, Any]], dict[str, Any]]) -> Callable[
 ALTERATIONS: dict[str, tuple[str, Callable[..., np.ndarray]]] = {
     "conv": (
         "first two output channels swapped",
-        _with_slots(lambda s: {"kernel": s["kernel"][..., [1, 0, *range(2, s["kernel"].shape[3])]]}),
+        _with_slots(
+            lambda s: {"kernel": s["kernel"][..., [1, 0, *range(2, s["kernel"].shape[3])]]}
+        ),
     ),
     "dense": (
         "inputs in reverse order",
@@ -301,13 +305,22 @@ ALTERATIONS: dict[str, tuple[str, Callable[..., np.ndarray]]] = {
         "mean for sum",
         _altered(divisor=lambda node: node.attributes["divisor"] * prod(node.attributes["kernel"])),
     ),
-    "rbf": ("first two units swapped", _with_slots(lambda s: {"centres": s["centres"][[1, 0, *range(2, len(s["centres"]))]]})),
+    "rbf": (
+        "first two units swapped",
+        _with_slots(lambda s: {"centres": s["centres"][[1, 0, *range(2, len(s["centres"]))]]}),
+    ),
     "relu": ("left out", lambda o, node, slots, x: x),
     "tanh": ("logistic for tanh", _as("sigmoid")),
     "sigmoid": ("tanh for logistic", _as("tanh")),
     "softmax": ("left out", lambda o, node, slots, x: x),
     "add": ("second input left out", lambda o, node, slots, x, y: x),
-    "concat": ("inputs in reverse order", lambda o, node, slots, *xs: np.concatenate(xs[::-1], axis=-1)),
+    "concat": (
+        "inputs in reverse order",
+        lambda o, node, slots, *xs: np.concatenate(xs[::-1], axis=-1),
+    ),
     "scale": ("left out", lambda o, node, slots, x: x),
-    "flatten": ("width before height", lambda o, node, slots, x: x.transpose(0, 2, 1, 3).reshape(len(x), -1)),
+    "flatten": (
+        "width before height",
+        lambda o, node, slots, x: x.transpose(0, 2, 1, 3).reshape(len(x), -1),
+    ),
 }

@@ -7,7 +7,7 @@ from conformance.verdict import judge, measure
 def test_claim(framework, claim, examined):
     """A live model has what is printed of it, to the last digit, or what a dispute holds."""
     model = reference.models()[claim.model]
-    graph = examined.graph(framework, model)
-    found = measure(claim, graph, [row.name for row in model.rows])
+    record = examined.traced(framework, model)
+    found = measure(claim, record, [row.name for row in model.rows])
     verdict = judge(claim, framework, found)
     assert verdict.conforms, str(verdict)

@@ -32,9 +32,7 @@ def test_convolution_is_the_sum_of_its_definition(size, padding, stride, dilatio
     """An output is the sum over window and group of input times kernel, plus the bias."""
     kernel, bias = RANDOM.normal(size=(*size, 4 // groups, 6)), RANDOM.normal(size=6)
     attributes = dict(padding=padding, stride=stride, dilation=dilation, groups=groups)
-    result = one_layer(
-        Node("conv", attributes, (0,), (1, 1, 6)), {"kernel": kernel, "bias": bias}
-    )
+    result = one_layer(Node("conv", attributes, (0,), (1, 1, 6)), {"kernel": kernel, "bias": bias})
     x = padded(padding)
     for n, i, j, o in product(*map(range, result.shape)):
         first = (o // (6 // groups)) * (4 // groups)

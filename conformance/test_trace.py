@@ -1,21 +1,34 @@
 """What is traced is wholly understood, and every framework has every network."""
 
 from conformance import frameworks
+from conformance.align import align
 from conformance.verdict import layers
 
 
 def test_nothing_is_unknown(framework, model, examined):
     """The vocabulary has a word for everything that the network does."""
-    unknown = [f"{node.kind} at {node.where}" for node in examined.graph(framework, model).unknown]
-    assert not unknown, "\n".join(unknown)
+    record = examined.traced(framework, model)
+    unknown = [*record.graph.unknown, *record.training.unknown]
+    assert not unknown, "\n".join(f"{node.kind} at {node.where}" for node in unknown)
 
 
 def test_every_row_is_there(framework, model, examined):
     """Every row of the paper's table is found in the model, by its name."""
-    graph = examined.graph(framework, model)
+    record = examined.traced(framework, model)
     names = [row.name for row in model.rows]
-    empty = [name for name, nodes in layers(graph, names).items() if not nodes]
+    inference, training = layers(record.graph, names), layers(record.training, names)
+    empty = [name for name in names if not inference[name] and not training[name]]
     assert not empty, f"no node belongs to {', '.join(empty)}"
+
+
+def test_training_adds_only_what_it_is_for(framework, model, examined):
+    """In training a network does what it does in inference, and dropout and auxiliary heads."""
+    record = examined.traced(framework, model)
+    alignment = align(record.graph, record.training)
+    main = record.training.ancestors(record.training.outputs[0])
+    extra = {record.training.nodes[i].kind for i in alignment.extra if i in main}
+    assert not alignment.missing
+    assert extra <= {"dropout"}
 
 
 def test_every_parameter_has_a_slot(framework, model, examined):

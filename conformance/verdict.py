@@ -8,6 +8,7 @@ from fractions import Fraction
 from math import prod
 from typing import Any
 
+from conformance.evidence import Record
 from conformance.trace.graph import Graph, Node, count_parameters
 from reference import Claim
 
@@ -96,14 +97,23 @@ def row_of(graph: Graph, rows: list[str]) -> list[str]:
     return result
 
 
-def measure(claim: Claim, graph: Graph, rows: list[str]) -> Any:
-    """What the graph has of the thing a claim speaks of.  Raises :class:`CannotMeasure`."""
+def measure(claim: Claim, record: Record, rows: list[str]) -> Any:
+    """What a traced network has of the thing a claim speaks of.
+
+    A row that inference leaves empty, such as dropout or an auxiliary head, is looked up in the
+    training graph.  Raises :class:`CannotMeasure`.
+    """
     if claim.quantity not in _MEASURES:
         raise CannotMeasure(f"no live model shows its {claim.quantity}")
+    graph = record.graph
     owners = layers(graph, rows)
     indices = owners[claim.layer] if claim.layer else list(range(len(graph)))
+    if not indices and record.training is not None:
+        graph = record.training
+        owners = layers(graph, rows)
+        indices = owners[claim.layer]
     if not indices:
-        raise CannotMeasure(f"nothing of {claim.layer} is left in inference")
+        raise CannotMeasure(f"the model has no {claim.layer}")
     if not claim.rows:
         return _MEASURES[claim.quantity](claim, graph, indices, owners)
     # A total of rows that each count by a convention of their own.

@@ -144,7 +144,9 @@ def _spread(graph: Graph, node: Node, inputs: list[Spread]) -> Spread:
         case "relu":
             return _rectified(x)
         case "max_pool":
-            return Spread(x.mean + sqrt(x.variance), (x.mean + sqrt(x.variance)) ** 2 + x.variance / 2)
+            return Spread(
+                x.mean + sqrt(x.variance), (x.mean + sqrt(x.variance)) ** 2 + x.variance / 2
+            )
         case "avg_pool" | "global_avg_pool":
             return Spread(x.mean, x.mean**2 + x.variance / 4)
         case "lrn":
@@ -158,8 +160,8 @@ def _spread(graph: Graph, node: Node, inputs: list[Spread]) -> Spread:
         case "rbf":
             return Spread(0.0, float(node.slots["centres"][1] ** 2))
         case "pad":
-            share = prod(graph.nodes[node.inputs[0]].shape) / prod(node.shape)
-            return Spread(x.mean * share, x.moment * share)
+            filled = prod(graph.nodes[node.inputs[0]].shape) / prod(node.shape)
+            return Spread(x.mean * filled, x.moment * filled)
         case _:
             return x
 

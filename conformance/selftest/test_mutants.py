@@ -13,8 +13,6 @@ from conformance.selftest import mutants
 from conformance.trace.canonical import canonical
 from conformance.verdict import row_of
 
-correct = cache(lambda framework, name: examine(framework, reference.find(name), numbers=False))
-
 
 def pytest_generate_tests(metafunc):
     chosen = metafunc.config.getoption("framework") or frameworks.frameworks()
@@ -52,8 +50,9 @@ def test_structure_names_the_bug(planted):
     first = findings(case.right, case.wrong, case.alignment)[0]
     extra = first.expected_node is None
     rows = row_of(case.wrong if extra else case.right, case.rows)
-    found = rows[first.found_node if extra else first.expected_node], first.attribute
-    assert found == (mutant.layer, mutant.attribute)
+    node = first.found_node if extra else first.expected_node
+    assert node is not None
+    assert (rows[node], first.attribute) == (mutant.layer, mutant.attribute)
 
 
 @pytest.mark.numbers

@@ -75,7 +75,9 @@ class Node:
     def weights(self) -> int:
         """Kernel entries that are in use: a pair of maps without a connection has none."""
         if "kernel" not in self.slots:
-            return sum(prod(s) for slot, s in self.slots.items() if slot in ("gamma", "coefficient"))
+            return sum(
+                prod(s) for slot, s in self.slots.items() if slot in ("gamma", "coefficient")
+            )
         height_width_in_out = self.slots["kernel"]
         if table := self.attributes.get("table"):
             return prod(height_width_in_out[:2]) * sum(len(maps) for maps in table)
@@ -135,6 +137,17 @@ class Graph:
                 readers[source].append(index)
         return readers
 
+    def ancestors(self, *indices: int) -> set[int]:
+        """The nodes given and everything that they are computed from."""
+        found: set[int] = set()
+        stack = list(indices)
+        while stack:
+            index = stack.pop()
+            if index not in found:
+                found.add(index)
+                stack.extend(self.nodes[index].inputs)
+        return found
+
     @property
     def unknown(self) -> list[Node]:
         """The nodes that the vocabulary has no word for."""
@@ -164,25 +177,23 @@ class Graph:
 
         The largest over all paths.  A dense, global or flattened value sees everything it can.
         """
-        fields: list[tuple[int, int]] = []
-        jumps: list[tuple[int, int]] = []
-        full = self.nodes[self.inputs[0]].shape[:2] if self.inputs else (1, 1)
+        height = self._receptive_field(0)
+        return list(zip(height, self._receptive_field(1), strict=True))
+
+    def _receptive_field(self, axis: int) -> list[int]:
+        fields: list[int] = []
+        jumps: list[int] = []
         for node in self.nodes:
-            field_, jump = (1, 1), (1, 1)
-            if node.inputs:
-                field_ = tuple(max(fields[i][a] for i in node.inputs) for a in (0, 1))
-                jump = tuple(max(jumps[i][a] for i in node.inputs) for a in (0, 1))
+            a = node.attributes
+            reach = max((fields[i] for i in node.inputs), default=1)
+            jump = max((jumps[i] for i in node.inputs), default=1)
             if node.kind in ("dense", "flatten", "global_avg_pool", "rbf"):
-                field_ = full
-            if kernel := node.attributes.get("kernel"):
-                dilation = node.attributes.get("dilation", (1, 1))
-                field_ = tuple(
-                    f + (k - 1) * d * j
-                    for f, k, d, j in zip(field_, kernel, dilation, jump, strict=True)
-                )
-                jump = tuple(j * s for j, s in zip(jump, node.attributes["stride"], strict=True))
-            fields.append(field_)  # type: ignore[arg-type]
-            jumps.append(jump)  # type: ignore[arg-type]
+                reach = self.nodes[self.inputs[0]].shape[axis]
+            elif "kernel" in a:
+                reach += (a["kernel"][axis] - 1) * a.get("dilation", (1, 1))[axis] * jump
+                jump *= a["stride"][axis]
+            fields.append(reach)
+            jumps.append(jump)
         return fields
 
 

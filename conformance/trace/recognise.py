@@ -22,7 +22,7 @@ Rows = Callable[[np.ndarray], np.ndarray]
 
 @dataclass(frozen=True, slots=True)
 class Normalisation:
-    """``gamma (x - mean) / sqrt(variance + epsilon) + beta``, with the values that fill the slots."""
+    """``gamma (x - mean) / sqrt(variance + epsilon) + beta``, and which value fills which slot."""
 
     epsilon: float
     slots: dict[str, int]

@@ -123,9 +123,7 @@ class Tape:
         **attributes: Any,
     ) -> int:
         """Write an operation down and return its value."""
-        operation = Operation(
-            name, tuple(inputs), tuple(int(n) for n in shape), attributes, where
-        )
+        operation = Operation(name, tuple(inputs), tuple(int(n) for n in shape), attributes, where)
         return self._append(operation)
 
     def _append(self, operation: Operation) -> int:
@@ -194,11 +192,11 @@ def _broadcast(operation: Operation, x: np.ndarray) -> np.ndarray:
 def _reduce(operation: Operation, x: np.ndarray) -> np.ndarray:
     attributes = operation.attributes
     axes, how = tuple(attributes["axes"]), attributes["reduce"]
-    function = {"sum": np.sum, "max": np.max, "min": np.min, "mean": np.mean}[how]
+    functions: dict[str, Any] = {"sum": np.sum, "max": np.max, "min": np.min, "mean": np.mean}
     repeats = [axis in axes and x.strides[axis] == 0 for axis in range(x.ndim)]
     one = x[tuple(slice(0, 1) if repeat else slice(None) for repeat in repeats)]
     times = x.size // max(one.size, 1) if how == "sum" else 1
-    return function(one, axis=axes, keepdims=attributes["keep"]) * times
+    return functions[how](one, axis=axes, keepdims=attributes["keep"]) * times
 
 
 def _once(x: np.ndarray, idle: list[bool], function: Any) -> np.ndarray:

@@ -181,22 +181,16 @@ class Hollow(Tensor):
         pass
 
     @classmethod
-    def __torch_dispatch__(
-        cls, func: Any, types: Any, args: Any = (), kwargs: Any = None
-    ) -> Any:
+    def __torch_dispatch__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         raise NotImplementedError(f"{func} outside the trace")
 
 
 class Weightless(TorchFunctionMode):
     """Where weights are made, they are made on the meta device."""
 
-    makers = frozenset(
-        {torch.empty, torch.empty_strided, torch.rand, torch.randn, torch.normal}
-    )
+    makers = frozenset({torch.empty, torch.empty_strided, torch.rand, torch.randn, torch.normal})
 
-    def __torch_function__(
-        self, func: Any, types: Any, args: Any = (), kwargs: Any = None
-    ) -> Any:
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
         if func in self.makers:
             dtype = kwargs.get("dtype") or torch.float64
@@ -267,9 +261,7 @@ class Recorder(TorchDispatchMode):
         """Write one line that has no word in the vocabulary."""
         return self.emit(name, inputs, shape, unknown=True)
 
-    def __torch_dispatch__(
-        self, func: Any, types: Any, args: Any = (), kwargs: Any = None
-    ) -> Any:
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
         read = [x for x in _tensors((args, kwargs)) if self._depends(x)]
         if not read:
@@ -692,9 +684,7 @@ def _(r: Recorder, outs: list[Tensor], x: Tensor, dim: int, half: bool) -> int:
 
 
 @aten("clamp", "hardtanh", "clamp_min")
-def _clamp(
-    r: Recorder, outs: list[Tensor], x: Tensor, low: Any = None, high: Any = None
-) -> int:
+def _clamp(r: Recorder, outs: list[Tensor], x: Tensor, low: Any = None, high: Any = None) -> int:
     value = r.of(x)
     if low is not None:
         value = r.emit("max", [value, r.of(low)], x.shape)
@@ -935,9 +925,7 @@ def _sliced(r: Recorder, value: int, shape: Sequence[int], axis: int, part: slic
     start[axis], stop[axis], step[axis] = part.start, part.stop, part.step
     result = list(shape)
     result[axis] = len(range(part.start, part.stop, part.step))
-    return r.emit(
-        "slice", [value], result, start=tuple(start), stop=tuple(stop), step=tuple(step)
-    )
+    return r.emit("slice", [value], result, start=tuple(start), stop=tuple(stop), step=tuple(step))
 
 
 def _part(r: Recorder, x: Tensor, axis: int, part: slice, shape: Sequence[int]) -> int:
