@@ -22,14 +22,9 @@ from flax import linen, nnx
 from conformance.trace import jax as jaxprs
 from conformance.trace.port import UntraceableModel
 
-#: How a call is told that this is inference, for modules that want to be told every time.
-INFERENCE = {
-    "train": False,
-    "training": False,
-    "is_training": False,
-    "deterministic": True,
-    "use_running_average": True,
-}
+#: How a call is told whether this is training, for modules that want to be told every time.
+TRAINING = ("train", "training", "is_training")
+INFERENCE = ("deterministic", "use_running_average")
 
 
 def versions() -> dict[str, str]:
@@ -47,13 +42,16 @@ class FlaxPort(jaxprs.JaxPort):
 
     framework = "flax"
 
-    def program(self, shape: tuple[int, ...]) -> jaxprs.Program:
+    def program(self, shape: tuple[int, ...], training: bool = False) -> jaxprs.Program:
         """The model as a jaxpr for a batch of images."""
         model = self._model
         if isinstance(model, Model):
-            return jaxprs.program(model.apply, model.abstract, shape, model.handles, _module)
+            apply = functools.partial(model.apply, training=training)
+            updates = model.statistics if training else ()
+            return jaxprs.program(apply, model.abstract, shape, model.handles, _module, updates)
         if isinstance(model, linen.Module):
-            model = _linen(model, shape)
+            apply, variables, updates = _linen(model, shape, training)
+            return jaxprs.program(apply, variables, shape, updates=updates)
         apply, variables = model
         return jaxprs.program(apply, variables, shape)
 
@@ -67,7 +65,8 @@ class Model:
 
     ``abstract`` and ``handles`` describe the state without the constants; the handle of a random
     stream's state is None.  ``constants`` has the constants that are known, by their place in
-    the state, and ``missing`` the places of the others.
+    the state, and ``missing`` the places of the others.  ``statistics`` are the handles of what
+    training replaces besides the weights.
     """
 
     def __init__(self, graphdef: Any, state: Any, known: dict[int, Any]) -> None:
@@ -77,6 +76,7 @@ class Model:
         self.missing: list[int] = []
         self.abstract: list[jax.ShapeDtypeStruct] = []
         self.handles: list[str | None] = []
+        self.statistics: list[str] = []
         leaves = jax.tree_util.tree_leaves_with_path(state, is_leaf=_is_variable)
         arrays = [(path, leaf, array) for path, leaf in leaves for array in jax.tree.leaves(leaf)]
         for place, (path, leaf, array) in enumerate(arrays):
@@ -85,7 +85,10 @@ class Model:
                 self.handles.append(None)
             elif _is_variable(leaf) and jnp.issubdtype(array.dtype, jnp.floating):
                 self.abstract.append(jax.ShapeDtypeStruct(array.shape, jnp.float64))
-                self.handles.append(jax.tree_util.keystr(path, simple=True, separator="."))
+                handle = jax.tree_util.keystr(path, simple=True, separator=".")
+                self.handles.append(handle)
+                if isinstance(leaf, nnx.BatchStat):
+                    self.statistics.append(handle)
             elif place in known:
                 self.constants[place] = np.asarray(known[place])
             else:
@@ -96,14 +99,21 @@ class Model:
         """Whether everything but the weights is known."""
         return not self.missing and not _has_tracers(self.graphdef)
 
-    def apply(self, arrays: list[Any], images: Any) -> Any:
-        """The result of the module with these arrays in its state, among its constants."""
+    def apply(self, arrays: list[Any], images: Any, training: bool) -> Any:
+        """The result of the module with these arrays in its state, among its constants.
+
+        In training the statistics that are kept of the batch come after it.
+        """
         rest = iter(arrays)
         count = self.structure.num_leaves
         leaves = [self.constants[i] if i in self.constants else next(rest) for i in range(count)]
         module = nnx.merge(self.graphdef, jax.tree.unflatten(self.structure, leaves))
+        module.train() if training else module.eval()
         with _named(module):
-            return module(images, **_inference(type(module).__call__))
+            result = module(images, **_flags(type(module).__call__, training))
+        if not training:
+            return result
+        return result, jax.tree.leaves(nnx.state(module, nnx.BatchStat))
 
 
 def _build(factory: Callable[..., Any]) -> Any:
@@ -146,7 +156,6 @@ def _assemble(factory: Callable[..., Any], evaluation: AbstractContextManager[An
                     built.append(apply)
                     return variables
                 case nnx.Module() as module:
-                    module.eval()
                     graphdef, state = nnx.split(module)
                 case other:
                     raise TypeError(f"it returned {type(other).__name__}, not a Flax module")
@@ -223,26 +232,39 @@ def _module(stack: str) -> str:
     return stack.rpartition("@")[2].strip("/")
 
 
-def _linen(module: Any, shape: tuple[int, ...]) -> tuple[Callable[[Any, Any], Any], Any]:
-    """A Linen module as a pair, initialised on shapes alone."""
-    flags = _inference(type(module).__call__)
+def _linen(
+    module: Any, shape: tuple[int, ...], training: bool
+) -> tuple[Callable[[Any, Any], Any], Any, list[str]]:
+    """A Linen module as a pair, initialised on shapes alone, and the handles training replaces."""
+    flags = _flags(type(module).__call__, training)
+    key = jax.random.key(0)
 
     def init(images: jax.Array) -> Any:
-        return module.init(jax.random.key(0), images, **flags)
+        return module.init({"params": key, "dropout": key}, images, **flags)
 
     def apply(variables: Any, images: jax.Array) -> Any:
-        return module.apply(variables, images, **flags)
+        if not training:
+            return module.apply(variables, images, **flags)
+        kept = [name for name in variables if name != "params"]
+        rngs = {"dropout": key}
+        result, changed = module.apply(variables, images, mutable=kept, rngs=rngs, **flags)
+        return result, jax.tree.leaves({name: changed[name] for name in kept})
 
     try:
-        return apply, jax.eval_shape(init, jax.ShapeDtypeStruct(shape, jnp.float32))
+        variables = jax.eval_shape(init, jax.ShapeDtypeStruct(shape, jnp.float32))
     except Exception as error:
         raise UntraceableModel(f"the model cannot be initialised: {jaxprs.told(error)}") from error
+    kept = {name: tree for name, tree in variables.items() if name != "params"}
+    paths = [path for path, _ in jax.tree_util.tree_leaves_with_path(kept)]
+    handles = [jax.tree_util.keystr(path, simple=True, separator="/") for path in paths]
+    return apply, variables, handles if training else []
 
 
-def _inference(call: Callable[..., Any]) -> dict[str, Any]:
-    """The arguments by which a module's call is told that it is not training."""
-    flags = {name: value for name, value in INFERENCE.items() if _takes(call, name)}
-    return flags | ({"rngs": nnx.Rngs(0)} if _takes(call, "rngs") else {})
+def _flags(call: Callable[..., Any], training: bool) -> dict[str, Any]:
+    """The arguments by which a module's call is told whether it is training."""
+    flags = dict.fromkeys(TRAINING, training) | dict.fromkeys(INFERENCE, not training)
+    given: dict[str, Any] = {name: value for name, value in flags.items() if _takes(call, name)}
+    return given | ({"rngs": nnx.Rngs(0)} if _takes(call, "rngs") else {})
 
 
 def _takes(function: Callable[..., Any], name: str) -> bool:

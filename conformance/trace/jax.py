@@ -30,12 +30,14 @@ class Program:
     """A model as a jaxpr of its parameters, its other state and, last, one batch of images.
 
     ``handles`` names each input but the image: the parameter's handle, or None for state that
-    holds no weights.  ``path`` reads the module's address out of a JAX name stack.
+    holds no weights.  The last results, as many as there are ``updates``, replace the parameters
+    of these handles.  ``path`` reads the module's address out of a JAX name stack.
     """
 
     jaxpr: ClosedJaxpr
     handles: tuple[str | None, ...]
     path: Callable[[str], str] = str
+    updates: tuple[str, ...] = ()
 
 
 class Run(NamedTuple):
@@ -69,9 +71,9 @@ class JaxPort:
     def __init__(self, factory: Callable[..., Any]) -> None:
         self.factory = factory
 
-    def trace(self, size: Size) -> Tape:
-        """What the model computes in inference for one image."""
-        return record(self.program((1, *size)))
+    def trace(self, size: Size, training: bool = False) -> Tape:
+        """What the model computes for one image; for two in training."""
+        return record(self.program((2 if training else 1, *size), training))
 
     def run(
         self,
@@ -84,8 +86,8 @@ class JaxPort:
         """Execute the model in float64 with the given values for its parameters."""
         replay(self.program(image.shape), Run(tape, values, image, wanted, observe))
 
-    def program(self, shape: tuple[int, ...]) -> Program:
-        """The model as a jaxpr for a batch of images."""
+    def program(self, shape: tuple[int, ...], training: bool = False) -> Program:
+        """The model as a jaxpr for a batch of images; a pair does the same in training."""
         apply, variables = self._model
         return program(apply, variables, shape)
 
@@ -119,6 +121,7 @@ def program(
     shape: tuple[int, ...],
     handles: Sequence[str | None] | None = None,
     path: Callable[[str], str] = str,
+    updates: Sequence[str] = (),
 ) -> Program:
     """``apply(variables, images)`` as a jaxpr in float64, for a batch of images of this shape."""
     leaves = jax.tree_util.tree_leaves_with_path(variables)
@@ -144,7 +147,7 @@ def program(
             raise UntraceableModel(
                 f"the model cannot be called with an image batch of {size}: {told(error)}"
             ) from error
-    return Program(jaxpr, tuple(handles), path=path)
+    return Program(jaxpr, tuple(handles), path, tuple(updates))
 
 
 def told(error: Exception) -> str:
@@ -203,7 +206,7 @@ _IDENTITIES = frozenset(
     {"copy", "copy_p", "stop_gradient", "reduce_precision", "optimization_barrier", "device_put"}
     | {"name", "sharding_constraint", "reshard", "pvary"}
 )
-_COMPARISONS = frozenset({"gt", "ge", "lt", "le"})
+_COMPARISONS = {"gt": "greater", "ge": "greater_equal", "lt": "less", "le": "less_equal"}
 
 
 def _walk(program: Program, run: Run | None) -> Tape:
@@ -212,7 +215,10 @@ def _walk(program: Program, run: Run | None) -> Tape:
     with jax.enable_x64(True):
         inputs = walk.inputs()
         outputs = walk.jaxpr(program.jaxpr.jaxpr, program.jaxpr.consts, inputs, Where())
-        walk.tape.outputs = tuple(walk.index(value) for value in outputs)
+        values = [walk.index(value) for value in outputs]
+        kept = len(values) - len(program.updates)
+        walk.tape.outputs = tuple(values[:kept])
+        walk.tape.updates = dict(zip(program.updates, values[kept:], strict=True))
     return walk.tape
 
 
@@ -279,6 +285,10 @@ class _Walk:
         if not equation.outvars:
             return []  # a debugging callback
         where = self._where(equation, outer)
+        if name in _CALLS and equation.params.get("name") == "_uniform" and not self.run:
+            # However the bits of a random number are made, it is uniform in [0, 1).
+            self.where, shape = where, tuple(equation.outvars[0].aval.shape)
+            return [_Value(self.emit("random", shape=shape))]
         inner = equation.params[_CALLS[name]] if name in _CALLS else None
         if name == "cond" and operands[0].constant:
             inner = equation.params["branches"][int(operands.pop(0).array)]
@@ -342,7 +352,7 @@ class _Walk:
         """Where a value is on the tape; writes a constant or a comparison down at first use."""
         if value.index is None and value.comparison:
             name, left, right, shape = value.comparison
-            value.index = self.emit(name, left, right, shape=shape, unknown=True)
+            value.index = self.emit(_COMPARISONS[name], left, right, shape=shape)
         elif value.index is None:
             value.index = self.constant(_plain(value.array))
         return value.index
@@ -550,7 +560,7 @@ def _clamp(walk: _Walk, params: dict[str, Any], low: _Value, x: _Value, high: _V
 
 @_translates("select_n")
 def _select(walk: _Walk, params: dict[str, Any], which: _Value, *cases: _Value) -> int | None:
-    """A choice that is settled, a mask, or the larger or smaller of two."""
+    """A choice that is settled, a mask, the larger or smaller of two, or any other choice."""
     if len(cases) != 2:
         return None
     no, yes = cases
@@ -562,9 +572,8 @@ def _select(walk: _Walk, params: dict[str, Any], which: _Value, *cases: _Value) 
             return walk.emit("mul", yes, walk.constant(mask.astype(float)))
         if _is_constant(yes, 0):
             return walk.emit("mul", no, walk.constant((~mask).astype(float)))
-        return None
     if which.comparison is None:
-        return None
+        return walk.emit("select", which, yes, no)
     how, left, right, _ = which.comparison
     if how in ("lt", "le"):
         left, right = right, left
@@ -572,7 +581,7 @@ def _select(walk: _Walk, params: dict[str, Any], which: _Value, *cases: _Value) 
         return walk.emit("max", left, right)
     if _is(yes, right) and _is(no, left):
         return walk.emit("min", left, right)
-    return None
+    return walk.emit("select", which, yes, no)
 
 
 def _is_constant(value: _Value, number: float) -> bool:

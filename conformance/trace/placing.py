@@ -269,18 +269,20 @@ class Placing(Walk):
         if len(parameters) != 1:
             return None
         (centres,) = parameters
-        shape, inputs = self.tape[centres].shape, prod(self.tape[base.value].shape)
-        if prod(op.shape) * inputs != prod(shape):
+        shape, before = self.tape[centres].shape, self.tape[base.value].shape
+        inputs = prod(self.nodes[base.node].shape)
+        batch = prod(before) // inputs
+        count = prod(op.shape) // batch
+        if count * inputs != prod(shape):
             return None
-        count = prod(op.shape)
 
         def at(x: np.ndarray, w: np.ndarray) -> np.ndarray:
             stored = w if shape == w.shape else w.T
             known = {
-                base.value: x.reshape(self.tape[base.value].shape),
+                base.value: np.broadcast_to(x, (batch, inputs)).reshape(before),
                 centres: stored.reshape(shape),
             }
-            return evaluate(self.tape, local.value, known)
+            return np.ravel(evaluate(self.tape, local.value, known))[:count]
 
         try:
             if len(shape) != 2 or not recognise.squared_distances(at, inputs, count):
@@ -289,7 +291,10 @@ class Placing(Walk):
             return None
         steps = () if shape == (count, inputs) else (("transpose", (1, 0)),)
         parameter = Parameter(self.tape[centres].attributes["handle"], shape, steps)
-        axes: Axes = tuple((("C", n),) if n == count else () for n in op.shape)
+        axes: Axes = tuple(
+            (("N", n),) if i == 0 and n == batch else (("C", n),) if n == count else ()
+            for i, n in enumerate(op.shape)
+        )
         return self._node(
             "rbf", {}, (base.node,), axes, local.value,
             {"centres": (parameter,)}, {"centres": (count, inputs)},

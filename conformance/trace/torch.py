@@ -63,12 +63,13 @@ class TorchPort:
         self.factory = factory
         self._module: nn.Module | None = None
 
-    def trace(self, size: Size) -> Tape:
-        """What the model computes in inference for one image of height, width, channels."""
+    def trace(self, size: Size, training: bool = False) -> Tape:
+        """What the model computes for one image of height, width, channels; two in training."""
         height, width, channels = size
-        image = torch.empty(1, channels, height, width, dtype=torch.float64, device="meta")
+        batch = 2 if training else 1
+        image = torch.empty(batch, channels, height, width, dtype=torch.float64, device="meta")
         with torch.no_grad(), _double():
-            module = self._build(image)
+            module = self._build(image).train(training)
             state = _hollow_state(module)
             recorder = Recorder(module, state)
             self._forward(module, recorder, state, Hollow(image))
@@ -85,7 +86,7 @@ class TorchPort:
         """Execute the model in float64 with ``values(handle)`` as its parameters."""
         tensor = torch.from_numpy(image.astype(np.float64).transpose(0, 3, 1, 2).copy())
         with torch.no_grad(), _double():
-            module = self._build(tensor.to("meta"))
+            module = self._build(tensor.to("meta")).eval()
             state = _hollow_state(module)  # what the tape does not read stays without values
             for operation in tape.operations:
                 if operation.name == "parameter":
@@ -264,9 +265,11 @@ class Recorder(TorchDispatchMode):
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
         read = [x for x in _tensors((args, kwargs)) if self._depends(x)]
+        name = func.overloadpacket.__name__
+        if name == "bernoulli_" and not read:
+            return self._noise(func(*args, **kwargs), args[1] if len(args) > 1 else 0.5)
         if not read:
             return func(*args, **kwargs)
-        name = func.overloadpacket.__name__
         if name in CONSTANTS:
             return func(torch.empty(read[0].shape, dtype=read[0].dtype), *args[1:], **kwargs)
         if name == "_to_copy" and _both_floating(read[0].dtype, kwargs.get("dtype")):
@@ -297,6 +300,12 @@ class Recorder(TorchDispatchMode):
                 self._know(output, value)
         self._passed(range(start, len(self.tape)), operands, result)
         return result
+
+    def _noise(self, x: Tensor, share: float) -> Tensor:
+        """Ones, in the share given, and zeros: a uniform draw that falls below the share."""
+        draw = self.emit("random", [], x.shape)
+        self._overwrite(x, self.emit("less", [draw, self.of(share)], x.shape))
+        return x
 
     def _execute(self, func: Any, args: Any, kwargs: Any) -> Any:
         """The shapes of what an operator returns."""
@@ -547,10 +556,21 @@ def _batch_norm(
     eps: float,
     *_: Any,
 ) -> list[Value] | None:
-    if training or mean is None or variance is None:
+    if not training and (mean is None or variance is None):
         return None
     inputs = [-1 if p is None else r.of(p) for p in (x, weight, bias, mean, variance)]
-    return [r.emit("batch_norm", inputs, x.shape, axis=1, epsilon=eps), None, None]
+    # The share that is kept, not the share that is new; the variance that flows in is unbiased.
+    kept = {"momentum": 1 - momentum, "unbiased": True} if training else {}
+    return [r.emit("batch_norm", inputs, x.shape, axis=1, epsilon=eps, **kept), None, None]
+
+
+@aten("native_dropout")
+def _(
+    r: Recorder, outs: list[Tensor], x: Tensor, rate: float, training: bool | None
+) -> list[Value]:
+    if not training:
+        return [r.of(x), None]
+    return [r.emit("dropout", [r.of(x)], x.shape, rate=rate), None]
 
 
 @aten("_native_batch_norm_legit_no_training")
