@@ -48,9 +48,9 @@ class KerasPort:
         self.tracer = _tracer(keras.backend.backend())
         self.model: Any = None
 
-    def trace(self, size: Size) -> Tape:
+    def trace(self, size: Size, training: bool = False) -> Tape:
         """See :class:`conformance.trace.port.Port`."""
-        return self._apart(1, size)
+        return self._apart(2 if training else 1, size, training)
 
     def run(
         self,
@@ -72,7 +72,7 @@ class KerasPort:
             image = image.transpose(0, 3, 1, 2)
         self.tracer.execute(tape, values, image, wanted, observe)
 
-    def _apart(self, batch: int, size: Size) -> Tape:
+    def _apart(self, batch: int, size: Size, training: bool = False) -> Tape:
         """Record the model in double precision, in a thread of its own.
 
         Keras keeps made-up names, the policy and unfinished variables for each thread: a new
@@ -83,11 +83,11 @@ class KerasPort:
         keras.config.set_floatx("float64")
         try:
             with ThreadPoolExecutor(1) as thread:
-                return thread.submit(self._record, batch, size).result()
+                return thread.submit(self._record, batch, size, training).result()
         finally:
             keras.config.set_floatx(before)
 
-    def _record(self, batch: int, size: Size) -> Tape:
+    def _record(self, batch: int, size: Size, training: bool) -> Tape:
         height, width, channels = size
         called = f"the model cannot be called on an image of {height}x{width}x{channels}"
         with self.tracer.double():
@@ -99,14 +99,19 @@ class KerasPort:
             with _one_line(called):
                 _prepare(model, shape)
             variables = _by_handle(model.variables)
+            replaced: list[str] = []
 
             def call(image: Any, *arrays: Any) -> Any:
                 scope = keras.StatelessScope(initialize_variables=False)
                 scope.state_mapping.update(zip(map(id, variables.values()), arrays, strict=True))
                 with scope, _one_line(called):
-                    return model(image, training=False)
+                    result = model(image, training=training)
+                given = dict(zip(variables, arrays, strict=True))
+                current = {h: scope.get_current_value(v) for h, v in variables.items()}
+                replaced[:] = [h for h, now in current.items() if now is not given[h]]
+                return result, [current[handle] for handle in replaced]
 
-            return self.tracer.record(
+            tape: Tape = self.tracer.record(
                 call,
                 shape,
                 axes,
@@ -114,6 +119,10 @@ class KerasPort:
                 frozenset(layer.name for layer in model._flatten_layers()),
                 model.name,
             )
+            kept = len(tape.outputs) - len(replaced)
+            tape.updates = dict(zip(replaced, tape.outputs[kept:], strict=True))
+            tape.outputs = tape.outputs[:kept]
+            return tape
 
 
 def _tracer(backend: str) -> Any:

@@ -472,6 +472,11 @@ def _elementwise(name: str) -> _Handler:
     return handler
 
 
+def _random(recorder: _Recorder, operation: Any) -> list[int]:
+    """However the seed is made, the draw is uniform in [0, 1)."""
+    return [recorder.emit("random", (), operation.outputs[0].shape)]
+
+
 def _composed(recorder: _Recorder, operation: Any) -> list[int]:
     """Elementwise operations that are two of the tape's primitives."""
     shape = operation.outputs[0].shape
@@ -713,6 +718,11 @@ _HANDLERS: dict[str, _Handler] = {
             "abs": "Abs",
             "sign": "Sign",
             "relu": "Relu",
+            "less": "Less",
+            "less_equal": "LessEqual",
+            "greater": "Greater",
+            "greater_equal": "GreaterEqual",
+            "select": "Select SelectV2",
         }.items()
         for spelling in spellings.split()
     },
@@ -723,6 +733,9 @@ _HANDLERS: dict[str, _Handler] = {
     **dict.fromkeys(
         ("Identity", "IdentityN", "StopGradient", "PreventGradient", "EnsureShape", "Snapshot"),
         _identity,
+    ),
+    **dict.fromkeys(
+        ("RandomUniform", "StatelessRandomUniform", "StatelessRandomUniformV2"), _random
     ),
     **dict.fromkeys(("Reshape", "ExpandDims", "Squeeze"), _reshape),
     **dict.fromkeys(("Pad", "PadV2"), _pad),

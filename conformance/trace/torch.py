@@ -21,7 +21,7 @@ from itertools import accumulate, pairwise
 from pathlib import Path
 from traceback import walk_tb
 from types import FrameType
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import numpy as np
 import torch
@@ -166,7 +166,7 @@ class Hollow(Tensor):
     __torch_function__ = torch._C._disabled_torch_function_impl
 
     @staticmethod
-    def __new__(cls, meta: Tensor) -> Hollow:
+    def __new__(cls: type[Hollow], meta: Tensor) -> Hollow:
         hollow = torch.Tensor._make_wrapper_subclass(
             cls,
             meta.shape,
@@ -290,11 +290,11 @@ class Recorder(TorchDispatchMode):
         start = len(self.tape)
         result = self._execute(func, args, kwargs)
         values = self._translate(func, _listed(result), args, kwargs)
-        values[0] = _written(values[0])
+        values[0] = value = _written(values[0])
         if func._schema.is_mutable:
             result = args[0]
-            self._overwrite(result, values[0])
-            self._made(values[0], result)
+            self._overwrite(result, value)
+            self._made(value, result)
         else:
             for output, value in zip(_listed(result), values, strict=False):
                 self._know(output, value)
@@ -487,17 +487,18 @@ class Patches:
 # the operator's own arguments, in aten's order and with aten's defaults.  It returns a value
 # for each output (an int stands for one), or None where the tape has no words.
 
-Translation = Callable[..., "int | list[Value] | None"]
+Translation = Callable[..., int | list[Value] | None]
+F = TypeVar("F", bound=Translation)
 TABLE: dict[str, Translation] = {}
 CONSTANTS = frozenset(
     "empty_like zeros_like ones_like full_like new_empty new_zeros new_ones new_full".split()
 )
 
 
-def aten(*names: str) -> Callable[[Translation], Translation]:
+def aten(*names: str) -> Callable[[F], F]:
     """The function below translates these operators (``name`` or ``name.overload``)."""
 
-    def register(translation: Translation) -> Translation:
+    def register(translation: F) -> F:
         TABLE.update(dict.fromkeys(names, translation))
         return translation
 
@@ -866,7 +867,7 @@ def _(r: Recorder, outs: list[Tensor], x: Tensor, pad: Sequence[int], value: flo
     return _padded(r, result, shape, [(max(0, a), max(0, b)) for a, b in pads], float(value))
 
 
-for _names, _translation in {
+SEVERAL: dict[str, Translation] = {
     "clone detach alias lift_fresh contiguous _to_copy positive dropout": _nothing,
     "view _unsafe_view reshape _reshape_alias unsqueeze squeeze flatten unflatten": _reshape,
     "add": partial(_sum_or_difference, word="add"),
@@ -891,7 +892,8 @@ for _names, _translation in {
         name: partial(_elementwise, word=name)
         for name in "neg exp log tanh sqrt rsqrt abs sign relu mul pow".split()
     },
-}.items():
+}
+for _names, _translation in SEVERAL.items():
     aten(*_names.split())(_translation)
 
 
