@@ -233,9 +233,11 @@ def _cheapest_of_each_kind(graph: Graph, observed: set[int]) -> set[int]:
     for index in sorted(observed):
         node = graph.nodes[index]
         before = cheapest.get(node.kind)
-        if node.kind in ALTERATIONS and (
-            before is None or _cost(node) < _cost(graph.nodes[before])
-        ):
+        # The largest of one cell is its average: there is nothing to alter.
+        one_cell = prod(node.attributes.get("kernel", (2,))) == 1 and node.kind != "conv"
+        if node.kind not in ALTERATIONS or one_cell:
+            continue
+        if before is None or _cost(node) < _cost(graph.nodes[before]):
             cheapest[node.kind] = index
     return set(cheapest.values())
 

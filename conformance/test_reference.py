@@ -5,6 +5,7 @@ import pytest
 import reference
 from reference.arithmetic import evaluate
 from reference.claims import QUANTITIES
+from reference.layers import Setting, depth, flat, parse
 from reference.printed import Printed
 from reference.slips import derive, idle, refuted
 
@@ -16,24 +17,25 @@ DISPUTES = [dispute for stem in STEMS for dispute in reference.family(stem).disp
 
 @pytest.mark.parametrize("stem", STEMS)
 def test_file_is_whole(stem):
-    """A file has a title, sources, models with rows, and claims, each of which was read."""
+    """A file has a title, sources and claims; with models, it has their layers too."""
     family = reference.family(stem)
     assert family.title and family.sources and family.claims
-    assert family.models and all(model.rows for model in family.models)
+    assert bool(family.models) == bool(family.layers)
+    assert all(model.rows for model in family.models)
 
 
-@pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: claim.id)
-def test_claim_is_not_refuted(claim):
+@pytest.mark.parametrize("entry", CLAIMS, ids=lambda claim: claim.id)
+def test_claim_is_not_refuted(entry):
     """A formula comes to its result, a total is its column's sum, a size follows from strides."""
-    slips = list(refuted(claim, MODELS.get(claim.model)))
+    slips = list(refuted(entry, MODELS.get(entry.model)))
     assert not slips, "\n".join(slips)
 
 
-@pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: claim.id)
-def test_claim_says_what_decides_it(claim):
+@pytest.mark.parametrize("entry", CLAIMS, ids=lambda claim: claim.id)
+def test_claim_says_what_decides_it(entry):
     """A claim names a known quantity, and a model or a formula unless it is only cited."""
-    assert claim.quantity in QUANTITIES
-    assert claim.model or claim.expression or claim.quantity == "cited"
+    assert entry.quantity in QUANTITIES
+    assert entry.model or entry.expression or entry.quantity == "cited"
 
 
 @pytest.mark.parametrize("dispute", DISPUTES, ids=lambda dispute: dispute.claim)
@@ -46,9 +48,9 @@ def test_dispute_has_a_cause(dispute):
 
 @pytest.mark.parametrize("model", MODELS.values(), ids=lambda model: model.name)
 def test_every_row_is_claimed(model):
-    """Every row of a model's table makes a claim on its layers."""
+    """Every row of a model's table that lists layers makes a claim on them."""
     claimed = {each.layer for each in CLAIMS if each.model == model.name and each.holds}
-    assert claimed >= {row.name for row in model.rows}
+    assert claimed >= {row.name for row in model.rows if row.convolutions or row.operations}
 
 
 def test_arithmetic_decides_something():
@@ -56,6 +58,68 @@ def test_arithmetic_decides_something():
     models = [claim for claim in CLAIMS if claim.model]
     assert any(claim.expression for claim in CLAIMS)
     assert any(derive(claim, MODELS[claim.model]) is not None for claim in models)
+
+
+@pytest.mark.parametrize(
+    ("written", "size", "texts", "layers"),
+    [
+        ("3x3/2 V 32, 3x3 64", (149, 149, 64), ("3x3/2 32", "3x3 64"), 2),
+        ("max pool 3x3/2 ceil", (150, 150, 3), ("max pool 3x3/2",), 0),
+        ("1x7 8, 7x1/1 8", (300, 300, 8), ("1x7 8", "7x1 8"), 2),
+        ("sep 7x7/2 m=8 64", (150, 150, 64), ("7x7/2 24", "1x1 64"), 2),
+        ("5x5 g=3 6", (300, 300, 6), ("5x5 6",), 1),
+        ("average pool 300x300 V, fc 9", (1, 1, 9), ("average pool", "fc 9"), 1),
+        ("upsample 2x2, softmax", (600, 600, 3), ("upsample 2x2", "softmax"), 0),
+        ("{1x1 4; 1x1 2, 3x3 8}", (300, 300, 12), ("1x1 4", "1x1 2", "3x3 8"), 2),
+        ("{max pool 3x3; 1x1 4, {1x3 2; 3x1 2}}", (300, 300, 7),
+         ("max pool 3x3", "1x1 4", "1x3 2", "3x1 2"), 2),
+        ("{1x1 4; 3x3 4} x 2", (300, 300, 8), ("1x1 4", "3x3 4") * 2, 2),
+        ("[{1x1 4; 3x3 4}, 1x1 3] x 2", (300, 300, 3), ("1x1 4", "3x3 4", "1x1 3") * 2, 4),
+    ],
+)  # fmt: skip
+def test_written_layers_are_placed(written, size, texts, layers):
+    """What a cell writes gives the size, the layers and the depth that a network has by it."""
+    parts, left = Setting("(k - 1) / 2", shortcut="identity").place(parse(written), (300, 300, 3))
+    assert left == size
+    assert tuple(layer.text for layer in flat(parts)) == texts
+    assert depth(parts, ("conv", "fc")) == layers
+
+
+@pytest.mark.parametrize(
+    ("shortcut", "stride", "written", "texts"),
+    [
+        ("projection", 2, "[3x3 8, 3x3 8] x 2", ("3x3/2 8", "3x3 8", "1x1/2 8", "3x3 8", "3x3 8")),
+        ("projection", 1, "[3x3 3] x 2", ("3x3 3", "3x3 3")),
+        ("padded identity", 2, "[3x3 8] x 2", ("3x3/2 8", "3x3 8")),
+        ("", 2, "[3x3 8] x 2", ("3x3/2 8", "3x3 8")),
+    ],
+)
+def test_shortcut_is_what_the_table_says(shortcut, stride, written, texts):
+    """A block takes the stride at its start, and a projection where its table names them."""
+    setting = Setting("(k - 1) / 2", stride, shortcut)
+    parts, _ = setting.place(parse(written), (32, 32, 3))
+    assert tuple(layer.text for layer in flat(parts)) == texts
+
+
+@pytest.mark.parametrize(
+    ("written", "words"),
+    [
+        ("{1x1 64; 3x3/2 64}", "its branches leave 32x32 and 16x16"),
+        ("[3x3 8] x 2", "32x32x8 cannot be added to 32x32x3"),
+        ("33x33 V 8", "does not fit"),
+        ("3x3 g=2 8", "does not fit"),
+        ("{1x1 64; 3x3 64", "does not close"),
+        ("[1x1 64; 3x3 64] x 2", "branches in a block"),
+        ("1x1 64]", "too many"),
+        ("1x1 64, , 3x3 64", "is not a layer"),
+        ("sep 3x3 64", "is not a layer"),
+        ("3x3 m=2 64", "is not a layer"),
+    ],
+)
+def test_what_cannot_be_built_is_refused(written, words):
+    """Branches of different grids, sums of different sizes and open brackets are refused."""
+    with pytest.raises(ValueError, match=words):
+        Setting("(k - 1) / 2", shortcut="identity").place(parse(written), (32, 32, 3))
 
 
 @pytest.mark.parametrize("spell", [str, str.upper, lambda name: name.replace("-", "_") + " "])
@@ -100,6 +164,11 @@ def test_unknown_name_offers_the_nearest():
         ("1000", (1000,), True),
         ("1000", (1000, 1, 1), False),
         ("5x5", 5, True),
+        ("under 25 million", 23_834_568, True),
+        ("under 25 million", 27_161_264, False),
+        ("at least 0.1", 0.1, True),
+        ("at most 0.3", 0.31, False),
+        ("over 1,000", 1000, False),
     ],
 )
 def test_printed_agrees_to_its_last_digit(text, count, agrees):

@@ -172,6 +172,24 @@ def _padding(claim: Claim, graph: Graph, indices: list[int], owners: Any) -> Any
     return sides.pop() if len(sides) == 1 else found[0]
 
 
+def _branches(claim: Claim, graph: Graph, indices: list[int], owners: Any) -> int:
+    joins = [graph.nodes[i] for i in indices if graph.nodes[i].kind == "concat"]
+    return max((len(node.inputs) for node in joins), default=1)
+
+
+def _only(kind: str, attribute: str) -> Callable[[Claim, Graph, list[int], Any], Any]:
+    """The one value that an attribute has in all nodes of a kind."""
+
+    def found(claim: Claim, graph: Graph, indices: list[int], owners: Any) -> Any:
+        nodes = [graph.nodes[i] for i in indices if graph.nodes[i].kind == kind]
+        values = {Fraction(repr(node.attributes[attribute])) for node in nodes}
+        if len(values) != 1:
+            raise CannotMeasure(f"{claim.layer or claim.model} has {len(values)} values of {kind}")
+        return values.pop()
+
+    return found
+
+
 def _convolutions(claim: Claim, graph: Graph, indices: list[int], owners: Any) -> tuple[str, ...]:
     return written([graph.nodes[i] for i in indices], LAYERS["weight layers"])
 
@@ -194,6 +212,9 @@ _MEASURES: dict[str, Callable[[Claim, Graph, list[int], Any], Any]] = {
     "operations": _operations,
     "kernel": _kernels,
     "padding": _padding,
+    "branches": _branches,
+    "scale": _only("scale", "factor"),
+    "dropout": _only("dropout", "rate"),
 }
 
 

@@ -31,6 +31,7 @@ QUANTITIES: dict[str, tuple[str, ...]] = {
     "branches": (),
     "padding": (),
     "scale": (),
+    "dropout": (),
     "receptive field": (),
     "ratio": (),
     "cited": (),
@@ -115,9 +116,7 @@ class Claim:
             return "confirmed"
         return "rounded"
 
-    def _agree(
-        self, text: str, names: tuple[str, ...], found: Value | tuple[str, ...]
-    ) -> bool:
+    def _agree(self, text: str, names: tuple[str, ...], found: Value | tuple[str, ...]) -> bool:
         if self.quantity in LISTED:
             return isinstance(found, tuple) and sorted(names) == sorted(map(str, found))
         return Printed(text, self.k).agrees_with(found)  # type: ignore[arg-type]

@@ -48,9 +48,7 @@ class Entries:
     @cached_property
     def _rows(self) -> dict[str, dict[str, Row]]:
         """Each model's own rows, by the place where they stand."""
-        return {
-            name: {row.place: row for row in model.rows} for name, model in self.models.items()
-        }
+        return {name: {row.place: row for row in model.rows} for name, model in self.models.items()}
 
     @cached_property
     def _referred(self) -> set[str]:
@@ -106,7 +104,7 @@ class Entries:
                     _check(claim)
                     own = heading == "Models" or claim.place in self._rows.get(claim.model, ())
                     place = "" if own else f"/{claim.line or claim.document}"
-                    yield replace(claim, id=f"{claim.id}{place}")
+                    yield replace(claim, id=f"{claim.id}{place}") if place else claim
 
     def _table(self, table: Table) -> Iterator[Claim]:
         self._known(table)
@@ -127,11 +125,11 @@ class Entries:
         if table.heading == "Models":
             return [record["model"]]
         own = [name for name, rows in self._rows.items() if record.place in rows]
-        return own or spoken(table)
+        return own or spoken(table, self.models)
 
     def _known(self, table: Table) -> None:
         """Refuse a table whose notes or rows speak of what is not there."""
-        if unknown := {*spoken(table)} - {*self.models}:
+        if unknown := {*spoken(table, self.models)} - {*self.models}:
             raise damaged(table.place, f"there is no model {unknown.pop()!r}")
         known = {"from", "model", "padding", "shortcut", *table.header}
         for record in table.records:
@@ -139,10 +137,7 @@ class Entries:
             known |= {f"{record['layer']} {each}" for each in ("convolutions", "operations")}
             if table.heading != "Layers":
                 continue
-            covered = self._covered(table, record)
-            if not covered:
-                raise damaged(record.place, "the table does not say of which model it speaks")
-            for model in covered:
+            for model in self._covered(table, record):
                 if record["layer"] not in self._layers_of(model):
                     raise damaged(record.place, f"{model} has no layer {record['layer']!r}")
         if unknown := table.notes.keys() - known:
@@ -183,7 +178,8 @@ class Entries:
 
     def _claim(self, model: str, column: str, cell: str, record: Record, stands: Stands) -> Claim:
         """One cell as a claim; ``formula = number`` is a number and what it must come from."""
-        *formula, printed = (part.strip() for part in cell.split("="))
+        whole = stands.quantity in LISTED
+        *formula, printed = [cell] if whole else [part.strip() for part in cell.split("=")]
         subject = "-".join(re.findall(r"[a-z0-9]+", record["subject"].casefold()))
         convention = record[f"{column} as"] or stands.convention
         counted = named(stands.quantity, convention).replace(" ", "-")

@@ -200,14 +200,21 @@ class Setting:
                     placed.append(standing := each.on(size, self.padding))
                     size = standing.size
                 continue
+            before: Size | None = None
+            group: list[Part] = []
             for turn in range(part.times):
-                if part.added:
-                    block, size = self._block(part.branches[0], size, first=turn == 0)
-                    placed += block
-                else:
-                    module, size = self._module(part.branches, size)
-                    placed.append(module)
+                # A turn that finds what the turn before found, and has no stride, is the same.
+                if turn < 2 or size != before:
+                    before = size
+                    group, size = self._turn(part, size, first=turn == 0)
+                placed += group
         return placed, size
+
+    def _turn(self, part: Group, size: Size, first: bool) -> tuple[list[Part], Size]:
+        if part.added:
+            return self._block(part.branches[0], size, first)
+        module, size = self._module(part.branches, size)
+        return [module], size
 
     def _module(self, branches: tuple[tuple[Part, ...], ...], size: Size) -> tuple[Group, Size]:
         pairs = [self.place(branch, size) for branch in branches]
@@ -217,9 +224,7 @@ class Setting:
         maps = sum(left[-1] for _, left in pairs)
         return Group(tuple(tuple(placed) for placed, _ in pairs)), (*grids[0], maps)
 
-    def _block(
-        self, parts: tuple[Part, ...], size: Size, first: bool
-    ) -> tuple[list[Part], Size]:
+    def _block(self, parts: tuple[Part, ...], size: Size, first: bool) -> tuple[list[Part], Size]:
         step = self.stride if first else 1
         if step > 1:
             parts = (_strided(parts[0], step), *parts[1:])

@@ -1,14 +1,25 @@
-"""The networks of a reference file: their rows, in the paper's order, and what follows from them."""
+"""The networks of a reference file: their rows in the paper's order, and what follows from them."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from reference.layers import SHORTCUTS, SILENT, Group, Layer, Part, Setting, Size
-from reference.layers import depth, flat, margin, parse
+from reference.layers import (
+    SHORTCUTS,
+    SILENT,
+    Group,
+    Layer,
+    Part,
+    Setting,
+    Size,
+    depth,
+    flat,
+    margin,
+    parse,
+)
 from reference.tables import Page, Record, Table, damaged
 
 #: A place in a cell for what another column prints: ``1x1 (#3x3 reduce)``, ``[…] x (n)``.
@@ -31,7 +42,7 @@ class Row:
 
     @cached_property
     def layers(self) -> tuple[Layer, ...]:
-        """Every layer, projections of shortcuts included."""
+        """Every layer, the projections of shortcuts included."""
         return tuple(flat(self.parts))
 
     @property
@@ -44,6 +55,12 @@ class Row:
         """The other layers: ``max pool 3x3/2``, ``LRN``, ``dropout 0.5``, ``rbf 10``."""
         others = (layer for layer in self.layers if not layer.weighted)
         return tuple(layer.text for layer in others if layer.kind not in SILENT)
+
+    @property
+    def dropout(self) -> float | None:
+        """The share that its dropout drops; None without one."""
+        rates = (layer.text.split()[1] for layer in self.layers if layer.kind == "dropout")
+        return next((float(rate) for rate in rates), None)
 
     @property
     def branches(self) -> int:
@@ -84,18 +101,21 @@ class Model:
         found = [each for each in layers if each.kind in kinds and each.text != "average pool"]
         return tuple(sorted({"x".join(map(str, each.kernel)) for each in found}))
 
-    def total(self, convention: str) -> int | None:
-        """The network's parameters or multiply-adds; None where the table does not tell.
+    def total(self, convention: str, row: str = "") -> int | None:
+        """Parameters or multiply-adds of one row or of all; None where the table does not tell.
 
         A table does not say which convolutions have biases and which are normalised, so
-        ``weights + bias`` gives each of them a bias.
+        ``weights + bias`` gives each of them a bias.  ``maps`` are those that convolutions make:
+        as many as have a bias, or a batch norm, if all have one.
         """
-        layers = [layer for row in self._inference("") for layer in row.layers if layer.weighted]
+        layers = [layer for each in self._inference(row) for layer in each.layers if layer.weighted]
         match convention:
             case "weights":
                 return sum(layer.weights for layer in layers)
             case "weights + bias":
                 return sum(layer.weights + layer.width for layer in layers)
+            case "maps":
+                return sum(layer.width for layer in layers if layer.kind == "conv")
             case "multiply-adds":
                 return sum(layer.weights * layer.size[0] * layer.size[1] for layer in layers)
         return None
@@ -139,28 +159,19 @@ def models(stem: str, page: Page) -> Iterator[Model]:
 def defining(page: Page, model: str, known: list[str]) -> list[Table]:
     """The tables whose rows a model has: that of its layers, and those of its auxiliary heads.
 
-    Its layers stand in the first table with a column of its name, else in the first that is
-    noted to speak of it, else in the first that speaks of no model.
+    Its layers stand in the first table that speaks of it, with a column or a note, or of none.
     """
-    tables = page.under("Layers")
-    if not tables:
-        raise damaged(page.name, "no table of layers")
-    heads = [table for table in tables if "after" in table.header]
-    noted = {id(table): spoken(table) for table in tables}
-    layers = [table for table in tables if table not in heads]
-    own = (
-        [table for table in layers if model in table.header]
-        or [table for table in layers if model in noted[id(table)]]
-        or [t for t in layers if not noted[id(t)] and not {*t.header} & {*known}]
-    )
-    if not own:
+    tables = [table for table in page.under("Layers") if model in spoken(table, known)]
+    layers = [table for table in tables if "after" not in table.header]
+    if not layers:
         raise damaged(page.name, f"no table has the layers of {model}")
-    return [own[0], *(table for table in heads if model in noted[id(table)])]
+    return [layers[0], *(table for table in tables if "after" in table.header)]
 
 
-def spoken(table: Table) -> list[str]:
-    """The models that a table's note names."""
-    return [each.strip() for each in table.notes.get("model", "").split(",") if each.strip()]
+def spoken(table: Table, known: Iterable[str]) -> list[str]:
+    """The models that a table speaks of: its note's, those with columns, or else all."""
+    noted = [each.strip() for each in table.notes.get("model", "").split(",") if each.strip()]
+    return noted or [name for name in known if name in table.header] or [*known]
 
 
 def _extend(model: Model, table: Table, decided: Mapping[str, str]) -> None:
@@ -174,9 +185,7 @@ def _extend(model: Model, table: Table, decided: Mapping[str, str]) -> None:
             raise damaged(record.place, f"the layer {name!r} is listed twice")
         if "after" in table.header and after not in rows:
             raise damaged(record.place, f"{model.name} has no layer {after!r}")
-        start = rows[after].size if after else next(
-            (row.size for row in reversed(model.rows) if not row.after), model.input
-        )
+        start = rows[after].size if after else _end(model)
         said = f"{model.family}/{model.name}/{name}"
         texts = [cell(table, record, column, model) for column in ("operation", model.name)]
         text = ", ".join(filter(None, texts))
@@ -191,6 +200,11 @@ def _extend(model: Model, table: Table, decided: Mapping[str, str]) -> None:
         except ValueError as error:
             raise damaged(record.place, str(error)) from error
         model.rows.append(Row(name, record["output"], tuple(parts), size, after, record.place))
+
+
+def _end(model: Model) -> Size:
+    straight = [row.size for row in model.rows if not row.after]
+    return straight[-1] if straight else model.input
 
 
 def cell(table: Table, record: Record, column: str, model: Model) -> str:
@@ -213,7 +227,6 @@ def _filled(record: Record, model: Model, name: str) -> str:
 def referred(page: Page) -> set[str]:
     """The columns that cells of layers refer to: parts of a layer, not counts of their own."""
     tables = page.under("Layers")
-    cells = [text for table in tables for text in table.notes.values()]
-    cells += [text for table in tables for record in table.records for text in
-              (record[column] for column in table.header)]
-    return {name for text in cells for name in _COLUMN.findall(text)}
+    texts = [text for table in tables for text in table.notes.values()]
+    texts += [text for table in tables for each in table.records for text in each.cells.values()]
+    return {name for text in texts for name in _COLUMN.findall(text)}

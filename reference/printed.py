@@ -45,7 +45,8 @@ class Printed:
     """A printed count, share, size or formula.
 
     ``3.8e9``, ``1.8×10^9``, ``128M``, ``62.3 million``, ``159K``, ``60,000``, ``6%``, ``seven``,
-    ``28x28x512``, ``28 * 28 * 6``, ``under 25 million``.  Raises :class:`ValueError` naming the text it cannot read.
+    ``28x28x512``, ``28 * 28 * 6``, ``under 25 million``.  Raises
+    :class:`ValueError` naming the text it cannot read.
     """
 
     #: Whether the digits are the whole number, so that a count agrees only by being equal.

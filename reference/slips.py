@@ -6,6 +6,7 @@ Everything here follows from the reference files alone; no network is built.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from fractions import Fraction
 from math import prod
 
 from reference import Family, Model
@@ -63,10 +64,13 @@ def derive(claim: Claim, model: Model) -> Value | tuple[str, ...] | None:
             return model.row(claim.layer).operations
         case "branches" if claim.layer:
             return model.row(claim.layer).branches
+        case "dropout" if claim.layer:
+            rate = model.row(claim.layer).dropout
+            return None if rate is None else Fraction(str(rate))
         case "kernel":
             return model.kernels(claim.layer, pooling="pool" in claim.subject)
-        case "parameters" | "multiply-adds" if not (claim.layer or claim.expression):
-            return model.total(claim.convention)
+        case "parameters" | "multiply-adds":
+            return model.total(claim.convention, claim.layer)
     return None
 
 

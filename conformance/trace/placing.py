@@ -310,7 +310,7 @@ class Placing(Walk):
                 rate = recognise.dropout(self.tape, value, base.value, noise.pop())
                 if rate is None or noise:
                     return None
-                return self._node("dropout", {"rate": rate}, (base.node,), axes, value)
+                return self._node("dropout", {"rate": rate}, (base.node,), base.axes, value)
             channel = axis_of(axes, "C")
             if channel is None:
                 return None

@@ -188,12 +188,12 @@ def pointwise(rows: Rows, channels: int) -> str | None:
 def dropout(tape: Tape, value: int, base: int, noise: int) -> float | None:
     """The rate of ``x / (1 - rate)`` where the noise allows it and 0 elsewhere."""
     shape = tape[noise].shape
-    if shape != tape[base].shape or tape[value].shape != shape:
-        return None
     count = int(np.prod(shape))
+    if count != np.prod(tape[base].shape) or tape[value].shape != shape:
+        return None
     even = ((np.arange(count) + 0.5) / count).reshape(shape)
     x = 1.0 + even
-    out = evaluate(tape, value, {base: x, noise: even})
+    out = evaluate(tape, value, {base: x.reshape(tape[base].shape), noise: even})
     kept = out != 0
     if kept.all() or not kept.any():
         return None

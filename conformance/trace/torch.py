@@ -565,6 +565,14 @@ def _batch_norm(
     return [r.emit("batch_norm", inputs, x.shape, axis=1, epsilon=eps, **kept), None, None]
 
 
+@aten("upsample_nearest2d")
+def _(r: Recorder, outs: list[Tensor], x: Tensor, *_: Any) -> int | None:
+    factor = tuple(n // m for n, m in zip(outs[0].shape[2:], x.shape[2:], strict=True))
+    if outs[0].shape[2:] != tuple(n * m for n, m in zip(x.shape[2:], factor, strict=True)):
+        return None
+    return r.emit("upsample", [r.of(x)], outs[0].shape, factor=factor)
+
+
 @aten("native_dropout")
 def _(
     r: Recorder, outs: list[Tensor], x: Tensor, rate: float, training: bool | None

@@ -2,7 +2,8 @@
 Recognition" (1998), section II.B.
 
 Input 32x32x1.  The output is the squared distance to each class's code: the smallest wins.
-The paper shows its 7x12 bitmaps (figure 3) and lists no bits; ours are drawn below.
+The paper shows its 7x12 bitmaps (figure 3) and lists no bits; ours are drawn below.  The document's
+summary table is a network of its own: average pooling, C3 on all maps, plain tanh, a softmax.
 """
 
 from collections import OrderedDict
@@ -38,8 +39,8 @@ DIGITS = """
 def codes() -> Tensor:
     """A row of 84 values -1 (white) or +1 (black) for each digit."""
     rows = [line.split() for line in DIGITS.split("\n") if line]
-    bits = [[1.0 if bit == "#" else -1.0 for row in digit for bit in row] for digit in zip(*rows)]
-    return torch.tensor(bits)
+    digits = ["".join(digit) for digit in zip(*rows, strict=True)]
+    return torch.tensor([[1.0 if bit == "#" else -1.0 for bit in digit] for digit in digits])
 
 
 class Squash(nn.Module):
@@ -96,4 +97,17 @@ def lenet() -> nn.Sequential:
     ))
 
 
-MODELS = {"LeNet-5": lenet}
+def table() -> nn.Sequential:
+    def average() -> nn.Sequential:
+        return nn.Sequential(nn.AvgPool2d(2), nn.Tanh())
+
+    return nn.Sequential(OrderedDict(
+        C1=nn.Sequential(nn.Conv2d(1, 6, 5), nn.Tanh()), S2=average(),
+        C3=nn.Sequential(nn.Conv2d(6, 16, 5), nn.Tanh()), S4=average(),
+        C5=nn.Sequential(nn.Conv2d(16, 120, 5), nn.Tanh()),
+        F6=nn.Sequential(nn.Flatten(), nn.Linear(120, 84), nn.Tanh()),
+        output=nn.Sequential(nn.Linear(84, 10), nn.Softmax(dim=1)),
+    ))
+
+
+MODELS = {"LeNet-5": lenet, "LeNet-5-table": table}

@@ -36,9 +36,9 @@ def bottleneck(inputs: int, width: int, stride: int) -> nn.Sequential:  # Figure
     )
 
 
-EXPANSION = {basic: 1, bottleneck: 4}
-
 Residual = Callable[[int, int, int], nn.Sequential]
+
+EXPANSION: dict[Residual, int] = {basic: 1, bottleneck: 4}
 
 
 class Block(nn.Module):
@@ -57,33 +57,44 @@ class Block(nn.Module):
         return F.relu(self.residual(x) + self.shortcut(x))
 
 
-def stage(residual: Residual, inputs: int, width: int, blocks: int, stride: int) -> list[Block]:
+def plain(residual: Residual, inputs: int, width: int, stride: int) -> nn.Module:  # Figure 3
+    return nn.Sequential(residual(inputs, width, stride), nn.ReLU())
+
+
+Build = Callable[[Residual, int, int, int], nn.Module]
+
+
+def stage(
+    block: Build, residual: Residual, inputs: int, width: int, blocks: int, stride: int
+) -> list[nn.Module]:
     outputs = width * EXPANSION[residual]
     return [
-        Block(residual, inputs, width, stride),
-        *(Block(residual, outputs, width, 1) for _ in range(blocks - 1)),
+        block(residual, inputs, width, stride),
+        *(block(residual, outputs, width, 1) for _ in range(blocks - 1)),
     ]
 
 
-def resnet(residual: Residual, blocks: tuple[int, int, int, int]) -> nn.Sequential:
+def resnet(block: Build, residual: Residual, blocks: tuple[int, int, int, int]) -> nn.Sequential:
     n = EXPANSION[residual]
     return nn.Sequential(OrderedDict(
         conv1=nn.Sequential(conv_bn(3, 64, 7, stride=2), nn.ReLU()),
         conv2_x=nn.Sequential(
             nn.MaxPool2d(kernel_size=3, stride=2, padding=1),
-            *stage(residual, 64, 64, blocks[0], stride=1),
+            *stage(block, residual, 64, 64, blocks[0], stride=1),
         ),
-        conv3_x=nn.Sequential(*stage(residual, 64 * n, 128, blocks[1], stride=2)),
-        conv4_x=nn.Sequential(*stage(residual, 128 * n, 256, blocks[2], stride=2)),
-        conv5_x=nn.Sequential(*stage(residual, 256 * n, 512, blocks[3], stride=2)),
+        conv3_x=nn.Sequential(*stage(block, residual, 64 * n, 128, blocks[1], stride=2)),
+        conv4_x=nn.Sequential(*stage(block, residual, 128 * n, 256, blocks[2], stride=2)),
+        conv5_x=nn.Sequential(*stage(block, residual, 256 * n, 512, blocks[3], stride=2)),
         fc=nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(512 * n, 1000)),
     ))
 
 
 MODELS = {
-    "ResNet-18": partial(resnet, basic, (2, 2, 2, 2)),
-    "ResNet-34": partial(resnet, basic, (3, 4, 6, 3)),
-    "ResNet-50": partial(resnet, bottleneck, (3, 4, 6, 3)),
-    "ResNet-101": partial(resnet, bottleneck, (3, 4, 23, 3)),
-    "ResNet-152": partial(resnet, bottleneck, (3, 8, 36, 3)),
+    "ResNet-18": partial(resnet, Block, basic, (2, 2, 2, 2)),
+    "ResNet-34": partial(resnet, Block, basic, (3, 4, 6, 3)),
+    "ResNet-50": partial(resnet, Block, bottleneck, (3, 4, 6, 3)),
+    "ResNet-101": partial(resnet, Block, bottleneck, (3, 4, 23, 3)),
+    "ResNet-152": partial(resnet, Block, bottleneck, (3, 8, 36, 3)),
+    "Plain-18": partial(resnet, plain, basic, (2, 2, 2, 2)),
+    "Plain-34": partial(resnet, plain, basic, (3, 4, 6, 3)),
 }

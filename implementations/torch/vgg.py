@@ -10,6 +10,7 @@ from functools import partial
 from torch import nn
 
 Block = tuple[int | str, ...]  # kernel sizes, from top to bottom; or the table's LRN
+BN3 = "3x3 with batch norm"  # the VGG-19 that the ResNet paper compares itself with
 
 
 def conv(inputs: int, maps: int, kernel: int) -> list[nn.Module]:
@@ -21,14 +22,18 @@ def lrn() -> nn.LocalResponseNorm:
     return nn.LocalResponseNorm(size=5, alpha=5 * 1e-4, beta=0.75, k=2.0)
 
 
+def conv_bn(inputs: int, maps: int) -> list[nn.Module]:
+    return [nn.Conv2d(inputs, maps, 3, padding=1), nn.BatchNorm2d(maps), nn.ReLU()]
+
+
 def block(inputs: int, maps: int, layers: Block) -> nn.Sequential:
     modules: list[nn.Module] = []
     for layer in layers:
         if layer == "LRN":
             modules.append(lrn())
-        else:
-            modules += conv(inputs, maps, int(layer))
-            inputs = maps
+            continue
+        modules += conv_bn(inputs, maps) if layer == BN3 else conv(inputs, maps, int(layer))
+        inputs = maps
     return nn.Sequential(*modules)
 
 
@@ -61,4 +66,5 @@ MODELS = {
     "VGG-C": partial(vgg, (3, 3), (3, 3), (3, 3, 1), (3, 3, 1), (3, 3, 1)),
     "VGG-D": partial(vgg, (3, 3), (3, 3), (3, 3, 3), (3, 3, 3), (3, 3, 3)),
     "VGG-E": partial(vgg, (3, 3), (3, 3), (3, 3, 3, 3), (3, 3, 3, 3), (3, 3, 3, 3)),
+    "VGG-E-BN": partial(vgg, 2 * (BN3,), 2 * (BN3,), 4 * (BN3,), 4 * (BN3,), 4 * (BN3,)),
 }
