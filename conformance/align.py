@@ -1,7 +1,7 @@
 """Which node of one graph is which node of another, and what differs between them.
 
-Nodes are matched by what surrounds them and never by name: first by everything upstream, then by
-everything downstream, then outwards from matched neighbours, and what is left by least edit
+Nodes are matched by what surrounds them and never by name: by everything upstream, by everything
+downstream, by their neighbourhood, outwards from matched neighbours, and what is left by least edit
 distance.  Attributes take no part in matching, so that one wrong attribute is one finding.
 """
 
@@ -17,7 +17,10 @@ import numpy as np
 
 from conformance.trace.graph import Graph, Node
 
-#: Attributes of each kind that are compared; a width is the number of output channels.
+#: How far around a node one looks for what tells it apart from others, from far to near.
+NEAR = (6, 4, 3, 2, 1)
+
+#: Kinds whose number of output channels is an attribute, the width.
 WIDTH = frozenset({"conv", "dense", "rbf"})
 
 
@@ -80,6 +83,28 @@ def downstream(graph: Graph) -> list[bytes]:
     return hashes
 
 
+def around(graph: Graph, radius: int) -> list[bytes]:
+    """For each node a hash of its kind, its shape and all nodes up to ``radius`` steps away."""
+    hashes = [digest(node.kind, node.shape) for node in graph]
+    readers = graph.consumers()
+    for _ in range(radius):
+        before = hashes
+        hashes = []
+        for index, node in enumerate(graph):
+            sources = [before[i] for i in node.inputs]
+            if node.kind == "add":
+                sources.sort()
+            readings = [
+                digest(
+                    before[i],
+                    graph.nodes[i].inputs.index(index) * (graph.nodes[i].kind == "concat"),
+                )
+                for i in readers[index]
+            ]
+            hashes.append(digest(before[index], *sources, "read by", *sorted(readings)))
+    return hashes
+
+
 def places(graph: Graph) -> list[bytes]:
     """For each node its place in the network: equal in two graphs of one network.
 
@@ -105,6 +130,9 @@ def align(expected: Graph, found: Graph) -> Alignment:
 
     for key in (places, upstream, downstream):
         _match(key(expected), key(found), pairs, taken, pair)
+    for radius in NEAR:
+        if len(pairs) < max(len(expected), len(found)):
+            _match(around(expected, radius), around(found, radius), pairs, taken, pair)
     _spread(expected, found, pairs, taken, pair)
     _edit(expected, found, pairs, taken, pair)
     missing = tuple(a for a in range(len(expected)) if a not in pairs)
@@ -199,7 +227,7 @@ def _spread(
             free_a = [i for i in near_a if i not in pairs]
             free_b = [i for i in near_b if i not in taken]
             for i in free_a:
-                alike = [j for j in free_b if likeness(expected.nodes[i], found.nodes[j]) > 0]
+                alike = [j for j in free_b if likeness(expected.nodes[i], found.nodes[j]) >= 2]
                 rivals = [k for k in free_a if expected.nodes[k].kind == expected.nodes[i].kind]
                 if len(alike) == 1 and len(rivals) == 1 and alike[0] not in taken:
                     pair(i, alike[0])

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from itertools import accumulate, pairwise
@@ -147,6 +147,8 @@ class TorchPort:
         except UntraceableModel:
             raise
         except Exception as error:
+            if error is recorder.interrupted:
+                raise
             size = "x".join(str(n) for n in (*image.shape[2:], image.shape[1]))
             raise UntraceableModel(
                 f"{self.name}: forward fails on an image of {size}"
@@ -211,6 +213,7 @@ class Recorder(TorchDispatchMode):
         super().__init__()
         self.tape = Tape()
         self.failed = ""
+        self.interrupted: Exception | None = None
         self._where = Where()
         self._handles = {id(tensor): handle for handle, tensor in state.items()}
         self._built = dict(module.named_buffers())
@@ -290,14 +293,15 @@ class Recorder(TorchDispatchMode):
         start = len(self.tape)
         result = self._execute(func, args, kwargs)
         values = self._translate(func, _listed(result), args, kwargs)
-        values[0] = value = _written(values[0])
+        value = _written(values[0])
+        values[0] = value
         if func._schema.is_mutable:
             result = args[0]
             self._overwrite(result, value)
             self._made(value, result)
         else:
-            for output, value in zip(_listed(result), values, strict=False):
-                self._know(output, value)
+            for output, found in zip(_listed(result), values, strict=False):
+                self._know(output, found)
         self._passed(range(start, len(self.tape)), operands, result)
         return result
 
@@ -444,16 +448,24 @@ class Replay(Recorder):
 
     def _made(self, value: int, x: Tensor) -> None:
         if value in self.wanted:
-            self.wanted.discard(value)
-            self._observe(value, x.detach().numpy())
+            self._show(value, x.detach().numpy())
 
     def _passed(self, lines: range, operands: list[tuple[int, Tensor]], result: Any) -> None:
         for value in sorted(self.wanted.intersection(lines)):
             known = {i: (self._before if x is result else x).numpy() for i, x in operands}
-            with suppress(KeyError):
+            try:
                 array = evaluate(self.tape, value, known)
-                self.wanted.discard(value)
-                self._observe(value, array)
+            except KeyError:  # a convolution without its bias, say
+                continue
+            self._show(value, array)
+
+    def _show(self, value: int, array: np.ndarray) -> None:
+        self.wanted.discard(value)
+        try:
+            self._observe(value, array)
+        except Exception as error:
+            self.interrupted = error  # the observer's own affair, not the model's
+            raise
 
 
 @dataclass(slots=True)
