@@ -9,12 +9,14 @@ from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import implementations
 import reference
-from conformance.trace.port import Port
 from reference import Model
+
+if TYPE_CHECKING:  # it needs NumPy, and a list of what is installed does not
+    from conformance.trace.port import Port
 
 
 class UnknownFramework(LookupError):

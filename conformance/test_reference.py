@@ -90,7 +90,9 @@ def test_written_layers_are_placed(written, size, texts, layers):
     [
         ("projection", 2, "[3x3 8, 3x3 8] x 2", ("3x3/2 8", "3x3 8", "1x1/2 8", "3x3 8", "3x3 8")),
         ("projection", 1, "[3x3 3] x 2", ("3x3 3", "3x3 3")),
+        ("projection", 1, "[3x3/2 8, 3x3 8]", ("3x3/2 8", "3x3 8", "1x1/2 8")),
         ("padded identity", 2, "[3x3 8] x 2", ("3x3/2 8", "3x3 8")),
+        ("padded identity", 1, "[3x3/2 8]", ("3x3/2 8",)),
         ("", 2, "[3x3 8] x 2", ("3x3/2 8", "3x3 8")),
     ],
 )
@@ -169,6 +171,9 @@ def test_unknown_name_offers_the_nearest():
         ("at least 0.1", 0.1, True),
         ("at most 0.3", 0.31, False),
         ("over 1,000", 1000, False),
+        ("5ms", evaluate("289 / 60000"), True),
+        ("7s", evaluate("60000 * 0.000108"), True),
+        ("6s", evaluate("60000 * 0.000122"), False),
     ],
 )
 def test_printed_agrees_to_its_last_digit(text, count, agrees):

@@ -63,8 +63,8 @@ class Family:
 
 
 def families(folder: Path = HERE) -> list[str]:
-    """The stems of the reference files, in alphabetical order."""
-    return sorted(path.stem for path in folder.glob("*.md") if path.stem != "README")
+    """The stems of the reference files, in alphabetical order; capitals are about the files."""
+    return sorted(path.stem for path in folder.glob("*.md") if path.stem.islower())
 
 
 @cache

@@ -8,6 +8,7 @@ from reference.printed import Printed, Value
 
 #: What can be printed, and the conventions by which each may be counted.  ``by row`` is a total
 #: of rows that each name their own; a quantity without conventions can be counted in one way only.
+#: A ``number`` is whatever else a formula decides: seconds, images, a learning rate.
 QUANTITIES: dict[str, tuple[str, ...]] = {
     "input": (),
     "output": (),
@@ -34,6 +35,7 @@ QUANTITIES: dict[str, tuple[str, ...]] = {
     "dropout": (),
     "receptive field": (),
     "ratio": (),
+    "number": (),
     "cited": (),
 }
 

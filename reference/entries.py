@@ -14,7 +14,7 @@ from reference.printed import Printed
 from reference.tables import Page, Record, Table, damaged
 
 #: Columns that say what a row is and not what was counted.
-PLAIN = frozenset({"model", "aliases", "input", "layer", "operation", "stride", "after", "line"})
+PLAIN = frozenset("model aliases input layer operation stride after subject line".split())
 
 #: What a note says, part by part: a *section*, a `convention`, or plain words up to a comma.
 _SAID = re.compile(r"\*[^*]+\*|`[^`]+`|[^,*`\s][^,*`]*")
@@ -111,7 +111,7 @@ class Entries:
         default = self._stands(table, "from", Stands())
         for record in table.records:
             if table.heading == "Claims":
-                yield self._prose(record, default)
+                yield from self._said(table, record, default)
                 continue
             for model in self._covered(table, record):
                 for column in self._counted(table, record):
@@ -152,6 +152,17 @@ class Entries:
         columns = [each for each in table.header if each not in aside and not each.endswith(" as")]
         return [column for column in columns if record[column]]
 
+    def _said(self, table: Table, record: Record, default: Stands) -> Iterator[Claim]:
+        """What a row of *Claims* says: one thing, or one in each column that a note explains."""
+        if "printed" in table.header:
+            yield self._prose(record, default)
+            return
+        for column in self._counted(table, record):
+            subject = ", ".join(filter(None, (record["subject"], column)))
+            cells = replace(record, cells={**record.cells, "subject": subject})
+            stands = self._stands(table, column, replace(default, quantity=column))
+            yield self._claim("", column, record[column], cells, stands)
+
     def _prose(self, record: Record, default: Stands) -> Claim:
         stands = replace(default, quantity=record["quantity"], convention=record["convention"])
         model, row = record["model"], record["layer"]
@@ -159,10 +170,7 @@ class Entries:
             raise damaged(record.place, f"there is no model {model!r}")
         if row and (not model or row not in self._layers_of(model)):
             raise damaged(record.place, f"{model or 'no model'} has no layer {row!r}")
-        claim = self._claim(model, "printed", record["printed"], record, stands)
-        if not (model or claim.expression or claim.quantity == "cited"):
-            raise damaged(record.place, "nothing decides this claim: no model, no expression")
-        return claim
+        return self._claim(model, "printed", record["printed"], record, stands)
 
     def _layers(self, model: str, record: Record, table: Table, default: Stands) -> Iterator[Claim]:
         """What the written layers of a row claim: its convolutions, and its other operations."""
@@ -278,7 +286,7 @@ class Entries:
             each
             for each in claims
             if each.model == model
-            and each.place in self._rows[model]
+            and each.place in self._rows.get(model, ())
             and what in (each.column, each.quantity)
             and (not layers or each.layer in layers.split())
         ]
@@ -340,6 +348,8 @@ def _check(claim: Claim) -> None:
         raise damaged(claim.place, "the claim does not say which document and section it is from")
     if claim.document == "document" and not re.fullmatch(r"\d+(-\d+)?", claim.line):
         raise damaged(claim.place, f"the claim names no line of the document, but {claim.line!r}")
+    if not (claim.model or claim.expression or claim.quantity == "cited"):
+        raise damaged(claim.place, "nothing decides this claim: no model, no expression")
     _number(claim, claim.printed, claim.place)
 
 

@@ -231,6 +231,8 @@ class Setting:
         straight, left = self.place(parts, size)
         if not self.shortcut:
             return straight, left
+        # What the block strides over, written in its cell or beside it, its shortcut does too.
+        step = -(-size[0] // left[0])
         bridge: list[Part] = []
         if self.shortcut == "projection" and left != size:
             bridge, bridged = self.place(parse(_text(1, 1, step, left[-1])), size)

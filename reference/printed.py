@@ -20,6 +20,10 @@ _UNITS = {
     "M": Fraction(10**6),
     "million": Fraction(10**6),
     "billion": Fraction(10**9),
+    "MB": Fraction(10**6),
+    "s": Fraction(1),
+    "ms": Fraction(1, 1000),
+    "us": Fraction(1, 10**6),
 }
 
 #: Words before a number that bound a count instead of giving it.

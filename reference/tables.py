@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -60,8 +60,11 @@ class Page:
         return [table for table in self.tables if table.heading == heading]
 
 
-def read(path: Path) -> Page:
-    """Read one reference file.  Raises :class:`DamagedReference`."""
+def read(path: Path, needed: Sequence[str] = ()) -> Page:
+    """Read one reference file.  Raises :class:`DamagedReference`.
+
+    ``needed`` are the headings that it must have; without, those of a family.
+    """
     page = Page(f"{path.parent.name}/{path.name}")
     headings: list[str] = []
     notes: dict[str, str] = page.sources
@@ -69,7 +72,7 @@ def read(path: Path) -> Page:
     rows: list[tuple[int, list[str]]] = []
     for number, line in enumerate([*path.read_text(encoding="utf-8").splitlines(), ""], 1):
         if line.startswith("|"):
-            rows.append((number, [cell.strip() for cell in line.strip().strip("|").split("|")]))
+            rows.append((number, _cells(line)))
             continue
         if rows:
             page.tables.append(_table(page.name, headings[-1] if headings else "", notes, rows))
@@ -87,10 +90,16 @@ def read(path: Path) -> Page:
         else:
             key = ""
     networks = {"Models", "Layers"} & {*headings}
-    for heading in HEADINGS if networks else CLAIMS_ONLY:
+    for heading in needed or (HEADINGS if networks else CLAIMS_ONLY):
         if heading not in headings:
             raise damaged(page.name, f"the heading {heading} is missing")
     return page
+
+
+def _cells(line: str) -> list[str]:
+    """The cells of a row; a bar in a cell is written ``\\|``."""
+    cells = re.split(r"(?<!\\)\|", line.strip()[1:].removesuffix("|"))
+    return [cell.strip().replace(r"\|", "|") for cell in cells]
 
 
 def _table(

@@ -35,6 +35,8 @@ SLIPS = {
     "undecided": ("vgg", r"\| 13 - 11 +\|", "| |", "| 626 ", "nothing decides this claim"),
     "sum of nothing": ("alexnet", r"sum\(parameters: fc6 fc7 fc8\) +\|", "sum(parameters: fc9) |",
                        "| 389 ", "no cells to add"),
+    "column undecided": ("logs", "- loss: cited", "- loss: ratio", "| 275-277 ", "nothing decides"),
+    "column of no note": ("logs", "- loss: cited\n", "", "| 275-277 ", "unknown quantity 'loss'"),
     "no formula": ("resnet_cifar", r"6 \* 200 \+ 2", "6 n + 2", "| 1457 ",
                    "'6 n + 2' is not a number"),
     "head of no row": ("googlenet", r"\| inception_4d( +\| average)", r"| inception_4f\1",
@@ -63,6 +65,9 @@ SLIPS = {
     "digit of a formula": ("alexnet", r"11 \* 3 \+ 1\) \* 96 = ", "11 * 3 + 2) * 96 = ", "| conv1 ",
                            "is 35040"),
     "digit of a result": ("alexnet", "= 614656", "= 614666", "| conv2 ", "is 614656"),
+    "digit of a comment": ("notebooks", "= 2416", "= 2426", "| 243 ", "is 2416"),
+    "digit of a duration": ("logs", "0.000105", "0.000125", "| 279 ", "60000 * 0.000125 is 15/2"),
+    "digit of a batch": ("training", r"50 \* 20", "50 * 30", "| 1310 ", "50 * 30 is 1500"),
     "digit of a total": ("alexnet", r"\| 62369152 ", "| 62369153 ", "| AlexNet ", "is 62369152"),
     "digit of a share": ("alexnet", "94%", "92%", "| 389 ", "92%"),
     "digit of a size": ("alexnet", "27x27x256", "28x28x256", "| conv2 ", "come to 27x27x256"),
@@ -131,3 +136,32 @@ def test_slip_is_seen(folder, stem, pattern, written, line, words):
     said = complaints(stem, folder)
     assert changes
     assert any(each.startswith(tuple(places)) and words in each for each in said.splitlines()), said
+
+
+CLAIMS_ONLY = """# Schedules
+
+- document: somewhere
+
+## Claims
+
+- from: document, *Training*
+
+| line | subject              | quantity | printed | convention | expression |
+|------|----------------------|----------|---------|------------|------------|
+| 7    | steps of an epoch    | ratio    | 469     |            | 468 + 1    |
+| 8    | accuracy             | cited    | 98%     |            |            |
+"""
+
+
+@pytest.mark.parametrize(
+    ("written", "words"),
+    [(CLAIMS_ONLY, ""), (CLAIMS_ONLY.replace("468", "467"), "is 468"),
+     (CLAIMS_ONLY.replace("468 + 1", "sum(all)"), "no cells to add"),
+     (CLAIMS_ONLY + "\n## Models\n", "the heading Layers is missing")],
+    ids=["whole", "digit", "sum of nothing", "models without layers"],
+)  # fmt: skip
+def test_file_without_networks_is_read(folder, written, words):
+    """A file that describes no network needs claims alone, and they are checked like all others."""
+    (folder / "schedules.md").write_text(written, encoding="utf-8")
+    said = complaints("schedules", folder)
+    assert words in said if words else not said

@@ -351,9 +351,11 @@ class _Canonical(Placing):
         if flow is None:
             return None
         offset = None if flow.offset is None else self._side(how, flow.offset, by)
-        return replace(
+        whole = replace(
             flow, slope=self._side(how, self._slope(flow), by), offset=offset, value=value
         )
+        # A window's sum that has just been divided by its size is an average from here on.
+        return self._averaged(whole) or whole
 
     def _on_reshape(self, value: int, op: Operation) -> Flow | None:
         flow = self._relayout(op.inputs[0])
@@ -405,11 +407,9 @@ class _Canonical(Placing):
         return self._on_pad(value, Operation("pad", (flowing[0],), op.shape, attributes, op.where))
 
     def _on_pad(self, value: int, op: Operation) -> Flow | None:
-        flow = self.meaning[op.inputs[0]]
-        if isinstance(flow, Local) or flow is None:
+        flow = self._relayout(op.inputs[0])
+        if flow is None:
             return None
-        if not flow.plain:
-            flow = self._place(op.inputs[0])
         padding: dict[str, tuple[int, ...]] = {}
         for axis, pad in zip(flow.axes, op.attributes["padding"], strict=True):
             name = name_of(axis, "")

@@ -46,9 +46,9 @@ class FlaxPort(jaxprs.JaxPort):
         """The model as a jaxpr for a batch of images."""
         model = self._model
         if isinstance(model, Model):
-            apply = functools.partial(model.apply, training=training)
+            run = functools.partial(model.apply, training=training)
             updates = model.statistics if training else ()
-            return jaxprs.program(apply, model.abstract, shape, model.handles, _module, updates)
+            return jaxprs.program(run, model.abstract, shape, model.handles, _module, updates)
         if isinstance(model, linen.Module):
             apply, variables, updates = _linen(model, shape, training)
             return jaxprs.program(apply, variables, shape, updates=updates)
@@ -109,7 +109,7 @@ class Model:
         leaves = [self.constants[i] if i in self.constants else next(rest) for i in range(count)]
         module = nnx.merge(self.graphdef, jax.tree.unflatten(self.structure, leaves))
         module.train() if training else module.eval()
-        with _named(module):
+        with _named(module), _replaceable():
             result = module(images, **_flags(type(module).__call__, training))
         if not training:
             return result
@@ -193,6 +193,27 @@ def _one_key(key: jax.Array) -> Iterator[None]:
         yield
     finally:
         nnx.RngStream.__call__ = call
+
+
+@contextmanager
+def _replaceable() -> Iterator[None]:
+    """Let ``variable[...] = value`` be a replacement, without a look at where the arrays lie.
+
+    While tracing they lie nowhere, which JAX finds out in the same quadratic time.
+    """
+    set_item = nnx.Variable.__setitem__
+
+    def replace(self: nnx.Variable, key: Any, value: Any) -> None:
+        if key is ... and jax.typeof(value) == jax.typeof(self.get_value()):
+            self.set_value(value)
+        else:
+            set_item(self, key, value)
+
+    nnx.Variable.__setitem__ = replace
+    try:
+        yield
+    finally:
+        nnx.Variable.__setitem__ = set_item
 
 
 @contextmanager

@@ -10,6 +10,8 @@ import importlib
 import importlib.util
 import os
 import re
+import sys
+import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -25,6 +27,9 @@ import numpy as np  # noqa: E402
 
 from conformance.trace.port import Size, UntraceableModel  # noqa: E402
 from conformance.trace.tape import Tape  # noqa: E402
+
+#: Calls inside one another, and bytes of stack for them, that suffice for thousands of layers.
+DEPTH, STACK = 100_000, 1 << 29
 
 
 def port(factory: Callable[[], Any]) -> KerasPort:
@@ -79,13 +84,18 @@ class KerasPort:
         thread finds none, so that names count from one in every trace, and leaves none behind
         that would be allocated later.
         """
-        before = keras.config.floatx()
+        before = keras.config.floatx(), sys.getrecursionlimit(), threading.stack_size()
         keras.config.set_floatx("float64")
+        # Keras walks a functional model by recursion, a call or two for each layer of its depth.
+        sys.setrecursionlimit(max(before[1], DEPTH))
+        threading.stack_size(STACK)
         try:
             with ThreadPoolExecutor(1) as thread:
                 return thread.submit(self._record, batch, size, training).result()
         finally:
-            keras.config.set_floatx(before)
+            keras.config.set_floatx(before[0])
+            sys.setrecursionlimit(before[1])
+            threading.stack_size(before[2])
 
     def _record(self, batch: int, size: Size, training: bool) -> Tape:
         height, width, channels = size

@@ -48,13 +48,8 @@ class Placing(Walk):
     def _place_affine(self, flow: Flow) -> Flow | None:
         base, value = self.nodes[flow.node], flow.value
         plain = replace(flow, slope=None, offset=None)
-        counts = self._window_counts(base, flow)
-        if counts is not None:
-            base.kind, base.attributes = average(
-                base.attributes | {"count_include_pad": counts}, self.nodes[base.inputs[0]].shape
-            )
-            base.value = value
-            return plain
+        if averaged := self._averaged(flow):
+            return averaged
         try:
             found = recognise.affine(
                 self.tape, flow.slope, flow.offset, lambda a: self._vector(flow.axes, a)
@@ -134,6 +129,19 @@ class Placing(Walk):
         node.value = -1  # the tape never holds the biased result by itself
         return True
 
+    def _averaged(self, flow: Flow) -> Flow | None:
+        """The average that a window's sum becomes when it is divided by its size."""
+        base = self.nodes[flow.node]
+        counts = self._window_counts(base, flow)
+        if counts is None:
+            return None
+        before = self.nodes[base.inputs[0]].shape
+        base.kind, base.attributes = average(
+            base.attributes | {"count_include_pad": counts}, before
+        )
+        base.value = flow.value
+        return replace(flow, slope=None)
+
     def _window_counts(self, base: Node, flow: Flow) -> bool | None:
         """Whether a window sum is divided by its size (True) or by the cells inside (False)."""
         if base.kind != "sum_pool" or flow.offset is not None or flow.slope is None:
@@ -149,8 +157,9 @@ class Placing(Walk):
         attributes |= {"reduce": "sum", "size": base.attributes["kernel"]}
         inside = Operation("window", (), base.shape, attributes)
         counts = window(inside, np.ones(before[:2]))
-        order = [a for a in ("H", "W") if axis_of(flow.axes, a) is not None]
-        spread = [axis_of(flow.axes, a) for a in order]
+        spread = [axis_of(flow.axes, name) for name in "HW"]
+        if None in spread:
+            return None
         shape = [1] * len(flow.axes)
         for axis, size in zip(spread, counts.shape, strict=True):
             shape[axis or 0] = size
@@ -188,7 +197,7 @@ class Placing(Walk):
         root = self.nodes[base.node].value
         local = Local(replace(base, value=root), value)
         self.meaning[value] = local
-        whole = op.name in ("div", "mul", "reduce")
+        whole = op.name in ("div", "mul", "reduce", "select")
         return (self._recognised(value, final=False) if whole else None) or local
 
     def _recognised(self, value: int, final: bool = True) -> Flow | None:
@@ -205,7 +214,7 @@ class Placing(Walk):
         flow = None if value in self.nameless else self._name_algebra(local)
         if flow is None:
             self.nameless.add(value)
-            flow = self._name_training(local) if final else None
+            flow = self._dropout(local) or (self._batch_norm(local) if final else None)
         if flow is not None:
             self.placed[value] = flow
         return flow
@@ -300,26 +309,35 @@ class Placing(Walk):
             {"centres": (parameter,)}, {"centres": (count, inputs)},
         )  # fmt: skip
 
-    def _name_training(self, local: Local) -> Flow | None:
-        """What only training does: dropout, and normalisation by the batch's own statistics."""
+    def _dropout(self, local: Local) -> Flow | None:
+        """Dropout, if noise has a part in it."""
+        base, value = local.base, local.value
+        noise = recognise.leaves(self.tape, value, "random", until=base.value)
+        if len(noise) != 1:
+            return None
+        try:
+            rate = recognise.dropout(self.tape, value, base.value, noise.pop())
+        except (KeyError, ValueError):
+            return None
+        if rate is None:
+            return None
+        return self._node("dropout", {"rate": rate}, (base.node,), base.axes, value)
+
+    def _batch_norm(self, local: Local) -> Flow | None:
+        """Normalisation by the batch's own statistics."""
         base, value = local.base, local.value
         axes = self.nodes[base.node].axes
-        plain = Flow(base.node, axes, base.value)
+        channel = axis_of(axes, "C")
+        if channel is None:
+            return None
         try:
-            if noise := recognise.leaves(self.tape, value, "random", until=base.value):
-                rate = recognise.dropout(self.tape, value, base.value, noise.pop())
-                if rate is None or noise:
-                    return None
-                return self._node("dropout", {"rate": rate}, (base.node,), base.axes, value)
-            channel = axis_of(axes, "C")
-            if channel is None:
-                return None
             found = recognise.batch_normalisation(self.tape, value, base.value, channel)
         except (KeyError, ValueError):
             return None
         if found is None:
             return None
         attributes = {"epsilon": found.epsilon} | in_training(None, None)
+        plain = Flow(base.node, axes, base.value)
         return self._normalisation(plain, attributes, found.slots, value)
 
     def _follow_statistics(self) -> None:

@@ -211,8 +211,11 @@ def batch_normalisation(tape: Tape, value: int, base: int, channel: int) -> Norm
     if len(parameters) > 2 or tape[value].shape != shape:
         return None
     held = probes(tape, parameters)
-    noise = np.random.Generator(np.random.Philox(2015)).normal(size=shape)
+    noise = np.random.Generator(np.random.Philox(2015)).uniform(1.0, 2.0, shape)
     over = tuple(axis for axis in range(len(shape)) if axis != channel)
+    # Every other cell is negative, so no channel has next to no variance.
+    cells = [n if axis in over else 1 for axis, n in enumerate(shape)]
+    noise[np.broadcast_to(np.arange(np.prod(cells)).reshape(cells) % 2 == 1, shape)] *= -1
     wide = [1] * len(shape)
     wide[channel] = shape[channel]
     # So small a variance leaves epsilon to be read with all its digits.
@@ -224,7 +227,7 @@ def batch_normalisation(tape: Tape, value: int, base: int, channel: int) -> Norm
     def line(**changes: dict[int, np.ndarray]) -> tuple[np.ndarray, np.ndarray] | None:
         y = evaluate(tape, value, {base: x} | held | changes.get("with_", {}))
         offset = y.mean(axis=over, keepdims=True)
-        slope = (x * y).mean(axis=over, keepdims=True) / variance
+        slope = (x * (y - offset)).mean(axis=over, keepdims=True) / variance
         return (slope, offset) if same(y, slope * x + offset) else None
 
     if (found := line()) is None:

@@ -1,7 +1,8 @@
 """AlexNet, after Krizhevsky, Sutskever, Hinton, "ImageNet Classification with Deep CNNs".
 
-One column instead of two groups, on 227x227 images, and normalisation after pooling: the order
-in which the layers are tabulated.
+On 227x227 images.  AlexNet has one column instead of two groups, and normalisation after pooling:
+the order in which the layers are tabulated.  AlexNet-groups has the paper's two groups and its
+order, normalisation first.
 """
 
 import jax
@@ -11,11 +12,14 @@ from jax import lax
 
 
 def conv(
-    inputs: int, outputs: int, kernel: int, stride: int = 1, padding: int = 0, *, rngs: nnx.Rngs
+    inputs: int, outputs: int, kernel: int, stride: int = 1, padding: int = 0, groups: int = 1,
+    *, rngs: nnx.Rngs,
 ) -> nnx.Sequential:
-    return nnx.Sequential(
-        nnx.Conv(inputs, outputs, (kernel, kernel), stride, padding=padding, rngs=rngs), nnx.relu
+    convolution = nnx.Conv(
+        inputs, outputs, (kernel, kernel), stride, padding=padding, feature_group_count=groups,
+        rngs=rngs,
     )
+    return nnx.Sequential(convolution, nnx.relu)
 
 
 class MaxPool(nnx.Module):  # overlapping, section 3.4
@@ -54,6 +58,9 @@ class AlexNet(nnx.Module):
     def __call__(self, x: jax.Array) -> jax.Array:
         x = self.norm1(self.pool1(self.conv1(x)))
         x = self.norm2(self.pool2(self.conv2(x)))
+        return self.rest(x)
+
+    def rest(self, x: jax.Array) -> jax.Array:
         x = self.conv5(self.conv4(self.conv3(x)))
         x = self.pool5(x)
         x = x.reshape(x.shape[0], -1)
@@ -62,4 +69,17 @@ class AlexNet(nnx.Module):
         return self.fc8(x)
 
 
-MODELS = {"AlexNet": AlexNet}
+class Columns(AlexNet):  # Figure 2: the two meet in conv3 and in the dense layers
+    def __init__(self, *, rngs: nnx.Rngs) -> None:
+        super().__init__(rngs=rngs)
+        self.conv2 = conv(96, 256, 5, padding=2, groups=2, rngs=rngs)
+        self.conv4 = conv(384, 384, 3, padding=1, groups=2, rngs=rngs)
+        self.conv5 = conv(384, 256, 3, padding=1, groups=2, rngs=rngs)
+
+    def __call__(self, x: jax.Array) -> jax.Array:
+        x = self.pool1(self.norm1(self.conv1(x)))
+        x = self.pool2(self.norm2(self.conv2(x)))
+        return self.rest(x)
+
+
+MODELS = {"AlexNet": AlexNet, "AlexNet-groups": Columns}

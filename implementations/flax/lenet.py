@@ -3,7 +3,8 @@ Recognition", section II.B.
 
 The network of 1998: squashing after every layer, subsampling with a trainable coefficient and
 bias, and radial basis functions on fixed codes as its output.  Of the 96 kernels that C3 stores,
-its mask uses the 60 of Table I.
+its mask uses the 60 of Table I.  LeNet-5-table is the network of later summaries: plain tanh,
+average pooling without weights, every map of S2 connected to every map of C3, softmax at the end.
 """
 
 import jax
@@ -94,4 +95,25 @@ class LeNet5(nnx.Module):
         return self.output(self.F6(x))
 
 
-MODELS = {"LeNet-5": LeNet5}
+class AveragePool(nnx.Module):
+    def __call__(self, x: jax.Array) -> jax.Array:
+        return nnx.tanh(nnx.avg_pool(x, (2, 2), strides=(2, 2)))
+
+
+class LeNet5Table(nnx.Module):
+    def __init__(self, *, rngs: nnx.Rngs) -> None:
+        self.C1 = nnx.Sequential(nnx.Conv(1, 6, (5, 5), padding="VALID", rngs=rngs), nnx.tanh)
+        self.S2 = AveragePool()
+        self.C3 = nnx.Sequential(nnx.Conv(6, 16, (5, 5), padding="VALID", rngs=rngs), nnx.tanh)
+        self.S4 = AveragePool()
+        self.C5 = nnx.Sequential(nnx.Conv(16, 120, (5, 5), padding="VALID", rngs=rngs), nnx.tanh)
+        self.F6 = nnx.Sequential(nnx.Linear(120, 84, rngs=rngs), nnx.tanh)
+        self.output = nnx.Sequential(nnx.Linear(84, 10, rngs=rngs), nnx.softmax)
+
+    def __call__(self, x: jax.Array) -> jax.Array:
+        x = self.S4(self.C3(self.S2(self.C1(x))))
+        x = self.C5(x).reshape(x.shape[0], -1)
+        return self.output(self.F6(x))
+
+
+MODELS = {"LeNet-5": LeNet5, "LeNet-5-table": LeNet5Table}

@@ -2,7 +2,8 @@
 
 Projection shortcuts where the size or the width changes (option B, section 3.3).  The stride of
 a stage is on the first convolution of its first block, as in the paper.  Batch norm's epsilon
-and momentum are not printed; they are those of the authors' released models.
+and momentum are not printed; they are those of the authors' released models.  The plain networks
+keep batch norm and leave the shortcuts out.
 """
 
 from collections.abc import Callable
@@ -54,7 +55,16 @@ class Residual(nnx.Module):  # Figure 2
         return nnx.relu(self.residual(x) + (self.shortcut(x) if self.shortcut else x))
 
 
-def stage(
+def plain(
+    figure: Figure, inputs: int, width: int, blocks: int, stride: int, *, rngs: nnx.Rngs
+) -> nnx.Sequential:
+    stack = [figure(inputs, width, stride, rngs=rngs), nnx.relu]
+    for _ in range(blocks - 1):
+        stack += [figure(width * EXPANSION[figure], width, 1, rngs=rngs), nnx.relu]
+    return nnx.Sequential(*stack)
+
+
+def residual(
     figure: Figure, inputs: int, width: int, blocks: int, stride: int, *, rngs: nnx.Rngs
 ) -> nnx.Sequential:
     outputs = width * EXPANSION[figure]
@@ -67,7 +77,7 @@ def stage(
 
 class ResNet(nnx.Module):
     def __init__(
-        self, figure: Figure, blocks: tuple[int, int, int, int], *, rngs: nnx.Rngs
+        self, stage: Figure, figure: Figure, blocks: tuple[int, ...], *, rngs: nnx.Rngs
     ) -> None:
         n = EXPANSION[figure]
         self.conv1 = nnx.Sequential(conv_bn(3, 64, 7, 2, rngs=rngs), nnx.relu)
@@ -85,9 +95,11 @@ class ResNet(nnx.Module):
 
 
 MODELS = {
-    "ResNet-18": partial(ResNet, basic, (2, 2, 2, 2)),
-    "ResNet-34": partial(ResNet, basic, (3, 4, 6, 3)),
-    "ResNet-50": partial(ResNet, bottleneck, (3, 4, 6, 3)),
-    "ResNet-101": partial(ResNet, bottleneck, (3, 4, 23, 3)),
-    "ResNet-152": partial(ResNet, bottleneck, (3, 8, 36, 3)),
+    "Plain-18": partial(ResNet, plain, basic, (2, 2, 2, 2)),
+    "Plain-34": partial(ResNet, plain, basic, (3, 4, 6, 3)),
+    "ResNet-18": partial(ResNet, residual, basic, (2, 2, 2, 2)),
+    "ResNet-34": partial(ResNet, residual, basic, (3, 4, 6, 3)),
+    "ResNet-50": partial(ResNet, residual, bottleneck, (3, 4, 6, 3)),
+    "ResNet-101": partial(ResNet, residual, bottleneck, (3, 4, 23, 3)),
+    "ResNet-152": partial(ResNet, residual, bottleneck, (3, 8, 36, 3)),
 }

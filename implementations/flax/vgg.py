@@ -1,7 +1,8 @@
 """VGG, after Simonyan and Zisserman, "Very Deep Convolutional Networks", Table 1.
 
 ``conv3`` and ``conv1`` are the table's, by kernel; its maxpool rows are pool1 to pool5.  A-LRN's
-constants are those of AlexNet, which the paper cites for them.
+constants are those of AlexNet, which the paper cites for them.  E-BN is E with a batch norm after
+every convolution, which keeps its bias.
 """
 
 from collections.abc import Callable
@@ -12,7 +13,9 @@ import jax.numpy as jnp
 from flax import nnx
 from jax import lax
 
-Layer = tuple[int, int] | Callable[[jax.Array], jax.Array]
+Stacked = Callable[..., jax.Array]
+Figure = Callable[..., list[Stacked]]
+Layer = tuple[int, int] | Stacked
 
 
 def conv3(width: int) -> Layer:
@@ -29,15 +32,26 @@ def lrn(x: jax.Array) -> jax.Array:
     return x / (2 + 1e-4 * total) ** 0.75
 
 
-def block(inputs: int, layers: tuple[Layer, ...], *, rngs: nnx.Rngs) -> nnx.Sequential:
-    stack: list[Callable[..., jax.Array]] = []
+def conv(inputs: int, width: int, kernel: int, *, rngs: nnx.Rngs) -> list[Stacked]:
+    padding = kernel // 2
+    return [nnx.Conv(inputs, width, (kernel, kernel), padding=padding, rngs=rngs), nnx.relu]
+
+
+def conv_bn(inputs: int, width: int, kernel: int, *, rngs: nnx.Rngs) -> list[Stacked]:
+    convolution, relu = conv(inputs, width, kernel, rngs=rngs)
+    return [convolution, nnx.BatchNorm(width, momentum=0.9, epsilon=1e-5, rngs=rngs), relu]
+
+
+def block(
+    figure: Figure, inputs: int, layers: tuple[Layer, ...], *, rngs: nnx.Rngs
+) -> nnx.Sequential:
+    stack: list[Stacked] = []
     for layer in layers:
         if callable(layer):
             stack.append(layer)
             continue
         kernel, width = layer
-        padding = kernel // 2
-        stack += [nnx.Conv(inputs, width, (kernel, kernel), padding=padding, rngs=rngs), nnx.relu]
+        stack += figure(inputs, width, kernel, rngs=rngs)
         inputs = width
     return nnx.Sequential(*stack)
 
@@ -48,16 +62,16 @@ class MaxPool(nnx.Module):
 
 
 class VGG(nnx.Module):
-    def __init__(self, *blocks: tuple[Layer, ...], rngs: nnx.Rngs) -> None:
-        self.conv1 = block(3, blocks[0], rngs=rngs)
+    def __init__(self, figure: Figure, *blocks: tuple[Layer, ...], rngs: nnx.Rngs) -> None:
+        self.conv1 = block(figure, 3, blocks[0], rngs=rngs)
         self.pool1 = MaxPool()
-        self.conv2 = block(64, blocks[1], rngs=rngs)
+        self.conv2 = block(figure, 64, blocks[1], rngs=rngs)
         self.pool2 = MaxPool()
-        self.conv3 = block(128, blocks[2], rngs=rngs)
+        self.conv3 = block(figure, 128, blocks[2], rngs=rngs)
         self.pool3 = MaxPool()
-        self.conv4 = block(256, blocks[3], rngs=rngs)
+        self.conv4 = block(figure, 256, blocks[3], rngs=rngs)
         self.pool4 = MaxPool()
-        self.conv5 = block(512, blocks[4], rngs=rngs)
+        self.conv5 = block(figure, 512, blocks[4], rngs=rngs)
         self.pool5 = MaxPool()
         self.fc6 = nnx.Sequential(
             nnx.Linear(7 * 7 * 512, 4096, rngs=rngs), nnx.relu, nnx.Dropout(0.5, rngs=rngs)
@@ -85,10 +99,11 @@ D = *B[:2], (conv3(256),) * 3, (conv3(512),) * 3, (conv3(512),) * 3
 E = *B[:2], (conv3(256),) * 4, (conv3(512),) * 4, (conv3(512),) * 4
 
 MODELS = {
-    "VGG-A": partial(VGG, *A),
-    "VGG-A-LRN": partial(VGG, *A_LRN),
-    "VGG-B": partial(VGG, *B),
-    "VGG-C": partial(VGG, *C),
-    "VGG-D": partial(VGG, *D),
-    "VGG-E": partial(VGG, *E),
+    "VGG-A": partial(VGG, conv, *A),
+    "VGG-A-LRN": partial(VGG, conv, *A_LRN),
+    "VGG-B": partial(VGG, conv, *B),
+    "VGG-C": partial(VGG, conv, *C),
+    "VGG-D": partial(VGG, conv, *D),
+    "VGG-E": partial(VGG, conv, *E),
+    "VGG-E-BN": partial(VGG, conv_bn, *E),
 }

@@ -1,8 +1,9 @@
 """AlexNet, after Krizhevsky, Sutskever, Hinton, "ImageNet Classification with Deep Convolutional
-Neural Networks" (2012), in one column: no convolution is split in two groups.
+Neural Networks" (2012).
 
-Input 227x227x3.  The normalisation follows the pooling, as in the order of the table's rows;
-the text of the paper, section 3.3, has it between ReLU and pooling.
+Input 227x227x3.  "AlexNet" is the network of the common table: one column, and the normalisation
+follows the pooling.  "AlexNet-groups" is that of the paper: conv2, conv4 and conv5 see the maps of
+their own half only (figure 2), and the normalisation is between ReLU and pooling (section 3.3).
 """
 
 from functools import partial
@@ -16,16 +17,29 @@ pool = partial(layers.MaxPooling2D, pool_size=3, strides=2)
 
 
 class LocalResponseNormalization(layers.Layer):  # Section 3.3
-    """Each map over the energy of five neighbours: k = 2, alpha = 1e-4, beta = 0.75."""
+    """Each map over the energy of five neighbours: alpha times their plain sum, beta = 0.75."""
+
+    def __init__(self, k: float, alpha: float, **kwargs: str) -> None:
+        super().__init__(**kwargs)
+        self.k, self.alpha = k, alpha
 
     def call(self, x: KerasTensor) -> KerasTensor:
         maps = x.shape[-1]
         squares = ops.pad(ops.square(x), ((0, 0), (0, 0), (0, 0), (2, 2)))
         energy = sum(squares[..., i : i + maps] for i in range(5))
-        return x / (2 + 1e-4 * energy) ** 0.75
+        return x / (self.k + self.alpha * energy) ** 0.75
 
 
-norm = LocalResponseNormalization
+norm = partial(LocalResponseNormalization, k=2, alpha=1e-4)
+
+
+def classify(image: KerasTensor, x: KerasTensor) -> keras.Model:
+    x = layers.Flatten()(x)
+    x = layers.Dropout(0.5, name="dropout6")(x)
+    x = fc(4096, name="fc6")(x)
+    x = layers.Dropout(0.5, name="dropout7")(x)
+    x = fc(4096, name="fc7")(x)
+    return keras.Model(image, layers.Dense(1000, name="fc8")(x))
 
 
 def alexnet() -> keras.Model:
@@ -40,12 +54,22 @@ def alexnet() -> keras.Model:
     x = conv(384, 3, padding="same", name="conv4")(x)
     x = conv(256, 3, padding="same", name="conv5")(x)
     x = pool(name="pool5")(x)
-    x = layers.Flatten()(x)
-    x = layers.Dropout(0.5, name="dropout6")(x)
-    x = fc(4096, name="fc6")(x)
-    x = layers.Dropout(0.5, name="dropout7")(x)
-    x = fc(4096, name="fc7")(x)
-    return keras.Model(image, layers.Dense(1000, name="fc8")(x))
+    return classify(image, x)
 
 
-MODELS = {"AlexNet": alexnet}
+def alexnet_groups() -> keras.Model:
+    image = keras.Input((227, 227, 3))
+    x = conv(96, 11, strides=4, name="conv1")(image)
+    x = norm(name="norm1")(x)
+    x = pool(name="pool1")(x)
+    x = conv(256, 5, padding="same", groups=2, name="conv2")(x)
+    x = norm(name="norm2")(x)
+    x = pool(name="pool2")(x)
+    x = conv(384, 3, padding="same", name="conv3")(x)
+    x = conv(384, 3, padding="same", groups=2, name="conv4")(x)
+    x = conv(256, 3, padding="same", groups=2, name="conv5")(x)
+    x = pool(name="pool5")(x)
+    return classify(image, x)
+
+
+MODELS = {"AlexNet": alexnet, "AlexNet-groups": alexnet_groups}

@@ -3,6 +3,9 @@ Recognition" (1998), section II.B.
 
 Input 32x32x1.  The output is the squared distance to each class's code: the smallest wins.
 The paper shows its 7x12 bitmaps (figure 3) and lists no bits; ours are drawn below.
+
+"LeNet-5-table" is what a common summary table makes of it: averages without weights in place of
+the subsampling, all maps of S2 in every map of C3, tanh unscaled, softmax at the end.
 """
 
 import keras
@@ -89,4 +92,15 @@ def lenet() -> keras.Model:
     return keras.Model(image, RadialBasis(codes(), name="output")(x))
 
 
-MODELS = {"LeNet-5": lenet}
+def lenet_table() -> keras.Model:
+    image = keras.Input((32, 32, 1))
+    x = layers.Conv2D(6, 5, activation="tanh", name="C1")(image)
+    x = layers.Activation("tanh", name="S2")(layers.AveragePooling2D(2)(x))
+    x = layers.Conv2D(16, 5, activation="tanh", name="C3")(x)
+    x = layers.Activation("tanh", name="S4")(layers.AveragePooling2D(2)(x))
+    x = layers.Conv2D(120, 5, activation="tanh", name="C5")(x)
+    x = layers.Dense(84, activation="tanh", name="F6")(layers.Flatten()(x))
+    return keras.Model(image, layers.Dense(10, activation="softmax", name="output")(x))
+
+
+MODELS = {"LeNet-5": lenet, "LeNet-5-table": lenet_table}

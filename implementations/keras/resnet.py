@@ -3,7 +3,7 @@ table 1.
 
 Input 224x224x3.  Projection shortcuts where the width or the size changes (option B, section
 3.3).  The stride of a stage is on the first convolution of its first block, as in the paper.
-Epsilon 1e-5 is that of the released models.
+Epsilon 1e-5 is that of the released models.  The plain networks are the same without shortcuts.
 """
 
 from collections.abc import Callable
@@ -37,42 +37,45 @@ def bottleneck(x: KerasTensor, width: int, stride: int) -> KerasTensor:  # Figur
     return conv_bn(x, 4 * width, 1)
 
 
-Residual = Callable[[KerasTensor, int, int], KerasTensor]
+Block = Callable[[KerasTensor, int, int], KerasTensor]
 
 
-def block(
-    x: KerasTensor, residual: Residual, width: int, stride: int, name: str | None
-) -> KerasTensor:  # Figure 2
-    y = residual(x, width, stride)
+def residual(block: Block, x: KerasTensor, width: int, stride: int) -> KerasTensor:  # Figure 2
+    y = block(x, width, stride)
     shortcut = x if x.shape == y.shape else conv_bn(x, y.shape[-1], 1, stride)
-    return layers.ReLU(name=name)(layers.Add()([y, shortcut]))
+    return layers.Add()([y, shortcut])
 
 
 def stage(
-    x: KerasTensor, residual: Residual, width: int, blocks: int, stride: int, name: str
+    x: KerasTensor, block: Block, width: int, blocks: int, stride: int, name: str
 ) -> KerasTensor:
     for left in reversed(range(blocks)):
-        x = block(x, residual, width, stride, None if left else name)
+        x = layers.ReLU(name=None if left else name)(block(x, width, stride))
         stride = 1
     return x
 
 
-def resnet(residual: Residual, blocks: tuple[int, int, int, int]) -> keras.Model:
+def resnet(block: Block, blocks: tuple[int, int, int, int]) -> keras.Model:
     image = keras.Input((224, 224, 3))
     x = layers.ReLU(name="conv1")(conv_bn(image, 64, 7, stride=2))
     x = max_pool(x)
-    x = stage(x, residual, 64, blocks[0], stride=1, name="conv2_x")
-    x = stage(x, residual, 128, blocks[1], stride=2, name="conv3_x")
-    x = stage(x, residual, 256, blocks[2], stride=2, name="conv4_x")
-    x = stage(x, residual, 512, blocks[3], stride=2, name="conv5_x")
+    x = stage(x, block, 64, blocks[0], stride=1, name="conv2_x")
+    x = stage(x, block, 128, blocks[1], stride=2, name="conv3_x")
+    x = stage(x, block, 256, blocks[2], stride=2, name="conv4_x")
+    x = stage(x, block, 512, blocks[3], stride=2, name="conv5_x")
     x = layers.GlobalAveragePooling2D()(x)
     return keras.Model(image, layers.Dense(1000, name="fc")(x))
 
 
+basic_residual = partial(residual, basic)
+bottleneck_residual = partial(residual, bottleneck)
+
 MODELS = {
-    "ResNet-18": partial(resnet, basic, (2, 2, 2, 2)),
-    "ResNet-34": partial(resnet, basic, (3, 4, 6, 3)),
-    "ResNet-50": partial(resnet, bottleneck, (3, 4, 6, 3)),
-    "ResNet-101": partial(resnet, bottleneck, (3, 4, 23, 3)),
-    "ResNet-152": partial(resnet, bottleneck, (3, 8, 36, 3)),
+    "ResNet-18": partial(resnet, basic_residual, (2, 2, 2, 2)),
+    "ResNet-34": partial(resnet, basic_residual, (3, 4, 6, 3)),
+    "ResNet-50": partial(resnet, bottleneck_residual, (3, 4, 6, 3)),
+    "ResNet-101": partial(resnet, bottleneck_residual, (3, 4, 23, 3)),
+    "ResNet-152": partial(resnet, bottleneck_residual, (3, 8, 36, 3)),
+    "Plain-18": partial(resnet, basic, (2, 2, 2, 2)),
+    "Plain-34": partial(resnet, basic, (3, 4, 6, 3)),
 }

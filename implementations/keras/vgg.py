@@ -2,7 +2,9 @@
 Recognition" (2014), table 1.
 
 Input 224x224x3.  Section 3.1 drops out half of the first two fully connected layers' outputs.
-A-LRN takes AlexNet's normalisation with AlexNet's constants.
+A-LRN takes AlexNet's normalisation with AlexNet's constants.  E-BN, with batch norm after every
+convolution, is the baseline of the ResNet paper; the convolutions keep their biases and epsilon
+is 1e-5, as in the released models.
 """
 
 from collections.abc import Callable
@@ -11,7 +13,7 @@ from functools import partial
 import keras
 from keras import KerasTensor, layers
 
-from implementations.keras.alexnet import LocalResponseNormalization
+from implementations.keras.alexnet import norm
 
 Block = tuple[Callable[..., layers.Layer], ...]  # A cell of the table, from top to bottom.
 
@@ -20,12 +22,23 @@ def conv3(maps: int, **kwargs: str) -> layers.Layer:
     return layers.Conv2D(maps, 3, padding="same", activation="relu", **kwargs)
 
 
+def conv3_bn(maps: int, **kwargs: str) -> layers.Layer:
+    return keras.Sequential(
+        [
+            layers.Conv2D(maps, 3, padding="same"),
+            layers.BatchNormalization(momentum=0.9, epsilon=1e-5),
+            layers.ReLU(),
+        ],
+        **kwargs,
+    )
+
+
 def conv1(maps: int, **kwargs: str) -> layers.Layer:
     return layers.Conv2D(maps, 1, activation="relu", **kwargs)
 
 
 def lrn(maps: int, **kwargs: str) -> layers.Layer:
-    return LocalResponseNormalization(**kwargs)
+    return norm(**kwargs)
 
 
 def fc(x: KerasTensor, units: int, name: str) -> KerasTensor:
@@ -33,14 +46,18 @@ def fc(x: KerasTensor, units: int, name: str) -> KerasTensor:
     return layers.Dropout(0.5)(x)
 
 
-def vgg(*blocks: Block) -> keras.Model:
-    x = image = keras.Input((224, 224, 3))
+def convolutions(x: KerasTensor, *blocks: Block) -> KerasTensor:
     for number, (maps, block) in enumerate(zip((64, 128, 256, 512, 512), blocks, strict=True), 1):
         for layer in block[:-1]:
             x = layer(maps)(x)
         x = block[-1](maps, name=f"conv{number}")(x)
         x = layers.MaxPooling2D(2, name=f"pool{number}")(x)
-    x = layers.Flatten()(x)
+    return x
+
+
+def vgg(*blocks: Block) -> keras.Model:
+    image = keras.Input((224, 224, 3))
+    x = layers.Flatten()(convolutions(image, *blocks))
     x = fc(x, 4096, name="fc6")
     x = fc(x, 4096, name="fc7")
     return keras.Model(image, layers.Dense(1000, name="fc8")(x))
@@ -50,6 +67,8 @@ ONE = (conv3,)
 TWO = (conv3, conv3)
 THREE = (conv3, conv3, conv3)
 FOUR = (conv3, conv3, conv3, conv3)
+TWO_BN = (conv3_bn, conv3_bn)
+FOUR_BN = (conv3_bn, conv3_bn, conv3_bn, conv3_bn)
 TWO_AND_1X1 = (conv3, conv3, conv1)
 
 MODELS = {
@@ -59,4 +78,5 @@ MODELS = {
     "VGG-C": partial(vgg, TWO, TWO, TWO_AND_1X1, TWO_AND_1X1, TWO_AND_1X1),
     "VGG-D": partial(vgg, TWO, TWO, THREE, THREE, THREE),
     "VGG-E": partial(vgg, TWO, TWO, FOUR, FOUR, FOUR),
+    "VGG-E-BN": partial(vgg, TWO_BN, TWO_BN, FOUR_BN, FOUR_BN, FOUR_BN),
 }

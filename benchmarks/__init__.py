@@ -1,0 +1,1 @@
+"""Time, memory and counts of the suite beside other tools: ``python -m benchmarks``."""

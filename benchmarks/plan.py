@@ -1,0 +1,95 @@
+"""What there is to measure: probes that belong together, the figures to show, and our targets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.util import find_spec
+
+from conformance import frameworks
+
+#: A module of this room, a function in it, and its arguments.
+Probe = tuple[str, ...]
+
+#: The probes of other tools beside a structural check: a function and what follows the network.
+TOOLS = {
+    "torch": (
+        ("torchinfo", "meta"), ("torchinfo", "cpu"),
+        ("flop_counter", "meta"), ("flop_counter", "cpu"),
+    ),
+    "keras": (("summary",),),
+    "flax": (("tabulate",),),
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """One or more probes, the first of them ours; each runs in a process of its own.
+
+    They take turns, as often as ``repeats`` says.  ``figures`` maps what is shown to the target
+    for ours, or to None.
+    """
+
+    name: str
+    what: str
+    probes: tuple[Probe, ...]
+    figures: dict[str, float | None]
+    repeats: int
+
+
+def measurements() -> Iterator[Measurement]:
+    """Everything, whatever is installed."""
+    yield from map(_process, ("list", "--help"), (0.5, None))
+    for framework in frameworks.frameworks():
+        for network in ("ResNet-152", "VGG-D"):
+            yield _structure(framework, network)
+    for network in ("AlexNet", "ResNet-50", "VGG-D"):
+        yield Measurement(
+            f"oracle-torch-{network}",
+            f"oracle's forward of {network}",
+            (("ours", "oracle", "torch", network),),
+            {"seconds": None},
+            repeats=3,
+        )
+    for framework in frameworks.frameworks():
+        for network in ("ResNet-50", "VGG-D"):
+            yield Measurement(
+                f"parity-{framework}-{network}",
+                f"float64 parity of {network} in {framework}",
+                (("ours", "parity", framework, network),),
+                {"seconds": 60.0, "peak": 6e9},
+                repeats=3,
+            )
+
+
+def _process(argument: str, target: float | None) -> Measurement:
+    return Measurement(
+        f"command-{argument.strip('-')}",
+        f"conformance {argument}",
+        (("ours", "process", argument),),
+        {"seconds": target},
+        repeats=9,
+    )
+
+
+def _structure(framework: str, network: str) -> Measurement:
+    tools = [(framework, tool, network, *rest) for tool, *rest in TOOLS.get(framework, ())]
+    # Elsewhere the time is the framework's: it is told, without a target.
+    seconds, memory = (1.0, 50e6) if framework == "torch" else (None, None)
+    return Measurement(
+        f"structure-{framework}-{network}",
+        f"structure of {network} in {framework}",
+        (("ours", "structure", framework, network), *tools),
+        {"seconds": seconds, "memory": memory, "multiply-adds": None, "parameters": None},
+        repeats=5,
+    )
+
+
+def missing(probe: Probe) -> str:
+    """The sentence that says why a probe cannot run here; empty if it can."""
+    framework = next((word for word in probe if word in frameworks.frameworks()), "")
+    if framework and (reason := frameworks.missing(framework)):
+        return reason
+    if "torchinfo" in probe and find_spec("torchinfo") is None:
+        return "torchinfo is not installed: pip install '.[bench]'"
+    return ""

@@ -1,0 +1,217 @@
+"""The command line: options, help that teaches, and exit codes.  Commands are imported when run.
+
+The help of a command is the docstring of its function below.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from conformance.commands.output import FAULT, INTERRUPTED, PIPE_CLOSED, USAGE, Refused
+from reference import DamagedReference
+
+CODES = """\
+exit codes:
+  0  conforms
+  1  deviates: a printed number or a computed value is not borne out
+  2  wrong usage: an unknown name, a file that cannot be read or written
+  3  inconclusive, or too little ran
+  4  our own fault: run again with --debug, and report what you see
+"""
+
+
+def _list(options: argparse.Namespace) -> int:
+    """List the architectures that the reference describes and the frameworks found here.
+
+    No framework is imported.
+
+    example:
+      conformance list
+      conformance list --json -
+    """
+    from conformance.commands import listing
+
+    return listing.run(options)
+
+
+def _facts(options: argparse.Namespace) -> int:
+    """Show what the documents print about one architecture, and what arithmetic says of it.
+
+    Layers with the numbers printed beside them, totals by convention, every claim with its
+    status where arithmetic decides it, and disputes with their reason.  No framework is needed.
+
+    example:
+      conformance facts resnet50
+      conformance facts vgg16 --json facts.json
+    """
+    from conformance.commands import facts
+
+    return facts.run(options)
+
+
+def _check(options: argparse.Namespace) -> int:
+    """Check our implementations against the documents and, in float64, against an oracle.
+
+    Each network is traced without weights and every claim about it judged; then it is run on
+    canonical weights and every node compared.  Without ARCH every network is checked, without
+    --framework in every framework that is installed, one process each.  Names ignore case and
+    punctuation.
+
+    example:
+      conformance check
+      conformance check resnet50 vgg16 --framework torch
+      conformance check lenet5 --no-numbers --json -
+      conformance check --framework keras --evidence evidence
+    """
+    from conformance.commands import check
+
+    return check.run(options)
+
+
+def _report(options: argparse.Namespace) -> int:
+    """Turn the evidence of earlier checks, of any frameworks and machines, into a report.
+
+    The verdicts are shown; with --out the pages are written into DIR, in one move.
+
+    example:
+      conformance check --evidence evidence && conformance report evidence --out report
+      conformance report laptop/evidence gpu/evidence --json results.json
+    """
+    from conformance.commands import report
+
+    return report.run(options)
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser whose complaints are one line."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(USAGE, f"{self.prog}: {message}; see {self.prog} --help\n")
+
+
+class _Version(argparse.Action):
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        from importlib import metadata
+
+        try:
+            version = metadata.version("convnet-conformance")
+        except metadata.PackageNotFoundError:
+            version = "(not installed, run from its sources)"
+        print(f"conformance {version}")
+        parser.exit()
+
+
+class _Schema(argparse.Action):
+    """Print a JSON Schema, a file in the tree, and leave."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        root = Path(__file__).resolve().parents[1]
+        sys.stdout.write((root / str(self.const)).read_text(encoding="utf-8"))
+        parser.exit()
+
+
+def _seed(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 0 up")
+    return int(text)
+
+
+def parser() -> Parser:
+    """The whole command line."""
+    top = Parser(
+        prog="conformance",
+        description="Is it the published network?\n"
+        "Convolutional networks, checked against the documents that define them.",
+        epilog=f"'conformance COMMAND --help' explains a command and has examples.\n\n{CODES}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    top.add_argument("--version", nargs=0, action=_Version, help="print the version and exit")
+    debug = "show tracebacks, and what frameworks print"
+    top.add_argument("--debug", action="store_true", help=debug)
+    commands = top.add_subparsers(metavar="COMMAND", required=True, parser_class=Parser)
+
+    def command(name: str, function: Callable[[argparse.Namespace], int]) -> Parser:
+        first, _, rest = (function.__doc__ or name).partition("\n")
+        found = commands.add_parser(
+            name,
+            help=first,
+            description="\n".join([first, *(line[4:] for line in rest.splitlines())]).rstrip(),
+            epilog=CODES,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        found.set_defaults(function=function)
+        found.add_argument("--debug", action="store_true", default=argparse.SUPPRESS, help=debug)
+        found.add_argument(
+            "--json",
+            metavar="FILE",
+            help="write the result for programs as well; '-' for standard output, and then"
+            " everything else goes to standard error",
+        )
+        return found
+
+    command("list", _list)
+    facts = command("facts", _facts)
+    facts.add_argument("architecture", metavar="ARCH", help="a name or alias from the list")
+    check = command("check", _check)
+    check.add_argument("architectures", metavar="ARCH", nargs="*", help="default: every network")
+    check.add_argument(
+        "--framework", metavar="F", action="append",
+        help="check in this framework (repeatable; default: every one that is installed)",
+    )  # fmt: skip
+    check.add_argument(
+        "--device", choices=("cpu", "gpu"), default="cpu", help="where to run (default: cpu)"
+    )
+    check.add_argument("--no-numbers", action="store_true", help="trace and judge, but run nothing")
+    check.add_argument(
+        "--seed", metavar="N", type=_seed, default=0, help="of the weights (default: 0)"
+    )
+    check.add_argument(
+        "--evidence", type=Path, metavar="DIR", help="leave what was found in DIR, for 'report'"
+    )
+    report = command("report", _report)
+    report.add_argument("evidence", metavar="EVIDENCE", nargs="+", type=Path, help="folders")
+    report.add_argument("--out", type=Path, metavar="DIR", help="write the pages into this folder")
+    for each, path in ((check, "conformance/check"), (report, "reports/results")):
+        each.add_argument(
+            "--schema", nargs=0, action=_Schema, const=f"{path}.schema.json",
+            help="print the JSON Schema of the result and exit",
+        )  # fmt: skip
+    return top
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code."""
+    try:
+        options = parser().parse_args(arguments)
+    except SystemExit as done:
+        return int(done.code or 0)
+    try:
+        code: int = options.function(options)
+        sys.stdout.flush()
+        return code
+    except Refused as refused:
+        return _told(str(refused), refused.code)
+    except KeyboardInterrupt:
+        return _told("interrupted; nothing is half-written", INTERRUPTED)
+    except (BrokenPipeError, SystemExit):  # the reader of our output has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return PIPE_CLOSED
+    except DamagedReference as damaged:
+        return _told(str(damaged), FAULT)
+    except Exception as fault:
+        if options.debug:
+            traceback.print_exc()
+        said = " ".join(str(fault).split())
+        return _told(f"{type(fault).__name__}: {said} (run again with --debug)", FAULT)
+
+
+def _told(message: str, code: int) -> int:
+    if message:
+        print(f"conformance: {message}", file=sys.stderr)
+    return code

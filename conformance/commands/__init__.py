@@ -1,0 +1,1 @@
+"""What each command does; :mod:`conformance.cli` reads the command line and imports one of them."""

@@ -1,0 +1,206 @@
+"""``conformance check``: our implementations against the documents and against the oracle."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import tempfile
+from argparse import Namespace
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import reference
+from conformance import evidence, frameworks
+from conformance.check import examine
+from conformance.commands import output as codes
+from conformance.commands.aside import NO_GPU, aside, bar, environment
+from conformance.commands.facts import found
+from conformance.commands.outcome import CONFORMS, DEVIATES, Outcome, not_run, outcome
+from conformance.commands.output import Output, Refused, folder
+from conformance.trace.port import UntraceableModel
+from reference import Model
+
+CODES = {CONFORMS: codes.CONFORMS, DEVIATES: codes.DEVIATES}
+COLOURS = {CONFORMS: "green", DEVIATES: "red"}
+
+#: How many sentences a network gets on the terminal; the result has them all.
+SENTENCES = 10
+
+Json = dict[str, Any]
+
+
+def run(options: Namespace) -> int:
+    """Check every chosen network in every chosen framework, one process a framework."""
+    output = Output(options.json)
+    names = options.architectures or list(reference.models())
+    models = list({model.name: model for model in map(found, names)}.values())
+    chosen = _frameworks(options.framework or [])
+    if options.evidence:
+        folder(options.evidence)
+    if len(chosen) == 1:
+        result = _here(chosen[0], models, options, output)
+    else:
+        parts = [_apart(name, models, options, output) for name in chosen]
+        result = _result([row for part in parts for row in part["results"]], options)
+        result["frameworks"] = {k: v for part in parts for k, v in part["frameworks"].items()}
+        _last_line(f"{len(chosen)} frameworks", result, output)
+    output.result(result)
+    return CODES.get(result["verdict"], codes.INCONCLUSIVE)
+
+
+def _frameworks(asked: list[str]) -> list[str]:
+    """The frameworks asked for, or all that are installed.  Raises :class:`Refused`."""
+    try:
+        chosen = list(dict.fromkeys(map(frameworks.find, asked)))
+    except frameworks.UnknownFramework as unknown:
+        raise Refused(str(unknown)) from None
+    for name in chosen:
+        if reason := frameworks.missing(name):
+            raise Refused(reason, codes.INCONCLUSIVE)
+    installed = [name for name in frameworks.frameworks() if not frameworks.missing(name)]
+    if not (chosen or installed):
+        extras = " or ".join(f"'.[{name}]'" for name in frameworks.frameworks())
+        raise Refused(f"no framework is installed: pip install {extras}", codes.INCONCLUSIVE)
+    return chosen or installed
+
+
+def _here(name: str, models: list[Model], options: Namespace, output: Output) -> Json:
+    """Check in one framework, in this process, and leave its evidence."""
+    outcomes = []
+    with environment(NO_GPU if options.device == "cpu" else {}):
+        with aside(options.debug) as terminal, bar(f"starting {name}", terminal):
+            if options.device == "gpu":
+                _use_gpu(name)
+            versions = frameworks.tracer(name).versions()
+        code = evidence.code_identity(name)
+        run = evidence.Run(name, options.device, versions, options.seed, code)
+        for model in models:
+            outcomes.append(_outcome(run, model, options))
+            _lines(outcomes[-1], max(len(each.name) for each in models), output)
+    if options.evidence:
+        try:
+            evidence.write(run, options.evidence)
+        except OSError as error:
+            raise Refused(f"cannot write into {options.evidence}: {error.strerror}") from None
+    result = _result([each.as_json() for each in outcomes], options)
+    result["frameworks"] = {name: {"device": options.device, "versions": versions}}
+    packages = ", ".join(f"{package} {version}" for package, version in versions.items())
+    _last_line(f"{name} on {options.device} ({packages})", result, output)
+    return result
+
+
+def _use_gpu(name: str) -> None:
+    """Ask the framework's tracer to run on a GPU.  Raises :class:`Refused` where it sees none."""
+    use = getattr(frameworks.tracer(name), "use_gpu", None)
+    if use is None or not use():
+        raise Refused(f"{name} sees no GPU here: leave out --device gpu", codes.INCONCLUSIVE)
+
+
+def _outcome(run: evidence.Run, model: Model, options: Namespace) -> Outcome:
+    """Examine one network and judge it; what was found goes into the run."""
+    numbers = not options.no_numbers
+    with aside(options.debug) as terminal:
+        if not _implemented(run.framework, model):
+            return not_run(run.framework, model, "there is no implementation")
+        with bar(f"{model.name} in {run.framework}", terminal) as progress:
+            try:
+                record = examine(
+                    run.framework, model, numbers=numbers, seed=run.seed, progress=progress
+                )
+            except UntraceableModel as refused:
+                return not_run(run.framework, model, str(refused))
+    run.records[model.name] = record
+    return outcome(run.framework, model, record, numbers)
+
+
+def _implemented(name: str, model: Model) -> bool:
+    try:
+        frameworks.factory(name, model)
+    except KeyError:
+        return False
+    except ModuleNotFoundError as missing:
+        if missing.name != f"implementations.{name}.{model.family}":
+            raise
+        return False
+    return True
+
+
+def _apart(name: str, models: list[Model], options: Namespace, output: Output) -> Json:
+    """Check in one framework in a process of its own: none has to hold more than one of them."""
+    with tempfile.TemporaryDirectory() as room:
+        target = Path(room) / "result.json"
+        command = [
+            *(sys.executable, "-m", "conformance", "check", *(model.name for model in models)),
+            *("--framework", name, "--device", options.device, "--seed", str(options.seed)),
+            *("--json", str(target)),
+            *(("--evidence", str(options.evidence)) if options.evidence else ()),
+            *(("--no-numbers",) if options.no_numbers else ()),
+            *(("--debug",) if options.debug else ()),
+        ]
+        output.flush()
+        code = _waited(subprocess.Popen(command, stdout=2 if output.aside else None))
+        if target.exists():
+            part: Json = json.loads(target.read_text(encoding="utf-8"))
+            return part
+    if code == codes.INCONCLUSIVE:  # it has said why
+        rows = [not_run(name, model, "the framework could not be run") for model in models]
+        return {"frameworks": {}, "results": [row.as_json() for row in rows]}
+    how = f"killed by {signal.Signals(-code).name}" if code < 0 else f"with exit code {code}"
+    raise Refused(f"the run of {name} ended {how}", codes.FAULT)
+
+
+def _waited(process: subprocess.Popen[bytes]) -> int:
+    """The exit code of a process that is given time to leave nothing half-written."""
+    try:
+        return process.wait()
+    except KeyboardInterrupt:
+        # The terminal has told it as well; whoever told only us has to wait for our word.
+        for patience, word in ((5, signal.SIGINT), (10, signal.SIGKILL)):
+            try:
+                process.wait(patience)
+                break
+            except subprocess.TimeoutExpired:
+                process.send_signal(word)
+        if process.wait() != -signal.SIGKILL:  # then it has said so
+            raise Refused("", codes.INTERRUPTED) from None
+        raise
+
+
+def _result(rows: list[Json], options: Namespace) -> Json:
+    """The result; it deviates if any network does, and conforms only if all do."""
+    verdicts = {row["verdict"] for row in rows}
+    whole = DEVIATES if DEVIATES in verdicts else CONFORMS if verdicts == {CONFORMS} else ""
+    return {
+        "schema": 1,
+        "verdict": whole or "inconclusive",
+        "seed": options.seed,
+        "numbers": not options.no_numbers,
+        "checks": {key: sum(row["checks"][key] for row in rows) for key in ("planned", "run")},
+        "results": rows,
+    }
+
+
+def _lines(outcome: Outcome, width: int, output: Output) -> None:
+    """One line for a network, and one below it for each thing that is wrong or open."""
+    from rich.text import Text
+
+    verdict = outcome.verdict
+    room = max(map(len, frameworks.frameworks()))
+    said = f"{outcome.model.name:{width}}  {outcome.framework:{room}}  "
+    line = Text.assemble(said, (f"{verdict:12}", COLOURS.get(verdict, "yellow")))
+    output.console.print(line, Text(outcome.summary), soft_wrap=True)
+    sentences = [finding["sentence"] for finding in outcome.findings] + outcome.open
+    for sentence in sentences[:SENTENCES]:
+        output.line(f"    {sentence}")
+    if (more := len(sentences) - SENTENCES) > 0:
+        output.line(f"    and {more} more: --json FILE has them all")
+
+
+def _last_line(who: str, result: Json, output: Output) -> None:
+    counts = Counter(row["verdict"] for row in result["results"])
+    verdicts = ", ".join(f"{verdict} {count}" for verdict, count in sorted(counts.items()))
+    checks = result["checks"]
+    output.line(f"{who}: {verdicts}; {checks['run']:,} of {checks['planned']:,} checks ran")

@@ -1,0 +1,200 @@
+"""What a record says of a network: every claim judged, every node compared, and what follows."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from math import isfinite
+from typing import Any
+
+import reference
+from conformance.evidence import Record
+from conformance.parity import NodeParity
+from conformance.trace.graph import Graph
+from conformance.verdict import LAYERS, CannotMeasure, Verdict, judge, measure, row_of, shown
+from reference import Claim, Model
+
+CONFORMS, DEVIATES, INCONCLUSIVE = "conforms", "deviates", "inconclusive"
+
+#: The word for a finding's check, by the claim's quantity; others are about structure.
+CHECKS = {
+    **dict.fromkeys(("input", "output", "maps", "neurons"), "shape"),
+    "parameters": "parameters",
+}
+
+
+@dataclass(slots=True)
+class Outcome:
+    """One network in one framework: findings, what stays open, checks planned and run."""
+
+    framework: str
+    model: Model
+    findings: list[dict[str, Any]] = field(default_factory=list)
+    open: list[str] = field(default_factory=list)
+    claims: Counter[str] = field(default_factory=Counter)
+    planned: int = 0
+    run: int = 0
+    totals: dict[str, int] | None = None
+    parity: dict[str, Any] | None = None
+
+    @property
+    def verdict(self) -> str:
+        """One wrong thing is enough to deviate; without any, what is open is no pass."""
+        if self.findings:
+            return DEVIATES
+        return CONFORMS if 0 < self.planned == self.run and not self.open else INCONCLUSIVE
+
+    @property
+    def summary(self) -> str:
+        """How much was checked, and how near it came to its bound."""
+        if not self.run:
+            return "not run"
+        said = [f"{self.claims.total()} claims"]
+        if self.parity:
+            near = f" to {self.parity['error']:.0e} (bound {self.parity['bound']:.0e})"
+            agrees = self.parity["bound"] and not self.parity["first_divergence"]
+            said.append(f"{self.parity['compared']} nodes{near if agrees else ' compared'}")
+        return ", ".join(said)
+
+    def as_json(self) -> dict[str, Any]:
+        """The outcome as a row of the result."""
+        return {
+            "framework": self.framework,
+            "architecture": self.model.name,
+            "verdict": self.verdict,
+            "claims": dict(sorted(self.claims.items())),
+            "findings": self.findings,
+            "open": self.open,
+            "totals": self.totals,
+            "parity": self.parity,
+            "checks": {"planned": self.planned, "run": self.run},
+        }
+
+
+def not_run(framework: str, model: Model, reason: str) -> Outcome:
+    """A network of which nothing could be found out."""
+    return Outcome(framework, model, open=[reason], planned=len(_claims(model)))
+
+
+def outcome(framework: str, model: Model, record: Record, numbers: bool) -> Outcome:
+    """Judge a network by its record; ``numbers`` says whether it had to be run as well."""
+    found = Outcome(framework, model)
+    rows = [row.name for row in model.rows]
+    for claim in _claims(model):
+        _judged(found, claim, record, rows)
+    for node in record.graph.unknown:
+        found.open.append(f"no word for {node.kind} at {node.where}")
+    found.totals = {
+        "parameters": record.graph.parameters("trainable"),
+        "multiply_adds": record.graph.multiply_adds,
+        "layers": _depth(record.graph),
+    }
+    if numbers:
+        _compared(found, record, rows)
+    return found
+
+
+def _claims(model: Model) -> list[Claim]:
+    """The claims that a live model decides."""
+    every = reference.family(model.family).claims
+    return [each for each in every if each.model == model.name and each.quantity != "cited"]
+
+
+def _judged(found: Outcome, claim: Claim, record: Record, rows: list[str]) -> None:
+    try:
+        verdict = judge(claim, found.framework, measure(claim, record, rows))
+    except CannotMeasure as unmeasured:
+        if not claim.expression:  # with one, arithmetic decides, and the suite's data tests ask it
+            found.planned += 1
+            found.open.append(f"not measured: {claim}: {unmeasured}")
+        return
+    found.planned += 1
+    found.run += 1
+    found.claims[verdict.status] += 1
+    if not verdict.conforms:
+        found.findings.append(_finding(verdict))
+
+
+def _finding(verdict: Verdict) -> dict[str, Any]:
+    claim = verdict.claim
+    stands = [claim.document, claim.section, f"line {claim.line}" if claim.line else ""]
+    return {
+        "check": CHECKS.get(claim.quantity, "structure"),
+        "node": claim.layer,
+        "attribute": claim.quantity,
+        "expected": claim.decided,
+        "found": shown(verdict.found),
+        "sentence": str(verdict),
+        "source": ", ".join(filter(None, stands)),
+    }
+
+
+def _compared(found: Outcome, record: Record, rows: list[str]) -> None:
+    """What the float64 run says: every node but the input, and control arms that must fail."""
+    parity, graph = record.parity, record.graph
+    nodes = sum(node.kind != "input" for node in graph)
+    controls = parity.controls if parity else ()
+    found.planned += nodes + max(1, len(controls))
+    if parity is None:
+        found.open.append("it was not run on numbers")
+        return
+    found.run += len(parity.nodes) + len(controls)
+    closest = max(parity.nodes, key=_nearness, default=None)
+    diverged = parity.first_divergence
+    found.parity = {
+        "compared": len(parity.nodes),
+        "error": _finite(closest.error if closest else 0.0),
+        "bound": _finite(closest.bound if closest else 0.0),
+        "first_divergence": diverged.node if diverged else None,
+        "controls": len(controls),
+        "caught": sum(each.caught for each in controls),
+    }
+    if diverged:
+        found.findings.append(_divergence(found, record, diverged, rows))
+    if parity.problem:
+        found.open.append(parity.problem)
+    if not controls:
+        found.open.append("no control arm was run")
+    for each in controls:
+        if not each.caught:
+            kind = graph.nodes[each.node].kind
+            found.open.append(f"a control arm was not caught: {kind}, {each.alteration}")
+
+
+def _divergence(
+    found: Outcome, record: Record, diverged: NodeParity, rows: list[str]
+) -> dict[str, Any]:
+    assert record.parity is not None
+    node = record.graph.nodes[diverged.node]
+    row = row_of(record.graph, rows)[diverged.node]
+    before = record.parity.before(diverged)
+    return {
+        "check": "forward",
+        "node": row,
+        "attribute": node.kind,
+        "expected": f"at most {diverged.bound:.0e}",
+        "found": f"{diverged.error:.0e}",
+        "sentence": f"{found.model.name} {row} in {found.framework}: the first value that differs"
+        f" is that of {node.kind} {node.where}: by {diverged.error:.0e}, bound"
+        f" {diverged.bound:.0e}, everything before it by {before:.0e}",
+        "source": str(node.where),
+    }
+
+
+def _depth(graph: Graph) -> int:
+    """Weight layers on the longest path; a projection beside a block adds none."""
+    depths: list[int] = []
+    for node in graph:
+        before = max((depths[i] for i in node.inputs), default=0)
+        depths.append(before + (node.kind in LAYERS["weight layers"]))
+    return max(depths, default=0)
+
+
+def _nearness(result: NodeParity) -> float:
+    near = result.error / result.bound if result.bound else float("inf")
+    return near if isfinite(near) else float("inf")
+
+
+def _finite(value: float) -> float | None:
+    """JSON has no word for what is not a number."""
+    return value if isfinite(value) else None

@@ -1,0 +1,116 @@
+"""What a command writes: lines and tables for people, JSON for programs, and refusals."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+#: Exit codes.
+CONFORMS, DEVIATES, USAGE, INCONCLUSIVE, FAULT = range(5)
+#: What a shell says of a command that was ended by SIGINT or SIGPIPE.
+INTERRUPTED, PIPE_CLOSED = 130, 141
+
+
+class Refused(Exception):
+    """The command cannot do what was asked; the message is one line, empty if it was told."""
+
+    def __init__(self, message: str, code: int = USAGE):
+        super().__init__(message)
+        self.code = code
+
+
+class Output:
+    """Where a command's words go.
+
+    With ``--json -`` the result is the only thing on standard output, and whatever is meant for
+    people goes to standard error.
+    """
+
+    def __init__(self, target: str | None):
+        from rich.console import Console
+
+        self.target = target
+        self.aside = target == "-"
+        self.console = Console(stderr=self.aside, highlight=False)
+        if target and not self.aside:
+            _refuse_early(Path(target))
+
+    def line(self, text: str = "", style: str | None = None) -> None:
+        """One line, however long: it is wrapped by nobody but the terminal."""
+        self.console.print(text, style=style, markup=False, soft_wrap=True)
+
+    def table(self, columns: Sequence[str], rows: Sequence[Sequence[str]], right: str = "") -> None:
+        """A table that fits the terminal; columns named in ``right`` are set flush right."""
+        from rich.table import Table
+        from rich.text import Text
+
+        table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+        for column in columns:
+            table.add_column(
+                column,
+                header_style="bold",
+                overflow="fold",
+                justify="right" if column in right.split(", ") else "left",
+                min_width=max(map(len, column.split())),
+            )
+        for row in rows:
+            table.add_row(*map(Text, row))
+        with self.console.capture() as drawn:
+            self.console.print(table)
+        self.console.file.writelines(line.rstrip() + "\n" for line in drawn.get().splitlines())
+
+    def result(self, data: dict[str, Any]) -> None:
+        """The result for programs, if it was asked for."""
+        text = json.dumps(data, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+        if self.aside:
+            sys.stdout.write(text)
+        elif self.target:
+            put(text, Path(self.target))
+
+    def flush(self) -> None:
+        """Let everything out before another process writes to the same place."""
+        sys.stdout.flush()
+        sys.stderr.flush()
+
+
+def put(text: str, target: Path) -> None:
+    """Write a file in one move, so that nobody finds half of it.  Raises :class:`Refused`."""
+    try:
+        target = target.resolve()
+        if target.exists() and not stat.S_ISREG(target.stat().st_mode):
+            target.write_text(text, encoding="utf-8")  # a device or a pipe keeps its place
+            return
+        building = target.with_name(f".{target.name}.{os.getpid()}")
+        try:
+            building.write_text(text, encoding="utf-8")
+            building.replace(target)
+        finally:
+            building.unlink(missing_ok=True)
+    except OSError as error:
+        raise Refused(f"cannot write {target}: {error.strerror}") from None
+
+
+def folder(path: Path) -> Path:
+    """A folder to write into, made if need be.  Raises :class:`Refused`."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise Refused(f"cannot write into {path}: {error.strerror}") from None
+    if not os.access(path, os.W_OK):
+        raise Refused(f"cannot write into {path}: no permission")
+    return path
+
+
+def _refuse_early(target: Path) -> None:
+    """Say before minutes of work that its result could not be written."""
+    if target.is_dir():
+        raise Refused(f"cannot write {target}: it is a folder")
+    if not target.parent.is_dir():
+        raise Refused(f"cannot write {target}: there is no folder {target.parent}")
+    if not os.access(target if target.exists() else target.parent, os.W_OK):
+        raise Refused(f"cannot write {target}: no permission")

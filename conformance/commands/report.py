@@ -1,0 +1,78 @@
+"""``conformance report``: evidence in, tables out."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from typing import Any
+
+from conformance import evidence
+from conformance.commands import output as codes
+from conformance.commands.output import Output, Refused, folder
+from reports import markdown
+from reports.results import results
+
+
+def run(options: Namespace) -> int:
+    """Join the evidence, show the verdicts, and write the report."""
+    output = Output(options.json)
+    try:
+        runs = [run for each in options.evidence for run in evidence.read(each)]
+        if not runs:
+            names = " or ".join(map(str, options.evidence))
+            reason = f"no evidence in {names}: conformance check --evidence DIR leaves some"
+            raise Refused(reason, codes.INCONCLUSIVE)
+        data = results(runs)
+    except evidence.DamagedEvidence as damaged:
+        raise Refused(str(damaged)) from None
+    if options.out:
+        try:
+            markdown.write(data, runs, folder(options.out))
+        except OSError as error:
+            raise Refused(f"cannot write into {options.out}: {error.strerror}") from None
+    _verdicts(data, output)
+    if options.out:
+        output.line(f"written to {options.out}: begin with index.md")
+    output.result(data)
+    return _code(data)
+
+
+def _verdicts(data: dict[str, Any], output: Output) -> None:
+    """The networks that were run anywhere, and why a verdict is not the wished one."""
+    names = [run["name"] for run in data["runs"]]
+    rows, reasons = [], []
+    for network in data["networks"]:
+        verdicts = {name: network["verdicts"][name] for name in names}
+        if all(each["verdict"] == "not run" for each in verdicts.values()):
+            continue
+        agree = ["yes" if each["agrees"] else "no" for each in network["agreement"]]
+        words = [verdicts[name]["verdict"] for name in names]
+        rows.append((network["model"], *words, min(agree, default="")))
+        reasons += [
+            f"{network['model']} in {name}: {reason}"
+            for name, each in verdicts.items()
+            for reason in each["reasons"]
+        ]
+    output.table(("architecture", *names, "agree"), rows)
+    output.line()
+    counts = ", ".join(f"{status} {count}" for status, count in data["counts"].items() if count)
+    output.line(f"claims: {counts}")
+    for reason in reasons:
+        output.line(reason)
+
+
+def _code(data: dict[str, Any]) -> int:
+    """The worst verdict on what ran and on whether the runs agree.
+
+    What was not run is no verdict: the report says so where it would stand.
+    """
+    networks = data["networks"]
+    verdicts = {each["verdict"] for network in networks for each in network["verdicts"].values()}
+    apart = [each for network in networks for each in network["agreement"] if not each["agrees"]]
+    if data["counts"]["deviates"] or "deviates" in verdicts or any(map(_differs, apart)):
+        return codes.DEVIATES
+    return codes.INCONCLUSIVE if "inconclusive" in verdicts or apart else codes.CONFORMS
+
+
+def _differs(agreement: dict[str, Any]) -> bool:
+    """Whether two runs really differ; otherwise they could not be compared."""
+    return bool(agreement["findings"] or agreement["first_divergence"])

@@ -1,0 +1,95 @@
+"""Inception-ResNet-v1, after Szegedy, Ioffe, Vanhoucke, Alemi, "Inception-v4, Inception-ResNet and
+the Impact of Residual Connections on Learning" (2016), figure 15, and facenet, its first release.
+
+Input 299x299x3; facenet 160x160x3.  The paper is silent on the constants of the batch norm, on the
+linear convolutions, which have biases and no batch norm in all released code, and on the scale of
+the residuals but for "between 0.1 and 0.3"; the scales are those of the code.  Facenet has a sixth
+C block that is neither scaled nor rectified, and ends in an embedding, before its normalisation.
+"""
+
+from collections.abc import Callable
+
+import keras
+from keras import KerasTensor, layers
+
+from implementations.keras.inception_v3 import concat, convs, max_pool
+from implementations.keras.inception_v4 import reduction_a
+
+
+def stem(x: KerasTensor, name: str) -> KerasTensor:  # Figure 14
+    x = max_pool(convs(x, (32, 3, 2, "valid"), (32, 3, 1, "valid"), (64, 3)))
+    x = convs(x, (80, 1), (192, 3, 1, "valid"))
+    return convs(x, (256, 3, 2, "valid", name))
+
+
+def linear(x: KerasTensor, *branches: KerasTensor) -> KerasTensor:
+    return layers.Conv2D(x.shape[-1], 1)(concat(*branches))
+
+
+def inception_resnet_a(x: KerasTensor) -> KerasTensor:  # Figure 10
+    return linear(
+        x,
+        convs(x, (32, 1)),
+        convs(x, (32, 1), (32, 3)),
+        convs(x, (32, 1), (32, 3), (32, 3)),
+    )
+
+
+def inception_resnet_b(x: KerasTensor) -> KerasTensor:  # Figure 11
+    return linear(x, convs(x, (128, 1)), convs(x, (128, 1), (128, (1, 7)), (128, (7, 1))))
+
+
+def reduction_b(x: KerasTensor, name: str) -> KerasTensor:  # Figure 12
+    return concat(
+        convs(x, (256, 1), (384, 3, 2, "valid")),
+        convs(x, (256, 1), (256, 3, 2, "valid")),
+        convs(x, (256, 1), (256, 3), (256, 3, 2, "valid")),
+        max_pool(x),
+        name=name,
+    )
+
+
+def inception_resnet_c(x: KerasTensor) -> KerasTensor:  # Figure 13
+    return linear(x, convs(x, (192, 1)), convs(x, (192, 1), (192, (1, 3)), (192, (3, 1))))
+
+
+def stage(
+    x: KerasTensor,
+    residual: Callable[[KerasTensor], KerasTensor],
+    blocks: int,
+    scale: float,
+    name: str | None,
+) -> KerasTensor:  # Figure 20
+    for left in reversed(range(blocks)):
+        x = layers.ReLU(name=None if left else name)(x + scale * residual(x))
+    return x
+
+
+def trunk(image: KerasTensor) -> KerasTensor:
+    x = stem(image, name="stem")
+    x = stage(x, inception_resnet_a, 5, 0.17, name="inception_resnet_a")
+    x = reduction_a(x, 192, 192, 256, 384, name="reduction_a")
+    x = stage(x, inception_resnet_b, 10, 0.10, name="inception_resnet_b")
+    return reduction_b(x, name="reduction_b")
+
+
+def inception_resnet_v1() -> keras.Model:
+    image = keras.Input((299, 299, 3))
+    x = stage(trunk(image), inception_resnet_c, 5, 0.20, name="inception_resnet_c")
+    x = layers.GlobalAveragePooling2D(name="avgpool")(x)
+    x = layers.Dropout(0.2, name="dropout")(x)
+    return keras.Model(image, layers.Dense(1000, name="fc")(x))
+
+
+def facenet() -> keras.Model:
+    image = keras.Input((160, 160, 3))
+    x = stage(trunk(image), inception_resnet_c, 5, 0.20, name=None)
+    x = layers.Add(name="inception_resnet_c")([x, inception_resnet_c(x)])
+    x = layers.GlobalAveragePooling2D(name="avgpool")(x)
+    x = layers.Dropout(0.6, name="dropout")(x)
+    x = layers.Dense(512, use_bias=False)(x)
+    x = layers.BatchNormalization(momentum=0.995, epsilon=1e-3, name="bottleneck")(x)
+    return keras.Model(image, x)
+
+
+MODELS = {"Inception-ResNet-v1": inception_resnet_v1, "Inception-ResNet-v1-facenet": facenet}

@@ -1,0 +1,72 @@
+"""Inception-v2 (BN-Inception), after Ioffe, Szegedy, "Batch Normalization" (2015), figure 5.
+
+Input 224x224x3.  The outputs printed in the figure need 96 maps, not 128, after the pools of 4c and
+4d; the released code has them.  As there, what has stride 2 is padded below and on the right, and
+epsilon is 1e-3 and momentum 0.9997.  As in the paper, no dropout, and batch norm after the separable
+first layer too.
+"""
+
+import keras
+from keras import KerasTensor, layers
+
+from implementations.keras.inception_v3 import average_pool, concat, conv_bn, convs
+
+
+def pool(x: KerasTensor, strides: int, name: str | None = None) -> KerasTensor:
+    return layers.MaxPooling2D(3, strides, padding="same", name=name)(x)
+
+
+def separable_conv_bn(x: KerasTensor, maps: int, kernel: int, name: str) -> KerasTensor:
+    x = layers.SeparableConv2D(
+        maps, kernel, strides=2, padding="same", depth_multiplier=8, use_bias=False
+    )(x)
+    x = layers.BatchNormalization(momentum=0.9997, epsilon=1e-3)(x)
+    return layers.ReLU(name=name)(x)
+
+
+def inception(
+    x: KerasTensor, n1x1: int, n3x3_reduce: int, n3x3: int, double_reduce: int, double: int,
+    pooled: KerasTensor, pool_proj: int, name: str,
+) -> KerasTensor:  # fmt: skip
+    return concat(
+        convs(x, (n1x1, 1)),
+        convs(x, (n3x3_reduce, 1), (n3x3, 3)),
+        convs(x, (double_reduce, 1), (double, 3), (double, 3)),
+        convs(pooled, (pool_proj, 1)),
+        name=name,
+    )
+
+
+def reduction(
+    x: KerasTensor, n3x3_reduce: int, n3x3: int, double_reduce: int, double: int, name: str
+) -> KerasTensor:
+    return concat(
+        convs(x, (n3x3_reduce, 1), (n3x3, 3, 2)),
+        convs(x, (double_reduce, 1), (double, 3), (double, 3, 2)),
+        pool(x, 2),
+        name=name,
+    )
+
+
+def inception_v2() -> keras.Model:
+    image = keras.Input((224, 224, 3))
+    x = separable_conv_bn(image, 64, 7, name="conv1")
+    x = pool(x, 2, name="pool1")
+    x = conv_bn(x, 64, 1)
+    x = conv_bn(x, 192, 3, name="conv2")
+    x = pool(x, 2, name="pool2")
+    x = inception(x, 64, 64, 64, 64, 96, average_pool(x), 32, name="inception_3a")
+    x = inception(x, 64, 64, 96, 64, 96, average_pool(x), 64, name="inception_3b")
+    x = reduction(x, 128, 160, 64, 96, name="inception_3c")
+    x = inception(x, 224, 64, 96, 96, 128, average_pool(x), 128, name="inception_4a")
+    x = inception(x, 192, 96, 128, 96, 128, average_pool(x), 128, name="inception_4b")
+    x = inception(x, 160, 128, 160, 128, 160, average_pool(x), 96, name="inception_4c")
+    x = inception(x, 96, 128, 192, 160, 192, average_pool(x), 96, name="inception_4d")
+    x = reduction(x, 128, 192, 192, 256, name="inception_4e")
+    x = inception(x, 352, 192, 320, 160, 224, average_pool(x), 128, name="inception_5a")
+    x = inception(x, 352, 192, 320, 192, 224, pool(x, 1), 128, name="inception_5b")
+    x = layers.GlobalAveragePooling2D(name="avgpool")(x)
+    return keras.Model(image, layers.Dense(1000, name="linear")(x))
+
+
+MODELS = {"Inception-v2": inception_v2}

@@ -1,0 +1,1 @@
+"""Evidence in, tables out: the reference's own pages with what the frameworks really build."""

@@ -1,0 +1,149 @@
+"""The front page: which networks hold where, and what the documents got wrong."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from itertools import zip_longest
+
+from reference import Printed
+from reference.claims import LISTED
+from reports.cells import listed, table, text
+from reports.results import Json
+from reports.view import View
+from reports.words import MARKS, VERDICTS, agreeing, blocks, count, counted, of, subject
+
+#: How many refuted claims the page shows.
+SHOWN = 10
+
+
+def front(view: View) -> str:
+    """Which networks hold where, and what the documents got wrong."""
+    networks = view.results["networks"]
+    frameworks = dict.fromkeys(run["framework"] for run in view.results["runs"])
+    return blocks(
+        "# Conformance report",
+        f"{len(networks)} published networks, {len(view.claims):,} printed numbers about them,"
+        f" {len(frameworks)} frameworks ({listed(map(text, frameworks)) or 'no runs'}). Every"
+        " number is set beside what each framework really builds; a cell leads to the tables.",
+        "## Networks",
+        "`claims` are printed numbers that the live network was measured for; `agree` says"
+        " whether the frameworks, two by two, have the same layers and compute the same values.",
+        _networks(view),
+        "## Claims",
+        _statuses(view),
+        "\n".join(
+            f"- {mark} **{status}** ({view.results['counts'][status]:,}): {says}"
+            for status, (mark, says) in MARKS.items()
+        ),
+        "## Where the documents are wrong",
+        f"Of {view.results['counts']['contradicted']} refuted claims, the furthest off of each"
+        " family; the rest is on the families' pages.",
+        _worst(view),
+        "## Runs",
+        _runs(view),
+        *_not_run(view),
+        "## How to read the pages",
+        "A family's page repeats the tables of its documents, with their rows, columns and"
+        " digits. Behind a printed number stands its mark, and below it what is really built"
+        " wherever that says more than the print. Numbers agree to the last printed digit:"
+        " `3.8e9` holds for anything less than one unit of its last digit away. There is no"
+        " other tolerance for counts. Values are compared in float64 with an independent"
+        " oracle, and then between the frameworks.",
+        "The same as data: [results.json](results.json).",
+    )
+
+
+def _networks(view: View) -> str:
+    header = ["network", "claims", *view.labels.values(), "agree"]
+    measured: dict[str, int] = defaultdict(int)
+    for claim in view.claims.values():
+        measured[claim["model"]] += any("found" in each for each in claim["runs"].values())
+    rows = []
+    for network in view.results["networks"]:
+        link = f"{network['family']}.md"
+        cells = [
+            f"[{VERDICTS[network['verdicts'][name]['verdict']]}]({link}#verdicts)"
+            for name in view.labels
+        ]
+        name = f"[{text(network['model'])}]({link})"
+        rows.append([name, str(measured[network["model"]]), *cells, agreeing(network)])
+    return table(header, rows, right=["claims"])
+
+
+def _statuses(view: View) -> str:
+    """How many claims of each page have which status; a status that none has is left out."""
+    totals = view.results["counts"]
+    statuses = [status for status in MARKS if totals[status]]
+    rows = []
+    for family in view.families:
+        found = [view.claims[claim.id]["status"] for claim in family.claims]
+        counts = [str(found.count(status) or "") for status in statuses]
+        rows.append([f"[{text(family.title)}]({family.stem}.md)", *counts, str(len(found))])
+    counts = [f"**{totals[status]:,}**" for status in statuses]
+    rows.append(["**all**", *counts, f"**{len(view.claims):,}**"])
+    return table(["page", *statuses, "all"], rows, right=[*statuses, "all"])
+
+
+def _worst(view: View) -> str:
+    """The refuted claims that are furthest off, each family in its turn."""
+    families: list[list[Json]] = []
+    for family in view.families:
+        claims = [view.claims[claim.id] for claim in family.claims]
+        refuted = [claim for claim in claims if claim["status"] == "contradicted"]
+        apart = {(c["quantity"], c["printed"], c["counted"]): c for c in reversed(refuted)}
+        families.append(sorted(apart.values(), key=_weight, reverse=True))
+    families.sort(key=lambda claims: _weight(claims[0]) if claims else (), reverse=True)
+    turns = (claim for turn in zip_longest(*families) for claim in turn if claim)
+    rows = [
+        [
+            f"[{text(subject(claim))}]({claim['family']}.md#{view.anchor(claim)})",
+            text(claim["printed"]),
+            text(counted(claim)),
+            text(claim["why"]),
+        ]
+        for claim, _ in zip(turns, range(SHOWN), strict=False)
+    ]
+    return table(["claim", "printed", "really", "why"], rows)
+
+
+def _weight(claim: Json) -> tuple[bool, float]:
+    """What puts a refuted claim before another: that it speaks of a network, then how far off."""
+    return bool(claim["model"]), _off(claim)
+
+
+def _off(claim: Json) -> float:
+    """How far a refuted number is from the one that holds: 0 for alike, 1 for nothing alike."""
+    if claim["quantity"] in LISTED:
+        return 0.5
+    printed, held = Printed(claim["printed"], 1000).value, Printed(claim["counted"], 1000).value
+    if isinstance(printed, tuple) or isinstance(held, tuple):
+        return 0.5
+    return abs(float(printed) - float(held)) / max(abs(float(printed)), abs(float(held)))
+
+
+def _runs(view: View) -> str:
+    rows = []
+    for run in view.results["runs"]:
+        versions = run["environment"]["versions"]
+        checks = view.results["checks"][run["name"]]
+        rows.append(
+            [
+                text(run["name"]),
+                text(listed(f"{name} {version}" for name, version in versions.items())),
+                str(run["seed"]),
+                of(checks["claims"]["run"], checks["claims"]["planned"]),
+                of(checks["nodes"]["run"], checks["nodes"]["planned"]),
+            ]
+        )
+    return table(["run", "versions", "seed", "claims measured", "nodes compared"], rows)
+
+
+def _not_run(view: View) -> list[str]:
+    lines = []
+    for name, checks in view.results["checks"].items():
+        for missing in checks["not_run"]:
+            claims = [view.claims[each] for each in missing["claims"]]
+            models = listed(dict.fromkeys(text(claim["model"]) for claim in claims))
+            some = count(len(claims), "claim")
+            lines.append(f"- {text(name)}, {text(missing['reason'])}: {some} on {models}")
+    return ["### What was not checked", "\n".join(lines)] if lines else []

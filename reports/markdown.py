@@ -1,0 +1,33 @@
+"""The report as Markdown: a front page, and for each family the reference's own tables again.
+
+A page has no date, host or duration, and shows errors as powers of ten, so that a change of a page
+is a change of behaviour.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import reference
+from conformance.evidence import Run
+from reports.folder import publish
+from reports.front import front
+from reports.page import page
+from reports.results import Json, dumped
+from reports.view import View
+
+#: The first line of every page, by which a report knows its own.
+MARK = "<!-- Written by `conformance report`; it replaces this file. -->"
+
+
+def write(results: Json, runs: list[Run], folder: Path, documents: Path = reference.HERE) -> None:
+    """Write ``index.md``, a page a family and ``results.json`` into ``folder``.
+
+    Other files there are kept.  Raises :class:`~reports.folder.NotOurs` for a file of that name
+    that no report wrote, before anything is changed.
+    """
+    view = View(results, runs, documents)
+    pages = {"index.md": front(view)}
+    pages |= {f"{family.stem}.md": page(view, family) for family in view.families}
+    marked = {name: f"{MARK}\n\n{text.rstrip()}\n" for name, text in pages.items()}
+    publish(marked | {"results.json": dumped(results)}, folder, (MARK, '{\n"schema": '))
