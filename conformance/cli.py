@@ -77,10 +77,11 @@ def _check(options: argparse.Namespace) -> int:
 def _report(options: argparse.Namespace) -> int:
     """Turn the evidence of earlier checks, of any frameworks and machines, into a report.
 
+    'conformance check --evidence DIR' leaves evidence, and so does the suite.
     The verdicts are shown; with --out the pages are written into DIR, in one move.
 
     example:
-      conformance check --evidence evidence && conformance report evidence --out report
+      conformance report evidence --out report
       conformance report laptop/evidence gpu/evidence --json results.json
     """
     from conformance.commands import report

@@ -100,12 +100,14 @@ def row_of(graph: Graph, rows: list[str]) -> list[str]:
 def measure(claim: Claim, record: Record, rows: list[str]) -> Any:
     """What a traced network has of the thing a claim speaks of.
 
-    A row that inference leaves empty, such as dropout or an auxiliary head, is looked up in the
-    training graph.  Raises :class:`CannotMeasure`.
+    What inference leaves out, dropout and auxiliary heads, is looked up in the training graph.
+    Raises :class:`CannotMeasure`.
     """
     if claim.quantity not in _MEASURES:
         raise CannotMeasure(f"no live model shows its {claim.quantity}")
     graph = record.graph
+    if record.training is not None and claim.quantity in ("operations", "dropout"):
+        graph = record.training
     owners = layers(graph, rows)
     indices = owners[claim.layer] if claim.layer else list(range(len(graph)))
     if not indices and record.training is not None:

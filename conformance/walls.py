@@ -101,8 +101,9 @@ TREE_WALLS = (stems, machine_paths)
 
 
 def families(root: Path) -> list[str]:
-    """The families of architectures: the stems of the reference's files."""
-    return sorted(file.stem for file in (root / "reference").glob("[a-z]*.md"))
+    """The families of architectures: the stems of the reference's files that have models."""
+    files = (root / "reference").glob("[a-z]*.md")
+    return sorted(f.stem for f in files if "\n## Models" in f.read_text(encoding="utf-8"))
 
 
 def implementation_rooms(root: Path) -> list[str]:

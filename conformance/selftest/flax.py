@@ -15,7 +15,7 @@ from flax import nnx
 from conformance.selftest import Mutant
 from implementations.flax import alexnet, lenet, resnet, vgg
 
-MODELS = alexnet.MODELS | lenet.MODELS | resnet.MODELS | vgg.MODELS
+MODELS: dict[str, Any] = alexnet.MODELS | lenet.MODELS | resnet.MODELS | vgg.MODELS
 
 
 def planted(architecture: str, bug: Callable[[Any], nnx.Module | None]) -> nnx.Module:

@@ -10,7 +10,7 @@ from conformance import walls
 #: A small tree in which every wall stands.
 TREE = {
     "reference/__init__.py": "import re\n",
-    "reference/lenet.md": "# LeNet\n",
+    "reference/lenet.md": "# LeNet\n\n## Models\n",
     "implementations/torch/lenet.py": "import torch.nn as nn\n",
     "implementations/keras/lenet.py": "from keras import layers\n",
     "implementations/flax/lenet.py": "import jax\nfrom flax import nnx\n",
@@ -69,7 +69,7 @@ BREACHES = [
     # What the suite must not know, what everyone must have, what nobody else has.
     ("architecture_names", "conformance/align.py", "NAMES = {'lenet5': 5}\n"),
     ("architecture_names", "conformance/trace/torch.py", "x = f'{1} of LeNet'\n"),
-    ("stems", "reference/vgg.md", "# VGG\n"),
+    ("stems", "reference/vgg.md", "# VGG\n\n## Models\n"),
     ("stems", "implementations/keras/alexnet.py", "import keras\n"),
     ("machine_paths", "CONTRIBUTING.md", "Put it in /ho" + "me/ada/suite.\n"),
     ("machine_paths", "conformance/align.py", "x = '/Us" + "ers/ada'\n"),

@@ -254,8 +254,7 @@ class _Canonical(Placing):
     def _on_upsample(self, value: int, op: Operation) -> Flow | None:
         flow = self._place(op.inputs[0])
         axes = resized(flow.axes, op.shape)
-        attributes = {"factor": tuple(op.attributes["factor"])}
-        return self._node("upsample", attributes, (flow.node,), axes, value)
+        return self._upsampled(flow, tuple(op.attributes["factor"]), axes, value)
 
     def _on_dropout(self, value: int, op: Operation) -> Flow | None:
         flow = self._place(op.inputs[0])
@@ -455,8 +454,10 @@ class _Canonical(Placing):
             for i, axis in enumerate(flow.axes)
         )
         stride = (strides.get("H", 1), strides.get("W", 1))
+        source, before = self._merging(flow, "max_pool", "stride")
+        stride = (stride[0] * before[0], stride[1] * before[1])
         attributes = {"kernel": (1, 1), "stride": stride, "padding": NO_PADDING}
-        return self._pool("max_pool", attributes, flow.node, axes, value)
+        return self._pool("max_pool", attributes, source, axes, value)
 
     def _on_take(self, value: int, op: Operation) -> Flow | None:
         flow = self.meaning[op.inputs[0]]

@@ -269,9 +269,24 @@ class Placing(Walk):
             return None
         if not np.array_equal(found, expected):
             return None
-        attributes = {"factor": tuple(factors[axis or 0] for axis in spatial)}
-        axes = resized(axes, after)
-        return self._node("upsample", attributes, (local.base.node,), axes, local.value)
+        factor = factors[spatial[0] or 0], factors[spatial[1] or 0]
+        return self._upsampled(local.base, factor, resized(axes, after), local.value)
+
+    def _upsampled(self, flow: Flow, factor: tuple[int, int], axes: Axes, value: int) -> Flow:
+        source, before = self._merging(flow, "upsample", "factor")
+        attributes = {"factor": (factor[0] * before[0], factor[1] * before[1])}
+        return self._node("upsample", attributes, (source,), axes, value)
+
+    def _merging(self, flow: Flow, kind: str, attribute: str) -> tuple[int, tuple[int, int]]:
+        """Where a step starts that goes on from another of its kind, and by how much that went.
+
+        Every second row and then every second column is one step, as is twice twice as large.
+        """
+        node = self.nodes[flow.node]
+        one_cell = node.attributes.get("kernel", (1, 1)) == (1, 1)
+        if node.kind != kind or not one_cell or self.readers[flow.value] > 1:
+            return flow.node, (1, 1)
+        return node.inputs[0], node.attributes[attribute]
 
     def _radial_basis(self, local: Local, parameters: set[int]) -> Flow | None:
         base, op = local.base, self.tape[local.value]

@@ -580,8 +580,12 @@ def _tile(recorder: _Recorder, operation: Any) -> list[int]:
     value = recorder.value(operation.inputs[0])
     shape = operation.inputs[0].shape.as_list()
     for axis, copies in enumerate(recorder.static(operation.inputs[1])):
-        if copies != 1:
-            shape[axis] *= int(copies)
+        if copies == 1:
+            continue
+        shape[axis] *= int(copies)
+        if shape[axis] == copies:
+            value = recorder.emit("broadcast", (value,), shape, axes=tuple(range(len(shape))))
+        else:
             value = recorder.emit("concat", [value] * int(copies), shape, axis=axis)
     return [value]
 

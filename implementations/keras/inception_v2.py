@@ -2,8 +2,8 @@
 
 Input 224x224x3.  The outputs printed in the figure need 96 maps, not 128, after the pools of 4c and
 4d; the released code has them.  As there, what has stride 2 is padded below and on the right, and
-epsilon is 1e-3 and momentum 0.9997.  As in the paper, no dropout, and batch norm after the separable
-first layer too.
+epsilon is 1e-3 and momentum 0.9997.  As in the paper, no dropout, and batch norm after the
+separable first layer too.
 """
 
 import keras

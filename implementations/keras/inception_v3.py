@@ -6,6 +6,8 @@ network that its authors released, in their names: batch norm with epsilon 1e-3 
 dropout 0.2, one auxiliary head.  Nothing that has stride 2 is padded.
 """
 
+from typing import Any
+
 import keras
 from keras import KerasTensor, layers
 
@@ -27,7 +29,7 @@ def conv_bn(
     return layers.ReLU(name=name)(x)
 
 
-def convs(x: KerasTensor, *each: tuple) -> KerasTensor:
+def convs(x: KerasTensor, *each: tuple[Any, ...]) -> KerasTensor:
     """One convolution after the other: maps, kernel, and what else ``conv_bn`` takes."""
     for convolution in each:
         x = conv_bn(x, *convolution)

@@ -9,6 +9,7 @@ is 1e-5, as in the released models.
 
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import keras
 from keras import KerasTensor, layers
@@ -37,7 +38,7 @@ def conv1(maps: int, **kwargs: str) -> layers.Layer:
     return layers.Conv2D(maps, 1, activation="relu", **kwargs)
 
 
-def lrn(maps: int, **kwargs: str) -> layers.Layer:
+def lrn(maps: int, **kwargs: Any) -> layers.Layer:
     return norm(**kwargs)
 
 

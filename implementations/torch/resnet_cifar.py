@@ -8,6 +8,7 @@ has biases in its convolutions, projections at the start of a stage, and ends in
 """
 
 from collections import OrderedDict
+from collections.abc import Callable
 from functools import partial
 
 from torch import Tensor, nn
@@ -46,7 +47,7 @@ def plain(inputs: int, maps: int, stride: int) -> nn.Sequential:
     return nn.Sequential(convolutions(inputs, maps, stride), nn.ReLU())
 
 
-def network(block: type[Block] | partial[nn.Sequential], n: int) -> nn.Sequential:
+def network(block: Callable[[int, int, int], nn.Module], n: int) -> nn.Sequential:
     def stage(inputs: int, maps: int, stride: int) -> nn.Sequential:
         rest = (block(maps, maps, 1) for _ in range(n - 1))
         return nn.Sequential(block(inputs, maps, stride), *rest)
