@@ -251,6 +251,8 @@ def written(nodes: list[Node], kinds: frozenset[str]) -> tuple[str, ...]:
 
 def shown(value: Any) -> str:
     """A value as a report prints it: 25,557,032 or 28x28x512."""
+    if value == ():
+        return "none"
     if isinstance(value, tuple):
         return (", " if value and isinstance(value[0], str) else "x").join(map(str, value))
     if isinstance(value, Fraction):
