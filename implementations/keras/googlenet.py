@@ -55,7 +55,7 @@ def inception(
 def auxiliary(x: KerasTensor, name: str) -> KerasTensor:  # Section 5
     x = layers.AveragePooling2D(5, strides=3)(x)
     x = layers.Flatten()(conv(128, 1)(x))
-    x = layers.Dropout(0.7)(fc(1024)(x))
+    x = layers.Dropout(0.7, name=f"{name}_dropout")(fc(1024)(x))
     return layers.Dense(1000, name=name)(x)
 
 
