@@ -49,7 +49,7 @@ def measurements() -> Iterator[Measurement]:
             f"oracle's forward of {network}",
             (("ours", "oracle", "torch", network),),
             {"seconds": None},
-            repeats=3,
+            repeats=5,
         )
     for framework in frameworks.frameworks():
         for network in ("ResNet-50", "VGG-D"):

@@ -253,7 +253,8 @@ class Placing(Walk):
 
     def _repeated(self, local: Local) -> Flow | None:
         """Nearest-neighbour upsampling, however the pixels are repeated."""
-        axes, before = local.base.axes, self.tape[local.base.value].shape
+        base = self.nodes[local.base.node]
+        axes, before = base.axes, self.tape[base.value].shape
         after = self.tape[local.value].shape
         spatial = [axis_of(axes, name) for name in "HW"]
         if len(after) != len(before) or None in spatial:
@@ -264,7 +265,7 @@ class Placing(Walk):
         for axis in spatial:
             expected = expected.repeat(factors[axis or 0], axis or 0)
         try:
-            found = evaluate(self.tape, local.value, {local.base.value: x})
+            found = evaluate(self.tape, local.value, {base.value: x})
         except (KeyError, ValueError):
             return None
         if not np.array_equal(found, expected):

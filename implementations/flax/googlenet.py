@@ -6,14 +6,13 @@ two auxiliary heads are outputs in training only.  Figure 2's modules are networ
 with the widths of inception_3a.
 """
 
+from collections.abc import Callable
 from functools import partial
 
 import jax
 import jax.numpy as jnp
 from flax import nnx
 from jax import lax
-
-from implementations.flax.inception_v3 import Concat
 
 
 def conv(
@@ -36,14 +35,20 @@ def max_pool(x: jax.Array) -> jax.Array:
     return nnx.max_pool(x, (3, 3), padding="SAME")
 
 
-class MaxPool(nnx.Module):
-    def __call__(self, x: jax.Array) -> jax.Array:  # "SAME" rounds up too
-        return nnx.max_pool(x, (3, 3), strides=(2, 2), padding="SAME")
+def halve(x: jax.Array) -> jax.Array:  # "SAME" rounds up too
+    return nnx.max_pool(x, (3, 3), strides=(2, 2), padding="SAME")
 
 
-class AveragePool(nnx.Module):
+def average(x: jax.Array) -> jax.Array:
+    return nnx.avg_pool(x, (7, 7)).reshape(x.shape[0], -1)
+
+
+class Concat(nnx.Module):
+    def __init__(self, *paths: nnx.Module) -> None:
+        self.paths = nnx.List(paths)
+
     def __call__(self, x: jax.Array) -> jax.Array:
-        return nnx.avg_pool(x, (7, 7))
+        return jnp.concatenate([path(x) for path in self.paths], axis=-1)
 
 
 def naive(inputs: int, n1x1: int, n3x3: int, n5x5: int, *, rngs: nnx.Rngs) -> Concat:
@@ -66,9 +71,9 @@ def inception(
     )
 
 
-class Module(nnx.Module):
-    def __init__(self, inception: Concat) -> None:
-        self.inception = inception
+class Alone(nnx.Module):
+    def __init__(self, figure: Callable[..., Concat], *widths: int, rngs: nnx.Rngs) -> None:
+        self.inception = figure(*widths, rngs=rngs)
 
     def __call__(self, x: jax.Array) -> jax.Array:
         return self.inception(x)
@@ -90,21 +95,21 @@ class GoogLeNet(nnx.Module):
     def __init__(self, *, rngs: nnx.Rngs) -> None:
         module = partial(inception, rngs=rngs)
         self.conv1 = conv(3, 64, 7, 2, rngs=rngs)
-        self.pool1 = nnx.Sequential(MaxPool(), lrn)
+        self.pool1 = nnx.Sequential(halve, lrn)
         self.conv2 = nnx.Sequential(conv(64, 64, 1, rngs=rngs), conv(64, 192, 3, rngs=rngs), lrn)
-        self.pool2 = MaxPool()
+        self.pool2 = nnx.Sequential(halve)
         self.inception_3a = module(192, 64, 96, 128, 16, 32, 32)
         self.inception_3b = module(256, 128, 128, 192, 32, 96, 64)
-        self.pool3 = MaxPool()
+        self.pool3 = nnx.Sequential(halve)
         self.inception_4a = module(480, 192, 96, 208, 16, 48, 64)
         self.inception_4b = module(512, 160, 112, 224, 24, 64, 64)
         self.inception_4c = module(512, 128, 128, 256, 24, 64, 64)
         self.inception_4d = module(512, 112, 144, 288, 32, 64, 64)
         self.inception_4e = module(528, 256, 160, 320, 32, 128, 128)
-        self.pool4 = MaxPool()
+        self.pool4 = nnx.Sequential(halve)
         self.inception_5a = module(832, 256, 160, 320, 32, 128, 128)
         self.inception_5b = module(832, 384, 192, 384, 48, 128, 128)
-        self.avgpool = AveragePool()
+        self.avgpool = nnx.Sequential(average)
         self.dropout = nnx.Dropout(0.4, rngs=rngs)
         self.linear = nnx.Linear(1024, 1000, rngs=rngs)
         self.aux_4a = Auxiliary(512, rngs=rngs)
@@ -118,16 +123,12 @@ class GoogLeNet(nnx.Module):
         side_4d = x = self.inception_4d(self.inception_4c(self.inception_4b(x)))
         x = self.pool4(self.inception_4e(x))
         x = self.avgpool(self.inception_5b(self.inception_5a(x)))
-        x = self.linear(self.dropout(x.reshape(x.shape[0], -1)))
+        x = self.linear(self.dropout(x))
         return x if self.deterministic else (x, self.aux_4a(side_4a), self.aux_4d(side_4d))
 
 
-def naive_module(*, rngs: nnx.Rngs) -> Module:
-    return Module(naive(192, 64, 128, 32, rngs=rngs))
-
-
-def module(*, rngs: nnx.Rngs) -> Module:
-    return Module(inception(192, 64, 96, 128, 16, 32, 32, rngs=rngs))
-
-
-MODELS = {"GoogLeNet": GoogLeNet, "Inception-naive": naive_module, "Inception-module": module}
+MODELS = {
+    "GoogLeNet": GoogLeNet,
+    "Inception-naive": partial(Alone, naive, 192, 64, 128, 32),
+    "Inception-module": partial(Alone, inception, 192, 64, 96, 128, 16, 32, 32),
+}

@@ -13,7 +13,9 @@ from functools import partial
 import jax
 from flax import nnx
 
-from implementations.flax.inception_v3 import Concat, GlobalAveragePool, V, max_pool, path
+from implementations.flax.googlenet import Concat
+from implementations.flax.inception_v2 import path
+from implementations.flax.inception_v3 import V, global_average, max_pool
 from implementations.flax.inception_v4 import reduction_a, repeat
 
 
@@ -28,7 +30,6 @@ class Residual(nnx.Module):
 def scaled(
     branches: Callable[..., nnx.Sequential], inputs: int, scale: float, *, rngs: nnx.Rngs
 ) -> nnx.Sequential:
-    # A closure and not a product with a stored number, which would pass for a parameter.
     residual = branches(inputs, rngs=rngs)
     return nnx.Sequential(Residual(residual, lambda x: scale * x), nnx.relu)
 
@@ -80,7 +81,7 @@ class InceptionResNetV1(nnx.Module):
         self.inception_resnet_b = repeat(10, partial(scaled, inception_b, 896, 0.10), rngs=rngs)
         self.reduction_b = reduction_b(896, rngs=rngs)
         self.inception_resnet_c = repeat(5, partial(scaled, inception_c, 1792, 0.20), rngs=rngs)
-        self.avgpool = GlobalAveragePool()
+        self.avgpool = nnx.Sequential(global_average)
         self.dropout = nnx.Dropout(0.2, rngs=rngs)
         self.fc = nnx.Linear(1792, 1000, rngs=rngs)
 

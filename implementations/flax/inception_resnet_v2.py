@@ -12,16 +12,10 @@ from functools import partial
 import jax
 from flax import nnx
 
+from implementations.flax.googlenet import Concat
 from implementations.flax.inception_resnet_v1 import Residual, expanded, scaled
-from implementations.flax.inception_v3 import (
-    Concat,
-    GlobalAveragePool,
-    V,
-    avg_pool,
-    conv,
-    max_pool,
-    path,
-)
+from implementations.flax.inception_v2 import avg_pool, conv, path
+from implementations.flax.inception_v3 import V, global_average, max_pool
 from implementations.flax.inception_v4 import reduction_a, repeat
 from implementations.flax.inception_v4 import stem as stem_v4
 
@@ -84,7 +78,7 @@ class Released(nnx.Module):
             Residual(inception_c(2080, rngs=rngs)),
         )
         self.conv_7b = conv(2080, 1536, 1, rngs=rngs)
-        self.avgpool = GlobalAveragePool()
+        self.avgpool = nnx.Sequential(global_average)
         self.dropout = nnx.Dropout(0.2, rngs=rngs)
         self.fc = nnx.Linear(1536, 1000, rngs=rngs)
 
@@ -103,7 +97,7 @@ class Printed(nnx.Module):  # Figure 15
         self.inception_resnet_b = repeat(10, partial(scaled, inception_b, 1152, 0.10), rngs=rngs)
         self.reduction_b = reduction_b(1152, rngs=rngs)
         self.inception_resnet_c = repeat(5, partial(scaled, inception_c, 2144, 0.20), rngs=rngs)
-        self.avgpool = GlobalAveragePool()
+        self.avgpool = nnx.Sequential(global_average)
         self.dropout = nnx.Dropout(0.2, rngs=rngs)
         self.fc = nnx.Linear(2144, 1000, rngs=rngs)
 

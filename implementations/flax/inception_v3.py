@@ -5,66 +5,23 @@ in the names of their TF-Slim.  A module is a list of paths, each in the order o
 auxiliary head is an output in training only.
 """
 
-from collections.abc import Callable
 from functools import partial
-from typing import Any
 
 import jax
-import jax.numpy as jnp
 from flax import nnx
 
+from implementations.flax.googlenet import Concat
+from implementations.flax.inception_v2 import avg_pool, conv, path
+
 V = "VALID"  # as the papers mark it; all else is SAME
-
-Layer = tuple[Any, ...] | Callable[[jax.Array], jax.Array]  # conv's arguments, or a pool
-
-
-def conv(
-    inputs: int, outputs: int, kernel: int | tuple[int, int], stride: int = 1,
-    padding: str = "SAME", *, rngs: nnx.Rngs,
-) -> nnx.Sequential:
-    kernel = (kernel, kernel) if isinstance(kernel, int) else kernel
-    return nnx.Sequential(
-        nnx.Conv(inputs, outputs, kernel, stride, padding=padding, use_bias=False, rngs=rngs),
-        nnx.BatchNorm(outputs, momentum=0.9997, epsilon=1e-3, rngs=rngs), nnx.relu,
-    )
-
-
-def path(inputs: int, *layers: Layer, rngs: nnx.Rngs) -> nnx.Sequential:
-    stack: list[Callable[..., jax.Array]] = []
-    for layer in layers:
-        if callable(layer):
-            stack.append(layer)
-        else:
-            stack.append(conv(inputs, *layer, rngs=rngs))
-            inputs = layer[0]
-    return nnx.Sequential(*stack)
-
-
-class Concat(nnx.Module):
-    def __init__(self, *paths: nnx.Module) -> None:
-        self.paths = nnx.List(paths)
-
-    def __call__(self, x: jax.Array) -> jax.Array:
-        return jnp.concatenate([path(x) for path in self.paths], axis=-1)
 
 
 def max_pool(x: jax.Array) -> jax.Array:
     return nnx.max_pool(x, (3, 3), strides=(2, 2))
 
 
-def avg_pool(x: jax.Array) -> jax.Array:
-    # What is padded is no pixel: TF-Slim leaves it out of the divisor, Flax would count it.
-    return nnx.avg_pool(x, (3, 3), padding="SAME", count_include_pad=False)
-
-
-class MaxPool(nnx.Module):
-    def __call__(self, x: jax.Array) -> jax.Array:
-        return max_pool(x)
-
-
-class GlobalAveragePool(nnx.Module):
-    def __call__(self, x: jax.Array) -> jax.Array:
-        return x.mean(axis=(1, 2))
+def global_average(x: jax.Array) -> jax.Array:
+    return x.mean(axis=(1, 2))
 
 
 def mixed_35(inputs: int, pool: int, *, rngs: nnx.Rngs) -> Concat:  # Figure 5, with a 5x5
@@ -132,10 +89,10 @@ class InceptionV3(nnx.Module):
         self.Conv2d_1a_3x3 = conv(3, 32, 3, 2, V, rngs=rngs)
         self.Conv2d_2a_3x3 = conv(32, 32, 3, 1, V, rngs=rngs)
         self.Conv2d_2b_3x3 = conv(32, 64, 3, rngs=rngs)
-        self.MaxPool_3a = MaxPool()
+        self.MaxPool_3a = nnx.Sequential(max_pool)
         self.Conv2d_3b_1x1 = conv(64, 80, 1, rngs=rngs)
         self.Conv2d_4a_3x3 = conv(80, 192, 3, 1, V, rngs=rngs)
-        self.MaxPool_5a = MaxPool()
+        self.MaxPool_5a = nnx.Sequential(max_pool)
         self.Mixed_5b = mixed_35(192, 32, rngs=rngs)
         self.Mixed_5c = mixed_35(256, 64, rngs=rngs)
         self.Mixed_5d = mixed_35(288, 64, rngs=rngs)
@@ -148,7 +105,7 @@ class InceptionV3(nnx.Module):
         self.Mixed_7a = reduction_17(rngs=rngs)
         self.Mixed_7b = mixed_8(1280, rngs=rngs)
         self.Mixed_7c = mixed_8(2048, rngs=rngs)
-        self.avgpool = GlobalAveragePool()
+        self.avgpool = nnx.Sequential(global_average)
         self.dropout = nnx.Dropout(0.2, rngs=rngs)
         self.fc = nnx.Linear(2048, 1000, rngs=rngs)
         self.deterministic = False  # as in Dropout: set by eval() and train()

@@ -11,15 +11,9 @@ from functools import partial
 import jax
 from flax import nnx
 
-from implementations.flax.inception_v3 import (
-    Concat,
-    GlobalAveragePool,
-    V,
-    avg_pool,
-    max_pool,
-    path,
-    spread,
-)
+from implementations.flax.googlenet import Concat
+from implementations.flax.inception_v2 import avg_pool, path
+from implementations.flax.inception_v3 import V, global_average, max_pool, spread
 
 
 def stem(*, rngs: nnx.Rngs) -> nnx.Sequential:  # Figure 3
@@ -93,7 +87,7 @@ class InceptionV4(nnx.Module):
         self.inception_b = repeat(7, inception_b, rngs=rngs)
         self.reduction_b = reduction_b(rngs=rngs)
         self.inception_c = repeat(3, inception_c, rngs=rngs)
-        self.avgpool = GlobalAveragePool()
+        self.avgpool = nnx.Sequential(global_average)
         self.dropout = nnx.Dropout(0.2, rngs=rngs)
         self.fc = nnx.Linear(1536, 1000, rngs=rngs)
 

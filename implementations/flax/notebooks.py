@@ -6,15 +6,16 @@ said to the optimiser, which is given the others' parameters only.  The ResNet-5
 keras_applications 1.0, with biases in its convolutions, each stage's stride on the first 1x1.
 """
 
+from collections.abc import Callable
 from functools import partial
 
 import jax
 from flax import nnx
 
-from implementations.flax.inception_v3 import GlobalAveragePool
+from implementations.flax.inception_v3 import global_average
 from implementations.flax.resnet import Residual
 from implementations.flax.vgg import D, MaxPool, block
-from implementations.flax.vgg import conv as conv_vgg
+from implementations.flax.vgg import conv as conv3_relu
 
 
 def norm(width: int, *, rngs: nnx.Rngs) -> nnx.BatchNorm:
@@ -30,101 +31,76 @@ def conv(
     )
 
 
-def dense(inputs: int, outputs: int, *, rngs: nnx.Rngs) -> nnx.Sequential:
-    return nnx.Sequential(nnx.Linear(inputs, outputs, rngs=rngs), nnx.relu)
-
-
-def predictions(inputs: int, classes: int, *, rngs: nnx.Rngs) -> nnx.Sequential:
-    return nnx.Sequential(nnx.Linear(inputs, classes, rngs=rngs), nnx.softmax)
-
-
 def flatten(x: jax.Array) -> jax.Array:
     return x.reshape(x.shape[0], -1)
 
 
-class LeNet(nnx.Module):
-    def __init__(self, *, rngs: nnx.Rngs) -> None:
-        self.conv1 = conv(1, 6, 5, rngs=rngs)
-        self.pool1 = MaxPool()
-        self.conv2 = conv(6, 16, 5, rngs=rngs)
-        self.pool2 = MaxPool()
-        self.fc3 = dense(4 * 4 * 16, 120, rngs=rngs)
-        self.fc4 = dense(120, 84, rngs=rngs)
-        self.fc5 = predictions(84, 10, rngs=rngs)
+def dense(
+    inputs: int, outputs: int, activation: Callable[..., jax.Array] = nnx.relu,
+    *after: nnx.Module, rngs: nnx.Rngs,
+) -> nnx.Sequential:
+    return nnx.Sequential(flatten, nnx.Linear(inputs, outputs, rngs=rngs), activation, *after)
+
+
+class Model(nnx.Module):
+    """Layers one after another, as in Keras' Sequential, under their names."""
+
+    def __init__(self, **layers: Callable[..., jax.Array]) -> None:
+        self.names = tuple(layers)
+        for name, layer in layers.items():
+            setattr(self, name, layer)
 
     def __call__(self, x: jax.Array) -> jax.Array:
-        x = self.pool2(self.conv2(self.pool1(self.conv1(x))))
-        return self.fc5(self.fc4(self.fc3(flatten(x))))
+        for name in self.names:
+            x = getattr(self, name)(x)
+        return x
 
 
-class AlexNet(nnx.Module):
-    def __init__(self, *, rngs: nnx.Rngs) -> None:
-        self.conv1 = conv(3, 96, 11, 4, rngs=rngs)
-        self.pool1 = MaxPool()
-        self.norm1 = norm(96, rngs=rngs)
-        self.conv2 = conv(96, 256, 11, rngs=rngs)
-        self.pool2 = MaxPool()
-        self.norm2 = norm(256, rngs=rngs)
-        self.conv3 = conv(256, 384, 3, rngs=rngs)
-        self.norm3 = norm(384, rngs=rngs)
-        self.conv4 = conv(384, 384, 3, rngs=rngs)
-        self.norm4 = norm(384, rngs=rngs)
-        self.conv5 = conv(384, 256, 3, rngs=rngs)
-        self.pool5 = MaxPool()
-        self.norm5 = norm(256, rngs=rngs)
-        self.fc6 = self.hidden(256, 4096, rngs=rngs)
-        self.norm6 = norm(4096, rngs=rngs)
-        self.fc7 = self.hidden(4096, 4096, rngs=rngs)
-        self.norm7 = norm(4096, rngs=rngs)
-        self.fc8 = self.hidden(4096, 1000, rngs=rngs)
-        self.norm8 = norm(1000, rngs=rngs)
-        self.fc9 = predictions(1000, 17, rngs=rngs)
-
-    @staticmethod
-    def hidden(inputs: int, outputs: int, *, rngs: nnx.Rngs) -> nnx.Sequential:
-        return nnx.Sequential(dense(inputs, outputs, rngs=rngs), nnx.Dropout(0.4, rngs=rngs))
-
-    def __call__(self, x: jax.Array) -> jax.Array:
-        x = self.norm1(self.pool1(self.conv1(x)))
-        x = self.norm2(self.pool2(self.conv2(x)))
-        x = self.norm4(self.conv4(self.norm3(self.conv3(x))))
-        x = flatten(self.norm5(self.pool5(self.conv5(x))))
-        x = self.norm7(self.fc7(self.norm6(self.fc6(x))))
-        return self.fc9(self.norm8(self.fc8(x)))
+def lenet(*, rngs: nnx.Rngs) -> Model:
+    return Model(
+        conv1=conv(1, 6, 5, rngs=rngs), pool1=MaxPool(),
+        conv2=conv(6, 16, 5, rngs=rngs), pool2=MaxPool(),
+        fc3=dense(4 * 4 * 16, 120, rngs=rngs),
+        fc4=dense(120, 84, rngs=rngs),
+        fc5=dense(84, 10, nnx.softmax, rngs=rngs),
+    )
 
 
-class VGG16(nnx.Module):
-    def __init__(self, classes: int, *, rngs: nnx.Rngs) -> None:
-        widths = (3, 64, 128, 256, 512)
-        blocks = [block(conv_vgg, *each, rngs=rngs) for each in zip(widths, D, strict=True)]
-        self.conv1, self.conv2, self.conv3, self.conv4, self.conv5 = blocks
-        self.pool1, self.pool2, self.pool3, self.pool4, self.pool5 = (MaxPool() for _ in D)
-        self.predictions = predictions(7 * 7 * 512, classes, rngs=rngs)
+def alexnet(*, rngs: nnx.Rngs) -> Model:
+    def hidden(inputs: int, outputs: int) -> nnx.Sequential:
+        return dense(inputs, outputs, nnx.relu, nnx.Dropout(0.4, rngs=rngs), rngs=rngs)
 
-    def __call__(self, x: jax.Array) -> jax.Array:
-        x = self.pool2(self.conv2(self.pool1(self.conv1(x))))
-        x = self.pool4(self.conv4(self.pool3(self.conv3(x))))
-        return self.predictions(flatten(self.pool5(self.conv5(x))))
+    return Model(
+        conv1=conv(3, 96, 11, 4, rngs=rngs), pool1=MaxPool(), norm1=norm(96, rngs=rngs),
+        conv2=conv(96, 256, 11, rngs=rngs), pool2=MaxPool(), norm2=norm(256, rngs=rngs),
+        conv3=conv(256, 384, 3, rngs=rngs), norm3=norm(384, rngs=rngs),
+        conv4=conv(384, 384, 3, rngs=rngs), norm4=norm(384, rngs=rngs),
+        conv5=conv(384, 256, 3, rngs=rngs), pool5=MaxPool(), norm5=norm(256, rngs=rngs),
+        fc6=hidden(256, 4096), norm6=norm(4096, rngs=rngs),
+        fc7=hidden(4096, 4096), norm7=norm(4096, rngs=rngs),
+        fc8=hidden(4096, 1000), norm8=norm(1000, rngs=rngs),
+        fc9=dense(1000, 17, nnx.softmax, rngs=rngs),
+    )
 
 
-class CatsDogs(nnx.Module):
-    def __init__(self, *, rngs: nnx.Rngs) -> None:
-        self.conv1 = conv(3, 32, 3, rngs=rngs)
-        self.pool1 = MaxPool()
-        self.conv2 = conv(32, 64, 3, rngs=rngs)
-        self.pool2 = MaxPool()
-        self.conv3 = conv(64, 128, 3, rngs=rngs)
-        self.pool3 = MaxPool()
-        self.conv4 = conv(128, 128, 3, rngs=rngs)
-        self.pool4 = MaxPool()
-        self.dropout = nnx.Dropout(0.5, rngs=rngs)
-        self.fc5 = dense(7 * 7 * 128, 512, rngs=rngs)
-        self.fc6 = nnx.Sequential(nnx.Linear(512, 1, rngs=rngs), nnx.sigmoid)
+def vgg16(classes: int, *, rngs: nnx.Rngs) -> Model:
+    layers: dict[str, nnx.Module] = {}
+    for i, width in enumerate((3, 64, 128, 256, 512)):
+        layers |= {f"conv{i + 1}": block(conv3_relu, width, D[i], rngs=rngs)}
+        layers |= {f"pool{i + 1}": MaxPool()}
+    return Model(**layers, predictions=dense(7 * 7 * 512, classes, nnx.softmax, rngs=rngs))
 
-    def __call__(self, x: jax.Array) -> jax.Array:
-        x = self.pool2(self.conv2(self.pool1(self.conv1(x))))
-        x = self.pool4(self.conv4(self.pool3(self.conv3(x))))
-        return self.fc6(self.fc5(flatten(self.dropout(x))))
+
+def cats_dogs(*, rngs: nnx.Rngs) -> Model:
+    return Model(
+        conv1=conv(3, 32, 3, rngs=rngs), pool1=MaxPool(),
+        conv2=conv(32, 64, 3, rngs=rngs), pool2=MaxPool(),
+        conv3=conv(64, 128, 3, rngs=rngs), pool3=MaxPool(),
+        conv4=conv(128, 128, 3, rngs=rngs), pool4=MaxPool(),
+        dropout=nnx.Dropout(0.5, rngs=rngs),
+        fc5=dense(7 * 7 * 128, 512, rngs=rngs),
+        fc6=dense(512, 1, nnx.sigmoid, rngs=rngs),
+    )
 
 
 def conv_bn(
@@ -150,54 +126,47 @@ def stage(inputs: int, width: int, blocks: int, stride: int, *, rngs: nnx.Rngs) 
     return nnx.Sequential(first, *map(Residual, others))
 
 
-class ResNet50(nnx.Module):  # without its top
-    def __init__(self, *, rngs: nnx.Rngs) -> None:
-        self.conv1 = nnx.Sequential(conv_bn(3, 64, 7, 2, rngs=rngs), nnx.relu)
-        self.conv2_x = stage(64, 64, 3, 1, rngs=rngs)
-        self.conv3_x = stage(256, 128, 4, 2, rngs=rngs)
-        self.conv4_x = stage(512, 256, 6, 2, rngs=rngs)
-        self.conv5_x = stage(1024, 512, 3, 2, rngs=rngs)
-
-    def __call__(self, x: jax.Array) -> jax.Array:
-        x = self.conv1(x)
-        x = nnx.max_pool(x, (3, 3), strides=(2, 2), padding=((1, 1), (1, 1)))
-        return self.conv5_x(self.conv4_x(self.conv3_x(self.conv2_x(x))))
+def max_pool(x: jax.Array) -> jax.Array:
+    return nnx.max_pool(x, (3, 3), strides=(2, 2), padding=((1, 1), (1, 1)))
 
 
-class Transfer(ResNet50):
-    def __init__(self, classes: int, *, rngs: nnx.Rngs) -> None:
-        super().__init__(rngs=rngs)
-        self.predictions = predictions(2048, classes, rngs=rngs)
+def resnet50_notop(*, rngs: nnx.Rngs) -> dict[str, nnx.Module]:
+    return {
+        "conv1": nnx.Sequential(conv_bn(3, 64, 7, 2, rngs=rngs), nnx.relu),
+        "conv2_x": nnx.Sequential(max_pool, stage(64, 64, 3, 1, rngs=rngs)),
+        "conv3_x": stage(256, 128, 4, 2, rngs=rngs),
+        "conv4_x": stage(512, 256, 6, 2, rngs=rngs),
+        "conv5_x": stage(1024, 512, 3, 2, rngs=rngs),
+    }
 
-    def __call__(self, x: jax.Array) -> jax.Array:
-        return self.predictions(super().__call__(x).mean(axis=(1, 2)))
+
+def resnet50(classes: int, *, rngs: nnx.Rngs) -> Model:
+    top = nnx.Sequential(global_average, dense(2048, classes, nnx.softmax, rngs=rngs))
+    return Model(**resnet50_notop(rngs=rngs), predictions=top)
 
 
-def upsampled(x: jax.Array) -> jax.Array:
+def upsample(x: jax.Array) -> jax.Array:
     images, height, width, channels = x.shape
     return jax.image.resize(x, (images, 2 * height, 2 * width, channels), "nearest")
 
 
-class CIFAR100(nnx.Module):
-    def __init__(self, *, rngs: nnx.Rngs) -> None:
-        self.upsample = nnx.Sequential(upsampled, upsampled, upsampled)
-        self.resnet = ResNet50(rngs=rngs)
-        self.avgpool = GlobalAveragePool()
-        self.fc1 = dense(2048, 256, rngs=rngs)
-        self.dropout = nnx.Dropout(0.25, rngs=rngs)
-        self.norm1 = norm(256, rngs=rngs)
-        self.predictions = predictions(256, 100, rngs=rngs)
-
-    def __call__(self, x: jax.Array) -> jax.Array:
-        x = self.fc1(self.avgpool(self.resnet(self.upsample(x))))
-        return self.predictions(self.norm1(self.dropout(x)))
+def cifar100(*, rngs: nnx.Rngs) -> Model:
+    return Model(
+        upsample=nnx.Sequential(upsample, upsample, upsample),
+        resnet=Model(**resnet50_notop(rngs=rngs)),
+        avgpool=nnx.Sequential(global_average),
+        fc1=dense(2048, 256, rngs=rngs),
+        dropout=nnx.Dropout(0.25, rngs=rngs),
+        norm1=norm(256, rngs=rngs),
+        predictions=dense(256, 100, nnx.softmax, rngs=rngs),
+    )
 
 
 MODELS = {
-    "Notebook-LeNet": LeNet,
-    "Notebook-AlexNet": AlexNet,
-    "Notebook-VGG16": partial(VGG16, 2),
-    "Notebook-CatsDogs": CatsDogs,
-    "Notebook-ResNet50": partial(Transfer, 2),
-    "Notebook-CIFAR100": CIFAR100,
+    "Notebook-LeNet": lenet,
+    "Notebook-AlexNet": alexnet,
+    "Notebook-VGG16": partial(vgg16, 2),
+    "Notebook-CatsDogs": cats_dogs,
+    "Notebook-ResNet50": partial(resnet50, 2),
+    "Notebook-CIFAR100": cifar100,
 }

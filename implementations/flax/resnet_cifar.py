@@ -83,11 +83,10 @@ class PreActivation(nnx.Module):
 
 
 def stage_v2(
-    first: nnx.Module, inputs: int, width: int, outputs: int, blocks: int, stride: int,
-    *, rngs: nnx.Rngs,
+    first: nnx.Module, inputs: int, outputs: int, blocks: int, stride: int, *, rngs: nnx.Rngs
 ) -> nnx.Sequential:
     projection = nnx.Conv(inputs, outputs, (1, 1), stride, rngs=rngs)
-    others = [bottleneck(outputs, width, outputs, 1, rngs=rngs) for _ in range(blocks - 1)]
+    others = [bottleneck(outputs, inputs, outputs, 1, rngs=rngs) for _ in range(blocks - 1)]
     return nnx.Sequential(PreActivation(first, projection), *map(PreActivation, others))
 
 
@@ -98,11 +97,9 @@ class ResNetV2(nnx.Module):
         self.conv1 = nnx.Sequential(
             nnx.Conv(3, 16, (3, 3), rngs=rngs), norm(16, rngs=rngs), nnx.relu
         )
-        self.stage1 = stage_v2(first, 16, 16, 64, n, 1, rngs=rngs)
-        self.stage2 = stage_v2(bottleneck(64, 64, 128, 2, rngs=rngs), 64, 64, 128, n, 2, rngs=rngs)
-        self.stage3 = stage_v2(
-            bottleneck(128, 128, 256, 2, rngs=rngs), 128, 128, 256, n, 2, rngs=rngs
-        )
+        self.stage1 = stage_v2(first, 16, 64, n, 1, rngs=rngs)
+        self.stage2 = stage_v2(bottleneck(64, 64, 128, 2, rngs=rngs), 64, 128, n, 2, rngs=rngs)
+        self.stage3 = stage_v2(bottleneck(128, 128, 256, 2, rngs=rngs), 128, 256, n, 2, rngs=rngs)
         self.norm = norm(256, rngs=rngs)
         self.fc = nnx.Linear(256, 10, rngs=rngs)
 

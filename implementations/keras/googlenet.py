@@ -42,7 +42,7 @@ def naive(x: KerasTensor, n1x1: int, n3x3: int, n5x5: int, name: str) -> KerasTe
 def inception(
     x: KerasTensor, n1x1: int, n3x3_reduce: int, n3x3: int, n5x5_reduce: int, n5x5: int,
     pool_proj: int, name: str,
-) -> KerasTensor:  # Figure 2b  # fmt: skip
+) -> KerasTensor:  # Figure 2b
     branches = [
         conv(n1x1, 1)(x),
         conv(n3x3, 3)(conv(n3x3_reduce, 1)(x)),

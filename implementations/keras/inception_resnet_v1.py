@@ -12,7 +12,8 @@ from collections.abc import Callable
 import keras
 from keras import KerasTensor, layers
 
-from implementations.keras.inception_v3 import concat, convs, max_pool
+from implementations.keras.inception_v2 import concat, convs
+from implementations.keras.inception_v3 import max_pool
 from implementations.keras.inception_v4 import reduction_a
 
 

@@ -12,7 +12,8 @@ import keras
 from keras import KerasTensor, layers
 
 from implementations.keras.inception_resnet_v1 import linear, stage
-from implementations.keras.inception_v3 import average_pool, concat, conv_bn, convs, max_pool
+from implementations.keras.inception_v2 import average_pool, concat, conv_bn, convs
+from implementations.keras.inception_v3 import max_pool
 from implementations.keras.inception_v4 import reduction_a
 
 
@@ -36,7 +37,7 @@ def stem_of_the_paper(x: KerasTensor, name: str) -> KerasTensor:  # Figure 3
     x = concat(max_pool(x), conv_bn(x, 96, 3, 2, "valid"))
     x = concat(
         convs(x, (64, 1), (96, 3, 1, "valid")),
-        convs(x, (64, 1), (64, (7, 1)), (64, (1, 7)), (96, 3, 1, "valid")),
+        convs(x, (64, 1), (64, (1, 7)), (64, (7, 1)), (96, 3, 1, "valid")),
     )
     return concat(conv_bn(x, 192, 3, 2, "valid"), max_pool(x), name=name)
 

@@ -6,10 +6,37 @@ epsilon is 1e-3 and momentum 0.9997.  As in the paper, no dropout, and batch nor
 separable first layer too.
 """
 
+from typing import Any
+
 import keras
 from keras import KerasTensor, layers
 
-from implementations.keras.inception_v3 import average_pool, concat, conv_bn, convs
+Kernel = int | tuple[int, int]
+
+
+def conv_bn(
+    x: KerasTensor, maps: int, kernel: Kernel, strides: int = 1, padding: str = "same",
+    name: str | None = None,
+) -> KerasTensor:
+    x = layers.Conv2D(maps, kernel, strides, padding, use_bias=False)(x)
+    x = layers.BatchNormalization(momentum=0.9997, epsilon=1e-3)(x)
+    return layers.ReLU(name=name)(x)
+
+
+def convs(x: KerasTensor, *each: tuple[Any, ...]) -> KerasTensor:
+    """One convolution after the other: maps, kernel, and what else ``conv_bn`` takes."""
+    for convolution in each:
+        x = conv_bn(x, *convolution)
+    return x
+
+
+def average_pool(x: KerasTensor) -> KerasTensor:
+    # Keras leaves the padding out of the average, as the released code does.
+    return layers.AveragePooling2D(3, strides=1, padding="same")(x)
+
+
+def concat(*branches: KerasTensor, name: str | None = None) -> KerasTensor:
+    return layers.Concatenate(name=name)(branches)
 
 
 def pool(x: KerasTensor, strides: int, name: str | None = None) -> KerasTensor:
@@ -27,7 +54,7 @@ def separable_conv_bn(x: KerasTensor, maps: int, kernel: int, name: str) -> Kera
 def inception(
     x: KerasTensor, n1x1: int, n3x3_reduce: int, n3x3: int, double_reduce: int, double: int,
     pooled: KerasTensor, pool_proj: int, name: str,
-) -> KerasTensor:  # fmt: skip
+) -> KerasTensor:
     return concat(
         convs(x, (n1x1, 1)),
         convs(x, (n3x3_reduce, 1), (n3x3, 3)),

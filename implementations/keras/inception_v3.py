@@ -6,47 +6,15 @@ network that its authors released, in their names: batch norm with epsilon 1e-3 
 dropout 0.2, one auxiliary head.  Nothing that has stride 2 is padded.
 """
 
-from typing import Any
-
 import keras
 from keras import KerasTensor, layers
 
 from implementations.keras.googlenet import WithHeads
-
-Kernel = int | tuple[int, int]
-
-
-def conv_bn(
-    x: KerasTensor,
-    maps: int,
-    kernel: Kernel,
-    strides: int = 1,
-    padding: str = "same",
-    name: str | None = None,
-) -> KerasTensor:
-    x = layers.Conv2D(maps, kernel, strides, padding, use_bias=False)(x)
-    x = layers.BatchNormalization(momentum=0.9997, epsilon=1e-3)(x)
-    return layers.ReLU(name=name)(x)
-
-
-def convs(x: KerasTensor, *each: tuple[Any, ...]) -> KerasTensor:
-    """One convolution after the other: maps, kernel, and what else ``conv_bn`` takes."""
-    for convolution in each:
-        x = conv_bn(x, *convolution)
-    return x
-
-
-def average_pool(x: KerasTensor) -> KerasTensor:
-    # Keras leaves the padding out of the average, as the released code does.
-    return layers.AveragePooling2D(3, strides=1, padding="same")(x)
+from implementations.keras.inception_v2 import average_pool, concat, conv_bn, convs
 
 
 def max_pool(x: KerasTensor, name: str | None = None) -> KerasTensor:
     return layers.MaxPooling2D(3, strides=2, name=name)(x)
-
-
-def concat(*branches: KerasTensor, name: str | None = None) -> KerasTensor:
-    return layers.Concatenate(name=name)(branches)
 
 
 def grid_35(x: KerasTensor, pool_proj: int, name: str) -> KerasTensor:

@@ -11,7 +11,8 @@ from collections.abc import Callable
 import keras
 from keras import KerasTensor, layers
 
-from implementations.keras.inception_v3 import average_pool, concat, conv_bn, convs, max_pool
+from implementations.keras.inception_v2 import average_pool, concat, conv_bn, convs
+from implementations.keras.inception_v3 import max_pool
 
 
 def stem(x: KerasTensor, name: str) -> KerasTensor:  # Figure 3
@@ -36,7 +37,7 @@ def inception_a(x: KerasTensor, name: str | None) -> KerasTensor:  # Figure 4
 
 def reduction_a(
     x: KerasTensor, k: int, l: int, m: int, n: int, name: str  # noqa: E741
-) -> KerasTensor:  # Figure 7  # fmt: skip
+) -> KerasTensor:  # Figure 7
     return concat(
         convs(x, (n, 3, 2, "valid")),
         convs(x, (k, 1), (l, 3), (m, 3, 2, "valid")),

@@ -3,7 +3,8 @@
 They are the notebooks' own code in Keras 3; softmax and sigmoid are part of them.  The two
 transfer models take two classes, and their trained bases are frozen as the notebooks do it.
 Their ResNet-50 is that of keras_applications 1.0: biases in all convolutions, epsilon 1e-3, the
-stride on a block's first convolution.
+stride on a block's first convolution.  In training Keras 3 keeps a frozen batch norm at its running
+statistics; the notebooks' TensorFlow 1.13 did not.
 """
 
 import keras
@@ -29,6 +30,10 @@ def lenet() -> keras.Model:
     )
 
 
+def dense_dropout(units: int, name: str) -> keras.Model:
+    return Sequential([layers.Dense(units, activation="relu"), layers.Dropout(0.4)], name=name)
+
+
 def alexnet() -> keras.Model:
     return Sequential(
         [
@@ -47,14 +52,11 @@ def alexnet() -> keras.Model:
             layers.MaxPooling2D(2, name="pool5"),
             layers.BatchNormalization(name="norm5"),
             layers.Flatten(),
-            layers.Dense(4096, activation="relu", name="fc6"),
-            layers.Dropout(0.4),
+            dense_dropout(4096, name="fc6"),
             layers.BatchNormalization(name="norm6"),
-            layers.Dense(4096, activation="relu", name="fc7"),
-            layers.Dropout(0.4),
+            dense_dropout(4096, name="fc7"),
             layers.BatchNormalization(name="norm7"),
-            layers.Dense(1000, activation="relu", name="fc8"),
-            layers.Dropout(0.4),
+            dense_dropout(1000, name="fc8"),
             layers.BatchNormalization(name="norm8"),
             layers.Dense(17, activation="softmax", name="fc9"),
         ]
