@@ -75,12 +75,13 @@ def late_bottleneck(x: KerasTensor, width: int, stride: int) -> KerasTensor:
     return resnet.conv_bn(x, 4 * width, 1)
 
 
-def linear_block(
-    x: KerasTensor, residual: Callable[..., KerasTensor], width: int, stride: int, name: str | None
-) -> KerasTensor:
-    y = residual(x, width, stride)
-    shortcut = x if x.shape == y.shape else resnet.conv_bn(x, y.shape[-1], 1, stride)
-    return layers.Add(name=name)([y, shortcut])
+def linear_stage(
+    x: KerasTensor, block: Callable[..., KerasTensor], width: int, blocks: int, stride: int,
+    name: str,
+) -> KerasTensor:  # fmt: skip
+    for count in range(blocks):
+        x = block(x, width, 1 if count else stride)
+    return x
 
 
 class AveragedLRN(layers.Layer):
@@ -150,10 +151,11 @@ MUTANTS: dict[str, Mutant] = {
     "Keras' epsilon": mutant(RESNET(conv_bn=default_conv_bn), "ResNet-18", "conv1", "epsilon"),
     "biases kept": mutant(RESNET(conv_bn=biased_conv_bn), "ResNet-18", "conv1", "bias"),
     "no ReLU after the addition": mutant(
-        RESNET(block=linear_block), "ResNet-18", "conv2_x", "missing"
+        RESNET(stage=linear_stage), "ResNet-18", "conv2_x", "missing"
     ),
     "stride on the 3x3": mutant(
-        partial(resnet.resnet, late_bottleneck, (3, 4, 6, 3)), "ResNet-50", "conv3_x", "stride"
+        partial(resnet.resnet, partial(resnet.residual, late_bottleneck), (3, 4, 6, 3)),
+        "ResNet-50", "conv3_x", "stride",
     ),
     "alpha averaged": mutant(ALEXNET(norm=AveragedLRN), "AlexNet", "norm1", "alpha"),
     "n for a radius": mutant(ALEXNET(norm=WideLRN), "AlexNet", "norm1", "n"),
