@@ -74,6 +74,38 @@ def _check(options: argparse.Namespace) -> int:
     return check.run(options)
 
 
+def _gate(options: argparse.Namespace) -> int:
+    """Judge somebody's port: is it the published network, a known variant, or where not?
+
+    PORT is package.module:factory or path/to/file.py:factory; the factory takes nothing and
+    returns a torch.nn.Module, a Keras model, a Flax NNX or Linen module, or for any other JAX
+    library a pair (apply, variables) with apply(variables, images).  Nothing is configured: no
+    names are mapped, no tolerance is chosen.  The port runs in a process of its own.
+
+    example:
+      conformance gate my_models:resnet50 --arch resnet50
+      conformance gate models/googlenet.py:build --arch googlenet --format markdown
+      conformance gate my_models:net --arch vgg16 --baseline known.json --json -
+    """
+    from conformance.commands import gate
+
+    return gate.run(options)
+
+
+def _identify(options: argparse.Namespace) -> int:
+    """Which architecture, and which known variant of it, is a port closest to?
+
+    The candidates are ranked by the differences that no variant explains, fewest first.
+
+    example:
+      conformance identify my_models:net
+      conformance identify net.py:build --top 10 --json -
+    """
+    from conformance.commands import identify
+
+    return identify.run(options)
+
+
 def _report(options: argparse.Namespace) -> int:
     """Turn the evidence of earlier checks, of any frameworks and machines, into a report.
 
@@ -121,6 +153,42 @@ def _seed(text: str) -> int:
     if not text.isdecimal():
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 0 up")
     return int(text)
+
+
+def _size(text: str) -> list[int]:
+    sides = text.lower().split("x")
+    if len(sides) != 3 or not all(side.isdecimal() and int(side) for side in sides):
+        raise argparse.ArgumentTypeError(f"{text!r} is not height x width x channels: 224x224x3")
+    return [int(side) for side in sides]
+
+
+def _bytes(text: str) -> int:
+    number, unit = text[:-1], text[-1:].upper()
+    powers = {"M": 20, "G": 30}
+    if unit not in powers or not number.replace(".", "", 1).isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is not a size such as 800M or 16G")
+    return int(float(number) * 2 ** powers[unit])
+
+
+def _port(command: Parser) -> None:
+    """What every command about a port takes."""
+    command.add_argument("port", metavar="PORT", help="package.module:factory or file.py:factory")
+    command.add_argument(
+        "--framework", metavar="F", help="whose model it is (default: worked out from the port)"
+    )
+    command.add_argument(
+        "--input", metavar="HxWxC", type=_size, help="size of the image (default: the paper's)"
+    )
+    command.add_argument(
+        "--seed", metavar="N", type=_seed, default=0, help="of the weights (default: 0)"
+    )
+    command.add_argument(
+        "--timeout", metavar="SECONDS", type=float, default=600.0,
+        help="how long the port may take; 0 for no limit (default: 600)",
+    )  # fmt: skip
+    command.add_argument(
+        "--memory", metavar="SIZE", type=_bytes, help="how much memory it may take, such as 16G"
+    )
 
 
 def parser() -> Parser:
@@ -175,10 +243,30 @@ def parser() -> Parser:
     check.add_argument(
         "--evidence", type=Path, metavar="DIR", help="leave what was found in DIR, for 'report'"
     )
+    gate = command("gate", _gate)
+    _port(gate)
+    gate.add_argument("--arch", metavar="ARCH", required=True, help="a name or alias from the list")
+    gate.add_argument("--no-numbers", action="store_true", help="structure only: run nothing")
+    gate.add_argument(
+        "--format", choices=("text", "markdown"), default="text",
+        help="markdown is made for a job summary",
+    )  # fmt: skip
+    gate.add_argument("--html", metavar="FILE", help="write a page with both graphs")
+    gate.add_argument("--badge", metavar="FILE", help="write a badge endpoint, JSON")
+    gate.add_argument(
+        "--baseline", metavar="RESULT", help="an earlier --json FILE: fail only on what is new"
+    )
+    identify = command("identify", _identify)
+    _port(identify)
+    identify.add_argument(
+        "--top", metavar="N", type=int, default=5, help="how many candidates (default: 5)"
+    )
     report = command("report", _report)
     report.add_argument("evidence", metavar="EVIDENCE", nargs="+", type=Path, help="folders")
     report.add_argument("--out", type=Path, metavar="DIR", help="write the pages into this folder")
-    for each, path in ((check, "conformance/check"), (report, "reports/results")):
+    for each, path in (
+        (check, "conformance/check"), (gate, "conformance/gate"), (report, "reports/results")
+    ):  # fmt: skip
         each.add_argument(
             "--schema", nargs=0, action=_Schema, const=f"{path}.schema.json",
             help="print the JSON Schema of the result and exit",

@@ -60,10 +60,10 @@ class Page:
         return [table for table in self.tables if table.heading == heading]
 
 
-def read(path: Path, needed: Sequence[str] = ()) -> Page:
+def read(path: Path, needed: Sequence[str] | None = ()) -> Page:
     """Read one reference file.  Raises :class:`DamagedReference`.
 
-    ``needed`` are the headings that it must have; without, those of a family.
+    ``needed`` are the headings that it must have; none given, those of a family; None, none.
     """
     page = Page(f"{path.parent.name}/{path.name}")
     headings: list[str] = []
@@ -89,6 +89,8 @@ def read(path: Path, needed: Sequence[str] = ()) -> Page:
             notes[key] += " " + line.strip()
         else:
             key = ""
+    if needed is None:
+        return page
     networks = {"Models", "Layers"} & {*headings}
     for heading in needed or (HEADINGS if networks else CLAIMS_ONLY):
         if heading not in headings:

@@ -172,6 +172,15 @@ class Graph:
         """Connections of the whole graph, by LeNet's count."""
         return sum(node.connections for node in self.nodes)
 
+    @property
+    def depth(self) -> int:
+        """Convolutions and dense layers on the longest path; a projection beside a block adds none."""
+        depths: list[int] = []
+        for node in self.nodes:
+            before = max((depths[i] for i in node.inputs), default=0)
+            depths.append(before + (node.kind in ("conv", "dense")))
+        return max(depths, default=0)
+
     def receptive_fields(self) -> list[tuple[int, int]]:
         """For each node, the height and width of the input that one of its outputs sees.
 

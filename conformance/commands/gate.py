@@ -1,0 +1,129 @@
+"""``conformance gate``: a stranger's port against a published network."""
+
+from __future__ import annotations
+
+import json
+from argparse import Namespace
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from conformance import frameworks
+from conformance.commands import output as codes
+from conformance.commands.aside import NO_GPU, environment
+from conformance.commands.facts import found
+from conformance.commands.output import Output, Refused, put
+
+Json = dict[str, Any]
+
+CODES = {
+    "conforms": codes.CONFORMS, "conforms-as-variant": codes.CONFORMS, "deviates": codes.DEVIATES
+}  # fmt: skip
+COLOURS = {"conforms": "green", "conforms-as-variant": "green", "deviates": "red"}
+
+
+def run(options: Namespace) -> int:
+    """Judge the port in a process of its own and tell the verdict."""
+    from conformance.porting import telling
+
+    output = Output(options.json)
+    baseline = _baseline(options.baseline) if options.baseline else None
+    job = job_of(options) | {
+        "task": "gate",
+        "architecture": found(options.arch).name,
+        "numbers": not options.no_numbers,
+        "drawing": bool(options.html),
+    }
+    result = apart(job, options)
+    drawing = result.pop("drawing", None)
+    if baseline is not None:
+        _set_aside(result, baseline)
+    if options.format == "markdown":
+        output.line(telling.markdown(result).rstrip())
+    else:
+        first, *rest = telling.lines(result)
+        output.line(first, COLOURS.get(result["verdict"], "yellow"))
+        for line in rest:
+            output.line(line)
+        if baseline is not None:
+            known, gone = result["baseline"]["known"], result["baseline"]["gone"]
+            output.line(f"  {known} known from the baseline; {len(gone)} of it no longer occur")
+    if options.badge:
+        put(json.dumps(telling.badge(result), ensure_ascii=False) + "\n", Path(options.badge))
+    if options.html:
+        from reports.site import port_page
+
+        port_page(result | drawing, Path(options.html))
+    output.result(result)
+    return CODES.get(result["verdict"], codes.INCONCLUSIVE)
+
+
+def job_of(options: Namespace) -> Json:
+    """What a process needs to know of a port."""
+    framework = None
+    if options.framework:
+        try:
+            framework = frameworks.find(options.framework)
+        except frameworks.UnknownFramework as unknown:
+            raise Refused(str(unknown)) from None
+    return {
+        "port": options.port,
+        "framework": framework,
+        "size": options.input,
+        "seed": options.seed,
+        "debug": options.debug,
+    }
+
+
+def apart(job: Json, options: Namespace) -> Json:
+    """The job's result, from a process of its own, with a bar on a terminal."""
+    from conformance.porting.apart import Limits, work
+
+    limits = Limits(options.timeout or None, options.memory)
+    with environment(NO_GPU), _progress() as progress:
+        return work(job, limits, progress)
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[str, int, int], None]]:
+    """What is being done, on a terminal; nothing elsewhere."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield lambda stage, done, total: None
+        return
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True) as shown:
+        task = shown.add_task("starting", total=None)
+        yield lambda stage, done, total: shown.update(
+            task, description=stage, completed=done, total=total or None
+        )
+
+
+def _baseline(path: str) -> Json:
+    try:
+        data: Json = json.loads(Path(path).read_text(encoding="utf-8"))
+        if data["schema"] != 1 or not isinstance(data["findings"], list):
+            raise KeyError("findings")
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise Refused(f"{path} is not a result of 'conformance gate --json' ({error})") from None
+    return data
+
+
+def _set_aside(result: Json, baseline: Json) -> None:
+    """Leave only the findings that the baseline has not; without any, nothing new deviates."""
+
+    def key(finding: Json) -> str:
+        names = ("check", "node", "attribute", "expected", "found")
+        return json.dumps([finding[name] for name in names])
+
+    before = {key(each) for each in baseline["findings"]}
+    now = {key(each) for each in result["findings"]}
+    result["findings"] = [each for each in result["findings"] if key(each) not in before]
+    result["baseline"] = {"known": len(now & before), "gone": sorted(before - now)}
+    if result["verdict"] == "deviates" and not result["findings"]:
+        ran = 0 < result["checks"]["planned"] == result["checks"]["run"] and not result["open"]
+        result["verdict"] = "conforms" if ran else "inconclusive"

@@ -1,0 +1,1 @@
+"""A stranger's model: loaded, set beside the published network, and judged."""

@@ -1,0 +1,34 @@
+"""The gate's job: one port judged against one network."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import reference
+from conformance import frameworks
+from conformance.porting.judge import Stage, judge
+from conformance.porting.loading import framework_of, load
+from conformance.trace.port import Port
+
+Json = dict[str, Any]
+
+
+def work(job: Json, stage: Stage) -> Json:
+    """The result of ``conformance gate`` for a job of ``port``, ``architecture``, ``size``, …"""
+    port = opened(job, stage)
+    size = tuple(job["size"]) if job["size"] else None
+    model = reference.find(job["architecture"])
+    found = judge(
+        port, model, size=size, numbers=job["numbers"], seed=job["seed"], stage=stage
+    )  # fmt: skip
+    return found.as_json(job["port"]) | ({"drawing": found.drawing} if job["drawing"] else {})
+
+
+def opened(job: Json, stage: Stage) -> Port:
+    """The port of a job, with the tracer of its framework."""
+    stage("importing the port", 0, 0)
+    factory = load(job["port"])
+    framework = job["framework"] or framework_of(factory)
+    stage(f"importing {framework}", 0, 0)
+    found: Port = frameworks.tracer(framework).port(factory)
+    return found

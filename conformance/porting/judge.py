@@ -1,0 +1,333 @@
+"""The verdict on a port: its structure, its training mode, its numbers, and what explains them.
+
+The port is set beside our own implementation in the port's framework, which the suite holds
+against the paper.  Structure comes first and needs no weights.  Then the port is run in float64
+on canonical weights beside the oracle: beside the paper's network, or, where a known variant
+explains every difference, beside that variant, which is the port's own graph.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from math import isfinite
+from typing import Any
+
+import reference
+from conformance import frameworks
+from conformance.align import align, findings
+from conformance.check import examine
+from conformance.evidence import Record, graph_to_json
+from conformance.parity import NodeParity, Parity, parity
+from conformance.porting.hints import hint
+from conformance.porting.naming import names
+from conformance.porting.variants import Comparison, explain, matches, text
+from conformance.trace.canonical import canonical
+from conformance.trace.graph import Graph, Node
+from conformance.trace.port import Port, Size, UntraceableModel
+from conformance.trace.tape import Tape
+from reference import Model
+from reference import variants as known
+
+CONFORMS, VARIANT = "conforms", "conforms-as-variant"
+DEVIATES, INCONCLUSIVE = "deviates", "inconclusive"
+
+Json = dict[str, Any]
+Stage = Callable[[str, int, int], None]
+
+
+@dataclass(slots=True)
+class Judgement:
+    """What is known of a port.  ``open`` has a sentence for everything that was not settled."""
+
+    model: Model
+    framework: str
+    findings: list[Json] = field(default_factory=list)
+    profiles: list[known.Profile] = field(default_factory=list)
+    open: list[str] = field(default_factory=list)
+    totals: dict[str, int] = field(default_factory=dict)
+    forward: Json | None = None
+    planned: int = 0
+    run: int = 0
+    #: For pages that draw the port: both graphs, their pairs and every node's error.
+    drawing: Json = field(default_factory=dict)
+
+    @property
+    def verdict(self) -> str:
+        """One surplus finding is enough to deviate; without any, what is open is no pass."""
+        if self.findings:
+            return DEVIATES
+        if self.open or not 0 < self.planned == self.run:
+            return INCONCLUSIVE
+        return VARIANT if self.profiles else CONFORMS
+
+    def as_json(self, port: str) -> Json:
+        """The result of ``conformance gate``."""
+        return {
+            "schema": 1,
+            "port": port,
+            "framework": self.framework,
+            "architecture": self.model.name,
+            "verdict": self.verdict,
+            "variant": known.names(self.profiles) or None,
+            "variants": [
+                {"name": p.name, "says": p.says, "source": p.source, "found_in": p.found_in}
+                for p in self.profiles
+            ],
+            "findings": self.findings,
+            "open": self.open,
+            "totals": self.totals,
+            "forward": self.forward,
+            "checks": {"planned": self.planned, "run": self.run},
+        }
+
+
+def judge(
+    port: Port,
+    model: Model,
+    *,
+    size: Size | None = None,
+    numbers: bool = True,
+    seed: int = 0,
+    stage: Stage = lambda name, done, total: None,
+) -> Judgement:
+    """Judge a port against a published network, for images of ``size`` (default: the paper's).
+
+    Raises :class:`~conformance.trace.port.UntraceableModel` and
+    :class:`~conformance.frameworks.NotInstalled`.
+    """
+    size = size or model.input
+    stage("tracing the port", 0, 0)
+    tape = port.trace(size)
+    found = canonical(tape)
+    stage(f"tracing {model.name}", 0, 0)
+    ours = _ours(port.framework, model, size)
+    result = Judgement(model, port.framework)
+    result.totals = {
+        "parameters": found.parameters("trainable"),
+        "multiply_adds": found.multiply_adds,
+        "layers": found.depth,
+    }
+    inference = _compare(ours.graph, found, model)
+    assert ours.training is not None
+    try:
+        stage("tracing the port in training", 0, 0)
+        trained: Graph | None = canonical(port.trace(size, training=True))
+    except UntraceableModel as refused:
+        result.planned += len(ours.training)
+        result.open.append(f"training mode was not judged: {refused}")
+        trained = None
+    training = _compare(ours.training, trained, model) if trained is not None else None
+    _structure(result, inference, training)
+    if numbers:
+        _forward(result, port, tape, inference, seed, stage)
+    else:
+        _settle(result, inference.found, None)
+        result.open.append("numbers were not run")
+        result.planned += len(inference.pairs)
+    result.drawing |= {
+        "expected": graph_to_json(ours.graph),
+        "found": graph_to_json(found),
+        "pairs": {str(a): b for a, b in inference.pairs.items()},
+    }
+    return result
+
+
+def _ours(framework: str, model: Model, size: Size) -> Record:
+    """Our implementation, traced; for a size of image that is not the paper's, at that size."""
+    if size == model.input:
+        return examine(framework, model, numbers=False)
+    mine = frameworks.port(framework, model)
+    try:
+        graph = canonical(mine.trace(size))
+        return Record(model.name, graph, None, canonical(mine.trace(size, training=True)))
+    except UntraceableModel as refused:
+        sides = "x".join(map(str, size))
+        raise UntraceableModel(
+            f"{model.name} has no meaning on an image of {sides}: {refused}"
+        ) from refused
+
+
+def _compare(expected: Graph, found: Graph, model: Model) -> Comparison:
+    alignment = align(expected, found)
+    differences = findings(expected, found, alignment)
+    return Comparison(expected, found, differences, model, alignment.pairs)
+
+
+def _structure(result: Judgement, inference: Comparison, training: Comparison | None) -> None:
+    """Findings that no known variant explains, first those of inference, then of training."""
+    candidates = known.of(result.model)
+    whole = training or inference
+    explained = explain(whole, candidates)
+    result.profiles = explained.profiles
+    # What a variant explains in training it explains in inference, where less of it may be seen.
+    seen: set[int] = set().union(*(matches(inference, p, False) or () for p in result.profiles))
+    left = [i for i in range(len(inference.findings)) if i not in seen]
+    result.planned += len(inference.expected)
+    result.run += len(inference.expected)
+    written = _written(inference, left, "structure", result.model)
+    if training is not None:
+        result.planned += len(training.expected)
+        result.run += len(training.expected)
+        every = _written(inference, range(len(inference.findings)), "", result.model)
+        said = {_key(each) for each in every}
+        later = _written(training, explained.surplus, "training", result.model)
+        written += [each for each in later if _key(each) not in said]
+    if len(inference.found.outputs) != len(inference.expected.outputs):
+        written.append(_outputs(inference, result.model))
+    result.findings = written
+
+
+def _key(finding: Json) -> tuple[Any, ...]:
+    return tuple(str(finding[name]) for name in ("node", "attribute", "expected", "found"))
+
+
+def _written(
+    comparison: Comparison, indices: Any, check: str, model: Model
+) -> list[Json]:
+    rows = [row.name for row in model.rows]
+    expected_names = names(comparison.expected, rows)
+    result = []
+    for index in indices:
+        finding = comparison.findings[index]
+        anchor = comparison.anchor(finding)
+        node = comparison.node(finding)
+        there = finding.found_node
+        if there is None:  # what is missing would stand behind this
+            there = comparison.pairs.get(anchor, _nearest(comparison, anchor))
+        want, have = finding.expected, finding.found
+        if finding.attribute == "inputs":
+            want, have = (tuple(expected_names[i] for i in side) for side in (want, have))
+        where = comparison.found.nodes[there].where if there is not None else ""
+        result.append(
+            {
+                "check": check,
+                "node": f"after {expected_names[anchor]}" if finding.expected_node is None
+                else expected_names[anchor],
+                "port_node": str(where),
+                "kind": node.kind,
+                "attribute": finding.attribute,
+                "expected": want,
+                "found": have,
+                "hint": hint(node.kind, finding.attribute, text(want), text(have)),
+                "source": source(model, comparison.rows[anchor]),
+            }
+        )  # fmt: skip
+    return result
+
+
+def _nearest(comparison: Comparison, index: int) -> int | None:
+    """The port's node for the nearest expected one upstream that has one."""
+    while index not in comparison.pairs:
+        inputs = comparison.expected.nodes[index].inputs
+        if not inputs:
+            return None
+        index = inputs[0]
+    return comparison.pairs[index]
+
+
+def _outputs(comparison: Comparison, model: Model) -> Json:
+    want, have = len(comparison.expected.outputs), len(comparison.found.outputs)
+    return {
+        "check": "shape",
+        "node": "output",
+        "port_node": "",
+        "kind": "output",
+        "attribute": "outputs",
+        "expected": want,
+        "found": have,
+        "hint": hint("output", "outputs", "", ""),
+        "source": source(model, model.rows[-1].name),
+    }
+
+
+def source(model: Model, row: str) -> str:
+    """Where the paper says what a row of its table is: the document, its row, our file's line."""
+    sources = reference.family(model.family).sources
+    paper = sources.get("paper") or next(iter(sources.values()), "")
+    paper = re.sub(r"\[([^]]*)\]\([^)]*\)", r"\1", paper.replace("*", "")).rstrip(".")
+    places = {each.name: each.place for each in model.rows}
+    return ", ".join(filter(None, (paper, row, places.get(row, ""))))
+
+
+def _forward(
+    result: Judgement, port: Port, tape: Tape, inference: Comparison, seed: int, stage: Stage
+) -> None:
+    """Run the port on canonical weights beside the oracle, and say where the two part first."""
+    variant = bool(inference.findings) and not result.findings
+    expected = inference.found if variant else inference.expected
+    pairs = {i: i for i in range(len(expected))} if variant else inference.pairs
+    stage("running in float64", 0, 0)
+    ran = parity(
+        port, tape, inference.found, expected, pairs, seed,
+        to_the_end=not result.findings,
+        progress=lambda done, total: stage("running in float64", done, total),
+    )  # fmt: skip
+    observed = [b for b in pairs.values() if inference.found.nodes[b].kind != "input"]
+    result.planned += len(observed)
+    result.run += len(observed) if ran.first_divergence else len(ran.nodes)
+    result.drawing["parity"] = {
+        "nodes": [
+            {"node": n.node, "error": n.error if isfinite(n.error) else None, "bound": n.bound}
+            for n in ran.nodes
+        ]
+    }
+    labels = names(expected, [row.name for row in result.model.rows])
+    settled = _settle(result, inference.found, None if variant else ran)
+    if diverged := ran.first_divergence:
+        _diverged(result, inference, ran, diverged, labels, expected, pairs)
+    elif ran.nodes:
+        worst = max(ran.nodes, key=lambda node: node.error / node.bound)
+        result.forward = {
+            "compared": len(ran.nodes), "error": worst.error, "bound": worst.bound,
+            "first_divergence": None,
+        }  # fmt: skip
+    if ran.problem and not ran.first_divergence and not settled:
+        result.open.append(ran.problem)
+
+
+def _settle(result: Judgement, found: Graph, ran: Parity | None) -> bool:
+    """What the vocabulary has no word for is open, unless numbers agree all the way past it."""
+    unknown = found.unknown
+    if not unknown:
+        return False
+    if ran is not None and ran.nodes and not ran.first_divergence and not ran.problem:
+        result.findings = [f for f in result.findings if f["attribute"] not in ("missing", "extra")]
+        return True
+    for node in unknown:
+        result.open.append(
+            f"no word for {node.kind.partition(':')[2]} at {node.where}: numbers did not settle it"
+        )
+    return False
+
+
+def _diverged(
+    result: Judgement, inference: Comparison, ran: Parity, diverged: NodeParity,
+    labels: list[str], expected: Graph, pairs: dict[int, int],
+) -> None:  # fmt: skip
+    node: Node = expected.nodes[diverged.node]
+    there = inference.found.nodes[pairs[diverged.node]]
+    before = ran.before(diverged)
+    error = diverged.error if isfinite(diverged.error) else None
+    result.forward = {
+        "compared": len(ran.nodes), "error": error, "bound": diverged.bound,
+        "first_divergence": labels[diverged.node], "port_node": str(there.where), "before": before,
+    }  # fmt: skip
+    if result.findings and any(f["check"] == "structure" for f in result.findings):
+        return  # the structure has said why
+    rows = inference.rows if expected is inference.expected else None
+    result.findings.append(
+        {
+            "check": "forward",
+            "node": labels[diverged.node],
+            "port_node": str(there.where),
+            "kind": node.kind,
+            "attribute": "value",
+            "expected": diverged.bound,
+            "found": error,
+            "hint": "the structure is right and the values are not: the port computes this"
+            " otherwise than it says",
+            "source": source(result.model, rows[diverged.node]) if rows else "",
+        }
+    )

@@ -1,0 +1,135 @@
+"""A gate's result for people: a few lines in a terminal, a block for a pull request, a badge."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from conformance.porting.judge import CONFORMS, DEVIATES, VARIANT
+from conformance.porting.variants import text
+
+Json = dict[str, Any]
+
+#: How many root causes are shown; the result has them all.
+SHOWN = 12
+
+COLOURS = {CONFORMS: "brightgreen", VARIANT: "green", DEVIATES: "red"}
+
+#: What differs at a node, as it is said of it.
+WORDS = {"missing": "is missing", "extra": "is extra", "value": "computes something else"}
+
+
+def headline(result: Json) -> str:
+    """The verdict in one line."""
+    named = f" {result['variant']}" if result["verdict"] == VARIANT else ""
+    verdict = result["verdict"].replace("-as-variant", " as")
+    return f"{result['port']} ({result['framework']}) and {result['architecture']}: {verdict}{named}"
+
+
+def causes(findings: list[Json]) -> list[list[Json]]:
+    """Findings by root cause: one wrong default in fifty layers is told once."""
+    groups: dict[str, list[Json]] = {}
+    for finding in findings:
+        alike = ("check", "kind", "attribute", "expected", "found")
+        groups.setdefault(repr([finding[name] for name in alike]), []).append(finding)
+    return list(groups.values())
+
+
+def lines(result: Json) -> list[str]:
+    """The verdict and what it rests on, a line each."""
+    told = [headline(result)]
+    told += [f"  {each['name']}: {each['says']} ({each['source']})" for each in result["variants"]]
+    groups = causes(result["findings"])
+    for group in groups[:SHOWN]:
+        told += [f"  {line}" for line in cause(group)]
+    if len(groups) > SHOWN:
+        told.append(f"  and {len(groups) - SHOWN} more root causes: --json FILE has them all")
+    if forward := result["forward"]:
+        told.append(f"  {divergence(forward) if forward['first_divergence'] else agreed(forward)}")
+    told += [f"  open: {sentence}" for sentence in result["open"]]
+    checks, totals = result["checks"], result["totals"]
+    told.append(
+        f"  {totals['parameters']:,} parameters, {totals['multiply_adds']:,} multiply-adds,"
+        f" {totals['layers']} layers; {checks['run']:,} of {checks['planned']:,} checks ran"
+    )
+    return told
+
+
+def cause(group: list[Json]) -> list[str]:
+    """One root cause: where, what, why, and where the paper says so."""
+    first = group[0]
+    mode = " in training" if first["check"] == "training" else ""
+    more = f" and {len(group) - 1} more like it" if len(group) > 1 else ""
+    here = f", {first['port_node']}" if first["port_node"] else ""
+    said = [f"{first['node']}{here}{more}: {difference(first)}{mode}"]
+    if first["hint"]:
+        said.append(f"  {first['hint']}")
+    if first["source"]:
+        said.append(f"  see {first['source']}")
+    return said
+
+
+def difference(finding: Json) -> str:
+    """What differs: ``stride is 2x2, expected 1x1``."""
+    kind, attribute = finding["kind"].replace("_", " "), finding["attribute"]
+    if attribute in WORDS:
+        return f"{kind} {WORDS[attribute]}"
+    want, have = (text(finding[side]) or "none" for side in ("expected", "found"))
+    return f"{attribute} of {kind} is {have}, expected {want}"
+
+
+def divergence(forward: Json) -> str:
+    """Where values part first, by how much, and how well all before agrees."""
+    size = f"{forward['error']:.1e}" if forward["error"] is not None else "another shape, or no number"
+    return (
+        f"first divergence at {forward['first_divergence']} ({forward['port_node']}): {size} in"
+        f" float64, bound {forward['bound']:.0e}; everything before agrees to"
+        f" {forward['before']:.0e}"
+    )
+
+
+def agreed(forward: Json) -> str:
+    """How many nodes agree, and how well."""
+    return (
+        f"{forward['compared']} nodes agree to {forward['error']:.0e} in float64"
+        f" (bound {forward['bound']:.0e})"
+    )
+
+
+def markdown(result: Json) -> str:
+    """A block for a job summary: under a screen when green, a block a root cause when red."""
+    mark = {CONFORMS: "✅", VARIANT: "✅", DEVIATES: "❌"}.get(result["verdict"], "⚠️")
+    told = [f"### {mark} {_plain(headline(result))}", ""]
+    told += [
+        f"- **{_plain(each['name'])}**: {_plain(each['says'])} ({_plain(each['source'])})"
+        for each in result["variants"]
+    ]
+    groups = causes(result["findings"])
+    for group in groups[:SHOWN]:
+        first, *rest = cause(group)
+        told += [f"- **{_plain(first)}**", *(f"  {_plain(line.strip())}  " for line in rest)]
+    if len(groups) > SHOWN:
+        told.append(f"- and {len(groups) - SHOWN} more root causes")
+    told += [f"- open: {_plain(sentence)}" for sentence in result["open"]]
+    if forward := result["forward"]:
+        sentence = divergence(forward) if forward["first_divergence"] else agreed(forward)
+        told += ["", _plain(sentence)]
+    checks = result["checks"]
+    told += ["", f"{checks['run']:,} of {checks['planned']:,} checks ran."]
+    return "\n".join(told) + "\n"
+
+
+def badge(result: Json) -> Json:
+    """What a shields.io endpoint answers."""
+    return {
+        "schemaVersion": 1,
+        "label": result["architecture"],
+        "message": result["verdict"].replace("-as-variant", f" as {result['variant']}"),
+        "color": COLOURS.get(result["verdict"], "lightgrey"),
+    }
+
+
+def _plain(words: str) -> str:
+    """Words in which nothing is Markdown or HTML, whatever a port is called."""
+    for mark in "\\`*_{}[]<>#|~":
+        words = words.replace(mark, f"\\{mark}" if mark not in "<>" else f"&{'lg'[mark == '>']}t;")
+    return words.replace("\n", " ")

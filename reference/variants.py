@@ -1,0 +1,121 @@
+"""Known variants of the published networks: which differences each of them explains, and why.
+
+One file a family in ``profiles/``, and ``any.md`` for what is done to networks of every family.
+A profile is a heading, notes, and a table whose rows each describe one kind of finding.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from reference.models import Model
+from reference.tables import Table, damaged, read
+
+HERE = Path(__file__).parent / "profiles"
+
+#: The columns of a profile's table.
+COLUMNS = ("layer", "node", "attribute", "paper", "variant", "how many")
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One row of a profile: findings that it explains, as patterns, and how many there are.
+
+    ``layer`` names rows of the paper's table (``*`` for any), or ``output`` (the last layer with
+    weights), ``top`` (what follows the last map) or ``auxiliary`` (heads of training).  ``node``
+    is a layer as the reference writes it, behind its kind: ``conv 3x3/2 128``; for an extra node
+    it is that node.  ``*`` stands for anything.  ``count`` is a number, ``all`` (each expected
+    node that the row describes), ``each KIND`` (as many as there are nodes of that kind in those
+    layers) or ``any`` (also none).
+    """
+
+    layer: str
+    node: str
+    attribute: str
+    paper: str
+    variant: str
+    count: str
+    place: str
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """A known variant: its name, whom it belongs to, what is said of it, and its differences."""
+
+    name: str
+    family: str
+    models: tuple[str, ...]
+    says: str
+    source: str
+    found_in: str
+    differences: tuple[Difference, ...]
+    place: str
+
+    def speaks_of(self, model: Model) -> bool:
+        """Whether a port of this network can be this variant."""
+        return self.family in ("any", model.family) and (
+            not self.models or model.name in self.models
+        )
+
+
+@cache
+def profiles(folder: Path = HERE) -> tuple[Profile, ...]:
+    """Every known variant, family by family.  Raises :class:`DamagedReference`."""
+    found: list[Profile] = []
+    for path in sorted(folder.glob("*.md")):
+        for table in read(path, needed=None).tables:
+            profile = _profile(path.stem, table)
+            if any((p.name, p.family) == (profile.name, profile.family) for p in found):
+                raise damaged(table.place, f"the profile {profile.name!r} is listed twice")
+            found.append(profile)
+    return tuple(found)
+
+
+def of(model: Model, folder: Path = HERE) -> list[Profile]:
+    """The variants in which a network is known."""
+    return [profile for profile in profiles(folder) if profile.speaks_of(model)]
+
+
+def _profile(stem: str, table: Table) -> Profile:
+    if table.header != COLUMNS:
+        raise damaged(table.place, f"a profile's columns are {', '.join(COLUMNS)}")
+    for note in ("says", "source"):
+        if note not in table.notes:
+            raise damaged(table.place, f"the profile {table.heading!r} has no note {note!r}")
+    rows = tuple(
+        Difference(*(record[column] for column in COLUMNS), record.place)
+        for record in table.records
+    )
+    for row in rows:
+        _check(row)
+    return Profile(
+        table.heading,
+        stem,
+        _listed(table.notes.get("models", "")),
+        table.notes["says"],
+        table.notes["source"],
+        table.notes.get("found in", ""),
+        rows,
+        table.place,
+    )
+
+
+def _check(row: Difference) -> None:
+    counted = row.count.isdecimal() or row.count in ("all", "any") or row.count[:5] == "each "
+    if not counted:
+        raise damaged(row.place, f"how many is a number, all, any or each KIND, not {row.count!r}")
+    for column, value in zip(COLUMNS[:3], (row.layer, row.node, row.attribute), strict=True):
+        if not value:
+            raise damaged(row.place, f"the column {column} is empty; * stands for anything")
+
+
+def _listed(text: str) -> tuple[str, ...]:
+    return tuple(each.strip() for each in text.split(",") if each.strip())
+
+
+def names(found: Iterable[Profile]) -> str:
+    """Several variants at once, as one name."""
+    return " + ".join(profile.name for profile in found)
