@@ -43,7 +43,10 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """A known variant: its name, whom it belongs to, what is said of it, and its differences."""
+    """A known variant: its name, whom it belongs to, what is said of it, and its differences.
+
+    ``another`` is True for a network of its own that only bears the name.
+    """
 
     name: str
     family: str
@@ -53,6 +56,7 @@ class Profile:
     found_in: str
     differences: tuple[Difference, ...]
     place: str
+    another: bool = False
 
     def speaks_of(self, model: Model) -> bool:
         """Whether a port of this network can be this variant."""
@@ -100,6 +104,7 @@ def _profile(stem: str, table: Table) -> Profile:
         table.notes.get("found in", ""),
         rows,
         table.place,
+        table.notes.get("verdict") == "another network",
     )
 
 

@@ -45,9 +45,11 @@ class Judgement:
     framework: str
     findings: list[Json] = field(default_factory=list)
     profiles: list[known.Profile] = field(default_factory=list)
+    another: known.Profile | None = None
     open: list[str] = field(default_factory=list)
     totals: dict[str, int] = field(default_factory=dict)
     forward: Json | None = None
+    numbers: bool = True
     planned: int = 0
     run: int = 0
     #: For pages that draw the port: both graphs, their pairs and every node's error.
@@ -71,16 +73,24 @@ class Judgement:
             "architecture": self.model.name,
             "verdict": self.verdict,
             "variant": known.names(self.profiles) or None,
-            "variants": [
-                {"name": p.name, "says": p.says, "source": p.source, "found_in": p.found_in}
-                for p in self.profiles
-            ],
+            "variants": [_told(profile) for profile in self.profiles],
+            "another": _told(self.another) if self.another else None,
             "findings": self.findings,
             "open": self.open,
             "totals": self.totals,
+            "numbers": self.numbers,
             "forward": self.forward,
             "checks": {"planned": self.planned, "run": self.run},
         }
+
+
+def _told(profile: known.Profile) -> Json:
+    return {
+        "name": profile.name,
+        "says": profile.says,
+        "source": profile.source,
+        "found_in": profile.found_in,
+    }
 
 
 def judge(
@@ -120,12 +130,11 @@ def judge(
         trained = None
     training = _compare(ours.training, trained, model) if trained is not None else None
     _structure(result, inference, training)
+    result.numbers = numbers
     if numbers:
         _forward(result, port, tape, inference, seed, stage)
     else:
         _settle(result, inference.found, None)
-        result.open.append("numbers were not run")
-        result.planned += len(inference.pairs)
     result.drawing |= {
         "expected": graph_to_json(ours.graph),
         "found": graph_to_json(found),
@@ -159,7 +168,10 @@ def _structure(result: Judgement, inference: Comparison, training: Comparison | 
     """Findings that no known variant explains, first those of inference, then of training."""
     candidates = known.of(result.model)
     whole = training or inference
-    explained = explain(whole, candidates)
+    explained = explain(whole, [each for each in candidates if not each.another])
+    if explained.surplus:
+        others = explain(whole, [each for each in candidates if each.another])
+        result.another = next(iter(others.profiles), None)
     result.profiles = explained.profiles
     # What a variant explains in training it explains in inference, where less of it may be seen.
     seen: set[int] = set().union(*(matches(inference, p, False) or () for p in result.profiles))
@@ -173,7 +185,12 @@ def _structure(result: Judgement, inference: Comparison, training: Comparison | 
         every = _written(inference, range(len(inference.findings)), "", result.model)
         said = {_key(each) for each in every}
         later = _written(training, explained.surplus, "training", result.model)
-        written += [each for each in later if _key(each) not in said]
+        for each in later:
+            if each["kind"].startswith("unknown:"):
+                word = each["kind"].removeprefix("unknown:")
+                result.open.append(f"no word for {word} at {each['port_node']} in training")
+            elif _key(each) not in said:
+                written.append(each)
     if len(inference.found.outputs) != len(inference.expected.outputs):
         written.append(_outputs(inference, result.model))
     result.findings = written

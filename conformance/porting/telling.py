@@ -37,7 +37,9 @@ def causes(findings: list[Json]) -> list[list[Json]]:
 def lines(result: Json) -> list[str]:
     """The verdict and what it rests on, a line each."""
     told = [headline(result)]
-    told += [f"  {each['name']}: {each['says']} ({each['source']})" for each in result["variants"]]
+    told += [f"  {each['name']}: {each['says']} [{each['source']}]" for each in result["variants"]]
+    if other := result["another"]:
+        told.append(f"  it is {other['name']}, another network: {other['says']} [{other['source']}]")
     groups = causes(result["findings"])
     for group in groups[:SHOWN]:
         told += [f"  {line}" for line in cause(group)]
@@ -46,6 +48,8 @@ def lines(result: Json) -> list[str]:
     if forward := result["forward"]:
         told.append(f"  {divergence(forward) if forward['first_divergence'] else agreed(forward)}")
     told += [f"  open: {sentence}" for sentence in result["open"]]
+    if groups:
+        told.append(f"  the paper: {groups[0][0]['source']}")
     checks, totals = result["checks"], result["totals"]
     told.append(
         f"  {totals['parameters']:,} parameters, {totals['multiply_adds']:,} multiply-adds,"
@@ -58,13 +62,15 @@ def cause(group: list[Json]) -> list[str]:
     """One root cause: where, what, why, and where the paper says so."""
     first = group[0]
     mode = " in training" if first["check"] == "training" else ""
-    more = f" and {len(group) - 1} more like it" if len(group) > 1 else ""
-    here = f", {first['port_node']}" if first["port_node"] else ""
-    said = [f"{first['node']}{here}{more}: {difference(first)}{mode}"]
+    said = [f"{first['node']}: {difference(first)}{mode}"]
+    if first["port_node"]:
+        said.append(f"  in {first['port_node']}")
+    if len(group) > 1:
+        places = [each["node"] for each in group[1:]]
+        shown = ", ".join(places[:3]) + (", …" if len(places) > 3 else "")
+        said.append(f"  and at {len(places)} more like it: {shown}")
     if first["hint"]:
         said.append(f"  {first['hint']}")
-    if first["source"]:
-        said.append(f"  see {first['source']}")
     return said
 
 
@@ -103,6 +109,9 @@ def markdown(result: Json) -> str:
         f"- **{_plain(each['name'])}**: {_plain(each['says'])} ({_plain(each['source'])})"
         for each in result["variants"]
     ]
+    if other := result["another"]:
+        said = f"it is {other['name']}, another network: {other['says']} ({other['source']})"
+        told.append(f"- {_plain(said)}")
     groups = causes(result["findings"])
     for group in groups[:SHOWN]:
         first, *rest = cause(group)

@@ -105,6 +105,8 @@ def _wanted(comparison: Comparison, row: Difference) -> int | None:
     if row.count.isdecimal():
         return int(row.count)
     places = [i for i in range(len(comparison.expected)) if _in_layer(comparison, i, row.layer)]
+    if row.attribute != "missing":  # what is not there differs in nothing else
+        places = [i for i in places if i in comparison.pairs]
     nodes = [comparison.expected.nodes[i] for i in places]
     if row.count == "all":
         return sum(_described(node, row) for node in nodes)

@@ -197,8 +197,23 @@ class Walk:
         op = self.tape[value]
         axes = self.nodes[sources[0]].axes
         if tuple(prod(size for _, size in axis) for axis in axes) != op.shape:
-            axes = reshaped(axes, op.shape) or guess(op.shape)
+            axes = reshaped(axes, op.shape) or _rescaled(axes, op.shape) or guess(op.shape)
         return self._node(f"unknown:{op.name}", dict(op.attributes), tuple(sources), axes, value)
+
+
+def _rescaled(axes: Axes, shape: tuple[int, ...]) -> Axes | None:
+    """The same axes with another height and width; None if anything else is different."""
+    if len(axes) != len(shape):
+        return None
+    result = []
+    for axis, size in zip(axes, shape, strict=True):
+        if len(axis) == 1 and axis[0][0] in ("H", "W"):
+            result.append(((axis[0][0], size),))
+        elif prod(n for _, n in axis) == size:
+            result.append(axis)
+        else:
+            return None
+    return tuple(result)
 
 
 def guess(shape: tuple[int, ...]) -> Axes:
