@@ -512,19 +512,31 @@ class _Canonical(Placing):
         node = self.nodes[flow.node]
         if not flow.plain or node.kind not in ("conv", "dense") or node.attributes["bias"]:
             return None
-        if self.readers[flow.value] > 1 or (stored := self._stored(side)) is None:
+        source, shape = self._narrow(side)
+        if self.readers[flow.value] > 1 or (stored := self._stored(source)) is None:
             return None
         length = channels_of(node.shape)
-        if prod(self.tape[side].shape) != length or stored[1] is not None:
+        if prod(shape) != length or stored[1] is not None:
             return None
         try:
-            self._vector(flow.axes, np.zeros(self.tape[side].shape) + self._ramp(side))
+            self._vector(flow.axes, np.arange(length).reshape(shape))
         except ValueError:
             return None
         self._slot(node, "bias", stored[0], ((("C", length),)))
         node.attributes["bias"] = True
         node.value = value
         return replace(flow, value=value)
+
+    def _narrow(self, side: int) -> tuple[int, tuple[int, ...]]:
+        """A side value before it was repeated over the image, and its shape among ones."""
+        op = self.tape[side]
+        inside = self.tape[op.inputs[0]].shape if op.name == "broadcast" else op.shape
+        if prod(inside) == prod(op.shape):
+            return side, op.shape
+        shape = [1] * len(op.shape)
+        for axis, size in zip(op.attributes["axes"], inside, strict=True):
+            shape[axis] = size
+        return op.inputs[0], tuple(shape)
 
     def _split_convolution(
         self, inputs: tuple[int, ...], flows: list[Flow], axes: Axes, value: int

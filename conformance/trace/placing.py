@@ -221,23 +221,23 @@ class Placing(Walk):
 
     def _name_algebra(self, local: Local) -> Flow | None:
         base, op = local.base, self.tape[local.value]
-        node = self.nodes[base.node]
-        axes = node.axes
+        # The algebra begins at the node's own value, and ends in the layout in which it is read.
+        before, axes = self.nodes[base.node].axes, base.axes
         parameters = recognise.leaves(self.tape, local.value, until=base.value)
-        channel = axis_of(axes, "C")
+        channel, outcome = axis_of(before, "C"), axis_of(axes, "C")
         shape = self.tape[base.value].shape
         if parameters:
             return self._radial_basis(local, parameters)
-        if channel is None or len(axes[channel]) != 1:
+        if channel is None or outcome is None or len(before[channel]) != 1:
             return None
         channels = shape[channel]
-        if op.shape != shape:
+        if op.shape != tuple(prod(size for _, size in axis) for axis in axes):
             return self._repeated(local)
 
         def rows(x: np.ndarray) -> np.ndarray:
             # One pixel, repeated over the image without being copied, at a time.
             wide = [channels if axis == channel else 1 for axis in range(len(shape))]
-            corner = tuple(slice(None) if axis == channel else 0 for axis in range(len(shape)))
+            corner = tuple(slice(None) if axis == outcome else 0 for axis in range(len(axes)))
             images = [np.broadcast_to(pixel.reshape(wide), shape) for pixel in x]
             known = [evaluate(self.tape, local.value, {base.value: image}) for image in images]
             return np.stack([out[corner] for out in known])
