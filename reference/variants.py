@@ -90,9 +90,12 @@ def _profile(stem: str, table: Table) -> Profile:
         if note not in table.notes:
             raise damaged(table.place, f"the profile {table.heading!r} has no note {note!r}")
     rows = tuple(
-        Difference(*(record[column] for column in COLUMNS), record.place)
+        Difference(
+            record["layer"], record["node"], record["attribute"], record["paper"],
+            record["variant"], record["how many"], record.place,
+        )
         for record in table.records
-    )
+    )  # fmt: skip
     for row in rows:
         _check(row)
     return Profile(

@@ -10,8 +10,7 @@ from typing import Any
 import reference
 from conformance.evidence import Record
 from conformance.parity import NodeParity
-from conformance.trace.graph import Graph
-from conformance.verdict import LAYERS, CannotMeasure, Verdict, judge, measure, row_of, shown
+from conformance.verdict import CannotMeasure, Verdict, judge, measure, row_of, shown
 from reference import Claim, Model
 
 CONFORMS, DEVIATES, INCONCLUSIVE = "conforms", "deviates", "inconclusive"
@@ -87,7 +86,7 @@ def outcome(framework: str, model: Model, record: Record, numbers: bool) -> Outc
     found.totals = {
         "parameters": record.graph.parameters("trainable"),
         "multiply_adds": record.graph.multiply_adds,
-        "layers": _depth(record.graph),
+        "layers": record.graph.depth,
     }
     if numbers:
         _compared(found, record, rows)
@@ -179,15 +178,6 @@ def _divergence(
         f" {diverged.bound:.0e}, everything before it by {before:.0e}",
         "source": str(node.where),
     }
-
-
-def _depth(graph: Graph) -> int:
-    """Weight layers on the longest path; a projection beside a block adds none."""
-    depths: list[int] = []
-    for node in graph:
-        before = max((depths[i] for i in node.inputs), default=0)
-        depths.append(before + (node.kind in LAYERS["weight layers"]))
-    return max(depths, default=0)
 
 
 def _nearness(result: NodeParity) -> float:

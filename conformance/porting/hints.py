@@ -9,8 +9,10 @@ from typing import Any
 HINTS: dict[tuple[str, str], str] = {
     ("avg_pool", "count_include_pad"): "padding cells are {counted} in the average: PyTorch counts"
     " them by default, Keras and TensorFlow never do",
-    ("*", "padding"): "top+bottom x left+right; TensorFlow's \"same\" pads an even map less above than"
-    " below",
+    (
+        "*",
+        "padding",
+    ): 'top+bottom x left+right; TensorFlow\'s "same" pads an even map less above than below',
     ("*", "epsilon"): "epsilon is {found}: another framework's default?",
     ("*", "momentum"): "the running statistics keep {found} of the old value, not {expected}:"
     " PyTorch's momentum is the share of the new value, Keras' and Flax's that of the old",

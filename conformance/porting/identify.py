@@ -81,7 +81,9 @@ def _distance(graphs: dict[Size, Graph], model: Model, size: Size | None) -> flo
     graph = graphs.get(size or model.input)
     if graph is None:
         return float("inf")
-    ours = Counter(_plain(layer) for row in model.rows if not row.after for layer in row.convolutions)
+    ours = Counter(
+        _plain(layer) for row in model.rows if not row.after for layer in row.convolutions
+    )
     theirs = Counter(
         f"{'x'.join(map(str, n.attributes['kernel']))} {n.shape[-1]}" if n.kind == "conv"
         else f"fc {n.shape[-1]}"

@@ -47,6 +47,8 @@ class Judgement:
     profiles: list[known.Profile] = field(default_factory=list)
     another: known.Profile | None = None
     open: list[str] = field(default_factory=list)
+    #: What this kind of port cannot show, and no fault of it.
+    unjudged: list[str] = field(default_factory=list)
     totals: dict[str, int] = field(default_factory=dict)
     forward: Json | None = None
     numbers: bool = True
@@ -77,6 +79,7 @@ class Judgement:
             "another": _told(self.another) if self.another else None,
             "findings": self.findings,
             "open": self.open,
+            "unjudged": self.unjudged,
             "totals": self.totals,
             "numbers": self.numbers,
             "forward": self.forward,
@@ -121,13 +124,7 @@ def judge(
     }
     inference = _compare(ours.graph, found, model)
     assert ours.training is not None
-    try:
-        stage("tracing the port in training", 0, 0)
-        trained: Graph | None = canonical(port.trace(size, training=True))
-    except UntraceableModel as refused:
-        result.planned += len(ours.training)
-        result.open.append(f"training mode was not judged: {refused}")
-        trained = None
+    trained = _trained(result, port, size, len(ours.training), stage)
     training = _compare(ours.training, trained, model) if trained is not None else None
     _structure(result, inference, training)
     result.numbers = numbers
@@ -141,6 +138,23 @@ def judge(
         "pairs": {str(a): b for a, b in inference.pairs.items()},
     }
     return result
+
+
+def _trained(result: Judgement, port: Port, size: Size, nodes: int, stage: Stage) -> Graph | None:
+    """The port's graph in training; None, with the reason, where it cannot be had."""
+    if not port.trains:
+        result.unjudged.append(
+            "training: a pair (apply, variables) shows inference only; give the module itself, or"
+            " judge dropout and batch statistics in another way"
+        )
+        return None
+    stage("tracing the port in training", 0, 0)
+    try:
+        return canonical(port.trace(size, training=True))
+    except UntraceableModel as refused:
+        result.planned += nodes
+        result.open.append(f"training mode was not judged: {refused}")
+        return None
 
 
 def _ours(framework: str, model: Model, size: Size) -> Record:
@@ -200,9 +214,7 @@ def _key(finding: Json) -> tuple[Any, ...]:
     return tuple(str(finding[name]) for name in ("node", "attribute", "expected", "found"))
 
 
-def _written(
-    comparison: Comparison, indices: Any, check: str, model: Model
-) -> list[Json]:
+def _written(comparison: Comparison, indices: Any, check: str, model: Model) -> list[Json]:
     rows = [row.name for row in model.rows]
     expected_names = names(comparison.expected, rows)
     result = []

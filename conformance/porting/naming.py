@@ -1,8 +1,8 @@
 """The paper's names for nodes: ``conv3_x/1/2`` is the second layer of its first block.
 
 A row of the paper's table is divided into blocks where everything goes through one sum or one
-concatenation; branches are a, b, c in the order of the concatenation (``inception_4c/b/2``), and what
-bridges a block is its shortcut.  What has no weights is named after the layer before it:
+concatenation; branches are a, b, c in the order of the concatenation (``inception_4c/b/2``), and
+what bridges a block is its shortcut.  What has no weights is named after the layer before it:
 ``conv3_x/1/2 batch_norm``.
 """
 

@@ -22,7 +22,9 @@ def headline(result: Json) -> str:
     """The verdict in one line."""
     named = f" {result['variant']}" if result["verdict"] == VARIANT else ""
     verdict = result["verdict"].replace("-as-variant", " as")
-    return f"{result['port']} ({result['framework']}) and {result['architecture']}: {verdict}{named}"
+    return (
+        f"{result['port']} ({result['framework']}) and {result['architecture']}: {verdict}{named}"
+    )
 
 
 def causes(findings: list[Json]) -> list[list[Json]]:
@@ -39,7 +41,9 @@ def lines(result: Json) -> list[str]:
     told = [headline(result)]
     told += [f"  {each['name']}: {each['says']} [{each['source']}]" for each in result["variants"]]
     if other := result["another"]:
-        told.append(f"  it is {other['name']}, another network: {other['says']} [{other['source']}]")
+        told.append(
+            f"  it is {other['name']}, another network: {other['says']} [{other['source']}]"
+        )
     groups = causes(result["findings"])
     for group in groups[:SHOWN]:
         told += [f"  {line}" for line in cause(group)]
@@ -48,6 +52,7 @@ def lines(result: Json) -> list[str]:
     if forward := result["forward"]:
         told.append(f"  {divergence(forward) if forward['first_divergence'] else agreed(forward)}")
     told += [f"  open: {sentence}" for sentence in result["open"]]
+    told += [f"  not judged: {sentence}" for sentence in result["unjudged"]]
     if groups:
         told.append(f"  the paper: {groups[0][0]['source']}")
     checks, totals = result["checks"], result["totals"]
@@ -85,7 +90,9 @@ def difference(finding: Json) -> str:
 
 def divergence(forward: Json) -> str:
     """Where values part first, by how much, and how well all before agrees."""
-    size = f"{forward['error']:.1e}" if forward["error"] is not None else "another shape, or no number"
+    size = (
+        f"{forward['error']:.1e}" if forward["error"] is not None else "another shape, or no number"
+    )
     return (
         f"first divergence at {forward['first_divergence']} ({forward['port_node']}): {size} in"
         f" float64, bound {forward['bound']:.0e}; everything before agrees to"
@@ -119,6 +126,7 @@ def markdown(result: Json) -> str:
     if len(groups) > SHOWN:
         told.append(f"- and {len(groups) - SHOWN} more root causes")
     told += [f"- open: {_plain(sentence)}" for sentence in result["open"]]
+    told += [f"- not judged: {_plain(sentence)}" for sentence in result["unjudged"]]
     if forward := result["forward"]:
         sentence = divergence(forward) if forward["first_divergence"] else agreed(forward)
         told += ["", _plain(sentence)]

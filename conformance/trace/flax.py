@@ -42,6 +42,11 @@ class FlaxPort(jaxprs.JaxPort):
 
     framework = "flax"
 
+    @property
+    def trains(self) -> bool:
+        """Whether it is a module: nothing tells a pair that it is training."""
+        return isinstance(self._model, Model | linen.Module)
+
     def program(self, shape: tuple[int, ...], training: bool = False) -> jaxprs.Program:
         """The model as a jaxpr for a batch of images."""
         model = self._model
@@ -158,7 +163,11 @@ def _assemble(factory: Callable[..., Any], evaluation: AbstractContextManager[An
                 case nnx.Module() as module:
                     graphdef, state = nnx.split(module)
                 case other:
-                    raise TypeError(f"it returned {type(other).__name__}, not a Flax module")
+                    raise TypeError(
+                        f"it returned {type(other).__name__}; it has to return a Flax module, or"
+                        " for another JAX library a pair (apply, variables) with"
+                        " apply(variables, images)"
+                    )
         leaves = enumerate(jax.tree.leaves(state))
         known = {place: leaf for place, leaf in leaves if not isinstance(leaf, jax.core.Tracer)}
         built.append((graphdef, known))

@@ -174,7 +174,7 @@ class Graph:
 
     @property
     def depth(self) -> int:
-        """Convolutions and dense layers on the longest path; a projection beside a block adds none."""
+        """Convolutions and dense layers on the longest path; a shortcut's projection adds none."""
         depths: list[int] = []
         for node in self.nodes:
             before = max((depths[i] for i in node.inputs), default=0)

@@ -68,6 +68,11 @@ class JaxPort:
 
     framework = "jax"
 
+    @property
+    def trains(self) -> bool:
+        """Nothing tells a pair that it is training."""
+        return False
+
     def __init__(self, factory: Callable[..., Any]) -> None:
         self.factory = factory
 
@@ -123,7 +128,10 @@ def program(
     path: Callable[[str], str] = str,
     updates: Sequence[str] = (),
 ) -> Program:
-    """``apply(variables, images)`` as a jaxpr in float64, for a batch of images of this shape."""
+    """``apply(variables, images)`` as a jaxpr in float64, for a batch of images of this shape.
+
+    An ``apply`` that refuses channels last is given them first.
+    """
     leaves = jax.tree_util.tree_leaves_with_path(variables)
     structure = jax.tree.structure(variables)
     if handles is None:
@@ -138,15 +146,22 @@ def program(
         *state, images = arrays
         return jax.tree.leaves(apply(jax.tree.unflatten(structure, state), images))
 
+    def channels_first(*arrays: Any) -> list[Any]:
+        return flat(*arrays[:-1], arrays[-1].transpose(0, 3, 1, 2))
+
     with jax.enable_x64(True):
         inputs = [jax.ShapeDtypeStruct(leaf.shape, _widened(leaf.dtype)) for _, leaf in leaves]
+        inputs.append(jax.ShapeDtypeStruct(shape, jnp.float64))
         try:
-            jaxpr = jax.make_jaxpr(flat)(*inputs, jax.ShapeDtypeStruct(shape, jnp.float64))
+            jaxpr = jax.make_jaxpr(flat)(*inputs)
         except Exception as error:
-            size = "x".join(map(str, shape))
-            raise UntraceableModel(
-                f"the model cannot be called with an image batch of {size}: {told(error)}"
-            ) from error
+            try:
+                jaxpr = jax.make_jaxpr(channels_first)(*inputs)
+            except Exception:
+                size = "x".join(map(str, shape))
+                raise UntraceableModel(
+                    f"the model cannot be called with an image batch of {size}: {told(error)}"
+                ) from error
     return Program(jaxpr, tuple(handles), path, tuple(updates))
 
 

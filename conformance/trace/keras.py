@@ -47,6 +47,7 @@ class KerasPort:
     """One Keras model, built when it is first traced."""
 
     framework = "keras"
+    trains = True
 
     def __init__(self, factory: Callable[[], Any]) -> None:
         self.factory = factory

@@ -24,6 +24,10 @@ class Port(Protocol):
 
     framework: str
 
+    @property
+    def trains(self) -> bool:
+        """Whether the model can be told that it is training, so that training can be judged."""
+
     def trace(self, size: Size, training: bool = False) -> Tape:
         """What the model computes for one image of height, width, channels.
 

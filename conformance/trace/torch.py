@@ -58,6 +58,7 @@ class TorchPort:
     """One factory of an ``nn.Module``; see :class:`~conformance.trace.port.Port`."""
 
     framework = "torch"
+    trains = True
 
     def __init__(self, factory: Callable[[], Any]) -> None:
         self.factory = factory

@@ -205,7 +205,7 @@ def _rescaled(axes: Axes, shape: tuple[int, ...]) -> Axes | None:
     """The same axes with another height and width; None if anything else is different."""
     if len(axes) != len(shape):
         return None
-    result = []
+    result: list[Any] = []
     for axis, size in zip(axes, shape, strict=True):
         if len(axis) == 1 and axis[0][0] in ("H", "W"):
             result.append(((axis[0][0], size),))
