@@ -1,0 +1,111 @@
+"""The gate judges: our own networks conform, wrong ones deviate at the right layer."""
+
+import json
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+import reference
+from conformance import frameworks
+from conformance.porting import telling
+from conformance.porting.judge import judge
+from conformance.porting.naming import names
+from conformance.selftest import mutants
+
+SCHEMA = json.loads((Path(__file__).parents[1] / "gate.schema.json").read_text(encoding="utf-8"))
+SMALLEST = reference.find("LeNet-5")
+#: Wrong models of which a known variant has a part: what is not all of it is none of it.
+PARTS = {"stride on the 3x3": "v1.5", "epsilon 1e-3": "Keras"}
+
+
+@pytest.fixture
+def room(framework):
+    if reason := frameworks.missing(framework):
+        pytest.skip(reason)
+    return framework
+
+
+def test_own_network_conforms(room):
+    """Our own implementation is the published network, in structure and in numbers."""
+    found = judge(frameworks.port(room, SMALLEST), SMALLEST)
+    result = found.as_json("ours")
+    jsonschema.validate(json.loads(json.dumps(result)), SCHEMA)
+    assert (result["verdict"], result["findings"], result["open"]) == ("conforms", [], [])
+    assert result["checks"]["run"] == result["checks"]["planned"] > 0
+    assert result["forward"]["error"] < result["forward"]["bound"]
+
+
+def test_another_network_deviates(room):
+    """A network set beside another one of its family does not conform."""
+    others = [m for m in reference.family(SMALLEST.family).models if m.input == SMALLEST.input]
+    other = next(model for model in others if model != SMALLEST)
+    found = judge(frameworks.port(room, SMALLEST), other, numbers=False)
+    assert found.verdict == "deviates"
+
+
+@pytest.mark.parametrize("name", PARTS)
+def test_part_of_a_variant_is_no_variant(room, name):
+    """A variant that is there in one place only does not explain that place."""
+    mutant = mutants(room).get(name)
+    if mutant is None:
+        pytest.skip(f"{room} has no wrong model {name!r}")
+    model = reference.find(mutant.architecture)
+    found = judge(frameworks.tracer(room).port(mutant.wrong), model, numbers=False)
+    assert PARTS[name] not in {profile.name for profile in found.profiles}
+    assert found.verdict == "deviates"
+    assert {each["node"].split("/")[0].split(" ")[0] for each in found.findings} >= {mutant.layer}
+
+
+def test_first_divergence_is_named(room):
+    """Numbers that part are told: where, by how much, and how well everything before agreed."""
+    wrong = next(m for m in mutants(room).values() if m.numbers and m.architecture == SMALLEST.name)
+    found = judge(frameworks.tracer(room).port(wrong.wrong), SMALLEST)
+    assert found.verdict == "deviates" and found.forward is not None
+    assert found.forward["first_divergence"].split("/")[0].split(" ")[0] == wrong.layer
+    assert found.forward["before"] < found.forward["bound"] < found.forward["error"]
+
+
+def test_every_node_has_a_name_of_its_own(room):
+    """No two nodes of a network bear one name, and each begins with its row's."""
+    graph = frameworks.port(room, SMALLEST).trace(SMALLEST.input)
+    from conformance.trace.canonical import canonical
+
+    rows = [row.name for row in SMALLEST.rows]
+    found = names(canonical(graph), rows)
+    assert len(set(found)) == len(found)
+    assert all(name.split("/")[0].split(" ")[0] in [*rows, "input"] for name in found)
+
+
+FINDING = {
+    "check": "structure", "node": "conv1", "port_node": "features.0", "kind": "conv",
+    "attribute": "stride", "expected": [1, 1], "found": [2, 2], "hint": "", "source": "Table 1",
+}  # fmt: skip
+RESULT = {
+    "port": "my_models:net", "framework": "torch", "architecture": "Net", "verdict": "deviates",
+    "variant": None, "variants": [], "another": None, "open": [], "unjudged": [],
+    "totals": {"parameters": 1, "multiply_adds": 2, "layers": 3}, "forward": None,
+    "checks": {"planned": 4, "run": 4}, "findings": [FINDING],
+}  # fmt: skip
+
+
+def test_one_cause_is_told_once():
+    """Fifty layers with one wrong default are one root cause."""
+    many = [FINDING | {"node": f"conv{i}"} for i in range(50)]
+    told = "\n".join(telling.lines(RESULT | {"findings": many}))
+    assert told.count("stride of conv is 2x2, expected 1x1") == 1
+    assert "49 more like it" in told
+
+
+@pytest.mark.parametrize("evil", ["<script>alert(1)</script>", "[x](http://y)", "| a | b |", "`c`"])
+def test_names_are_only_text(evil):
+    """Nothing that a port is called is obeyed by Markdown or HTML."""
+    told = telling.markdown(RESULT | {"port": evil, "findings": [FINDING | {"port_node": evil}]})
+    assert evil not in told
+
+
+def test_badge_has_the_verdict():
+    """The endpoint of a badge names the network and says what became of it."""
+    badge = telling.badge(RESULT | {"verdict": "conforms-as-variant", "variant": "v1.5"})
+    assert (badge["label"], badge["message"]) == ("Net", "conforms as v1.5")
+    assert telling.badge(RESULT)["color"] == "red"
