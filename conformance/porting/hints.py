@@ -16,6 +16,7 @@ HINTS: dict[tuple[str, str], str] = {
     ("*", "epsilon"): "epsilon is {found}: another framework's default?",
     ("*", "momentum"): "the running statistics keep {found} of the old value, not {expected}:"
     " PyTorch's momentum is the share of the new value, Keras' and Flax's that of the old",
+    ("*", "statistics"): "the normalisation stays in inference mode while the network trains",
     ("lrn", "alpha"): "alpha of the plain sum is {found}: PyTorch divides alpha by n, TensorFlow"
     " does not",
     ("lrn", "n"): "the window is {found} channels: TensorFlow's depth_radius is half of n - 1",

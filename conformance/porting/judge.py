@@ -198,7 +198,9 @@ def _structure(result: Judgement, inference: Comparison, training: Comparison | 
         result.run += len(training.expected)
         every = _written(inference, range(len(inference.findings)), "", result.model)
         said = {_key(each) for each in every}
-        later = _written(training, explained.surplus, "training", result.model)
+        later = _written(
+            training, _own_causes(training, explained.surplus), "training", result.model
+        )
         for each in later:
             if each["kind"].startswith("unknown:"):
                 word = each["kind"].removeprefix("unknown:")
@@ -208,6 +210,14 @@ def _structure(result: Judgement, inference: Comparison, training: Comparison | 
     if len(inference.found.outputs) != len(inference.expected.outputs):
         written.append(_outputs(inference, result.model))
     result.findings = written
+
+
+def _own_causes(comparison: Comparison, indices: list[int]) -> list[int]:
+    """Without what only follows: a norm that keeps no statistics has no momentum either."""
+    of = comparison.findings
+    idle = {of[i].found_node for i in indices if of[i].attribute == "statistics"}
+    follows = ("momentum", "unbiased")
+    return [i for i in indices if of[i].attribute not in follows or of[i].found_node not in idle]
 
 
 def _key(finding: Json) -> tuple[Any, ...]:

@@ -14,8 +14,8 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, fields, is_dataclass
 from functools import partial
 from itertools import accumulate, pairwise
 from pathlib import Path
@@ -63,9 +63,24 @@ class TorchPort:
     def __init__(self, factory: Callable[[], Any]) -> None:
         self.factory = factory
         self._module: nn.Module | None = None
+        #: How it wants its images, found out when it is first traced.
+        self._given: Callable[[Tensor], Tensor] | None = None
 
     def trace(self, size: Size, training: bool = False) -> Tape:
         """What the model computes for one image of height, width, channels; two in training."""
+        if self._given is None:
+            self._given = _as_it_is
+            try:
+                return self._trace(size, training)
+            except UntraceableModel:
+                self._given = _channels_last
+                with suppress(UntraceableModel):
+                    return self._trace(size, training)
+                self._given = None
+                raise
+        return self._trace(size, training)
+
+    def _trace(self, size: Size, training: bool) -> Tape:
         height, width, channels = size
         batch = 2 if training else 1
         image = torch.empty(batch, channels, height, width, dtype=torch.float64, device="meta")
@@ -141,16 +156,21 @@ class TorchPort:
         left = register_module_forward_hook(recorder.leave, always_call=True)
         try:
             with recorder:
-                output = functional_call(module, state, (image,))
-            outputs = [leaf for leaf in tree_leaves(output) if leaf is not None]
+                output = functional_call(module, state, ((self._given or _as_it_is)(image),))
+            outputs = _outputs(output)
             if not outputs or not all(isinstance(leaf, Tensor) for leaf in outputs):
-                raise TypeError(f"it returned {type(output).__name__}, not tensors")
+                raise TypeError(f"it returned {type(output).__name__}; return the logits")
         except UntraceableModel:
             raise
         except Exception as error:
             if error is recorder.interrupted:
                 raise
             size = "x".join(str(n) for n in (*image.shape[2:], image.shape[1]))
+            if ".item() cannot be called" in str(error):
+                raise UntraceableModel(
+                    f"{self.name}: what forward does depends on the values in the image"
+                    f" ({_told(error).rpartition('(')[2]}: it must do the same with every image"
+                ) from error
             raise UntraceableModel(
                 f"{self.name}: forward fails on an image of {size}"
                 f"{f' in {recorder.failed}' if recorder.failed else ''}: {_told(error)};"
@@ -1050,6 +1070,21 @@ def _line(frame: FrameType | None) -> str:
             return _short(file, frame.f_lineno)
         frame = frame.f_back
     return ""
+
+
+def _as_it_is(image: Tensor) -> Tensor:
+    return image
+
+
+def _channels_last(image: Tensor) -> Tensor:
+    return image.permute(0, 2, 3, 1)
+
+
+def _outputs(output: Any) -> list[Any]:
+    """The tensors that a forward returned, in whatever they are packed."""
+    if is_dataclass(output):
+        output = [getattr(output, field.name) for field in fields(output)]
+    return [leaf for leaf in tree_leaves(output) if leaf is not None]
 
 
 def _told(error: Exception) -> str:
