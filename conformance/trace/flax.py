@@ -20,7 +20,8 @@ import numpy as np
 from flax import linen, nnx
 
 from conformance.trace import jax as jaxprs
-from conformance.trace.port import UntraceableModel
+from conformance.trace.port import Own, Size, UntraceableModel
+from conformance.trace.tape import Tape
 
 #: How a call is told whether this is training, for modules that want to be told every time.
 TRAINING = ("train", "training", "is_training")
@@ -41,6 +42,35 @@ class FlaxPort(jaxprs.JaxPort):
     """One factory of an NNX or Linen module, or of a pair ``(apply, variables)``."""
 
     framework = "flax"
+    size: Size | None = None
+
+    def trace(self, size: Size, training: bool = False) -> Tape:
+        """See :class:`conformance.trace.port.Port`."""
+        self.size = size
+        return super().trace(size, training)
+
+    def own(self) -> Own:
+        """What the module or the pair stores when it is built with its weights, from key 0."""
+        try:
+            match _made(self.factory):
+                case nnx.Module() as module:
+                    return _weights(module)
+                case linen.Module() as module:
+                    if self.size is None:
+                        raise UntraceableModel("a Linen module has no weights before it is traced")
+                    flags = _flags(type(module).__call__, False)
+                    keys = {"params": jax.random.key(0), "dropout": jax.random.key(0)}
+                    return jaxprs.stored(module.init(keys, jnp.zeros((1, *self.size)), **flags))
+                case (_, variables):
+                    return jaxprs.stored(variables)
+                case other:
+                    raise TypeError(f"it returned {type(other).__name__}, not a Flax module")
+        except UntraceableModel:
+            raise
+        except Exception as error:
+            raise UntraceableModel(
+                f"the factory does not build with its weights: {jaxprs.told(error)}"
+            ) from error
 
     @property
     def trains(self) -> bool:
@@ -305,6 +335,20 @@ def _takes(function: Callable[..., Any], name: str) -> bool:
     parameters = inspect.signature(target).parameters
     rest = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values())
     return name in parameters or (rest and name == "rngs")
+
+
+def _weights(module: nnx.Module) -> Own:
+    """The arrays of a built module that a :class:`Model` has handles for."""
+    leaves = jax.tree_util.tree_leaves_with_path(nnx.state(module), is_leaf=_is_variable)
+    return Own(
+        {
+            jax.tree_util.keystr(path, simple=True, separator="."): np.asarray(array)
+            for path, leaf in leaves
+            if _is_variable(leaf) and not isinstance(leaf, nnx.RngState)
+            for array in jax.tree.leaves(leaf)
+            if jnp.issubdtype(array.dtype, jnp.floating)
+        }
+    )
 
 
 def _is_variable(leaf: Any) -> bool:

@@ -21,7 +21,7 @@ import numpy as np
 from jax.extend.core import ClosedJaxpr, Jaxpr, JaxprEqn, Literal
 
 from conformance.trace.graph import Where
-from conformance.trace.port import Size, UntraceableModel
+from conformance.trace.port import Own, Size, UntraceableModel
 from conformance.trace.tape import BINARY, UNARY, Tape, evaluate
 
 
@@ -90,6 +90,14 @@ class JaxPort:
     ) -> None:
         """Execute the model in float64 with the given values for its parameters."""
         replay(self.program(image.shape), Run(tape, values, image, wanted, observe))
+
+    def own(self) -> Own:
+        """What the pair's variables hold."""
+        try:
+            _, variables = self.factory()
+            return stored(variables)
+        except Exception as error:
+            raise UntraceableModel(f"the factory does not build: {told(error)}") from error
 
     def program(self, shape: tuple[int, ...], training: bool = False) -> Program:
         """The model as a jaxpr for a batch of images; a pair does the same in training."""
@@ -163,6 +171,17 @@ def program(
                     f"the model cannot be called with an image batch of {size}: {told(error)}"
                 ) from error
     return Program(jaxpr, tuple(handles), path, tuple(updates))
+
+
+def stored(variables: Any) -> Own:
+    """The floating-point arrays of a tree of variables, by the handles of :func:`program`."""
+    return Own(
+        {
+            jax.tree_util.keystr(path, simple=True, separator="/"): np.asarray(leaf)
+            for path, leaf in jax.tree_util.tree_leaves_with_path(variables)
+            if jnp.issubdtype(jnp.result_type(leaf), jnp.floating)
+        }
+    )
 
 
 def told(error: Exception) -> str:

@@ -25,7 +25,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import keras  # noqa: E402
 import numpy as np  # noqa: E402
 
-from conformance.trace.port import Size, UntraceableModel  # noqa: E402
+from conformance.trace.port import Own, Size, UntraceableModel  # noqa: E402
 from conformance.trace.tape import Tape  # noqa: E402
 
 #: Calls inside one another, and bytes of stack for them, that suffice for thousands of layers.
@@ -53,9 +53,11 @@ class KerasPort:
         self.factory = factory
         self.tracer = _tracer(keras.backend.backend())
         self.model: Any = None
+        self.size: Size | None = None
 
     def trace(self, size: Size, training: bool = False) -> Tape:
         """See :class:`conformance.trace.port.Port`."""
+        self.size = size
         return self._apart(2 if training else 1, size, training)
 
     def run(
@@ -78,25 +80,34 @@ class KerasPort:
             image = image.transpose(0, 3, 1, 2)
         self.tracer.execute(tape, values, image, wanted, observe)
 
-    def _apart(self, batch: int, size: Size, training: bool = False) -> Tape:
-        """Record the model in double precision, in a thread of its own.
+    def own(self) -> Own:
+        """What the model stores when it is built with its weights, in Keras's own precision."""
+        return _in_a_thread(self._stored)
 
-        Keras keeps made-up names, the policy and unfinished variables for each thread: a new
-        thread finds none, so that names count from one in every trace, and leaves none behind
-        that would be allocated later.
-        """
-        before = keras.config.floatx(), sys.getrecursionlimit(), threading.stack_size()
+    def _stored(self) -> Own:
+        with _one_line("the model cannot be built with its weights"):
+            model = self.factory()
+            if not getattr(model, "_inputs", None) and self.size:
+                height, width, channels = self.size
+                first = keras.config.image_data_format() == "channels_first"
+                size = (channels, height, width) if first else self.size
+                model(np.zeros((1, *size), "float32"), training=False)
+            return Own(
+                {
+                    handle: keras.ops.convert_to_numpy(variable)
+                    for handle, variable in _by_handle(model.variables).items()
+                    if keras.backend.is_float_dtype(variable.dtype)
+                }
+            )
+
+    def _apart(self, batch: int, size: Size, training: bool = False) -> Tape:
+        """Record the model in double precision, in a thread of its own."""
+        before = keras.config.floatx()
         keras.config.set_floatx("float64")
-        # Keras walks a functional model by recursion, a call or two for each layer of its depth.
-        sys.setrecursionlimit(max(before[1], DEPTH))
-        threading.stack_size(STACK)
         try:
-            with ThreadPoolExecutor(1) as thread:
-                return thread.submit(self._record, batch, size, training).result()
+            return _in_a_thread(self._record, batch, size, training)
         finally:
-            keras.config.set_floatx(before[0])
-            sys.setrecursionlimit(before[1])
-            threading.stack_size(before[2])
+            keras.config.set_floatx(before)
 
     def _record(self, batch: int, size: Size, training: bool) -> Tape:
         height, width, channels = size
@@ -134,6 +145,25 @@ class KerasPort:
             tape.updates = dict(zip(replaced, tape.outputs[kept:], strict=True))
             tape.outputs = tape.outputs[:kept]
             return tape
+
+
+def _in_a_thread(work: Callable[..., Any], *arguments: Any) -> Any:
+    """Do some work of Keras in a new thread, and with a deep stack.
+
+    Keras keeps made-up names, the policy and unfinished variables for each thread: a new
+    thread finds none, so that names count from one in every trace, and leaves none behind
+    that would be allocated later.
+    """
+    before = sys.getrecursionlimit(), threading.stack_size()
+    # Keras walks a functional model by recursion, a call or two for each layer of its depth.
+    sys.setrecursionlimit(max(before[0], DEPTH))
+    threading.stack_size(STACK)
+    try:
+        with ThreadPoolExecutor(1) as thread:
+            return thread.submit(work, *arguments).result()
+    finally:
+        sys.setrecursionlimit(before[0])
+        threading.stack_size(before[1])
 
 
 def _tracer(backend: str) -> Any:

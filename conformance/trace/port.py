@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -14,6 +15,20 @@ Size = tuple[int, int, int]
 
 class UntraceableModel(Exception):
     """The model cannot be built or traced; the message says what was wrong and what to do."""
+
+
+@dataclass(frozen=True)
+class Own:
+    """What a port stores, as its factory built it: arrays by handle, in their stored layout.
+
+    Everything that holds floating-point numbers is here, whether inference reads it or not.
+    """
+
+    arrays: Mapping[str, np.ndarray]
+
+    def __call__(self, handle: str) -> np.ndarray:
+        """A copy in float64.  Raises :class:`KeyError` where nothing is stored by this name."""
+        return np.array(self.arrays[handle], np.float64, order="C")
 
 
 class Port(Protocol):
@@ -50,4 +65,12 @@ class Port(Protocol):
         ``image`` is batch x height x width x channels.  For each value of the tape in
         ``wanted``, in order of execution, ``observe(value, array)`` receives the result in the
         framework's own layout; the array is not kept.  ``values`` is asked once a handle.
+        """
+
+    def own(self) -> Own:
+        """The port's own values: the model is built once more, with its weights, and let go.
+
+        Two calls agree where the factory is seeded or loads what it holds.  A model that makes
+        its weights on the first call needs a size: trace it first.
+        Raises :class:`UntraceableModel`.
         """

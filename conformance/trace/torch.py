@@ -38,7 +38,7 @@ from torch.utils._pytree import tree_leaves, tree_map
 from torch.utils.weak import WeakTensorKeyDictionary
 
 from conformance.trace.graph import Where
-from conformance.trace.port import Size, UntraceableModel
+from conformance.trace.port import Own, Size, UntraceableModel
 from conformance.trace.tape import Operation, Tape, evaluate
 
 TORCH = str(Path(torch.__file__).parent)
@@ -65,6 +65,7 @@ class TorchPort:
         self._module: nn.Module | None = None
         #: How it wants its images, found out when it is first traced.
         self._given: Callable[[Tensor], Tensor] | None = None
+        self._size: Size | None = None
 
     def trace(self, size: Size, training: bool = False) -> Tape:
         """What the model computes for one image of height, width, channels; two in training."""
@@ -81,6 +82,7 @@ class TorchPort:
         return self._trace(size, training)
 
     def _trace(self, size: Size, training: bool) -> Tape:
+        self._size = size
         height, width, channels = size
         batch = 2 if training else 1
         image = torch.empty(batch, channels, height, width, dtype=torch.float64, device="meta")
@@ -118,6 +120,28 @@ class TorchPort:
                 f"{self.name}: the run did not produce values {sorted(recorder.wanted)} of the"
                 " tape; a model to be compared must compute the same steps every time"
             )
+
+    def own(self) -> Own:
+        """What the model stores when it is built with its weights."""
+        try:
+            with torch.no_grad():
+                module = self.factory().eval()
+                if self._size and any(is_lazy(tensor) for tensor in module.parameters()):
+                    height, width, channels = self._size
+                    module(torch.zeros(1, channels, height, width))
+                stored = [*module.named_parameters(), *module.named_buffers()]
+                # NumPy has no bfloat16; float32 holds all of its numbers and of float16's.
+                return Own(
+                    {
+                        handle: (tensor.float() if tensor.itemsize < 4 else tensor).cpu().numpy()
+                        for handle, tensor in stored
+                        if tensor.is_floating_point()
+                    }
+                )
+        except Exception as error:
+            raise UntraceableModel(
+                f"{self.name}() does not build with its weights: {_told(error)}"
+            ) from error
 
     @property
     def name(self) -> str:
