@@ -121,6 +121,36 @@ def _report(options: argparse.Namespace) -> int:
     return report.run(options)
 
 
+def _compare(options: argparse.Namespace) -> int:
+    """Compare two ports that have their own weights, layer by layer, and say where they part.
+
+    A port is package.module:factory or path/to/file.py:factory; called without arguments, it
+    returns a model with its weights loaded.  Layers are matched by structure, never by name.
+    Weights are compared slot by slot; then both models run in float64 on one image.
+
+    example:
+      conformance compare mine.py:ported torchvision.models:resnet18 --input 224x224x3
+      conformance compare old.py:model new.py:model --arch resnet50 --json -
+    """
+    from conformance.commands import compare
+
+    return compare.run(options)
+
+
+def _convert(options: argparse.Namespace) -> int:
+    """Write port A's values in port B's names, shapes and layouts, as a safetensors file.
+
+    Layers are matched by structure, never by name.  Nothing is written when the two structures
+    do not correspond, or when B stores an array that nothing in A fills.
+
+    example:
+      conformance convert theirs.py:pretrained mine.py:model --arch resnet50 --out mine.safetensors
+    """
+    from conformance.commands import convert
+
+    return convert.run(options)
+
+
 class Parser(argparse.ArgumentParser):
     """A parser whose complaints are one line."""
 
@@ -264,9 +294,21 @@ def parser() -> Parser:
     report = command("report", _report)
     report.add_argument("evidence", metavar="EVIDENCE", nargs="+", type=Path, help="folders")
     report.add_argument("--out", type=Path, metavar="DIR", help="write the pages into this folder")
+    compare = command("compare", _compare)
+    convert = command("convert", _convert)
+    for each in (compare, convert):
+        each.add_argument("a", metavar="A", help="a port")
+        each.add_argument("b", metavar="B", help="the other port")
+        size = each.add_mutually_exclusive_group()
+        size.add_argument("--input", metavar="HxWxC", help="the image's size, such as 224x224x3")
+        size.add_argument("--arch", metavar="ARCH", help="take the size from this architecture")
+    convert.add_argument("--out", metavar="FILE", type=Path, required=True, help="to be written")
     for each, path in (
-        (check, "conformance/check"), (gate, "conformance/gate"), (report, "reports/results")
-    ):  # fmt: skip
+        (check, "conformance/check"),
+        (gate, "conformance/gate"),
+        (report, "reports/results"),
+        (compare, "conformance/compare"),
+    ):
         each.add_argument(
             "--schema", nargs=0, action=_Schema, const=f"{path}.schema.json",
             help="print the JSON Schema of the result and exit",

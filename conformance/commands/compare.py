@@ -1,0 +1,209 @@
+"""``conformance compare``: two ports with their own weights, layer by layer."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from collections import Counter
+from math import isfinite
+from typing import Any, NamedTuple
+
+from conformance.align import Finding
+from conformance.commands import output as codes
+from conformance.commands.aside import bar
+from conformance.commands.output import Output
+from conformance.commands.pair import pair
+from conformance.trace.graph import Graph
+from conformance.compare import DIFFER, SAME, Comparison, ResultPair, Side, SlotPair, compare
+
+CODES = {SAME: codes.CONFORMS, DIFFER: codes.DEVIATES}
+COLOURS = {SAME: "green", DIFFER: "red"}
+
+#: How many differences are shown on the terminal; the result has them all.
+ROWS = 12
+#: How many of them are shown as the cause of the first divergence.
+CAUSES = 3
+
+Json = dict[str, Any]
+
+
+class Found(NamedTuple):
+    """A difference in words, and at which nodes of A and B."""
+
+    a: int | None
+    b: int | None
+    json: Json
+
+
+def run(options: Namespace) -> int:
+    """Compare, show what differs, and say where the two first part."""
+    output = Output(options.json)
+    with pair(options) as (a, b, terminal), bar("comparing", terminal) as progress:
+        found = compare(a, b, progress)
+    findings = [
+        *(Found(f.expected_node, f.found_node, _structure(a, b, f)) for f in found.structure),
+        *(Found(s.a, s.b, _slot(a, b, s)) for s in found.slots if not s.relation.equal),
+    ]
+    for side, letter in ((a, "A"), (b, "B")):
+        count = side.graph.parameters("with running statistics")
+        said = f"{len(side.graph)} nodes, {count:,} numbers"
+        output.line(f"{letter}  {side.name} ({side.port.framework}): {said}")
+    output.line()
+    _table([each.json for each in findings], output)
+    for line in _results(a, b, found, findings):
+        output.line(line)
+    output.line(_verdict(found), style=COLOURS.get(found.verdict, "yellow"))
+    output.result(_result(a, b, found, findings))
+    return CODES.get(found.verdict, codes.INCONCLUSIVE)
+
+
+def _structure(a: Side, b: Side, each: Finding) -> Json:
+    return {
+        "check": "structure",
+        "node": a.at(each.expected_node),
+        "port_node": b.at(each.found_node),
+        "attribute": each.attribute,
+        "expected": each.expected,
+        "found": each.found,
+        "hint": "",
+    }
+
+
+def _slot(a: Side, b: Side, each: SlotPair) -> Json:
+    found = each.relation
+    return {
+        "check": "weights",
+        "node": a.at(each.a),
+        "port_node": b.at(each.b),
+        "attribute": each.slot,
+        "expected": "equal",
+        "found": found.word,
+        "difference": found.difference if isfinite(found.difference) else None,
+        "hint": found.detail,
+    }
+
+
+def _table(findings: list[Json], output: Output) -> None:
+    """What differs, in the order in which images meet it; the same thing all over only once."""
+    rows = []
+    for each in findings[:ROWS]:
+        there = each["port_node"] if each["port_node"] != each["node"] else "same"
+        rows.append((each["node"] or "-", there or "-", each["attribute"], _said(each)))
+    if rows:
+        output.table(("in A", "in B", "what", "how it differs"), rows)
+        if (more := findings[ROWS:]):
+            kinds = Counter(f"{each['attribute']} {each['found']}" for each in more)
+            (kind, count), *_ = kinds.most_common(1)
+            output.line(f"and {len(more)} more, {count} of them {kind}: --json FILE has them all")
+        output.line()
+
+
+def _said(each: Json) -> str:
+    if each["check"] == "structure":
+        if each["attribute"] in ("missing", "extra"):
+            return f"{each['expected'] or each['found']} is only in {'A' if each['expected'] else 'B'}"
+        return f"{_short(each['expected'])} in A, {_short(each['found'])} in B"
+    by = each["difference"]
+    largest = f"by up to {by:.2g}" if by is not None else ""
+    return ": ".join(part for part in (each["found"], each["hint"] or largest) if part)
+
+
+def _short(value: Any) -> str:
+    text = str(value)
+    return text if len(text) <= 40 else f"{text[:37]}..."
+
+
+def _results(a: Side, b: Side, found: Comparison, findings: list[Found]) -> list[str]:
+    """Counts of all three checks, and where the activations part."""
+    equal = sum(each.relation.equal for each in found.slots)
+    agree = sum(each.agrees for each in found.results)
+    kinds = Counter(each.relation.word for each in found.slots if not each.relation.equal)
+    rest = "".join(f", {count} {word}" for word, count in sorted(kinds.items()))
+    lines = [
+        f"structure:   {len(found.structure)} differences",
+        f"weights:     {equal} of {len(found.slots)} slots are equal{rest}",
+        f"activations: {agree} of {len(found.results)} results agree in float64",
+    ]
+    if agree and not found.parted:
+        worst = max(found.results, key=lambda each: each.error / each.bound)
+        lines[-1] += f", to {found.before:.0e} (nearest to its bound: {worst.error:.0e} of"
+        lines[-1] += f" {worst.bound:.0e})"
+    if found.moved:
+        lines.append(f"             {len(found.moved)} of them with channels in another order")
+    if parted := found.parted:
+        lines += _parting(a, b, found, parted, findings)
+    if found.problem:
+        lines.append(f"open:        {found.problem}")
+    return lines
+
+
+def _parting(
+    a: Side, b: Side, found: Comparison, parted: ResultPair, findings: list[Found]
+) -> list[str]:
+    at, there = a.at(parted.a), b.at(parted.b)
+    kind = a.graph.nodes[parted.a].kind
+    error = "not comparable" if not isfinite(parted.error) else f"{parted.error:.0e}"
+    lines = [
+        f"first to part: {kind} {at}" + (f" ({there} in B)" if there != at else ""),
+        f"    error {error}, bound {parted.bound:.0e}; before it at most {found.before:.0e}",
+    ]
+    if parted.moved:
+        lines.append("    an output has its values in another order")
+    settled = [each for each in found.results if each.agrees and not each.moved]
+    in_a = _unsettled(a.graph, parted.a, {each.a for each in settled})
+    in_b = _unsettled(b.graph, parted.b, {each.b for each in settled})
+    causes = [each.json for each in findings if each.a in in_a or each.b in in_b]
+    lines += [f"    {each['node']} {each['attribute']}: {_said(each)}" for each in causes[:CAUSES]]
+    if not causes:
+        lines.append("    what it reads, its weights and its attributes agree")
+    return lines
+
+
+def _unsettled(graph: Graph, index: int, settled: set[int]) -> set[int]:
+    """A node, and those before it up to results that agree."""
+    found, stack = {index}, [index]
+    while stack:
+        for source in graph.nodes[stack.pop()].inputs:
+            if source not in settled | found:
+                found.add(source)
+                stack.append(source)
+    return found
+
+
+def _verdict(found: Comparison) -> str:
+    checks = f"{found.run:,} of {found.planned:,} checks ran"
+    if found.verdict == SAME:
+        order = " but for the order of channels inside" if found.moved else ""
+        return f"the two are the same{order}; {checks}"
+    if found.verdict == DIFFER:
+        return f"the two differ; {checks}"
+    return f"inconclusive; {checks}"
+
+
+def _result(a: Side, b: Side, found: Comparison, findings: list[Found]) -> Json:
+    """The result for programs."""
+    parted = found.parted
+    return {
+        "schema": 1,
+        "a": {"port": a.name, "framework": a.port.framework},
+        "b": {"port": b.name, "framework": b.port.framework},
+        "input": list(a.graph.nodes[a.graph.inputs[0]].shape),
+        "verdict": found.verdict,
+        "findings": [each.json for each in findings],
+        "first_divergence": parted and _activation(a, b, parted) | {"before": found.before},
+        "activations": [_activation(a, b, each) for each in found.results],
+        "open": [found.problem] if found.problem else [],
+        "checks": {"planned": found.planned, "run": found.run},
+    }
+
+
+def _activation(a: Side, b: Side, each: ResultPair) -> Json:
+    """One pair of results; an error or bound that is no number is null."""
+    return {
+        "node": a.at(each.a),
+        "port_node": b.at(each.b),
+        "kind": a.graph.nodes[each.a].kind,
+        "error": each.error if isfinite(each.error) else None,
+        "bound": each.bound if isfinite(each.bound) else None,
+        "agrees": each.agrees,
+        "moved": each.moved,
+    }

@@ -1,0 +1,337 @@
+"""Two live models with their own weights, layer by layer: structure, weights, activations.
+
+Nodes correspond by :mod:`conformance.align`.  Weights are compared slot by slot in neutral layout.
+Then both models run in float64 on one image, with what they store rounded to float32, and every
+pair of results is compared within the bound of :mod:`conformance.parity`: the oracle executes A's
+graph on A's weights in both precisions, which says what rounding costs this network up to there.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from math import inf, isfinite
+from typing import Any
+
+import numpy as np
+
+from conformance.align import Alignment, Finding, align, findings
+from conformance.oracle import CannotCompute, Oracle
+from conformance.parity import HALFWAY, SINGLE
+from conformance.relation import Relation, checksum, relation
+from conformance.stored import Slots
+from conformance.trace.axes import to_neutral
+from conformance.trace.canonical import canonical
+from conformance.trace.graph import Graph
+from conformance.trace.port import Own, Port, Size
+from conformance.weights import Weights
+
+SAME, DIFFER, INCONCLUSIVE = "same", "differ", "inconclusive"
+
+Progress = Callable[[int, int], None]
+
+
+class Side:
+    """One of the two: a port traced for one size of image, and what it stores."""
+
+    def __init__(self, name: str, port: Port, size: Size):
+        self.name, self.port = name, port
+        self.tape = port.trace(size)
+        self.graph: Graph = canonical(self.tape)
+
+    @cached_property
+    def own(self) -> Own:
+        return self.port.own()
+
+    @cached_property
+    def training(self) -> Graph:
+        """The graph of training, in which auxiliary heads are seen."""
+        shape = self.graph.nodes[self.graph.inputs[0]].shape
+        return canonical(self.port.trace((shape[0], shape[1], shape[2]), training=True))
+
+    def single(self, handle: str) -> np.ndarray:
+        """A stored array as float32 holds it: what a checkpoint can carry."""
+        with np.errstate(over="ignore"):
+            return self.own(handle).astype(np.float32).astype(np.float64)
+
+    def at(self, index: int | None) -> str:
+        """Where a node is, in the port's own words."""
+        if index is None:
+            return ""
+        node = self.graph.nodes[index]
+        return node.where.path or node.where.line or node.kind
+
+
+@dataclass(frozen=True, slots=True)
+class SlotPair:
+    """One slot of a pair of nodes, and how B's values are related to A's."""
+
+    a: int
+    b: int
+    slot: str
+    relation: Relation
+
+
+@dataclass(frozen=True, slots=True)
+class ResultPair:
+    """The results of a pair of nodes: largest difference and bound over A's root mean square.
+
+    ``moved`` counts the channels that B has in another place, when that is the only difference.
+    """
+
+    a: int
+    b: int
+    error: float
+    bound: float
+    moved: int = 0
+
+    @property
+    def agrees(self) -> bool:
+        return self.error <= self.bound
+
+
+@dataclass(slots=True)
+class Comparison:
+    """Everything that was found; results are in the order of A's nodes."""
+
+    structure: list[Finding]
+    slots: list[SlotPair] = field(default_factory=list)
+    results: list[ResultPair] = field(default_factory=list)
+    planned: int = 0
+    problem: str = ""
+
+    @property
+    def run(self) -> int:
+        return len(self.slots) + len(self.results)
+
+    @property
+    def parted(self) -> ResultPair | None:
+        """The first pair whose results are not the same, in whatever order of channels."""
+        return next((each for each in self.results if not each.agrees), None)
+
+    @property
+    def before(self) -> float:
+        """The largest error of the nodes before the first that parts."""
+        end = self.results.index(self.parted) if self.parted else len(self.results)
+        return max((each.error for each in self.results[:end]), default=0.0)
+
+    @property
+    def moved(self) -> list[ResultPair]:
+        """Pairs that agree but for the order of their channels."""
+        return [each for each in self.results if each.agrees and each.moved]
+
+    @property
+    def differing(self) -> list[SlotPair]:
+        """Slots that are not equal; another order of channels that nothing suffers from is."""
+        order = set() if self.parted else {"permuted"}
+        return [s for s in self.slots if not s.relation.equal and s.relation.word not in order]
+
+    @property
+    def verdict(self) -> str:
+        if self.structure or self.differing or self.parted:
+            return DIFFER
+        return SAME if 0 < self.planned == self.run and not self.problem else INCONCLUSIVE
+
+
+def compare(a: Side, b: Side, progress: Progress = lambda done, total: None) -> Comparison:
+    """Compare two ports.
+
+    Raises :class:`~conformance.trace.port.UntraceableModel` where one cannot be built or run.
+    """
+    alignment = align(a.graph, b.graph)
+    found = Comparison([*findings(a.graph, b.graph, alignment), *_outputs(a, b, alignment)])
+    pairs = sorted(alignment.pairs.items())
+    slots = [(i, j, s) for i, j in pairs for s in _slots(a.graph, i, b.graph, j)]
+    observed = [(i, j) for i, j in pairs if _seen(a.graph, i) and _seen(b.graph, j)]
+    found.planned = len(slots) + len(observed)
+    found.slots = _weights(a, b, slots)
+    _activations(a, b, dict(observed), found, progress)
+    return found
+
+
+def _slots(one: Graph, i: int, other: Graph, j: int) -> list[str]:
+    return sorted(one.nodes[i].parameters.keys() | other.nodes[j].parameters.keys())
+
+
+def _seen(graph: Graph, index: int) -> bool:
+    """Whether the port holds a node's result by itself."""
+    return graph.nodes[index].value >= 0 and graph.nodes[index].kind != "input"
+
+
+def _outputs(a: Side, b: Side, alignment: Alignment) -> list[Finding]:
+    """The models return as many things, and corresponding ones, in one order."""
+    want = tuple(alignment.pairs.get(i) for i in a.graph.outputs)
+    if None in want or want == b.graph.outputs:
+        return []  # an unpaired output is a finding already
+    expected, got = ([side.at(i) for i in side.graph.outputs] for side in (a, b))
+    return [Finding("outputs", expected, got, a.graph.outputs[0], b.graph.outputs[0])]
+
+
+def _weights(a: Side, b: Side, slots: list[tuple[int, int, str]]) -> list[SlotPair]:
+    """Every slot of every pair; on the way it is known which layers of A hold which values."""
+    in_a, in_b = Slots(a.graph, a.own), Slots(b.graph, b.own)
+    held: dict[Any, str] = {}
+    for i, _, slot in slots:
+        if slot in a.graph.nodes[i].parameters and np.ptp(values := in_a(i, slot)):
+            held.setdefault((values.shape, checksum(values)), f"{a.at(i)} ({slot})")
+    result = []
+    for i, j, slot in slots:
+        node, other = a.graph.nodes[i], b.graph.nodes[j]
+        if slot not in node.parameters or slot not in other.parameters:
+            result.append(SlotPair(i, j, slot, _missing(slot, in_a, i, in_b, j)))
+            continue
+        before = a.graph.nodes[node.inputs[0]]
+        image = before.shape
+        if before.kind == "flatten":
+            image = a.graph.nodes[before.inputs[0]].shape
+        others = tuple(s for s in node.parameters if s != slot and node.slots[s] == node.slots[slot])
+        found = relation(
+            slot,
+            lambda s, i=i: in_a(i, s),  # type: ignore[misc]
+            lambda s, j=j: in_b(j, s),  # type: ignore[misc]
+            others,
+            image,
+            lambda values: held.get((values.shape, checksum(values)), ""),
+        )
+        result.append(SlotPair(i, j, slot, found))
+    return result
+
+
+def _missing(slot: str, in_a: Slots, i: int, in_b: Slots, j: int) -> Relation:
+    """A slot that one side lacks: it matters as far as the other's is not neutral."""
+    neutral = 1.0 if slot in ("gamma", "variance", "coefficient") else 0.0
+    lacks, slots, index = ("B", in_a, i) if slot in in_a.graph.nodes[i].slots else ("A", in_b, j)
+    difference = float(np.max(np.abs(slots(index, slot) - neutral), initial=0.0))
+    return Relation("missing", f"{lacks} has none", difference)
+
+
+# ---------------------------------------------------------------------------------------------
+# Activations
+
+
+def _activations(
+    a: Side, b: Side, pairs: dict[int, int], found: Comparison, progress: Progress
+) -> None:
+    """Run A and keep its results on disk, run B and compare, one node in memory at a time."""
+    image = Weights(a.graph).image()
+    if image.shape[1:] != b.graph.nodes[b.graph.inputs[0]].shape:
+        found.problem = "the two take images of different sizes"
+        return
+    with tempfile.TemporaryFile() as room:
+        first = _First(a, image, room, progress, len(pairs))
+        a.port.run(a.tape, a.single, image, frozenset(first.wanted), first)
+        found.problem = first.problem
+        second = _Second(b, pairs, first, progress)
+        b.port.run(b.tape, b.single, image, frozenset(second.wanted), second)
+    found.results = sorted(second.results, key=lambda each: each.a)
+    outputs = set(a.graph.outputs)
+    found.results = [
+        ResultPair(r.a, r.b, inf, r.bound, r.moved) if r.moved and r.a in outputs else r
+        for r in found.results
+    ]
+
+
+class _First:
+    """Receives A's results, writes them down, and lets two oracles keep step."""
+
+    def __init__(self, side: Side, image: np.ndarray, room: Any, progress: Progress, pairs: int):
+        self.side, self.room, self.progress, self.pairs = side, room, progress, pairs
+        graph = side.graph
+        self.wanted = {n.value: i for i, n in enumerate(graph) if _seen(graph, i)}
+        slots = Slots(graph, side.single)
+        self.oracles = [Oracle(graph, slots, image), Oracle(graph, slots, image, np.float32)]
+        for index in set(range(len(graph))) - set(self.wanted.values()):
+            for oracle in self.oracles:
+                oracle.release(index)
+        self.places: dict[int, tuple[int, float, float]] = {}
+        self.costs: dict[int, float] = {}
+        self.problem = ""
+
+    def __call__(self, value: int, array: np.ndarray) -> None:
+        index = self.wanted[value]
+        node = self.side.graph.nodes[index]
+        got = to_neutral(array, node.axes).reshape((-1, *node.shape))
+        rms = float(np.sqrt(np.mean(np.square(got)))) or 1.0
+        bound = self._bound(index, got, rms)
+        if not np.isfinite(got).all():
+            self._open(f"the results of A are not finite from {self.side.at(index)} on")
+        self.places[index] = self.room.tell(), rms, bound
+        self.room.write(np.ascontiguousarray(got, np.float64).tobytes())
+        self.progress(len(self.places), len(self.wanted) + self.pairs)
+
+    def _bound(self, index: int, got: np.ndarray, rms: float) -> float:
+        """How far another correct port may be from this result."""
+        node = self.side.graph.nodes[index]
+        try:
+            if not node.known:
+                for oracle in self.oracles:  # A's own word for it, so that what follows is bounded
+                    oracle.results[index] = got.astype(oracle.dtype)
+            double, single = (oracle.result(index) for oracle in self.oracles)
+        except CannotCompute as unknown:
+            self._open(f"{unknown}, so nothing after it has a bound")
+            return inf
+        inherited = max((self.costs.get(i, 0.0) for i in node.inputs), default=0.0)
+        cost = max(distance(single, double, rms), inherited, SINGLE)
+        self.costs[index] = cost
+        for oracle in self.oracles:
+            oracle.release(index)
+        if distance(got, double, rms) > cost * HALFWAY:
+            self._open(f"A does not compute what its trace says at {self.side.at(index)}")
+        return cost * HALFWAY
+
+    def _open(self, problem: str) -> None:
+        self.problem = self.problem or problem
+
+    def read(self, index: int) -> np.ndarray:
+        """A's result again."""
+        shape = self.side.graph.nodes[index].shape
+        self.room.seek(self.places[index][0])
+        data = self.room.read(8 * int(np.prod(shape)))
+        return np.frombuffer(data, np.float64).reshape((1, *shape))
+
+
+class _Second:
+    """Receives B's results and compares them with A's."""
+
+    def __init__(self, side: Side, pairs: dict[int, int], first: _First, progress: Progress):
+        self.side, self.first, self.progress = side, first, progress
+        self.wanted = {side.graph.nodes[j].value: (i, j) for i, j in pairs.items()}
+        self.results: list[ResultPair] = []
+
+    def __call__(self, value: int, array: np.ndarray) -> None:
+        i, j = self.wanted[value]
+        if i not in self.first.places:
+            return
+        node = self.side.graph.nodes[j]
+        got = to_neutral(array, node.axes).reshape((-1, *node.shape))
+        _, rms, bound = self.first.places[i]
+        want = self.first.read(i)
+        error, moved = distance(got, want, rms), 0
+        if error > bound and (order := reordered(want, got, rms, bound)) is not None:
+            moved = int((order != np.arange(len(order))).sum())
+            error = distance(got, want[..., order], rms)
+        self.results.append(ResultPair(i, j, error, bound, moved))
+        done = len(self.first.wanted) + len(self.results)
+        self.progress(done, len(self.first.wanted) + len(self.wanted))
+
+
+def distance(got: np.ndarray, want: np.ndarray, rms: float) -> float:
+    """The largest difference over a root mean square; infinite for what is not comparable."""
+    if got.shape != want.shape:
+        return inf
+    with np.errstate(invalid="ignore"):
+        difference = float(np.max(np.abs(got - want), initial=0.0)) / rms
+    return difference if isfinite(difference) else inf
+
+
+def reordered(want: np.ndarray, got: np.ndarray, rms: float, bound: float) -> np.ndarray | None:
+    """Which channel of ``want`` each of ``got`` is, when their order is all that differs."""
+    if want.shape != got.shape or not np.isfinite(got).all():
+        return None
+    probe = np.random.Generator(np.random.Philox(key=0)).random(want[..., 0].size)
+    a, b = (probe @ x.reshape(-1, x.shape[-1]) for x in (want, got))
+    order = np.empty(len(a), int)
+    order[np.argsort(b, kind="stable")] = np.argsort(a, kind="stable")
+    return order if distance(got, want[..., order], rms) <= bound else None
