@@ -147,6 +147,8 @@ def compare(a: Side, b: Side, progress: Progress = lambda done, total: None) -> 
     observed = [(i, j) for i, j in pairs if _seen(a.graph, i) and _seen(b.graph, j)]
     found.planned = len(slots) + len(observed)
     found.slots = _weights(a, b, slots)
+    missing = {(s.a, s.slot) for s in found.slots if s.relation.word == "missing"}
+    found.structure = [f for f in found.structure if (f.expected_node, f.attribute) not in missing]
     _activations(a, b, dict(observed), found, progress)
     return found
 
@@ -186,7 +188,9 @@ def _weights(a: Side, b: Side, slots: list[tuple[int, int, str]]) -> list[SlotPa
         image = before.shape
         if before.kind == "flatten":
             image = a.graph.nodes[before.inputs[0]].shape
-        others = tuple(s for s in node.parameters if s != slot and node.slots[s] == node.slots[slot])
+        others = tuple(
+            s for s in node.parameters if s != slot and node.slots[s] == node.slots[slot]
+        )
         found = relation(
             slot,
             lambda s, i=i: in_a(i, s),  # type: ignore[misc]

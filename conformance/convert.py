@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -82,7 +81,8 @@ def differences(a: Side, b: Side) -> list[str]:
     """What B does otherwise with the same values, a sentence a finding."""
     found = findings(a.graph, b.graph, align(a.graph, b.graph))
     return [
-        f"{a.at(f.expected_node)}: {f.attribute} is {f.expected} in A and {f.found} in B" for f in found
+        f"{a.at(f.expected_node)}: {f.attribute} is {f.expected} in A and {f.found} in B"
+        for f in found
     ]
 
 

@@ -138,11 +138,14 @@ def _transposed(a: np.ndarray, b: np.ndarray) -> Iterator[tuple[str, str]]:
 
 def _permuted(a: np.ndarray, b: np.ndarray, image: tuple[int, ...]) -> Iterator[tuple[str, str]]:
     if len(image) == 3 and np.prod(image) == len(a):
-        cells = np.arange(len(a)).reshape(image)
+        ours = "height x width x channel"
         for axes in list(permutations(range(3)))[1:]:
-            if same(a[cells.transpose(axes).ravel()], b):
-                names = " x ".join(("height", "width", "channel")[i] for i in axes)
-                yield "permuted", f"inputs in the order {names}"
+            theirs = " x ".join(("height", "width", "channel")[i] for i in axes)
+            cells = np.arange(len(a)).reshape(image).transpose(axes).ravel()
+            if same(a[cells], b):
+                yield "permuted", f"flattened as {ours}, read as {theirs}"
+            if same(a, b[cells]):
+                yield "permuted", f"flattened as {theirs}, read as {ours}"
     into, out = a.ndim - 2, a.ndim - 1
     if (order := _along(a, b, into)) is not None:
         if list(order) == [2, 1, 0]:

@@ -60,4 +60,3 @@ def used(node: Node) -> np.ndarray:
     for out, maps in enumerate(node.attributes["table"]):
         mask[list(maps), out] = True
     return mask
-

@@ -22,7 +22,7 @@ from conformance.trace.port import UntraceableModel
 
 ROOT = Path(__file__).parents[1]
 SCHEMA = json.loads(Path(__file__).with_name("check.schema.json").read_text(encoding="utf-8"))
-COMMANDS = ("list", "facts", "check", "report")
+COMMANDS = ("list", "facts", "check", "report", "compare", "convert")
 
 
 def cost(model):
@@ -171,7 +171,7 @@ def test_help_teaches(command, capsys):
     assert "exit codes:\n  0  conforms\n" in said
 
 
-@pytest.mark.parametrize("command", ["check", "report"])
+@pytest.mark.parametrize("command", ["check", "report", "compare"])
 def test_schema_is_a_schema(command, capsys):
     """What --schema prints is a JSON Schema."""
     assert main([command, "--schema"]) == 0

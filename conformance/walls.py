@@ -20,7 +20,7 @@ ROOMS = {
     "implementations": {"implementations"},
     "conformance": set(
         "conformance implementations reference reports"
-        " jsonschema numpy psutil pytest rich tabulate".split()
+        " jsonschema numpy psutil pytest rich safetensors tabulate".split()
     ),
     "reports": set("conformance reference reports jsonschema numpy rich tabulate".split()),
     "benchmarks": set(

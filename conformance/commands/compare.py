@@ -12,8 +12,8 @@ from conformance.commands import output as codes
 from conformance.commands.aside import bar
 from conformance.commands.output import Output
 from conformance.commands.pair import pair
-from conformance.trace.graph import Graph
 from conformance.compare import DIFFER, SAME, Comparison, ResultPair, Side, SlotPair, compare
+from conformance.trace.graph import Graph
 
 CODES = {SAME: codes.CONFORMS, DIFFER: codes.DEVIATES}
 COLOURS = {SAME: "green", DIFFER: "red"}
@@ -90,7 +90,7 @@ def _table(findings: list[Json], output: Output) -> None:
         rows.append((each["node"] or "-", there or "-", each["attribute"], _said(each)))
     if rows:
         output.table(("in A", "in B", "what", "how it differs"), rows)
-        if (more := findings[ROWS:]):
+        if more := findings[ROWS:]:
             kinds = Counter(f"{each['attribute']} {each['found']}" for each in more)
             (kind, count), *_ = kinds.most_common(1)
             output.line(f"and {len(more)} more, {count} of them {kind}: --json FILE has them all")
@@ -100,7 +100,9 @@ def _table(findings: list[Json], output: Output) -> None:
 def _said(each: Json) -> str:
     if each["check"] == "structure":
         if each["attribute"] in ("missing", "extra"):
-            return f"{each['expected'] or each['found']} is only in {'A' if each['expected'] else 'B'}"
+            return (
+                f"{each['expected'] or each['found']} is only in {'A' if each['expected'] else 'B'}"
+            )
         return f"{_short(each['expected'])} in A, {_short(each['found'])} in B"
     by = each["difference"]
     largest = f"by up to {by:.2g}" if by is not None else ""
@@ -118,19 +120,24 @@ def _results(a: Side, b: Side, found: Comparison, findings: list[Found]) -> list
     agree = sum(each.agrees for each in found.results)
     kinds = Counter(each.relation.word for each in found.slots if not each.relation.equal)
     rest = "".join(f", {count} {word}" for word, count in sorted(kinds.items()))
+    count = len(found.structure)
     lines = [
-        f"structure:   {len(found.structure)} differences",
+        f"structure:   {count or 'no'} difference{'' if count == 1 else 's'}",
         f"weights:     {equal} of {len(found.slots)} slots are equal{rest}",
         f"activations: {agree} of {len(found.results)} results agree in float64",
     ]
     if agree and not found.parted:
         worst = max(found.results, key=lambda each: each.error / each.bound)
-        lines[-1] += f", to {found.before:.0e} (nearest to its bound: {worst.error:.0e} of"
-        lines[-1] += f" {worst.bound:.0e})"
+        lines[-1] += (
+            f", to {worst.error:.0e} (bound {worst.bound:.0e})" if worst.error else " exactly"
+        )
     if found.moved:
         lines.append(f"             {len(found.moved)} of them with channels in another order")
     if parted := found.parted:
         lines += _parting(a, b, found, parted, findings)
+    kernels = {each.relation.word for each in found.slots if each.slot == "kernel"}
+    if kernels == {"wrong"}:
+        lines.append("hint:        no kernel agrees: does either factory draw its weights anew?")
     if found.problem:
         lines.append(f"open:        {found.problem}")
     return lines
@@ -144,15 +151,18 @@ def _parting(
     error = "not comparable" if not isfinite(parted.error) else f"{parted.error:.0e}"
     lines = [
         f"first to part: {kind} {at}" + (f" ({there} in B)" if there != at else ""),
-        f"    error {error}, bound {parted.bound:.0e}; before it at most {found.before:.0e}",
+        f"    error {error}, bound {parted.bound:.0e}; before it at most {found.before:.0g}",
     ]
     if parted.moved:
         lines.append("    an output has its values in another order")
     settled = [each for each in found.results if each.agrees and not each.moved]
     in_a = _unsettled(a.graph, parted.a, {each.a for each in settled})
     in_b = _unsettled(b.graph, parted.b, {each.b for each in settled})
-    causes = [each.json for each in findings if each.a in in_a or each.b in in_b]
-    lines += [f"    {each['node']} {each['attribute']}: {_said(each)}" for each in causes[:CAUSES]]
+    near = [each for each in findings if each.a in in_a or each.b in in_b]
+    causes = [each.json for each in sorted(near, key=lambda each: each.a != parted.a)]
+    for each in causes[:CAUSES]:
+        where = each["node"] or each["port_node"]
+        lines.append(f"    {where} {each['attribute']}: {_said(each)}")
     if not causes:
         lines.append("    what it reads, its weights and its attributes agree")
     return lines
