@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from functools import cached_property
+from dataclasses import dataclass, field, replace
+from functools import cached_property, partial
 from math import inf, isfinite
 from typing import Any
 
@@ -24,13 +24,18 @@ from conformance.relation import Relation, checksum, relation
 from conformance.stored import Slots
 from conformance.trace.axes import to_neutral
 from conformance.trace.canonical import canonical
-from conformance.trace.graph import Graph
-from conformance.trace.port import Own, Port, Size
+from conformance.trace.graph import Graph, Node
+from conformance.trace.port import Own, Port, Size, UntraceableModel
 from conformance.weights import Weights
 
 SAME, DIFFER, INCONCLUSIVE = "same", "differ", "inconclusive"
 
 Progress = Callable[[int, int], None]
+
+
+def address(node: Node) -> str:
+    """Where a node is, in its port's own words."""
+    return node.where.path or node.where.line or node.kind
 
 
 class Side:
@@ -56,22 +61,30 @@ class Side:
         with np.errstate(over="ignore"):
             return self.own(handle).astype(np.float32).astype(np.float64)
 
-    def at(self, index: int | None) -> str:
+    def unread(self, *graphs: Graph) -> set[str]:
+        """The stored arrays that none of these graphs reads."""
+        parts = [part for g in graphs for node in g for part in node.parameters.values()]
+        return self.own.arrays.keys() - {piece.handle for part in parts for piece in part}
+
+    def at(self, index: int | None, training: bool = False) -> str:
         """Where a node is, in the port's own words."""
         if index is None:
             return ""
-        node = self.graph.nodes[index]
-        return node.where.path or node.where.line or node.kind
+        return address((self.training if training else self.graph).nodes[index])
 
 
 @dataclass(frozen=True, slots=True)
 class SlotPair:
-    """One slot of a pair of nodes, and how B's values are related to A's."""
+    """One slot of a pair of nodes, and how B's values are related to A's.
+
+    The nodes are those of the graph of training where only that reads the slot.
+    """
 
     a: int
     b: int
     slot: str
     relation: Relation
+    training: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +113,7 @@ class Comparison:
     slots: list[SlotPair] = field(default_factory=list)
     results: list[ResultPair] = field(default_factory=list)
     planned: int = 0
+    notes: list[str] = field(default_factory=list)
     problem: str = ""
 
     @property
@@ -143,18 +157,44 @@ def compare(a: Side, b: Side, progress: Progress = lambda done, total: None) -> 
     alignment = align(a.graph, b.graph)
     found = Comparison([*findings(a.graph, b.graph, alignment), *_outputs(a, b, alignment)])
     pairs = sorted(alignment.pairs.items())
-    slots = [(i, j, s) for i, j in pairs for s in _slots(a.graph, i, b.graph, j)]
     observed = [(i, j) for i, j in pairs if _seen(a.graph, i) and _seen(b.graph, j)]
-    found.planned = len(slots) + len(observed)
-    found.slots = _weights(a, b, slots)
+    found.slots = _weights(a, b, a.graph, b.graph, _slots(a.graph, b.graph, pairs))
     missing = {(s.a, s.slot) for s in found.slots if s.relation.word == "missing"}
     found.structure = [f for f in found.structure if (f.expected_node, f.attribute) not in missing]
+    if a.unread(a.graph) or b.unread(b.graph):
+        try:
+            _heads(a, b, found)
+        except UntraceableModel as refused:
+            found.problem = f"what only training reads is not compared: {refused}"
+    found.planned = len(found.slots) + len(observed)
     _activations(a, b, dict(observed), found, progress)
     return found
 
 
-def _slots(one: Graph, i: int, other: Graph, j: int) -> list[str]:
-    return sorted(one.nodes[i].parameters.keys() | other.nodes[j].parameters.keys())
+def _heads(a: Side, b: Side, found: Comparison) -> None:
+    """Compare what inference does not read: the weights of auxiliary heads."""
+    pairs = sorted(align(a.training, b.training).pairs.items())
+    slots = _slots(a.training, b.training, pairs)
+    heads = [a.unread(a.graph), b.unread(b.graph)]
+    only = [
+        (i, j, slot)
+        for i, j, slot in slots
+        for node, handles in ((a.training.nodes[i], heads[0]), (b.training.nodes[j], heads[1]))
+        if any(piece.handle in handles for piece in node.parameters.get(slot, ()))
+    ]
+    compared = _weights(a, b, a.training, b.training, list(dict.fromkeys(only)))
+    found.slots += [replace(each, training=True) for each in compared]
+    for side, letter in ((a, "A"), (b, "B")):
+        for handle in sorted(side.unread(side.graph, side.training)):
+            found.notes.append(f"{letter} stores {handle}, which nothing reads")
+
+
+def _slots(one: Graph, other: Graph, pairs: list[tuple[int, int]]) -> list[tuple[int, int, str]]:
+    return [
+        (i, j, slot)
+        for i, j in pairs
+        for slot in sorted(one.nodes[i].parameters.keys() | other.nodes[j].parameters.keys())
+    ]
 
 
 def _seen(graph: Graph, index: int) -> bool:
@@ -171,31 +211,28 @@ def _outputs(a: Side, b: Side, alignment: Alignment) -> list[Finding]:
     return [Finding("outputs", expected, got, a.graph.outputs[0], b.graph.outputs[0])]
 
 
-def _weights(a: Side, b: Side, slots: list[tuple[int, int, str]]) -> list[SlotPair]:
+def _weights(
+    a: Side, b: Side, one: Graph, two: Graph, slots: list[tuple[int, int, str]]
+) -> list[SlotPair]:
     """Every slot of every pair; on the way it is known which layers of A hold which values."""
-    in_a, in_b = Slots(a.graph, a.own), Slots(b.graph, b.own)
+    in_a, in_b = Slots(one, a.own), Slots(two, b.own)
     held: dict[Any, str] = {}
     for i, _, slot in slots:
-        if slot in a.graph.nodes[i].parameters and np.ptp(values := in_a(i, slot)):
-            held.setdefault((values.shape, checksum(values)), f"{a.at(i)} ({slot})")
+        if slot in one.nodes[i].parameters and np.ptp(values := in_a(i, slot)):
+            held.setdefault((values.shape, checksum(values)), f"{address(one.nodes[i])} ({slot})")
     result = []
     for i, j, slot in slots:
-        node, other = a.graph.nodes[i], b.graph.nodes[j]
+        node, other = one.nodes[i], two.nodes[j]
         if slot not in node.parameters or slot not in other.parameters:
             result.append(SlotPair(i, j, slot, _missing(slot, in_a, i, in_b, j)))
             continue
-        before = a.graph.nodes[node.inputs[0]]
-        image = before.shape
-        if before.kind == "flatten":
-            image = a.graph.nodes[before.inputs[0]].shape
-        others = tuple(
-            s for s in node.parameters if s != slot and node.slots[s] == node.slots[slot]
-        )
+        before = one.nodes[node.inputs[0]]
+        image = one.nodes[before.inputs[0]].shape if before.kind == "flatten" else before.shape
         found = relation(
             slot,
-            lambda s, i=i: in_a(i, s),  # type: ignore[misc]
-            lambda s, j=j: in_b(j, s),  # type: ignore[misc]
-            others,
+            partial(in_a, i),
+            partial(in_b, j),
+            tuple(s for s in node.parameters if s != slot and node.slots[s] == node.slots[slot]),
             image,
             lambda values: held.get((values.shape, checksum(values)), ""),
         )
@@ -221,12 +258,12 @@ def _activations(
     """Run A and keep its results on disk, run B and compare, one node in memory at a time."""
     image = Weights(a.graph).image()
     if image.shape[1:] != b.graph.nodes[b.graph.inputs[0]].shape:
-        found.problem = "the two take images of different sizes"
+        found.problem = found.problem or "the two take images of different sizes"
         return
     with tempfile.TemporaryFile() as room:
         first = _First(a, image, room, progress, len(pairs))
         a.port.run(a.tape, a.single, image, frozenset(first.wanted), first)
-        found.problem = first.problem
+        found.problem = found.problem or first.problem
         second = _Second(b, pairs, first, progress)
         b.port.run(b.tape, b.single, image, frozenset(second.wanted), second)
     found.results = sorted(second.results, key=lambda each: each.a)
@@ -306,11 +343,11 @@ class _Second:
 
     def __call__(self, value: int, array: np.ndarray) -> None:
         i, j = self.wanted[value]
-        if i not in self.first.places:
+        _, rms, bound = self.first.places.get(i, (0, 0.0, inf))
+        if bound == inf:  # nothing can be said, and the check counts as not run
             return
         node = self.side.graph.nodes[j]
         got = to_neutral(array, node.axes).reshape((-1, *node.shape))
-        _, rms, bound = self.first.places[i]
         want = self.first.read(i)
         error, moved = distance(got, want, rms), 0
         if error > bound and (order := reordered(want, got, rms, bound)) is not None:

@@ -57,7 +57,10 @@ def framework_of(factory: Callable[[], Any]) -> str:
     rooms = imported & set(frameworks.frameworks())
     if len(rooms) == 1:
         return rooms.pop()
-    kinds = type(factory()).__mro__
+    try:
+        kinds = type(factory()).__mro__
+    except Exception as error:
+        raise BadPort(f"the factory fails: {type(error).__name__}: {error}") from error
     made_of = [MADE_OF.get(top, top) for top in (kind.__module__.split(".")[0] for kind in kinds)]
     found = [room for room in made_of if room in frameworks.frameworks()]
     if not found:

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from conformance.align import Alignment, align, findings
-from conformance.compare import Side
+from conformance.compare import Side, address
 from conformance.stored import whole
-from conformance.trace.graph import Graph, Node
+from conformance.trace.graph import Graph
 from conformance.weights import stored
 
 #: What decides where a kernel's values belong, beside its shape.
@@ -52,7 +52,7 @@ def _carried(a: Side, one: Graph, b: Side, other: Graph) -> dict[str, np.ndarray
                 if not np.array_equal(before, array, equal_nan=True):
                     raise CannotConvert(
                         f"B stores {piece.handle} once for several layers, and A has other values"
-                        f" at {_at(one.nodes[i])}"
+                        f" at {address(one.nodes[i])}"
                     )
     return arrays
 
@@ -61,20 +61,21 @@ def _refuse(a: Side, one: Graph, b: Side, other: Graph, alignment: Alignment) ->
     """Every node has its counterpart, with the same slots of the same shapes."""
     for side, graph, free in (("B", one, alignment.missing), ("A", other, alignment.extra)):
         if free:
-            nodes = [f"{graph.nodes[i].kind} {_at(graph.nodes[i])}" for i in free]
+            nodes = [f"{graph.nodes[i].kind} {address(graph.nodes[i])}" for i in free]
             raise CannotConvert(f"{side} has no counterpart of {_listed(nodes)}")
     for i, j in alignment.pairs.items():
         left, right = one.nodes[i], other.nodes[j]
+        here, there = address(left), address(right)
         for slot in sorted(left.parameters.keys() | right.parameters.keys()):
             shapes = [n.slots[slot] if slot in n.parameters else None for n in (left, right)]
             if shapes[0] != shapes[1]:
                 sizes = [_size(shape) for shape in shapes]
                 raise CannotConvert(
-                    f"{slot} of {_at(left)} is {sizes[0]} in A and {sizes[1]} in B ({_at(right)})"
+                    f"{slot} of {here} is {sizes[0]} in A and {sizes[1]} in B ({there})"
                 )
         for word in PLACING:
             if left.attributes.get(word) != right.attributes.get(word):
-                raise CannotConvert(f"{_at(left)} and B's {_at(right)} differ in their {word}")
+                raise CannotConvert(f"{here} and B's {there} differ in their {word}")
 
 
 def differences(a: Side, b: Side) -> list[str]:
@@ -102,10 +103,6 @@ def _shortest(values: np.ndarray) -> np.ndarray:
     with np.errstate(over="ignore"):
         single = values.astype(np.float32)
     return single if np.array_equal(single, values, equal_nan=True) else values
-
-
-def _at(node: Node) -> str:
-    return node.where.path or node.where.line or node.kind
 
 
 def _size(shape: tuple[int, ...] | None) -> str:

@@ -41,7 +41,7 @@ def run(options: Namespace) -> int:
         found = compare(a, b, progress)
     findings = [
         *(Found(f.expected_node, f.found_node, _structure(a, b, f)) for f in found.structure),
-        *(Found(s.a, s.b, _slot(a, b, s)) for s in found.slots if not s.relation.equal),
+        *(_found(a, b, each) for each in found.slots if not each.relation.equal),
     ]
     for side, letter in ((a, "A"), (b, "B")):
         count = side.graph.parameters("with running statistics")
@@ -56,24 +56,37 @@ def run(options: Namespace) -> int:
     return CODES.get(found.verdict, codes.INCONCLUSIVE)
 
 
+def _found(a: Side, b: Side, each: SlotPair) -> Found:
+    if each.training:  # no node of inference, so it cannot be behind what inference shows
+        return Found(None, None, _slot(a, b, each))
+    return Found(each.a, each.b, _slot(a, b, each))
+
+
 def _structure(a: Side, b: Side, each: Finding) -> Json:
     return {
         "check": "structure",
         "node": a.at(each.expected_node),
         "port_node": b.at(each.found_node),
         "attribute": each.attribute,
-        "expected": each.expected,
-        "found": each.found,
+        "expected": _plain(each.expected),
+        "found": _plain(each.found),
         "hint": "",
     }
+
+
+def _plain(value: Any) -> Any:
+    """A value that JSON has: an infinite padding has no number there."""
+    if isinstance(value, float) and not isfinite(value):
+        return str(value)
+    return [_plain(each) for each in value] if isinstance(value, tuple | list) else value
 
 
 def _slot(a: Side, b: Side, each: SlotPair) -> Json:
     found = each.relation
     return {
         "check": "weights",
-        "node": a.at(each.a),
-        "port_node": b.at(each.b),
+        "node": a.at(each.a, each.training),
+        "port_node": b.at(each.b, each.training),
         "attribute": each.slot,
         "expected": "equal",
         "found": found.word,
@@ -83,17 +96,21 @@ def _slot(a: Side, b: Side, each: SlotPair) -> Json:
 
 
 def _table(findings: list[Json], output: Output) -> None:
-    """What differs, in the order in which images meet it; the same thing all over only once."""
+    """What differs, in the order in which an image meets it; the same thing all over only once."""
+    alike: dict[tuple[str, str], list[Json]] = {}
+    for each in findings:
+        how = _said(each) if each["check"] == "structure" or each["hint"] else each["found"]
+        alike.setdefault((each["attribute"], how), []).append(each)
     rows = []
-    for each in findings[:ROWS]:
-        there = each["port_node"] if each["port_node"] != each["node"] else "same"
-        rows.append((each["node"] or "-", there or "-", each["attribute"], _said(each)))
+    for first, *others in list(alike.values())[:ROWS]:
+        there = "same" if first["port_node"] == first["node"] else first["port_node"]
+        rest = f" (and {len(others)} more like it)" if others else ""
+        row = (first["node"] or "-", there or "-", first["attribute"], _said(first) + rest)
+        rows.append(row)
     if rows:
         output.table(("in A", "in B", "what", "how it differs"), rows)
-        if more := findings[ROWS:]:
-            kinds = Counter(f"{each['attribute']} {each['found']}" for each in more)
-            (kind, count), *_ = kinds.most_common(1)
-            output.line(f"and {len(more)} more, {count} of them {kind}: --json FILE has them all")
+        if (more := len(alike) - ROWS) > 0:
+            output.line(f"and {more} more: --json FILE has them all")
         output.line()
 
 
@@ -138,6 +155,7 @@ def _results(a: Side, b: Side, found: Comparison, findings: list[Found]) -> list
     kernels = {each.relation.word for each in found.slots if each.slot == "kernel"}
     if kernels == {"wrong"}:
         lines.append("hint:        no kernel agrees: does either factory draw its weights anew?")
+    lines += [f"note:        {note}" for note in found.notes]
     if found.problem:
         lines.append(f"open:        {found.problem}")
     return lines
@@ -201,6 +219,7 @@ def _result(a: Side, b: Side, found: Comparison, findings: list[Found]) -> Json:
         "findings": [each.json for each in findings],
         "first_divergence": parted and _activation(a, b, parted) | {"before": found.before},
         "activations": [_activation(a, b, each) for each in found.results],
+        "notes": found.notes,
         "open": [found.problem] if found.problem else [],
         "checks": {"planned": found.planned, "run": found.run},
     }

@@ -14,6 +14,7 @@ class Pair:
 
     Where they differ, ``node`` is the layer of the first, ``attribute`` the attribute or slot and
     ``found`` what is found there; ``parts`` is the layer whose results are the first to differ.
+    ``stops`` is the place that a refusal to carry the one's values over to the other names.
     """
 
     one: Callable[[], Any]
@@ -23,6 +24,7 @@ class Pair:
     attribute: str = ""
     found: Any = None
     parts: str = ""
+    stops: str = ""
 
 
 @dataclass(frozen=True, slots=True)

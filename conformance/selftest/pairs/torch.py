@@ -54,6 +54,39 @@ def network() -> Network:
     return model
 
 
+def nameless(change: Callable[[Any], None] = lambda model: None) -> nn.Module:
+    """The network with an activation that the vocabulary has no word for, after one mistake."""
+    model = changed(change)
+    model.flat = nn.Sequential(nn.GELU(), nn.Flatten())
+    return model
+
+
+class Headed(Network):
+    """The network with an auxiliary head, which only training uses."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.head = nn.Linear(16, 5)
+
+    def forward(self, x: Tensor) -> Any:
+        result = super().forward(x)
+        x = self.norm(self.stem(x)).relu()
+        return (result, self.head(x.mean((2, 3)))) if self.training else result
+
+
+def headed(change: Callable[[Any], None] = lambda model: None) -> nn.Module:
+    """The network with its head, after one mistake."""
+    model: nn.Module = seeded(Headed)
+    with torch.no_grad():
+        change(model)
+    return model
+
+
+def spare(model: Any) -> None:
+    """A layer that nothing uses."""
+    model.spare = nn.Linear(2, 2)
+
+
 class Otherwise(nn.Module):
     """The same network by other means: its own names, layouts and order of flattening."""
 
@@ -172,8 +205,15 @@ def smaller() -> nn.Module:
     return model
 
 
-def _wrong(change: Callable[[Any], None], node: str, attribute: str, found: Any, at: str) -> Pair:
-    return Pair(network, partial(changed, change), SIZE, node, attribute, found, at)
+def _wrong(
+    change: Callable[[Any], None],
+    node: str,
+    attribute: str,
+    found: Any,
+    parts: str,
+    stops: str = "",
+) -> Pair:
+    return Pair(network, partial(changed, change), SIZE, node, attribute, found, parts, stops)
 
 
 def half(weight: Tensor) -> Tensor:
@@ -211,10 +251,20 @@ PAIRS = {
         swapped("running_mean", "running_var"), "norm", "mean", "swapped", "norm"
     ),
     "gamma and beta swapped": _wrong(swapped("weight", "bias"), "norm", "gamma", "swapped", "norm"),
-    "bias forgotten": _wrong(unbiased, "stem", "bias", "missing", "stem"),
+    "bias forgotten": _wrong(unbiased, "stem", "bias", "missing", "stem", "stem"),
     "epsilon": _wrong(epsilon, "norm", "epsilon", 1e-3, "norm"),
     "not a number": _wrong(not_a_number, "norm", "gamma", "wrong", "norm"),
-    "another pooling": _wrong(pool, "pool", "missing", None, "flat"),
+    "an auxiliary head": Pair(headed, headed, SIZE),
+    "a mistake in the head": Pair(
+        headed, partial(headed, put("head", lambda w: w * 1.5)), SIZE, "head", "kernel", "scaled"
+    ),
+    "a layer nothing uses": Pair(network, partial(changed, spare), SIZE, stops="spare"),
+    "an operation without a word": Pair(nameless, nameless, SIZE),
+    "a mistake after it": Pair(
+        nameless, partial(nameless, put("hidden", lambda w: w * 1.5)),
+        SIZE, "hidden", "kernel", "scaled", "hidden",
+    ),
+    "another pooling": _wrong(pool, "pool", "missing", None, "flat", "pool"),
 }  # fmt: skip
 
 
