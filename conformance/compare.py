@@ -48,7 +48,15 @@ class Side:
 
     @cached_property
     def own(self) -> Own:
-        return self.port.own()
+        """What the port stores.  Raises :class:`UntraceableModel` if that is not what it reads."""
+        own = self.port.own()
+        read = {p.handle for node in self.graph for part in node.parameters.values() for p in part}
+        if strange := sorted(read - own.arrays.keys()):
+            raise UntraceableModel(
+                f"{self.name} stores no {strange[0]} when it is built a second time: its factory"
+                " must give the same names in every call"
+            )
+        return own
 
     @cached_property
     def training(self) -> Graph:
@@ -298,6 +306,7 @@ class _First:
         bound = self._bound(index, got, rms)
         if not np.isfinite(got).all():
             self._open(f"the results of A are not finite from {self.side.at(index)} on")
+            bound = inf
         self.places[index] = self.room.tell(), rms, bound
         self.room.write(np.ascontiguousarray(got, np.float64).tobytes())
         self.progress(len(self.places), len(self.wanted) + self.pairs)

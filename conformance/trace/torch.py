@@ -133,7 +133,10 @@ class TorchPort:
                 # NumPy has no bfloat16; float32 holds all of its numbers and of float16's.
                 return Own(
                     {
-                        handle: (tensor.float() if tensor.itemsize < 4 else tensor).cpu().numpy()
+                        handle: (tensor.float() if tensor.itemsize < 4 else tensor)
+                        .detach()
+                        .cpu()
+                        .numpy()
                         for handle, tensor in stored
                         if tensor.is_floating_point()
                     }

@@ -14,7 +14,8 @@ class Pair:
 
     Where they differ, ``node`` is the layer of the first, ``attribute`` the attribute or slot and
     ``found`` what is found there; ``parts`` is the layer whose results are the first to differ.
-    ``stops`` is the place that a refusal to carry the one's values over to the other names.
+    ``stops`` is the place that a refusal to carry the one's values over to the other names, and
+    ``open`` what keeps results from being compared.
     """
 
     one: Callable[[], Any]
@@ -25,6 +26,7 @@ class Pair:
     found: Any = None
     parts: str = ""
     stops: str = ""
+    open: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -264,6 +264,10 @@ PAIRS = {
         nameless, partial(nameless, put("hidden", lambda w: w * 1.5)),
         SIZE, "hidden", "kernel", "scaled", "hidden",
     ),
+    "not a number in both": Pair(
+        partial(changed, not_a_number), partial(changed, not_a_number), SIZE,
+        "norm", "gamma", "wrong", open="not finite from norm on",
+    ),
     "another pooling": _wrong(pool, "pool", "missing", None, "flat", "pool"),
 }  # fmt: skip
 
