@@ -300,7 +300,9 @@ def parser() -> Parser:
         each.add_argument("a", metavar="A", help="a port")
         each.add_argument("b", metavar="B", help="the other port")
         size = each.add_mutually_exclusive_group()
-        size.add_argument("--input", metavar="HxWxC", help="the image's size, such as 224x224x3")
+        size.add_argument(
+            "--input", metavar="HxWxC", type=_size, help="the image's size, such as 224x224x3"
+        )
         size.add_argument("--arch", metavar="ARCH", help="take the size from this architecture")
     convert.add_argument("--out", metavar="FILE", type=Path, required=True, help="to be written")
     for each, path in (

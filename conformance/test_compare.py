@@ -13,13 +13,13 @@ PORT = "json:loads"
     ("arguments", "said"),
     [
         ([PORT, PORT], "--input HEIGHTxWIDTHxCHANNELS or --arch ARCH"),
-        ([PORT, PORT, "--input", "224x224"], "not like 224x224x3"),
-        ([PORT, PORT, "--input", "0x8x3"], "not like 224x224x3"),
+        ([PORT, PORT, "--input", "224x224"], "is not height x width x channels"),
+        ([PORT, PORT, "--input", "0x8x3"], "is not height x width x channels"),
         ([PORT, PORT, "--arch", "nothing"], "nothing"),
         ([PORT, PORT, "--arch", "nothing", "--input", "8x8x3"], "not allowed with"),
-        (["json", PORT, "--input", "8x8x3"], "A: 'json' is not package.module:factory"),
-        (["json:nothing", PORT, "--input", "8x8x3"], "A: json has no function nothing"),
-        (["nowhere.py:model", PORT, "--input", "8x8x3"], "A: nowhere.py cannot be imported"),
+        (["json", PORT, "--input", "8x8x3"], "A: 'json' names no factory"),
+        (["json:nothing", PORT, "--input", "8x8x3"], "A: json has no 'nothing'"),
+        (["nowhere.py:model", PORT, "--input", "8x8x3"], "A: nowhere.py: no such file"),
         (["nowhere.to.go:model", PORT, "--input", "8x8x3"], "A: nowhere.to.go cannot be imported"),
     ],
 )

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from argparse import Namespace
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import IO
 
-from conformance import compare_loading as loading
 from conformance import frameworks
 from conformance.commands import output as codes
 from conformance.commands.aside import NO_GPU, aside, environment
 from conformance.commands.facts import found
 from conformance.commands.output import Refused
 from conformance.compare import Side
+from conformance.porting import loading
 from conformance.trace.port import Size, UntraceableModel
 
 
@@ -37,10 +36,7 @@ def size_of(options: Namespace) -> Size:
         return found(options.arch).input
     if not options.input:
         raise Refused("say for which image: --input HEIGHTxWIDTHxCHANNELS or --arch ARCH")
-    match = re.fullmatch(r"(\d+)x(\d+)x(\d+)", options.input)
-    if not match or "0" in match.groups():
-        raise Refused(f"--input {options.input!r} is not like 224x224x3")
-    height, width, channels = map(int, match.groups())
+    height, width, channels = options.input
     return height, width, channels
 
 
@@ -50,7 +46,9 @@ def _side(letter: str, text: str, size: Size) -> Side:
         framework = loading.framework_of(factory)
         return Side(text, frameworks.tracer(framework).port(factory), size)
     except loading.BadPort as bad:
-        raise Refused(f"{letter}: {bad}") from None
+        missing = getattr(bad.__cause__, "name", "") in loading.ROOMS
+        both = "; both ports are run here, in one environment" if missing else ""
+        raise Refused(f"{letter}: {bad}{both}") from None
     except frameworks.NotInstalled as absent:
         told = f"{letter} needs {absent}: both are run here, in one environment"
         raise Refused(told, codes.INCONCLUSIVE) from None

@@ -128,7 +128,7 @@ class TorchPort:
                 module = self.factory().eval()
                 if self._size and any(is_lazy(tensor) for tensor in module.parameters()):
                     height, width, channels = self._size
-                    module(torch.zeros(1, channels, height, width))
+                    module((self._given or _as_it_is)(torch.zeros(1, channels, height, width)))
                 stored = [*module.named_parameters(), *module.named_buffers()]
                 # NumPy has no bfloat16; float32 holds all of its numbers and of float16's.
                 return Own(
