@@ -146,9 +146,16 @@ class Comparison:
 
     @property
     def differing(self) -> list[SlotPair]:
-        """Slots that are not equal; another order of channels that nothing suffers from is."""
-        order = set() if self.parted else {"permuted"}
-        return [s for s in self.slots if not s.relation.equal and s.relation.word not in order]
+        """Slots that are not equal.
+
+        Another order of channels is none of them where all results agree: what follows follows it.
+        """
+        return [
+            each
+            for each in self.slots
+            if not each.relation.equal
+            and (self.parted or each.training or each.relation.word != "permuted")
+        ]
 
     @property
     def verdict(self) -> str:

@@ -47,7 +47,7 @@ def _carried(a: Side, one: Graph, b: Side, other: Graph) -> dict[str, np.ndarray
             values = whole(one.nodes[i], slot, a.own)
             for piece in pieces:
                 part = values if piece.region is None else values[np.ix_(*piece.region)]
-                array = np.ascontiguousarray(stored(part, piece))
+                array = np.array(stored(part, piece), order="C")
                 before = arrays.setdefault(piece.handle, array)
                 if not np.array_equal(before, array, equal_nan=True):
                     raise CannotConvert(

@@ -258,6 +258,10 @@ PAIRS = {
     "a mistake in the head": Pair(
         headed, partial(headed, put("head", lambda w: w * 1.5)), SIZE, "head", "kernel", "scaled"
     ),
+    "a head reordered": Pair(
+        headed, partial(headed, put("head", lambda w: w.flip(0))),
+        SIZE, "head", "kernel", "permuted",
+    ),
     "a layer nothing uses": Pair(network, partial(changed, spare), SIZE, stops="spare"),
     "an operation without a word": Pair(nameless, nameless, SIZE),
     "a mistake after it": Pair(
