@@ -1,84 +1,26 @@
 """Two live models with their own weights, layer by layer: structure, weights, activations.
 
-Nodes correspond by :mod:`conformance.align`.  Weights are compared slot by slot in neutral layout.
-Then both models run in float64 on one image, with what they store rounded to float32, and every
-pair of results is compared within the bound of :mod:`conformance.parity`: the oracle executes A's
-graph on A's weights in both precisions, which says what rounding costs this network up to there.
+Nodes correspond by :mod:`conformance.align`.  Weights are compared slot by slot in neutral layout,
+and then what every pair of nodes computes.
 """
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from functools import cached_property, partial
-from math import inf, isfinite
+from functools import partial
 from typing import Any
 
 import numpy as np
 
+from conformance.activations import Progress, ResultPair, run_both, seen
 from conformance.align import Alignment, Finding, align, findings
-from conformance.oracle import CannotCompute, Oracle
-from conformance.parity import HALFWAY, SINGLE
 from conformance.relation import Relation, checksum, relation
+from conformance.side import Side, address
 from conformance.stored import Slots
-from conformance.trace.axes import to_neutral
-from conformance.trace.canonical import canonical
-from conformance.trace.graph import Graph, Node
-from conformance.trace.port import Own, Port, Size, UntraceableModel
-from conformance.weights import Weights
+from conformance.trace.graph import Graph
+from conformance.trace.port import UntraceableModel
 
 SAME, DIFFER, INCONCLUSIVE = "same", "differ", "inconclusive"
-
-Progress = Callable[[int, int], None]
-
-
-def address(node: Node) -> str:
-    """Where a node is, in its port's own words."""
-    return node.where.path or node.where.line or node.kind
-
-
-class Side:
-    """One of the two: a port traced for one size of image, and what it stores."""
-
-    def __init__(self, name: str, port: Port, size: Size):
-        self.name, self.port = name, port
-        self.tape = port.trace(size)
-        self.graph: Graph = canonical(self.tape)
-
-    @cached_property
-    def own(self) -> Own:
-        """What the port stores.  Raises :class:`UntraceableModel` if that is not what it reads."""
-        own = self.port.own()
-        read = {p.handle for node in self.graph for part in node.parameters.values() for p in part}
-        if strange := sorted(read - own.arrays.keys()):
-            raise UntraceableModel(
-                f"{self.name} stores no {strange[0]} when it is built a second time: its factory"
-                " must give the same names in every call"
-            )
-        return own
-
-    @cached_property
-    def training(self) -> Graph:
-        """The graph of training, in which auxiliary heads are seen."""
-        shape = self.graph.nodes[self.graph.inputs[0]].shape
-        return canonical(self.port.trace((shape[0], shape[1], shape[2]), training=True))
-
-    def single(self, handle: str) -> np.ndarray:
-        """A stored array as float32 holds it: what a checkpoint can carry."""
-        with np.errstate(over="ignore"):
-            return self.own(handle).astype(np.float32).astype(np.float64)
-
-    def unread(self, *graphs: Graph) -> set[str]:
-        """The stored arrays that none of these graphs reads."""
-        parts = [part for g in graphs for node in g for part in node.parameters.values()]
-        return self.own.arrays.keys() - {piece.handle for part in parts for piece in part}
-
-    def at(self, index: int | None, training: bool = False) -> str:
-        """Where a node is, in the port's own words."""
-        if index is None:
-            return ""
-        return address((self.training if training else self.graph).nodes[index])
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,24 +35,6 @@ class SlotPair:
     slot: str
     relation: Relation
     training: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class ResultPair:
-    """The results of a pair of nodes: largest difference and bound over A's root mean square.
-
-    ``moved`` counts the channels that B has in another place, when that is the only difference.
-    """
-
-    a: int
-    b: int
-    error: float
-    bound: float
-    moved: int = 0
-
-    @property
-    def agrees(self) -> bool:
-        return self.error <= self.bound
 
 
 @dataclass(slots=True)
@@ -172,7 +96,7 @@ def compare(a: Side, b: Side, progress: Progress = lambda done, total: None) -> 
     alignment = align(a.graph, b.graph)
     found = Comparison([*findings(a.graph, b.graph, alignment), *_outputs(a, b, alignment)])
     pairs = sorted(alignment.pairs.items())
-    observed = [(i, j) for i, j in pairs if _seen(a.graph, i) and _seen(b.graph, j)]
+    observed = [(i, j) for i, j in pairs if seen(a.graph, i) and seen(b.graph, j)]
     found.slots = _weights(a, b, a.graph, b.graph, _slots(a.graph, b.graph, pairs))
     missing = {(s.a, s.slot) for s in found.slots if s.relation.word == "missing"}
     found.structure = [f for f in found.structure if (f.expected_node, f.attribute) not in missing]
@@ -182,7 +106,8 @@ def compare(a: Side, b: Side, progress: Progress = lambda done, total: None) -> 
         except UntraceableModel as refused:
             found.problem = f"what only training reads is not compared: {refused}"
     found.planned = len(found.slots) + len(observed)
-    _activations(a, b, dict(observed), found, progress)
+    found.results, problem = run_both(a, b, dict(observed), progress)
+    found.problem = found.problem or problem
     return found
 
 
@@ -210,11 +135,6 @@ def _slots(one: Graph, other: Graph, pairs: list[tuple[int, int]]) -> list[tuple
         for i, j in pairs
         for slot in sorted(one.nodes[i].parameters.keys() | other.nodes[j].parameters.keys())
     ]
-
-
-def _seen(graph: Graph, index: int) -> bool:
-    """Whether the port holds a node's result by itself."""
-    return graph.nodes[index].value >= 0 and graph.nodes[index].kind != "input"
 
 
 def _outputs(a: Side, b: Side, alignment: Alignment) -> list[Finding]:
@@ -261,134 +181,3 @@ def _missing(slot: str, in_a: Slots, i: int, in_b: Slots, j: int) -> Relation:
     lacks, slots, index = ("B", in_a, i) if slot in in_a.graph.nodes[i].slots else ("A", in_b, j)
     difference = float(np.max(np.abs(slots(index, slot) - neutral), initial=0.0))
     return Relation("missing", f"{lacks} has none", difference)
-
-
-# ---------------------------------------------------------------------------------------------
-# Activations
-
-
-def _activations(
-    a: Side, b: Side, pairs: dict[int, int], found: Comparison, progress: Progress
-) -> None:
-    """Run A and keep its results on disk, run B and compare, one node in memory at a time."""
-    image = Weights(a.graph).image()
-    if image.shape[1:] != b.graph.nodes[b.graph.inputs[0]].shape:
-        found.problem = found.problem or "the two take images of different sizes"
-        return
-    with tempfile.TemporaryFile() as room:
-        first = _First(a, image, room, progress, len(pairs))
-        a.port.run(a.tape, a.single, image, frozenset(first.wanted), first)
-        found.problem = found.problem or first.problem
-        second = _Second(b, pairs, first, progress)
-        b.port.run(b.tape, b.single, image, frozenset(second.wanted), second)
-    found.results = sorted(second.results, key=lambda each: each.a)
-    outputs = set(a.graph.outputs)
-    found.results = [
-        ResultPair(r.a, r.b, inf, r.bound, r.moved) if r.moved and r.a in outputs else r
-        for r in found.results
-    ]
-
-
-class _First:
-    """Receives A's results, writes them down, and lets two oracles keep step."""
-
-    def __init__(self, side: Side, image: np.ndarray, room: Any, progress: Progress, pairs: int):
-        self.side, self.room, self.progress, self.pairs = side, room, progress, pairs
-        graph = side.graph
-        self.wanted = {n.value: i for i, n in enumerate(graph) if _seen(graph, i)}
-        slots = Slots(graph, side.single)
-        self.oracles = [Oracle(graph, slots, image), Oracle(graph, slots, image, np.float32)]
-        for index in set(range(len(graph))) - set(self.wanted.values()):
-            for oracle in self.oracles:
-                oracle.release(index)
-        self.places: dict[int, tuple[int, float, float]] = {}
-        self.costs: dict[int, float] = {}
-        self.problem = ""
-
-    def __call__(self, value: int, array: np.ndarray) -> None:
-        index = self.wanted[value]
-        node = self.side.graph.nodes[index]
-        got = to_neutral(array, node.axes).reshape((-1, *node.shape))
-        rms = float(np.sqrt(np.mean(np.square(got)))) or 1.0
-        bound = self._bound(index, got, rms)
-        if not np.isfinite(got).all():
-            self._open(f"the results of A are not finite from {self.side.at(index)} on")
-            bound = inf
-        self.places[index] = self.room.tell(), rms, bound
-        self.room.write(np.ascontiguousarray(got, np.float64).tobytes())
-        self.progress(len(self.places), len(self.wanted) + self.pairs)
-
-    def _bound(self, index: int, got: np.ndarray, rms: float) -> float:
-        """How far another correct port may be from this result."""
-        node = self.side.graph.nodes[index]
-        try:
-            if not node.known:
-                for oracle in self.oracles:  # A's own word for it, so that what follows is bounded
-                    oracle.results[index] = got.astype(oracle.dtype)
-            double, single = (oracle.result(index) for oracle in self.oracles)
-        except CannotCompute as unknown:
-            self._open(f"{unknown}, so nothing after it has a bound")
-            return inf
-        inherited = max((self.costs.get(i, 0.0) for i in node.inputs), default=0.0)
-        cost = max(distance(single, double, rms), inherited, SINGLE)
-        self.costs[index] = cost
-        for oracle in self.oracles:
-            oracle.release(index)
-        if distance(got, double, rms) > cost * HALFWAY:
-            self._open(f"A does not compute what its trace says at {self.side.at(index)}")
-        return cost * HALFWAY
-
-    def _open(self, problem: str) -> None:
-        self.problem = self.problem or problem
-
-    def read(self, index: int) -> np.ndarray:
-        """A's result again."""
-        shape = self.side.graph.nodes[index].shape
-        self.room.seek(self.places[index][0])
-        data = self.room.read(8 * int(np.prod(shape)))
-        return np.frombuffer(data, np.float64).reshape((1, *shape))
-
-
-class _Second:
-    """Receives B's results and compares them with A's."""
-
-    def __init__(self, side: Side, pairs: dict[int, int], first: _First, progress: Progress):
-        self.side, self.first, self.progress = side, first, progress
-        self.wanted = {side.graph.nodes[j].value: (i, j) for i, j in pairs.items()}
-        self.results: list[ResultPair] = []
-
-    def __call__(self, value: int, array: np.ndarray) -> None:
-        i, j = self.wanted[value]
-        _, rms, bound = self.first.places.get(i, (0, 0.0, inf))
-        if bound == inf:  # nothing can be said, and the check counts as not run
-            return
-        node = self.side.graph.nodes[j]
-        got = to_neutral(array, node.axes).reshape((-1, *node.shape))
-        want = self.first.read(i)
-        error, moved = distance(got, want, rms), 0
-        if error > bound and (order := reordered(want, got, rms, bound)) is not None:
-            moved = int((order != np.arange(len(order))).sum())
-            error = distance(got, want[..., order], rms)
-        self.results.append(ResultPair(i, j, error, bound, moved))
-        done = len(self.first.wanted) + len(self.results)
-        self.progress(done, len(self.first.wanted) + len(self.wanted))
-
-
-def distance(got: np.ndarray, want: np.ndarray, rms: float) -> float:
-    """The largest difference over a root mean square; infinite for what is not comparable."""
-    if got.shape != want.shape:
-        return inf
-    with np.errstate(invalid="ignore"):
-        difference = float(np.max(np.abs(got - want), initial=0.0)) / rms
-    return difference if isfinite(difference) else inf
-
-
-def reordered(want: np.ndarray, got: np.ndarray, rms: float, bound: float) -> np.ndarray | None:
-    """Which channel of ``want`` each of ``got`` is, when their order is all that differs."""
-    if want.shape != got.shape or not np.isfinite(got).all():
-        return None
-    probe = np.random.Generator(np.random.Philox(key=0)).random(want[..., 0].size)
-    a, b = (probe @ x.reshape(-1, x.shape[-1]) for x in (want, got))
-    order = np.empty(len(a), int)
-    order[np.argsort(b, kind="stable")] = np.argsort(a, kind="stable")
-    return order if distance(got, want[..., order], rms) <= bound else None

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from conformance.align import Alignment, align, findings
-from conformance.compare import Side, address
+from conformance.side import Side, address
 from conformance.stored import whole
 from conformance.trace.graph import Graph
 from conformance.weights import stored

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from conformance.activations import reordered
 from conformance.cli import main
-from conformance.compare import reordered
 
 PORT = "json:loads"
 

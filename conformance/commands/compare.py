@@ -7,12 +7,14 @@ from collections import Counter
 from math import isfinite
 from typing import Any, NamedTuple
 
+from conformance.activations import ResultPair
 from conformance.align import Finding
 from conformance.commands import output as codes
 from conformance.commands.aside import bar
 from conformance.commands.output import Output
 from conformance.commands.pair import pair
-from conformance.compare import DIFFER, SAME, Comparison, ResultPair, Side, SlotPair, compare
+from conformance.compare import DIFFER, SAME, Comparison, SlotPair, compare
+from conformance.side import Side
 from conformance.trace.graph import Graph
 
 CODES = {SAME: codes.CONFORMS, DIFFER: codes.DEVIATES}

@@ -12,8 +12,8 @@ from conformance.commands import output as codes
 from conformance.commands.aside import NO_GPU, aside, environment
 from conformance.commands.facts import found
 from conformance.commands.output import Refused
-from conformance.compare import Side
 from conformance.porting import loading
+from conformance.side import Side
 from conformance.trace.port import Size, UntraceableModel
 
 

@@ -11,10 +11,11 @@ from safetensors.numpy import load_file
 import conformance
 from conformance import frameworks
 from conformance.cli import main
-from conformance.compare import DIFFER, SAME, Side, compare
+from conformance.compare import DIFFER, SAME, compare
 from conformance.convert import CannotConvert, convert, write
 from conformance.initial import initial
 from conformance.selftest.pairs import pairs, starts
+from conformance.side import Side
 from conformance.trace.port import Own
 
 ROOT = Path(conformance.__file__).parent
