@@ -278,6 +278,9 @@ def parser() -> Parser:
     gate.add_argument("--arch", metavar="ARCH", required=True, help="a name or alias from the list")
     gate.add_argument("--no-numbers", action="store_true", help="structure only: run nothing")
     gate.add_argument(
+        "--trained", action="store_true", help="it loads a checkpoint: do not judge initial values"
+    )
+    gate.add_argument(
         "--format", choices=("text", "markdown"), default="text",
         help="markdown is made for a job summary",
     )  # fmt: skip

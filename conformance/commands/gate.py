@@ -33,6 +33,7 @@ def run(options: Namespace) -> int:
         "task": "gate",
         "architecture": found(options.arch).name,
         "numbers": not options.no_numbers,
+        "trained": options.trained,
         "drawing": bool(options.html),
     }
     result = apart(job, options)

@@ -19,7 +19,8 @@ def work(job: Json, stage: Stage) -> Json:
     size = tuple(job["size"]) if job["size"] else None
     model = reference.find(job["architecture"])
     found = judge(
-        port, model, size=size, numbers=job["numbers"], seed=job["seed"], stage=stage
+        port, model, size=size, numbers=job["numbers"], seed=job["seed"],
+        trained=job["trained"], stage=stage
     )  # fmt: skip
     return found.as_json(job["port"]) | ({"drawing": found.drawing} if job["drawing"] else {})
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from math import isfinite
 from typing import Any
 
@@ -20,6 +21,7 @@ from conformance.align import align, findings
 from conformance.check import examine
 from conformance.evidence import Record, graph_to_json
 from conformance.parity import NodeParity, Parity, parity
+from conformance.porting import start
 from conformance.porting.hints import hint
 from conformance.porting.naming import names
 from conformance.porting.variants import Comparison, explain, matches, text
@@ -103,6 +105,7 @@ def judge(
     size: Size | None = None,
     numbers: bool = True,
     seed: int = 0,
+    trained: bool = False,
     stage: Stage = lambda name, done, total: None,
 ) -> Judgement:
     """Judge a port against a published network, for images of ``size`` (default: the paper's).
@@ -124,12 +127,13 @@ def judge(
     }
     inference = _compare(ours.graph, found, model)
     assert ours.training is not None
-    trained = _trained(result, port, size, len(ours.training), stage)
-    training = _compare(ours.training, trained, model) if trained is not None else None
+    graph = _in_training(result, port, size, len(ours.training), stage)
+    training = _compare(ours.training, graph, model) if graph is not None else None
     _structure(result, inference, training)
     result.numbers = numbers
     if numbers:
         _forward(result, port, tape, inference, seed, stage)
+        _start(result, port, inference, trained, stage)
     else:
         _settle(result, inference.found, None)
     result.drawing |= {
@@ -140,7 +144,9 @@ def judge(
     return result
 
 
-def _trained(result: Judgement, port: Port, size: Size, nodes: int, stage: Stage) -> Graph | None:
+def _in_training(
+    result: Judgement, port: Port, size: Size, nodes: int, stage: Stage
+) -> Graph | None:
     """The port's graph in training; None, with the reason, where it cannot be had."""
     if not port.trains:
         result.unjudged.append(
@@ -324,6 +330,21 @@ def _forward(
         }  # fmt: skip
     if ran.problem and not ran.first_divergence and not settled:
         result.open.append(ran.problem)
+
+
+def _start(
+    result: Judgement, port: Port, inference: Comparison, trained: bool, stage: Stage
+) -> None:
+    """Judge what the port starts from, unless it has been through training."""
+    stage("looking at initial values", 0, 0)
+    own = None if trained else port.own()
+    if own is None or start.trained(inference.found, own):
+        result.unjudged.append("initial values: the port comes with trained ones")
+        return
+    slots = start.judged(inference.found)
+    result.planned += slots
+    result.run += slots
+    result.findings += start.findings(inference, own, partial(source, result.model))
 
 
 def _settle(result: Judgement, found: Graph, ran: Parity | None) -> bool:

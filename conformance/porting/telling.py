@@ -82,6 +82,8 @@ def cause(group: list[Json]) -> list[str]:
 def difference(finding: Json) -> str:
     """What differs: ``stride is 2x2, expected 1x1``."""
     kind, attribute = finding["kind"].replace("_", " "), finding["attribute"]
+    if finding["check"] == "initialisation":
+        return f"{attribute} of {kind}: {finding['found']}"
     if attribute in WORDS:
         return f"{kind} {WORDS[attribute]}"
     want, have = (text(finding[side]) or "none" for side in ("expected", "found"))

@@ -1,0 +1,60 @@
+"""What a port starts from: its own initial values, judged slot by slot."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from conformance.initial import Initial, initial
+from conformance.porting.naming import names
+from conformance.porting.variants import Comparison
+from conformance.stored import whole
+from conformance.trace.graph import Graph
+
+Json = dict[str, Any]
+Own = Callable[[str], np.ndarray]
+
+#: Slots of which there is something to say; a bias or a beta may start anywhere.
+JUDGED = frozenset({"kernel", "gamma", "mean", "variance"})
+
+
+def judged(graph: Graph) -> int:
+    """How many slots of a graph are judged by their initial values."""
+    return sum(slot in JUDGED for node in graph for slot in node.parameters)
+
+
+def trained(graph: Graph, own: Own) -> bool:
+    """Whether the values have been through training: its norms have seen batches."""
+    norms = [node for node in graph if "mean" in node.parameters and "variance" in node.parameters]
+    return bool(norms) and all(
+        whole(node, "mean", own).any() and np.ptp(whole(node, "variance", own)) > 0
+        for node in norms
+    )
+
+
+def findings(comparison: Comparison, own: Own, source: Callable[[str], str]) -> list[Json]:
+    """A finding for each slot that no usual scheme starts like."""
+    graph = comparison.found
+    wrong = [each for each in initial(graph, own) if each.finding]
+    labels = names(comparison.expected, [row.name for row in comparison.model.rows])
+    return [_written(comparison, labels, each, source) for each in wrong]
+
+
+def _written(
+    comparison: Comparison, labels: list[str], each: Initial, source: Callable[[str], str]
+) -> Json:
+    node = comparison.found.nodes[each.node]
+    index = comparison.back.get(each.node)
+    return {
+        "check": "initialisation",
+        "node": labels[index] if index is not None else "no node of the paper's",
+        "port_node": str(node.where),
+        "kind": node.kind,
+        "attribute": each.slot,
+        "expected": "a usual scheme",
+        "found": each.finding,
+        "hint": "values as the factory built them; for a port that loads a checkpoint, --trained",
+        "source": source(comparison.rows[index]) if index is not None else "",
+    }
