@@ -1,27 +1,26 @@
 """Which node of one graph is which node of another, and what differs between them.
 
-Nodes are matched by what surrounds them and never by name: by everything upstream, by everything
-downstream, by their neighbourhood, outwards from matched neighbours, and what is left by least edit
-distance.  Attributes take no part in matching, so that one wrong attribute is one finding.
+Nodes are matched by what surrounds them and never by name.  In two graphs of one network each node
+has its place, by everything upstream and downstream.  Graphs that differ are matched at least edit
+distance, so that one difference is one finding and leaves everything around it in place.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any
 
 import numpy as np
 
+from conformance.distance import match
+from conformance.sequences import TELLING, WIDTH, Costs, Written, corresponding
 from conformance.trace.graph import Graph, Node
 
-#: How far around a node one looks for what tells it apart from others, from far to near.
-NEAR = (6, 4, 3, 2, 1)
-
-#: Kinds whose number of output channels is an attribute, the width.
-WIDTH = frozenset({"conv", "dense", "rbf"})
+#: How often branches are put into another order and everything is matched again.
+ROUNDS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +39,15 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Alignment:
-    """Pairs of corresponding nodes, and the nodes of either graph that correspond to none."""
+    """Pairs of corresponding nodes, and the nodes of either graph that correspond to none.
+
+    ``swaps`` are neighbours, first and second in the expected graph, that have changed places.
+    """
 
     pairs: dict[int, int]
     missing: tuple[int, ...]
     extra: tuple[int, ...]
+    swaps: tuple[tuple[int, int], ...] = ()
 
     @property
     def complete(self) -> bool:
@@ -83,28 +86,6 @@ def downstream(graph: Graph) -> list[bytes]:
     return hashes
 
 
-def around(graph: Graph, radius: int) -> list[bytes]:
-    """For each node a hash of its kind, its shape and all nodes up to ``radius`` steps away."""
-    hashes = [digest(node.kind, node.shape) for node in graph]
-    readers = graph.consumers()
-    for _ in range(radius):
-        before = hashes
-        hashes = []
-        for index, node in enumerate(graph):
-            sources = [before[i] for i in node.inputs]
-            if node.kind == "add":
-                sources.sort()
-            readings = [
-                digest(
-                    before[i],
-                    graph.nodes[i].inputs.index(index) * (graph.nodes[i].kind == "concat"),
-                )
-                for i in readers[index]
-            ]
-            hashes.append(digest(before[index], *sources, "read by", *sorted(readings)))
-    return hashes
-
-
 def places(graph: Graph) -> list[bytes]:
     """For each node its place in the network: equal in two graphs of one network.
 
@@ -121,23 +102,83 @@ def places(graph: Graph) -> list[bytes]:
 
 def align(expected: Graph, found: Graph) -> Alignment:
     """Match the nodes of two graphs."""
-    pairs: dict[int, int] = {}
-    taken: set[int] = set()
-
-    def pair(a: int, b: int) -> None:
-        pairs[a] = b
-        taken.add(b)
-
-    for key in (places, upstream, downstream):
-        _match(key(expected), key(found), pairs, taken, pair)
-    for radius in NEAR:
-        if len(pairs) < max(len(expected), len(found)):
-            _match(around(expected, radius), around(found, radius), pairs, taken, pair)
-    _spread(expected, found, pairs, taken, pair)
-    _edit(expected, found, pairs, taken, pair)
+    swaps: list[tuple[int, int]] = []
+    pairs = _same(expected, found)
+    if pairs is None:
+        pairs = _nearest(expected, found)
+        swaps = _swaps(expected, found, pairs)
+    taken = set(pairs.values())
     missing = tuple(a for a in range(len(expected)) if a not in pairs)
     extra = tuple(b for b in range(len(found)) if b not in taken)
-    return Alignment(pairs, missing, extra)
+    return Alignment(dict(sorted(pairs.items())), missing, extra, tuple(swaps))
+
+
+def _same(expected: Graph, found: Graph) -> dict[int, int] | None:
+    """The nodes of two graphs of one network by their places; None when they are of two.
+
+    Attributes may differ; but two layers that differ in what tells branches of one shape apart may
+    have changed places.
+    """
+    if len(expected) != len(found):
+        return None
+    where = {place: b for b, place in enumerate(places(found))}
+    pairs = {a: where.get(place, -1) for a, place in enumerate(places(expected))}
+    if min(pairs.values(), default=0) < 0:
+        return None
+    telling = [
+        a for a, b in pairs.items()
+        if any(name in TELLING for name, *_ in _differences(expected.nodes[a], found.nodes[b]))
+    ]  # fmt: skip
+    return pairs if len(telling) < 2 else None
+
+
+def _nearest(expected: Graph, found: Graph) -> dict[int, int]:
+    """The pairs that the cheapest way to turn one network into the other keeps."""
+    costs = Costs()
+    ours, theirs = Written(expected, costs), Written(found, costs)
+    row = ours.sequence()
+    for _ in range(ROUNDS):
+        other = theirs.sequence()
+        _, kept = match([ours.numbers[a] for a in row], [theirs.numbers[b] for b in other], costs)
+        pairs = {row[i]: other[j] for i, j in kept}
+        changed = False
+        for a, b in pairs.items():
+            if min(len(expected.nodes[a].inputs), len(found.nodes[b].inputs)) > 1:
+                best = corresponding(ours.branches(a), theirs.branches(b), costs)
+                if best != sorted(best):
+                    theirs.order[b] = [theirs.inputs(b)[k] for k in best]
+                    changed = True
+        if not changed:
+            break
+    return pairs
+
+
+def _swaps(expected: Graph, found: Graph, pairs: dict[int, int]) -> list[tuple[int, int]]:
+    """Pair nodes that have only changed places with a paired neighbour; tell which those are."""
+    taken = set(pairs.values())
+    readers, their_readers = expected.consumers(), found.consumers()
+
+    def after(b: int) -> list[int]:
+        return their_readers[b] if len(their_readers[b]) == 1 else []
+
+    def before(b: int) -> list[int]:
+        return [i for i in found.nodes[b].inputs if len(their_readers[i]) == 1]
+
+    swaps: list[tuple[int, int]] = []
+    for a, node in enumerate(expected):
+        if a in pairs:
+            continue
+        neighbours = [(p, (a, p), after) for p in readers[a] if len(readers[a]) == 1]
+        neighbours += [(p, (p, a), before) for p in node.inputs if len(readers[p]) == 1]
+        for p, swap, beyond in neighbours:
+            free = [b for b in beyond(pairs[p]) if b not in taken] if p in pairs else []
+            same = [b for b in free if found.nodes[b].kind == node.kind]
+            if same and not any(p in swap for swap in swaps):
+                pairs[a] = same[0]
+                taken.add(same[0])
+                swaps.append(swap)
+                break
+    return swaps
 
 
 def findings(expected: Graph, found: Graph, alignment: Alignment) -> list[Finding]:
@@ -147,36 +188,84 @@ def findings(expected: Graph, found: Graph, alignment: Alignment) -> list[Findin
     for a, b in alignment.pairs.items():
         for attribute, want, have in _differences(expected.nodes[a], found.nodes[b]):
             result.append((a, Finding(attribute, want, have, a, b)))
-        want_inputs = [alignment.pairs.get(i) for i in expected.nodes[a].inputs]
-        have_inputs = list(found.nodes[b].inputs)
-        known = None not in want_inputs and all(i in back for i in have_inputs)
-        ordered: Callable[[Iterable[Any]], Sequence[Any]] = list
-        if expected.nodes[a].kind == "add":
-            ordered = sorted
-        if known and ordered(want_inputs) != ordered(have_inputs):
-            sources = tuple(back[i] for i in have_inputs)
-            result.append((a, Finding("inputs", expected.nodes[a].inputs, sources, a, b)))
+    for a, finding in _edges(expected, found, alignment, back):
+        result.append((a, finding))
     for a in alignment.missing:
         result.append((a, Finding("missing", expected.nodes[a].kind, None, a, None)))
+    # An extra node stands behind the last node of the expected network that it is computed from.
+    behind: list[int] = []
+    for b, node in enumerate(found):
+        behind.append(back.get(b, max((behind[i] for i in node.inputs), default=-1)))
     for b in alignment.extra:
-        before = max((back[i] for i in found.ancestors(b) if i in back), default=-1)
-        result.append((before + 0.5, Finding("extra", None, found.nodes[b].kind, None, b)))
+        result.append((behind[b] + 0.5, Finding("extra", None, found.nodes[b].kind, None, b)))
     return [finding for _, finding in sorted(result, key=lambda pair: pair[0])]
 
 
-def _differences(want: Node, have: Node) -> list[tuple[str, Any, Any]]:
-    result = []
-    for attribute in sorted(want.attributes.keys() | have.attributes.keys()):
+def _edges(
+    expected: Graph, found: Graph, alignment: Alignment, back: dict[int, int]
+) -> Iterator[tuple[int, Finding]]:
+    """What differs in what nodes read, beyond what nodes without a partner explain."""
+    stands_for = dict(alignment.pairs)
+    swapped = set()
+    for first, second in alignment.swaps:
+        x, y = alignment.pairs[first], alignment.pairs[second]
+        stands_for[first], stands_for[second] = y, x
+        swapped |= {first, second}
+        kinds = expected.nodes[first].kind, expected.nodes[second].kind
+        yield first, Finding("order", kinds, kinds[::-1], first, x)
+    wanted = _sources(expected, stands_for)
+    present = _sources(found, {b: b for b in back})
+    for a, b in alignment.pairs.items():
+        if a in swapped or expected.nodes[a].inputs == found.nodes[b].inputs == ():
+            continue
+        reads, is_read = expected.nodes[a].inputs, found.nodes[b].inputs
+        want, have = [wanted[i] for i in reads], [present[i] for i in is_read]
+        if expected.nodes[a].kind == found.nodes[b].kind == "concat":
+            places = _places_of(want, have)
+            known = [place for place in places if place is not None]
+            if known != sorted(known):
+                yield a, Finding("order", tuple(range(len(want))), places, a, b)
+        here = {stands_for[i] for i in reads if i in stands_for}
+        there = {i for i in is_read if i in back}
+        direct = len(here) == len(reads) and len(there) == len(is_read)
+        explained = here <= set().union(*have) and there <= set().union(*want)
+        if sorted(want) != sorted(have) if direct else not explained:
+            sources = tuple(back[i] for i in is_read if i in back)
+            yield a, Finding("inputs", reads, sources, a, b)
+
+
+def _sources(graph: Graph, label: dict[int, int]) -> list[tuple[int, ...]]:
+    """For each node its label or, if it has none, the labels of what it is computed from."""
+    result: list[tuple[int, ...]] = []
+    for index, node in enumerate(graph):
+        through = sorted({each for i in node.inputs for each in result[i]})
+        result.append((label[index],) if index in label else tuple(through))
+    return result
+
+
+def _places_of(want: list[tuple[int, ...]], have: list[tuple[int, ...]]) -> tuple[int | None, ...]:
+    """Where among the expected inputs each of those that are there stands."""
+    free: dict[tuple[int, ...], list[int]] = defaultdict(list)
+    for place, source in enumerate(want):
+        free[source].append(place)
+    return tuple(free[source].pop(0) if free[source] else None for source in have)
+
+
+def _differences(want: Node, have: Node) -> Iterator[tuple[str, Any, Any]]:
+    names = want.attributes.keys() | have.attributes.keys()
+    if want.kind != have.kind:
+        yield "kind", want.kind, have.kind
+        names = want.attributes.keys() & have.attributes.keys()
+    for attribute in sorted(names):
         a, b = want.attributes.get(attribute), have.attributes.get(attribute)
         if not _equal(a, b):
-            result.append((attribute, a, b))
+            yield attribute, a, b
     if want.kind in WIDTH and want.shape[-1] != have.shape[-1]:
-        result.append(("width", want.shape[-1], have.shape[-1]))
+        yield "width", want.shape[-1], have.shape[-1]
     # A convolution's or dense layer's bias is an attribute already.
     slots = want.slots.keys() ^ have.slots.keys() if want.kind not in ("conv", "dense") else ()
     for slot in sorted(slots):
-        result.append((slot, slot in want.slots, slot in have.slots))
-    return result
+        yield slot, slot in want.slots, slot in have.slots
 
 
 def _equal(a: Any, b: Any) -> bool:
@@ -186,107 +275,3 @@ def _equal(a: Any, b: Any) -> bool:
             return False
         return bool(np.float32(a) == np.float32(b))
     return bool(a == b)
-
-
-def _match(
-    left: list[bytes],
-    right: list[bytes],
-    pairs: dict[int, int],
-    taken: set[int],
-    pair: Callable[[int, int], None],
-) -> None:
-    """Pair free nodes whose key is the key of exactly one free node on either side."""
-    groups: dict[bytes, tuple[list[int], list[int]]] = defaultdict(lambda: ([], []))
-    for a, key in enumerate(left):
-        if a not in pairs:
-            groups[key][0].append(a)
-    for b, key in enumerate(right):
-        if b not in taken:
-            groups[key][1].append(b)
-    for in_left, in_right in groups.values():
-        if len(in_left) == len(in_right) == 1:
-            pair(in_left[0], in_right[0])
-
-
-def _spread(
-    expected: Graph,
-    found: Graph,
-    pairs: dict[int, int],
-    taken: set[int],
-    pair: Callable[[int, int], None],
-) -> None:
-    """Pair free neighbours of paired nodes when only one candidate on either side is alike."""
-    readers_a, readers_b = expected.consumers(), found.consumers()
-    work = list(pairs.items())
-    while work:
-        a, b = work.pop()
-        for near_a, near_b in (
-            (expected.nodes[a].inputs, found.nodes[b].inputs),
-            (readers_a[a], readers_b[b]),
-        ):
-            free_a = [i for i in near_a if i not in pairs]
-            free_b = [i for i in near_b if i not in taken]
-            for i in free_a:
-                alike = [j for j in free_b if likeness(expected.nodes[i], found.nodes[j]) >= 2]
-                rivals = [k for k in free_a if expected.nodes[k].kind == expected.nodes[i].kind]
-                if len(alike) == 1 and len(rivals) == 1 and alike[0] not in taken:
-                    pair(i, alike[0])
-                    work.append((i, alike[0]))
-
-
-def likeness(a: Node, b: Node) -> float:
-    """How alike two nodes are: 0 for different kinds, more for each thing they share."""
-    if a.kind != b.kind:
-        return 0.0
-    slots = a.slots == b.slots
-    attributes = sum(_equal(v, b.attributes.get(k)) for k, v in a.attributes.items())
-    return (
-        1.0 + (a.shape == b.shape) + (a.shape[-1:] == b.shape[-1:]) + slots
-        + attributes / (1 + len(a.attributes))
-    )  # fmt: skip
-
-
-def _edit(
-    expected: Graph,
-    found: Graph,
-    pairs: dict[int, int],
-    taken: set[int],
-    pair: Callable[[int, int], None],
-) -> None:
-    """Pair what is left, stretch by stretch between pairs that keep their order."""
-    free_a = [a for a in range(len(expected)) if a not in pairs]
-    free_b = [b for b in range(len(found)) if b not in taken]
-    if not free_a or not free_b:
-        return
-    score = np.zeros((len(free_a) + 1, len(free_b) + 1))
-    gain = np.array([[likeness(expected.nodes[a], found.nodes[b]) for b in free_b] for a in free_a])
-    gain = np.where(_crosses(free_a, free_b, pairs), 0.0, gain)
-    for i in range(len(free_a)):
-        row = np.maximum(score[i, 1:], np.where(gain[i] > 0, score[i, :-1] + gain[i], 0.0))
-        score[i + 1, 1:] = np.maximum.accumulate(row)
-    i, j = len(free_a), len(free_b)
-    while i and j:
-        if score[i, j] == score[i, j - 1]:
-            j -= 1
-        elif score[i, j] == score[i - 1, j]:
-            i -= 1
-        else:
-            i, j = i - 1, j - 1
-            pair(free_a[i], free_b[j])
-
-
-def _crosses(free_a: list[int], free_b: list[int], pairs: dict[int, int]) -> np.ndarray:
-    """Whether pairing a with b would cross more existing pairs than it keeps in order."""
-    known = sorted(pairs.items())
-    if not known:
-        return np.zeros((len(free_a), len(free_b)), bool)
-    left = np.array([a for a, _ in known])
-    right = np.array([b for _, b in known])
-    result = np.zeros((len(free_a), len(free_b)), bool)
-    for row, a in enumerate(free_a):
-        before = right[left < a]
-        after = right[left > a]
-        low = np.median(before[-5:]) if len(before) else -1
-        high = np.median(after[:5]) if len(after) else np.inf
-        result[row] = [not min(low, high) <= b <= max(low, high) for b in free_b]
-    return result

@@ -159,7 +159,7 @@ MUTANTS: dict[str, Mutant] = {
     ),
     "alpha averaged": mutant(ALEXNET(norm=AveragedLRN), "AlexNet", "norm1", "alpha"),
     "n for a radius": mutant(ALEXNET(norm=WideLRN), "AlexNet", "norm1", "n"),
-    "average for maximum": mutant(LAYER("pool1", average_pool), "AlexNet", "pool1", "extra"),
+    "average for maximum": mutant(LAYER("pool1", average_pool), "AlexNet", "pool1", "kind"),
     "3x3 for 5x5": mutant(
         LAYER("conv2", configured(kernel_size=3)), "AlexNet", "conv2", "kernel"
     ),
