@@ -63,7 +63,7 @@ def run(options: Namespace) -> int:
     )
     _heading(output, "Totals by arithmetic, every map connected and with a bias where those count")
     for convention, total in _totals(model).items():
-        output.line(f"{convention}: {_shown(total)}")
+        output.line(f"{convention}: {shown(total)}")
     for heading, some in (("Totals, as printed", totals), ("Claims in the text", prose)):
         if some:
             _heading(output, heading)
@@ -83,7 +83,7 @@ def run(options: Namespace) -> int:
             "input": list(model.input),
             "layers": [{"layer": row.name, "leaves": list(row.size)} for row in model.rows],
             "totals": _totals(model),
-            "claims": [_claim(each, model) for each in claims],
+            "claims": [as_json(each, model) for each in claims],
         }
     )
     return CONFORMS
@@ -113,17 +113,17 @@ def _totals(model: Model) -> dict[str, int]:
 
 def _rows(claims: list[Claim], model: Model) -> list[tuple[str, ...]]:
     return [
-        (each.line or each.section, _subject(each), each.printed, _shown(value), status)
+        (each.line or each.section, _subject(each), each.printed, shown(value), status)
         for each in claims
-        for value, status in [_decided(each, model)]
+        for value, status in [decided(each, model)]
     ]
 
 
-def _decided(claim: Claim, model: Model) -> tuple[Any, str]:
+def decided(claim: Claim, model: Model | None) -> tuple[Any, str]:
     """What the rows of the table, or else the claim's own formula, come to; and the status."""
     if claim.quantity == "cited":
         return None, "cited"
-    value = derive(claim, model) if claim.model else None
+    value = derive(claim, model) if claim.model and model else None
     if value is None and claim.expression:
         value = Printed(claim.expression).value
     return value, LIVE if value is None else claim.status(value)
@@ -136,8 +136,9 @@ def _subject(claim: Claim) -> str:
     return f"{words} ({claim.convention})" if counted else words
 
 
-def _claim(claim: Claim, model: Model) -> dict[str, Any]:
-    value, status = _decided(claim, model)
+def as_json(claim: Claim, model: Model | None) -> dict[str, Any]:
+    """A claim as programs get it; ``model`` is its network, if it has one."""
+    value, status = decided(claim, model)
     return {
         "id": claim.id,
         "layer": claim.layer,
@@ -149,7 +150,7 @@ def _claim(claim: Claim, model: Model) -> dict[str, Any]:
         "section": claim.section,
         "line": claim.line,
         "expression": claim.expression,
-        "arithmetic": None if value is None else _shown(value),
+        "arithmetic": None if value is None else shown(value),
         "status": status,
         "counted": claim.counted,
         "why": claim.why,
@@ -161,7 +162,7 @@ def _size(size: tuple[int, ...]) -> str:
     return "x".join(map(str, size))
 
 
-def _shown(value: Any) -> str:
+def shown(value: Any) -> str:
     """A value as people read it: 25,557,032 or 28x28x512; nothing for nothing."""
     if value is None:
         return ""
