@@ -63,7 +63,7 @@ def run(options: Namespace) -> int:
     )
     _heading(output, "Totals by arithmetic, every map connected and with a bias where those count")
     for convention, total in _totals(model).items():
-        output.line(f"{convention}: {shown(total)}")
+        output.line(f"{convention}: {_shown(total)}")
     for heading, some in (("Totals, as printed", totals), ("Claims in the text", prose)):
         if some:
             _heading(output, heading)
@@ -113,13 +113,13 @@ def _totals(model: Model) -> dict[str, int]:
 
 def _rows(claims: list[Claim], model: Model) -> list[tuple[str, ...]]:
     return [
-        (each.line or each.section, _subject(each), each.printed, shown(value), status)
+        (each.line or each.section, _subject(each), each.printed, _shown(value), status)
         for each in claims
-        for value, status in [decided(each, model)]
+        for value, status in [_decided(each, model)]
     ]
 
 
-def decided(claim: Claim, model: Model | None) -> tuple[Any, str]:
+def _decided(claim: Claim, model: Model | None) -> tuple[Any, str]:
     """What the rows of the table, or else the claim's own formula, come to; and the status."""
     if claim.quantity == "cited":
         return None, "cited"
@@ -138,7 +138,7 @@ def _subject(claim: Claim) -> str:
 
 def as_json(claim: Claim, model: Model | None) -> dict[str, Any]:
     """A claim as programs get it; ``model`` is its network, if it has one."""
-    value, status = decided(claim, model)
+    value, status = _decided(claim, model)
     return {
         "id": claim.id,
         "layer": claim.layer,
@@ -150,7 +150,7 @@ def as_json(claim: Claim, model: Model | None) -> dict[str, Any]:
         "section": claim.section,
         "line": claim.line,
         "expression": claim.expression,
-        "arithmetic": None if value is None else shown(value),
+        "arithmetic": None if value is None else _shown(value),
         "status": status,
         "counted": claim.counted,
         "why": claim.why,
@@ -162,7 +162,7 @@ def _size(size: tuple[int, ...]) -> str:
     return "x".join(map(str, size))
 
 
-def shown(value: Any) -> str:
+def _shown(value: Any) -> str:
     """A value as people read it: 25,557,032 or 28x28x512; nothing for nothing."""
     if value is None:
         return ""
