@@ -55,6 +55,24 @@ def _facts(options: argparse.Namespace) -> int:
     return facts.run(options)
 
 
+def _claims(options: argparse.Namespace) -> int:
+    """List the printed numbers, with what arithmetic says of each.
+
+    Where a claim stands, what is printed, what the table's own rows or the claim's formula come
+    to, and the status that follows; for what does not hold, what does and why.  'needs a model'
+    is decided by 'conformance check'.  Statuses: confirmed, rounded, ambiguous, contradicted,
+    cited, needs a model.
+
+    example:
+      conformance claims --status contradicted
+      conformance claims --section vgg-net --status rounded --status ambiguous
+      conformance claims --arch googlenet --json -
+    """
+    from conformance.commands import claims
+
+    return claims.run(options)
+
+
 def _check(options: argparse.Namespace) -> int:
     """Check our implementations against the documents and, in float64, against an oracle.
 
@@ -257,6 +275,15 @@ def parser() -> Parser:
     command("list", _list)
     facts = command("facts", _facts)
     facts.add_argument("architecture", metavar="ARCH", help="a name or alias from the list")
+    claims = command("claims", _claims)
+    claims.add_argument(
+        "--status",
+        metavar="S",
+        action="append",
+        help="of this status only (repeatable; default: all)",
+    )
+    claims.add_argument("--section", metavar="X", help="of this section of a document only")
+    claims.add_argument("--arch", metavar="ARCH", help="about this network only")
     check = command("check", _check)
     check.add_argument("architectures", metavar="ARCH", nargs="*", help="default: every network")
     check.add_argument(

@@ -80,6 +80,25 @@ def published() -> dict[str, set[str]]:
     return found
 
 
+def unmatched(framework: str) -> list[str]:
+    """One sentence for each network that only the room or only the reference has.
+
+    Raises :class:`NotInstalled`.
+    """
+    built, described = (
+        {(stem, name) for stem, names in found.items() for name in names}
+        for found in (named(framework), published())
+    )
+    missing = [
+        f"implementations/{framework}/{stem}.py: no {name} in MODELS, reference/{stem}.md has it"
+        for stem, name in sorted(described - built)
+    ]
+    return missing + [
+        f"reference/{stem}.md: no {name}, implementations/{framework}/{stem}.py has it in MODELS"
+        for stem, name in sorted(built - described)
+    ]
+
+
 def factory(framework: str, model: Model) -> Callable[..., Any]:
     """Our implementation of a network.  Raises :class:`NotInstalled`."""
     require(framework)

@@ -22,7 +22,7 @@ from conformance.trace.port import UntraceableModel
 
 ROOT = Path(__file__).parents[1]
 SCHEMA = json.loads(Path(__file__).with_name("check.schema.json").read_text(encoding="utf-8"))
-COMMANDS = ("list", "facts", "check", "report", "compare", "convert")
+COMMANDS = ("list", "facts", "claims", "check", "report", "compare", "convert")
 
 
 def cost(model):

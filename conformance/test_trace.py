@@ -4,6 +4,8 @@ from conformance import frameworks
 from conformance.align import align
 from conformance.verdict import layers
 
+PUBLISHED = frameworks.published()
+
 
 def test_nothing_is_unknown(framework, model, examined):
     """The vocabulary has a word for everything that the network does."""
@@ -41,4 +43,16 @@ def test_every_parameter_has_a_slot(framework, model, examined):
 
 def test_table_and_models_are_the_same(framework, examined):
     """A room's MODELS are the reference's models: none is missing and none is extra."""
-    assert frameworks.named(framework) == frameworks.published()
+    assert not frameworks.unmatched(framework), "\n".join(frameworks.unmatched(framework))
+
+
+def test_network_of_one_side_only_is_named(framework, examined, monkeypatch):
+    """A network that only a room or only the reference has is named, with the file to look at."""
+    stem, names = next(iter(frameworks.published().items()))
+    name = min(names)
+    monkeypatch.setattr(frameworks, "published", lambda: {**PUBLISHED, stem: names - {name}})
+    (extra,) = frameworks.unmatched(framework)
+    monkeypatch.setattr(frameworks, "published", lambda: {**PUBLISHED, stem: names | {"Other"}})
+    (missing,) = frameworks.unmatched(framework)
+    assert extra.startswith(f"reference/{stem}.md: no {name}, implementations/{framework}/")
+    assert missing.startswith(f"implementations/{framework}/{stem}.py: no Other in MODELS")

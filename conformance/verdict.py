@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
-from math import prod
+from math import isfinite, prod
 from typing import Any
 
 from conformance.evidence import Record
+from conformance.identity import departure
+from conformance.oracle import CannotCompute
 from conformance.trace.graph import Graph, Node, count_parameters
 from reference import Claim
 
@@ -20,6 +22,7 @@ LAYERS = {
     "convolutional layers": frozenset({"conv"}),
     "dense layers": frozenset({"dense"}),
     "pooling layers": frozenset({"max_pool", "avg_pool", "global_avg_pool", "subsample"}),
+    "ReLUs": frozenset({"relu"}),
 }
 
 
@@ -97,12 +100,17 @@ def row_of(graph: Graph, rows: list[str]) -> list[str]:
     return result
 
 
-def measure(claim: Claim, record: Record, rows: list[str]) -> Any:
+def measure(
+    claim: Claim, record: Record, rows: list[str], beside: Mapping[str, Record] | None = None
+) -> Any:
     """What a traced network has of the thing a claim speaks of.
 
     What inference leaves out, dropout and auxiliary heads, is looked up in the training graph.
+    ``beside`` has the other networks with which a claim compares this one.
     Raises :class:`CannotMeasure`.
     """
+    if claim.formula:
+        return _compared(claim, {**(beside or {}), record.model: record})
     if claim.quantity not in _MEASURES:
         raise CannotMeasure(f"no live model shows its {claim.quantity}")
     graph = record.graph
@@ -124,6 +132,22 @@ def measure(claim: Claim, record: Record, rows: list[str]) -> Any:
         for row, convention in claim.rows
         for i in owners[row]
     )
+
+
+def _compared(claim: Claim, records: Mapping[str, Record]) -> Any:
+    """What a formula comes to with the counts of live networks."""
+
+    def count(convention: str, model: str) -> int:
+        if model not in records:
+            raise CannotMeasure(f"{model} was not traced beside {claim.model}")
+        graph = records[model].graph
+        if convention == "maps":
+            return sum(node.shape[-1] for node in graph if node.kind == "conv")
+        return (
+            graph.multiply_adds if convention == "multiply-adds" else graph.parameters(convention)
+        )
+
+    return claim.computed(count)
 
 
 def _shape(claim: Claim, graph: Graph, indices: list[int], owners: Any) -> tuple[int, ...]:
@@ -174,6 +198,22 @@ def _padding(claim: Claim, graph: Graph, indices: list[int], owners: Any) -> Any
     return sides.pop() if len(sides) == 1 else found[0]
 
 
+def _receptive_field(
+    claim: Claim, graph: Graph, indices: list[int], owners: Any
+) -> tuple[int, int]:
+    return graph.receptive_fields()[max(indices) if claim.layer else graph.outputs[0]]
+
+
+def _identity(claim: Claim, graph: Graph, indices: list[int], owners: Any) -> Fraction:
+    try:
+        found = departure(graph)
+    except CannotCompute as unknown:
+        raise CannotMeasure(str(unknown)) from None
+    if not isfinite(found):
+        raise CannotMeasure(f"{claim.model} leaves another size than it finds")
+    return Fraction(found)
+
+
 def _branches(claim: Claim, graph: Graph, indices: list[int], owners: Any) -> int:
     joins = [graph.nodes[i] for i in indices if graph.nodes[i].kind == "concat"]
     return max((len(node.inputs) for node in joins), default=1)
@@ -214,6 +254,8 @@ _MEASURES: dict[str, Callable[[Claim, Graph, list[int], Any], Any]] = {
     "operations": _operations,
     "kernel": _kernels,
     "padding": _padding,
+    "receptive field": _receptive_field,
+    "identity": _identity,
     "branches": _branches,
     "scale": _only("scale", "factor"),
     "dropout": _only("dropout", "rate"),

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from reference.printed import Printed, Value
 
+#: A count of a whole network in a formula: ``total(weights: ResNet-50)``.
+TOTAL = re.compile(r"total\(([^:()]+): ([^()]+)\)")
+
 #: What can be printed, and the conventions by which each may be counted.  ``by row`` is a total
 #: of rows that each name their own; a quantity without conventions can be counted in one way only.
-#: A ``number`` is whatever else a formula decides: seconds, images, a learning rate.
+#: A ``number`` is whatever else a formula decides: seconds, images, a learning rate.  An
+#: ``identity`` is how far a block's output is from its input, negative values left out as by the
+#: ReLU at its end, when all its parameters are 0.
 QUANTITIES: dict[str, tuple[str, ...]] = {
     "input": (),
     "output": (),
@@ -25,6 +32,7 @@ QUANTITIES: dict[str, tuple[str, ...]] = {
         "pooling layers",
         "trainable layers",
         "table rows",
+        "ReLUs",
     ),
     "convolutions": (),
     "operations": (),
@@ -34,6 +42,7 @@ QUANTITIES: dict[str, tuple[str, ...]] = {
     "scale": (),
     "dropout": (),
     "receptive field": (),
+    "identity": (),
     "ratio": (),
     "number": (),
     "cited": (),
@@ -54,7 +63,8 @@ class Claim:
     """One printed thing.
 
     ``model`` is set when a live network decides it, ``layer`` when it speaks of one row, and
-    ``expression`` is a formula that must come to it; a claim may have both.  ``rows`` are the
+    ``expression`` is a formula that must come to it; a claim may have both.  Where the formula
+    counts whole networks, ``formula`` still says so.  ``rows`` are the
     rows that a total ``by row`` adds up, each with its convention.  Of a claim on layers or
     kernels, ``prints`` and ``holds`` name them one by one, as printed and as decided.
     ``counted``, ``why`` and ``alternative`` come from *Disputed*.  ``place`` and ``column`` say
@@ -75,6 +85,7 @@ class Claim:
     place: str
     column: str
     expression: str = ""
+    formula: str = ""
     k: int | None = None
     rows: tuple[tuple[str, str], ...] = ()
     prints: tuple[str, ...] = ()
@@ -97,6 +108,15 @@ class Claim:
     def number(self) -> Printed:
         """The decided text as a number.  Raises :class:`ValueError` where it is none."""
         return Printed(self.decided, self.k)
+
+    @property
+    def compared(self) -> tuple[tuple[str, str], ...]:
+        """What its formula counts of whole networks: the convention and the model of each count."""
+        return tuple(TOTAL.findall(self.formula))
+
+    def computed(self, count: Callable[[str, str], int]) -> Value:
+        """Its formula, with ``count(convention, model)`` for each network that it counts."""
+        return Printed(TOTAL.sub(lambda total: str(count(*total.groups())), self.formula)).value
 
     def agrees(self, found: Value | tuple[str, ...]) -> bool:
         """Whether what was found is what the claim holds, after its dispute if it has one."""

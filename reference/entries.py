@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from reference.claims import LISTED, QUANTITIES, Claim, Dispute, named
+from reference.claims import LISTED, QUANTITIES, TOTAL, Claim, Dispute, named
 from reference.layers import SILENT, flat, names, parse
 from reference.models import Model, Row, cell, referred, spoken
 from reference.printed import Printed
@@ -20,9 +20,6 @@ PLAIN = frozenset("model aliases input layer operation stride after subject line
 _SAID = re.compile(r"\*[^*]+\*|`[^`]+`|[^,*`\s][^,*`]*")
 
 _SUM = re.compile(r"sum\(([^:()]+)(?:: ([^()]+))?\)")
-
-#: A count of a whole network in a formula: ``total(weights: ResNet-50)``.
-_TOTAL = re.compile(r"total\(([^:()]+): ([^()]+)\)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,14 +254,15 @@ class Entries:
             terms = self._terms(claim, claims, call[1], call[2] or "")
             sum_ = " + ".join(str(term.number.value) for term in terms)
             expression = expression.replace(call[0], f"({sum_})")
-        for call in _TOTAL.finditer(expression):
+        formula = expression if TOTAL.search(expression) else ""
+        for call in TOTAL.finditer(expression):
             expression = expression.replace(call[0], str(self._total(claim, *call.groups())))
         if claim.convention == "by row":
             terms = terms or self._terms(claim, claims, claim.quantity, "")
             claim = replace(claim, rows=tuple((term.layer, term.convention) for term in terms))
         if expression:
             _number(claim, expression, claim.place)
-        return replace(claim, expression=expression)
+        return replace(claim, expression=expression, formula=formula)
 
     def _columns(self, claim: Claim) -> bool:
         """Whether the model's own rows have cells in the column of which this is the total."""

@@ -120,8 +120,33 @@ class Model:
                 return sum(layer.weights * layer.size[0] * layer.size[1] for layer in layers)
         return None
 
+    def successions(self) -> set[tuple[str, str]]:
+        """Which convolution or dense layer directly follows which, auxiliary heads apart.
+
+        The first of the network follow ``""``.
+        """
+        found: set[tuple[str, str]] = set()
+        before = frozenset([""])
+        for row in self._inference(""):
+            before = _follow(row.parts, before, found)
+        return found
+
     def _inference(self, row: str) -> list[Row]:
         return [self.row(row)] if row else [each for each in self.rows if not each.after]
+
+
+def _follow(
+    parts: Iterable[Part], before: frozenset[str], found: set[tuple[str, str]]
+) -> frozenset[str]:
+    """What a layer behind the parts follows, given what their first layers do."""
+    for part in parts:
+        if isinstance(part, Group):
+            ends = [_follow(branch, before, found) for branch in part.branches]
+            before = frozenset().union(*ends)
+        elif part.weighted:
+            found.update((each, part.text) for each in before)
+            before = frozenset([part.text])
+    return before
 
 
 _LAYERS = {

@@ -56,7 +56,7 @@ def derive(claim: Claim, model: Model) -> Value | tuple[str, ...] | None:
             return model.row(claim.layer).size[-1]
         case "neurons" if claim.layer:
             return prod(model.row(claim.layer).size)
-        case "layers" if claim.convention != "trainable layers":
+        case "layers" if claim.convention not in ("trainable layers", "ReLUs"):
             return model.count(claim.convention, claim.layer)
         case "convolutions":
             return model.row(claim.layer).convolutions

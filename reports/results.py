@@ -127,7 +127,8 @@ class Subject:
         if claim.quantity == "cited":
             return
         try:
-            found = measure(claim, self.record, [row.name for row in self.model.rows])
+            rows = [row.name for row in self.model.rows]
+            found = measure(claim, self.record, rows, self.run.records)
         except CannotMeasure as unmeasured:
             self.judged[claim.id] = Judged(reason=str(unmeasured))
             if not claim.expression:

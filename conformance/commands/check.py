@@ -18,7 +18,7 @@ from conformance.check import examine
 from conformance.commands import output as codes
 from conformance.commands.aside import NO_GPU, aside, bar, environment
 from conformance.commands.facts import found
-from conformance.commands.outcome import CONFORMS, DEVIATES, Outcome, not_run, outcome
+from conformance.commands.outcome import CONFORMS, DEVIATES, Outcome, compared, not_run, outcome
 from conformance.commands.output import Output, Refused, folder
 from conformance.trace.port import UntraceableModel
 from reference import Model
@@ -110,10 +110,16 @@ def _outcome(run: evidence.Run, model: Model, options: Namespace) -> Outcome:
                 record = examine(
                     run.framework, model, numbers=numbers, seed=run.seed, progress=progress
                 )
+                beside = {
+                    each.name: run.records.get(each.name)
+                    or examine(run.framework, each, numbers=False)
+                    for each in compared(model)
+                    if _implemented(run.framework, each)
+                }
             except UntraceableModel as refused:
                 return not_run(run.framework, model, str(refused))
     run.records[model.name] = record
-    return outcome(run.framework, model, record, numbers)
+    return outcome(run.framework, model, record, numbers, beside)
 
 
 def _implemented(name: str, model: Model) -> bool:

@@ -83,7 +83,7 @@ def run(options: Namespace) -> int:
             "input": list(model.input),
             "layers": [{"layer": row.name, "leaves": list(row.size)} for row in model.rows],
             "totals": _totals(model),
-            "claims": [_claim(each, model) for each in claims],
+            "claims": [as_json(each, model) for each in claims],
         }
     )
     return CONFORMS
@@ -119,11 +119,11 @@ def _rows(claims: list[Claim], model: Model) -> list[tuple[str, ...]]:
     ]
 
 
-def _decided(claim: Claim, model: Model) -> tuple[Any, str]:
+def _decided(claim: Claim, model: Model | None) -> tuple[Any, str]:
     """What the rows of the table, or else the claim's own formula, come to; and the status."""
     if claim.quantity == "cited":
         return None, "cited"
-    value = derive(claim, model) if claim.model else None
+    value = derive(claim, model) if claim.model and model else None
     if value is None and claim.expression:
         value = Printed(claim.expression).value
     return value, LIVE if value is None else claim.status(value)
@@ -136,7 +136,8 @@ def _subject(claim: Claim) -> str:
     return f"{words} ({claim.convention})" if counted else words
 
 
-def _claim(claim: Claim, model: Model) -> dict[str, Any]:
+def as_json(claim: Claim, model: Model | None) -> dict[str, Any]:
+    """A claim as programs get it; ``model`` is its network, if it has one."""
     value, status = _decided(claim, model)
     return {
         "id": claim.id,

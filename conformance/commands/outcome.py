@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import isfinite
 from typing import Any
@@ -75,12 +76,21 @@ def not_run(framework: str, model: Model, reason: str) -> Outcome:
     return Outcome(framework, model, open=[reason], planned=len(_claims(model)))
 
 
-def outcome(framework: str, model: Model, record: Record, numbers: bool) -> Outcome:
-    """Judge a network by its record; ``numbers`` says whether it had to be run as well."""
+def outcome(
+    framework: str,
+    model: Model,
+    record: Record,
+    numbers: bool,
+    beside: Mapping[str, Record] | None = None,
+) -> Outcome:
+    """Judge a network by its record; ``numbers`` says whether it had to be run as well.
+
+    ``beside`` has the networks with which its claims compare it, :func:`compared`.
+    """
     found = Outcome(framework, model)
     rows = [row.name for row in model.rows]
     for claim in _claims(model):
-        _judged(found, claim, record, rows)
+        _judged(found, claim, record, rows, beside)
     for node in record.graph.unknown:
         found.open.append(f"no word for {node.kind} at {node.where}")
     found.totals = {
@@ -93,15 +103,27 @@ def outcome(framework: str, model: Model, record: Record, numbers: bool) -> Outc
     return found
 
 
+def compared(model: Model) -> list[Model]:
+    """The other networks that claims on this one count too."""
+    names = {name for claim in _claims(model) for _, name in claim.compared} - {model.name}
+    return [reference.models()[name] for name in sorted(names)]
+
+
 def _claims(model: Model) -> list[Claim]:
     """The claims that a live model decides."""
     every = reference.family(model.family).claims
     return [each for each in every if each.model == model.name and each.quantity != "cited"]
 
 
-def _judged(found: Outcome, claim: Claim, record: Record, rows: list[str]) -> None:
+def _judged(
+    found: Outcome,
+    claim: Claim,
+    record: Record,
+    rows: list[str],
+    beside: Mapping[str, Record] | None,
+) -> None:
     try:
-        verdict = judge(claim, found.framework, measure(claim, record, rows))
+        verdict = judge(claim, found.framework, measure(claim, record, rows, beside))
     except CannotMeasure as unmeasured:
         if not claim.expression:  # with one, arithmetic decides, and the suite's data tests ask it
             found.planned += 1

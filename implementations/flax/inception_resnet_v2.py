@@ -91,7 +91,8 @@ class Released(nnx.Module):
 
 class Printed(nnx.Module):  # Figure 15
     def __init__(self, *, rngs: nnx.Rngs) -> None:
-        self.stem = stem_v4(rngs=rngs)
+        # In the order that Figure 3 draws, not Inception-v4's released one.
+        self.stem = stem_v4((7, 1), (1, 7), rngs=rngs)
         self.inception_resnet_a = repeat(5, partial(scaled, inception_a, 384, 0.17), rngs=rngs)
         self.reduction_a = reduction_a(384, 256, 256, 384, 384, rngs=rngs)
         self.inception_resnet_b = repeat(10, partial(scaled, inception_b, 1152, 0.10), rngs=rngs)

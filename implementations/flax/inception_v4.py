@@ -16,14 +16,16 @@ from implementations.flax.inception_v2 import avg_pool, path
 from implementations.flax.inception_v3 import V, global_average, max_pool, spread
 
 
-def stem(*, rngs: nnx.Rngs) -> nnx.Sequential:  # Figure 3
+def stem(
+    first: tuple[int, int] = (1, 7), second: tuple[int, int] = (7, 1), *, rngs: nnx.Rngs
+) -> nnx.Sequential:  # Figure 3
     p = partial(path, rngs=rngs)
     return nnx.Sequential(
         p(3, (32, 3, 2, V), (32, 3, 1, V), (64, 3)),
         Concat(p(64, max_pool), p(64, (96, 3, 2, V))),
         Concat(
             p(160, (64, 1), (96, 3, 1, V)),
-            p(160, (64, 1), (64, (1, 7)), (64, (7, 1)), (96, 3, 1, V)),
+            p(160, (64, 1), (64, first), (64, second), (96, 3, 1, V)),
         ),
         Concat(p(192, (192, 3, 2, V)), p(192, max_pool)),
     )

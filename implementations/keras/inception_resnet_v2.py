@@ -37,7 +37,7 @@ def stem_of_the_paper(x: KerasTensor, name: str) -> KerasTensor:  # Figure 3
     x = concat(max_pool(x), conv_bn(x, 96, 3, 2, "valid"))
     x = concat(
         convs(x, (64, 1), (96, 3, 1, "valid")),
-        convs(x, (64, 1), (64, (1, 7)), (64, (7, 1)), (96, 3, 1, "valid")),
+        convs(x, (64, 1), (64, (7, 1)), (64, (1, 7)), (96, 3, 1, "valid")),
     )
     return concat(conv_bn(x, 192, 3, 2, "valid"), max_pool(x), name=name)
 

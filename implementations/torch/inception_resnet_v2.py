@@ -16,7 +16,7 @@ from torch import nn
 from implementations.torch.googlenet import Branches
 from implementations.torch.inception_resnet_v1 import Residual, blocks
 from implementations.torch.inception_v3 import conv_bn, down, max_pool, pool_proj, row
-from implementations.torch.inception_v4 import reduction_a
+from implementations.torch.inception_v4 import TALL, WIDE, reduction_a
 from implementations.torch.inception_v4 import stem as figure_3
 
 
@@ -83,7 +83,7 @@ def released() -> nn.Sequential:
 
 def paper() -> nn.Sequential:
     return nn.Sequential(OrderedDict(
-        stem=figure_3(),
+        stem=figure_3(TALL, WIDE),  # in the order that it draws, not Inception-v4's released one
         inception_resnet_a=nn.Sequential(*blocks(5, partial(block_a, 384))),
         reduction_a=reduction_a(384, k=256, l=256, m=384, n=384),
         inception_resnet_b=nn.Sequential(*blocks(10, partial(block_b, 1152))),

@@ -15,14 +15,16 @@ from implementations.torch.inception_v3 import conv_bn, down, max_pool, pool_pro
 TALL, WIDE = (7, 1), (1, 7)
 
 
-def stem() -> nn.Sequential:  # Figure 3
+def stem(
+    first: tuple[int, int] = WIDE, second: tuple[int, int] = TALL
+) -> nn.Sequential:  # Figure 3
     return nn.Sequential(
         down(3, 32), conv_bn(32, 32, 3, valid=True), conv_bn(32, 64, 3),
         Branches([max_pool(), down(64, 96)]),
         Branches([
             nn.Sequential(row(160, (64, 1)), conv_bn(64, 96, 3, valid=True)),
             nn.Sequential(
-                row(160, (64, 1), (64, WIDE), (64, TALL)), conv_bn(64, 96, 3, valid=True)
+                row(160, (64, 1), (64, first), (64, second)), conv_bn(64, 96, 3, valid=True)
             ),
         ]),
         Branches([down(192, 192), max_pool()]),
