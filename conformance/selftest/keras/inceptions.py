@@ -175,50 +175,51 @@ Residual = Callable[[KerasTensor], KerasTensor]
 
 
 def restaged(
-    build: Build, where: str, block: Callable[[KerasTensor, Residual, float], KerasTensor]
+    build: Build,
+    where: str,
+    block: Callable[[KerasTensor, Residual, float], KerasTensor],
+    after: Any = layers.ReLU,
 ) -> keras.Model:
-    """The residual network with other blocks in one stage."""
+    """The residual network with other blocks in one stage, or something else after each."""
 
     def stage(
         x: KerasTensor, residual: Residual, blocks: int, scale: float, name: str
     ) -> KerasTensor:
-        for _ in range(blocks):
-            x = block(x, residual, scale)
-        return layers.Identity(name=name)(x)
+        for left in reversed(range(blocks)):
+            x = after(name=None if left else name)(block(x, residual, scale))
+        return x
 
     stages = made(where, inception_resnet_v1.stage, stage)
     return rewritten(build, inception_resnet_v1, stage=stages)
 
 
 def not_scaled(build: Build) -> keras.Model:
-    return restaged(build, "inception_resnet_a", lambda x, f, scale: layers.ReLU()(x + f(x)))
+    return restaged(build, "inception_resnet_a", lambda x, f, scale: x + f(x))
 
 
 def other_scale(build: Build) -> keras.Model:
-    return restaged(build, "inception_resnet_b", lambda x, f, scale: layers.ReLU()(x + 0.17 * f(x)))
+    return restaged(build, "inception_resnet_b", lambda x, f, scale: x + 0.17 * f(x))
 
 
 def shortcut_scaled(build: Build) -> keras.Model:
-    return restaged(
-        build, "inception_resnet_a", lambda x, f, scale: layers.ReLU()(scale * x + f(x))
-    )
+    return restaged(build, "inception_resnet_a", lambda x, f, scale: scale * x + f(x))
 
 
 def relu_on_expansion(build: Build) -> keras.Model:
     return restaged(
-        build,
-        "inception_resnet_a",
-        lambda x, f, scale: layers.ReLU()(x + scale * layers.ReLU()(f(x))),
+        build, "inception_resnet_a", lambda x, f, scale: x + scale * layers.ReLU()(f(x))
     )
 
 
 def norm_on_expansion(build: Build) -> keras.Model:
     def block(x: KerasTensor, residual: Residual, scale: float) -> KerasTensor:
         normal = layers.BatchNormalization(momentum=0.9997, epsilon=1e-3)(residual(x))
-        return layers.ReLU()(x + scale * normal)
+        return x + scale * normal
 
     return restaged(build, "inception_resnet_b", block)
 
 
 def not_rectified(build: Build) -> keras.Model:
-    return restaged(build, "inception_resnet_c", lambda x, f, scale: x + scale * f(x))
+    return restaged(
+        build, "inception_resnet_c", lambda x, f, scale: x + scale * f(x), after=layers.Identity
+    )
