@@ -66,7 +66,10 @@ def bugs() -> dict[str, Bug]:
 
 
 def mutants(framework: str) -> dict[str, Mutant]:
-    """The wrong models of a framework that is installed, in the order of the list."""
+    """The wrong models of a framework that is installed, in the order of the list.
+
+    Raises :class:`KeyError` for a bug that the framework's room does not plant.
+    """
     room = import_module(f"conformance.selftest.{framework}")
     planted = {
         name: function
@@ -76,5 +79,4 @@ def mutants(framework: str) -> dict[str, Mutant]:
     return {
         name: Mutant(bug, room.planted(bug.architecture, planted[name]))
         for name, bug in bugs().items()
-        if name in planted
     }
