@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pkgutil
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cache
 from importlib import import_module
 from pathlib import Path
@@ -38,10 +38,9 @@ class Bug:
 
 
 @dataclass(frozen=True, slots=True)
-class Mutant:
+class Mutant(Bug):
     """A bug planted in one framework: ``wrong`` builds the network that has it."""
 
-    bug: Bug
     wrong: Callable[..., Any]
 
 
@@ -77,6 +76,6 @@ def mutants(framework: str) -> dict[str, Mutant]:
         for name, function in vars(import_module(module.name)).items()
     }
     return {
-        name: Mutant(bug, room.planted(bug.architecture, planted[name]))
+        name: Mutant(**asdict(bug), wrong=room.planted(bug.architecture, planted[name]))
         for name, bug in bugs().items()
     }

@@ -12,7 +12,7 @@ import reference
 from conformance import frameworks
 from conformance.align import Alignment, Finding, align, findings
 from conformance.parity import NodeParity, parity
-from conformance.selftest import Bug, Mutant, mutants
+from conformance.selftest import Mutant, mutants
 from conformance.trace.canonical import canonical
 from conformance.trace.graph import Graph
 from conformance.trace.port import Port, UntraceableModel
@@ -57,8 +57,8 @@ class Case:
     """A wrong model beside the right one."""
 
     def __init__(self, mutant: Mutant, correct: Correct) -> None:
-        self.bug, self.correct = mutant.bug, correct
-        self.training = mutant.bug.mode == "training"
+        self.mutant, self.correct = mutant, correct
+        self.training = mutant.mode == "training"
         self.port: Port = frameworks.tracer(correct.framework).port(mutant.wrong)
 
     @cached_property
@@ -109,9 +109,9 @@ CHECKS: dict[str, Callable[[Case], Named]] = {"structure": Case.named, "training
 def judged_graphs(framework: str) -> list[tuple[str, str]]:
     """The right graphs that a framework's mutants are held against: networks and modes."""
     found = (
-        (m.bug.architecture, "training" if m.bug.mode == "training" else "inference")
+        (m.architecture, "training" if m.mode == "training" else "inference")
         for m in mutants(framework).values()
-        if m.bug.mode in CHECKS
+        if m.mode in CHECKS
     )
     return list(dict.fromkeys(found))
 
@@ -120,7 +120,7 @@ def judged_graphs(framework: str) -> list[tuple[str, str]]:
 class Judged:
     """What became of one mutant; ``parity`` where numbers were run and the results part."""
 
-    bug: Bug
+    mutant: Mutant
     named: Named
     problem: str = ""
     parity: NodeParity | None = None
@@ -131,33 +131,33 @@ class Judged:
 
     @property
     def at_layer(self) -> bool:
-        return self.named.layer == self.bug.layer
+        return self.named.layer == self.mutant.layer
 
     @property
     def by_word(self) -> bool:
-        return self.at_layer and self.bug.attribute in self.named.attributes
+        return self.at_layer and self.mutant.attribute in self.named.attributes
 
     def __str__(self) -> str:
         said = self.problem or str(self.named)
-        bug = self.bug
-        return f"{bug.name} in {bug.architecture}: {bug.layer}: {bug.attribute}, said is {said}"
+        m = self.mutant
+        return f"{m.name} in {m.architecture}: {m.layer}: {m.attribute}, said is {said}"
 
     def as_json(self) -> dict[str, Any]:
         """A flat record; an error without end (results of other sizes) is null beside a bound."""
-        error = self.parity and self.parity.error
+        error = self.parity.error if self.parity else None
         return {
-            "name": self.bug.name,
-            "architecture": self.bug.architecture,
-            "mode": self.bug.mode,
-            "layer": self.bug.layer,
-            "attribute": self.bug.attribute,
-            "who": self.bug.who,
+            "name": self.mutant.name,
+            "architecture": self.mutant.architecture,
+            "mode": self.mutant.mode,
+            "layer": self.mutant.layer,
+            "attribute": self.mutant.attribute,
+            "who": self.mutant.who,
             "said": self.problem or str(self.named),
             "killed": self.killed,
             "at_layer": self.at_layer,
             "by_word": self.by_word,
             "error": error if error is not None and isfinite(error) else None,
-            "bound": self.parity and self.parity.bound,
+            "bound": self.parity.bound if self.parity else None,
         }
 
 
@@ -165,11 +165,11 @@ def judge(mutant: Mutant, correct: Correct, numbers: bool) -> Judged:
     """Judge one mutant, with ``numbers`` in float64 as well where they are to see it."""
     case = Case(mutant, correct)
     try:
-        named = CHECKS[mutant.bug.mode](case)
-        parted = case.parted() if numbers and mutant.bug.numbers else None
+        named = CHECKS[mutant.mode](case)
+        parted = case.parted() if numbers and mutant.numbers else None
     except UntraceableModel as untraceable:
-        return Judged(mutant.bug, Named("", ()), str(untraceable))
-    return Judged(mutant.bug, named, parity=parted[1] if parted else None)
+        return Judged(mutant, Named("", ()), str(untraceable))
+    return Judged(mutant, named, parity=parted[1] if parted else None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +193,7 @@ class Tally:
     @property
     def unseen(self) -> list[Judged]:
         """Mutants that a float64 forward was to see and did not."""
-        return [m for m in self.mutants if self.numbers and m.bug.numbers and m.parity is None]
+        return [m for m in self.mutants if self.numbers and m.mutant.numbers and m.parity is None]
 
     @property
     def separation(self) -> float | None:
@@ -222,16 +222,16 @@ def tally(
 ) -> Tally:
     """Judge every mutant of a framework that is installed, and every right graph beside."""
     planted = mutants(framework)
-    corpus = [m for m in planted.values() if m.bug.mode in CHECKS]
+    corpus = [m for m in planted.values() if m.mode in CHECKS]
     rights = judged_graphs(framework)
     networks = {name: Correct(framework, name) for name, _ in rights}
     total = len(corpus) + len(rights)
     judged, alarms = [], {}
     for mutant in corpus:
-        judged.append(judge(mutant, networks[mutant.bug.architecture], numbers))
+        judged.append(judge(mutant, networks[mutant.architecture], numbers))
         progress(len(judged), total)
     for name, mode in rights:
         alarms[f"{name}, {mode}"] = len(networks[name].alarms(mode == "training"))
         progress(len(judged) + len(alarms), total)
-    unjudged = {name: m.bug.mode for name, m in planted.items() if m.bug.mode not in CHECKS}
+    unjudged = {name: m.mode for name, m in planted.items() if m.mode not in CHECKS}
     return Tally(framework, tuple(judged), unjudged, alarms, numbers)

@@ -16,7 +16,7 @@ def pytest_generate_tests(metafunc):
             pytest.param((room, mutant), id=f"{room}-{name}")
             for room in rooms
             for name, mutant in mutants(room).items()
-            if mutant.bug.mode in CHECKS and (mutant.bug.numbers or not _numbers(metafunc))
+            if mutant.mode in CHECKS and (mutant.numbers or not _numbers(metafunc))
         ]
         metafunc.parametrize("planted", cases or [none], scope="module")
     if "twice" in metafunc.fixturenames:
@@ -48,21 +48,21 @@ def correct(_examined):
 def test_structure_names_the_bug(planted, correct):
     """The first difference is the planted one: its layer and its attribute."""
     room, mutant = planted
-    case = Case(mutant, correct(room, mutant.bug.architecture))
-    named = CHECKS[mutant.bug.mode](case)
-    assert named.layer == mutant.bug.layer
-    assert mutant.bug.attribute in named.attributes
+    case = Case(mutant, correct(room, mutant.architecture))
+    named = CHECKS[mutant.mode](case)
+    assert named.layer == mutant.layer
+    assert mutant.attribute in named.attributes
 
 
 @pytest.mark.numbers
 def test_numbers_see_the_bug(planted, correct):
     """The results part, and not before the layer of the bug."""
     room, mutant = planted
-    case = Case(mutant, correct(room, mutant.bug.architecture))
+    case = Case(mutant, correct(room, mutant.architecture))
     parted = case.parted()
     assert parted is not None
     row, first = parted
-    assert case.correct.rows.index(row) >= case.correct.rows.index(mutant.bug.layer)
+    assert case.correct.rows.index(row) >= case.correct.rows.index(mutant.layer)
     assert first.error > 10 * first.bound
 
 

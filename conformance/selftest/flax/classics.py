@@ -75,9 +75,7 @@ def small_conv2(model: Any) -> None:
 
 
 def grouped_conv2(model: Any) -> None:
-    model.conv2.layers[0] = nnx.Conv(
-        96, 256, (5, 5), padding=2, feature_group_count=2, rngs=RNGS
-    )
+    model.conv2.layers[0] = nnx.Conv(96, 256, (5, 5), padding=2, feature_group_count=2, rngs=RNGS)
 
 
 def dense_conv4(model: Any) -> None:

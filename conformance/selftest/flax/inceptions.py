@@ -49,9 +49,7 @@ def alpha_summed(model: Any) -> None:
 
 
 def paper_lrn(x: jax.Array) -> jax.Array:
-    total = jax.lax.reduce_window(
-        x * x, 0.0, jax.lax.add, (1, 1, 1, 5), (1, 1, 1, 1), "SAME"
-    )
+    total = jax.lax.reduce_window(x * x, 0.0, jax.lax.add, (1, 1, 1, 5), (1, 1, 1, 1), "SAME")
     return x / (1 + 1e-4 * total) ** 0.75
 
 

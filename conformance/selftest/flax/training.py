@@ -69,8 +69,8 @@ class Unbiased(nnx.BatchNorm):
             return super().__call__(x)
         count = x.size // x.shape[-1]
         mean, variance = x.mean((0, 1, 2)), x.var((0, 1, 2))
-        self.mean.value = 0.9 * self.mean + 0.1 * mean
-        self.var.value = 0.9 * self.var + 0.1 * variance * count / (count - 1)
+        self.mean[...] = 0.9 * self.mean + 0.1 * mean
+        self.var[...] = 0.9 * self.var + 0.1 * variance * count / (count - 1)
         return (x - mean) * jax.lax.rsqrt(variance + self.epsilon) * self.scale + self.bias
 
 
@@ -150,4 +150,4 @@ def zero_variance(model: Any) -> None:
 
 
 def changed(variable: Any, change: Any) -> None:
-    variable.value = change(variable.value)
+    variable[...] = change(variable[...])

@@ -51,7 +51,7 @@ def reductions_swapped(build: Build) -> keras.Model:
         widths = n1x1, n5x5_reduce, n3x3, n3x3_reduce, *rest
         return right(x, *widths, name=name)
 
-    right = googlenet.inception
+    right: Any = googlenet.inception
     return rewritten(build, googlenet, inception=inception)
 
 
@@ -111,7 +111,7 @@ def printed_width(build: Build) -> keras.Model:
     def wide(x: KerasTensor, *widths: Any, name: str) -> KerasTensor:
         return right(x, *widths[:-1], 128, name=name)
 
-    right = inception_v2.inception
+    right: Any = inception_v2.inception
     return rewritten(build, inception_v2, inception=made("inception_4c", right, wide))
 
 

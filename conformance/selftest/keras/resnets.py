@@ -112,9 +112,7 @@ def no_relu_after_addition(build: Build) -> keras.Model:
 
 def no_gamma(build: Build) -> keras.Model:
     norm = layers.BatchNormalization
-    return rewritten(
-        build, layers, BatchNormalization=nth(4, norm, changed(norm, scale=False))
-    )
+    return rewritten(build, layers, BatchNormalization=nth(4, norm, changed(norm, scale=False)))
 
 
 def shortcut_missing(build: Build) -> keras.Model:

@@ -98,7 +98,8 @@ def head_on_4b(build: Build) -> keras.Model:
         return left[name]
 
     left: dict[str, KerasTensor] = {}
-    module, head = googlenet.inception, googlenet.auxiliary
+    module: Any = googlenet.inception
+    head = googlenet.auxiliary
     heads = made("aux_4a", head, lambda x, name: head(left["inception_4b"], name=name))
     return rewritten(build, googlenet, inception=inception, auxiliary=heads)
 

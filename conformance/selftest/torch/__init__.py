@@ -9,9 +9,7 @@ from torch import nn
 import reference
 
 
-def planted(
-    architecture: str, bug: Callable[[Any], nn.Module | None]
-) -> Callable[[], nn.Module]:
+def planted(architecture: str, bug: Callable[[Any], nn.Module | None]) -> Callable[[], nn.Module]:
     """A factory of the network that has the bug."""
     family = import_module(f"implementations.torch.{reference.find(architecture).family}")
 
