@@ -106,12 +106,15 @@ class Case:
 CHECKS: dict[str, Callable[[Case], Named]] = {"structure": Case.named, "training": Case.named}
 
 
-def judged_graphs(framework: str) -> list[tuple[str, str]]:
-    """The right graphs that a framework's mutants are held against: networks and modes."""
+def judged_graphs(framework: str, numbers: bool = False) -> list[tuple[str, str]]:
+    """The right graphs that a framework's mutants are held against: networks and modes.
+
+    With ``numbers`` those only whose mutants are run as well.
+    """
     found = (
         (m.architecture, "training" if m.mode == "training" else "inference")
         for m in mutants(framework).values()
-        if m.mode in CHECKS
+        if m.mode in CHECKS and (m.numbers or not numbers)
     )
     return list(dict.fromkeys(found))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import keras
@@ -151,8 +152,9 @@ def twice_on_the_way_back(x: Any) -> Any:
 
 
 def zero_kernel(build: Build) -> keras.Model:
-    conv = changed(layers.Conv2D, kernel_initializer="zeros")
-    return rewritten(build, layers, Conv2D=made("C5", layers.Conv2D, conv))
+    conv = layers.Conv2D
+    zero = partial(conv, kernel_initializer="zeros")
+    return rewritten(build, layers, Conv2D=made("C5", conv, zero))
 
 
 def constant_kernel(build: Build) -> keras.Model:
