@@ -79,6 +79,8 @@ def stride_on_3x3(build: Build) -> keras.Model:
 
 
 def late_bottleneck(x: KerasTensor, width: int, stride: int) -> KerasTensor:
+    if width != 128:  # conv3_x alone is wrong
+        return resnet.bottleneck(x, width, stride)
     x = layers.ReLU()(conv_bn(x, width, 1))
     x = layers.ReLU()(conv_bn(x, width, 3, stride))
     return conv_bn(x, 4 * width, 1)
