@@ -16,7 +16,7 @@ from conformance.selftest import mutants
 SCHEMA = json.loads((Path(__file__).parents[1] / "gate.schema.json").read_text(encoding="utf-8"))
 SMALLEST = reference.find("LeNet-5")
 #: Wrong models of which a known variant has a part: what is not all of it is none of it.
-PARTS = {"stride on the 3x3": "v1.5", "epsilon 1e-3": "Keras"}
+PARTS = {"stride_on_3x3": "v1.5", "keras_epsilon": "Keras"}
 
 
 @pytest.fixture

@@ -1,70 +1,75 @@
-"""Wrong models are caught, at the right layer and by the right word."""
-
-from functools import cache
+"""Wrong models are caught, at the right layer and by the right word; right ones are not."""
 
 import pytest
 
-import reference
 from conformance import frameworks
-from conformance.align import align, findings
-from conformance.check import examine
-from conformance.parity import parity
 from conformance.selftest import mutants
-from conformance.trace.canonical import canonical
-from conformance.verdict import row_of
+from conformance.selftest.corpus import CHECKS, Case, Correct, judged_graphs
 
 
 def pytest_generate_tests(metafunc):
     chosen = metafunc.config.getoption("framework") or frameworks.frameworks()
     rooms = [room for room in chosen if not frameworks.missing(room)]
-    cases = [
-        pytest.param((room, mutant), id=f"{room}-{name}")
-        for room in rooms
-        for name, mutant in mutants(room).items()
-    ]
     none = pytest.param(None, marks=pytest.mark.skip("no framework is installed"), id="none")
-    metafunc.parametrize("planted", cases or [none])
+    if "planted" in metafunc.fixturenames:
+        cases = [
+            pytest.param((room, mutant), id=f"{room}-{name}")
+            for room in rooms
+            for name, mutant in mutants(room).items()
+            if mutant.mode in CHECKS and (mutant.numbers or not _numbers(metafunc))
+        ]
+        metafunc.parametrize("planted", cases or [none], scope="module")
+    if "twice" in metafunc.fixturenames:
+        cases = [
+            pytest.param((room, name, mode), id=f"{room}-{name}-{mode}")
+            for room in rooms
+            for name, mode in judged_graphs(room, numbers=True)
+        ]
+        metafunc.parametrize("twice", cases or [none])
 
 
-@cache
-def correct(room, name):
-    return examine(room, reference.find(name), numbers=False).graph
+def _numbers(metafunc):
+    return any(mark.name == "numbers" for mark in metafunc.definition.iter_markers())
 
 
-class Case:
-    """A wrong model, traced and set beside the right one."""
+@pytest.fixture
+def correct(_examined):
+    """A right network of a framework, with the graphs that the session has traced already."""
 
-    def __init__(self, room, mutant):
-        self.model = reference.find(mutant.architecture)
-        self.rows = [row.name for row in self.model.rows]
-        self.right = correct(room, mutant.architecture)
-        self.port = frameworks.tracer(room).port(mutant.wrong)
-        self.tape = self.port.trace(self.model.input)
-        self.wrong = canonical(self.tape)
-        self.alignment = align(self.right, self.wrong)
+    def of(room, name):
+        network = Correct(room, name)
+        record = _examined.traced(room, network.model)
+        network.graphs = {False: record.graph, True: record.training}
+        return network
+
+    return of
 
 
-def test_structure_names_the_bug(planted):
+def test_structure_names_the_bug(planted, correct):
     """The first difference is the planted one: its layer and its attribute."""
-    case, mutant = Case(*planted), planted[1]
-    first = findings(case.right, case.wrong, case.alignment)[0]
-    extra = first.expected_node is None
-    rows = row_of(case.wrong if extra else case.right, case.rows)
-    node = first.found_node if extra else first.expected_node
-    assert node is not None
-    assert (rows[node], first.attribute) == (mutant.layer, mutant.attribute)
+    room, mutant = planted
+    case = Case(mutant, correct(room, mutant.architecture))
+    named = CHECKS[mutant.mode](case)
+    assert named.layer == mutant.layer
+    assert mutant.attribute in named.attributes
 
 
 @pytest.mark.numbers
-def test_numbers_see_the_bug(planted):
+def test_numbers_see_the_bug(planted, correct):
     """The results part, and not before the layer of the bug."""
-    mutant = planted[1]
-    if not mutant.numbers:
-        pytest.skip("equal weights are put to equal use: only the structure shows this bug")
-    case = Case(*planted)
-    result = parity(
-        case.port, case.tape, case.wrong, case.right, case.alignment.pairs, to_the_end=False
-    )
-    assert result.first_divergence is not None
-    row = row_of(case.right, case.rows)[result.first_divergence.node]
-    assert case.rows.index(row) >= case.rows.index(mutant.layer)
+    room, mutant = planted
+    case = Case(mutant, correct(room, mutant.architecture))
+    parted = case.parted()
+    assert parted is not None
+    row, first = parted
+    assert case.correct.rows.index(row) >= case.correct.rows.index(mutant.layer)
+    assert first.error > 10 * first.bound
+
+
+def test_right_network_raises_no_alarm(twice, correct):
+    """A right network traced anew is the same network.
+
+    Here those that are small enough to be run; ``python -m conformance.selftest`` takes all.
+    """
+    room, name, mode = twice
+    assert correct(room, name).alarms(mode == "training") == []

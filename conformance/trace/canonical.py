@@ -349,12 +349,25 @@ class _Canonical(Placing):
         flow = self._affine_base(source, by)
         if flow is None:
             return None
+        if flow.slope and flow.offset and self._constant(by) not in (None, 1.0, -1.0):
+            # A number after a whole norm is a scale of its own.
+            flow = self._complete(flow) or flow
         offset = None if flow.offset is None else self._side(how, flow.offset, by)
         whole = replace(
             flow, slope=self._side(how, self._slope(flow), by), offset=offset, value=value
         )
         # A window's sum that has just been divided by its size is an average from here on.
         return self._averaged(whole) or whole
+
+    def _complete(self, flow: Flow) -> Flow | None:
+        """An affine map by parameters as the node that it is already."""
+        assert flow.slope is not None
+        if not recognise.leaves(self.tape, flow.slope):
+            return None
+        placed = self._place_affine(flow)
+        if placed:
+            self.placed[flow.value] = placed
+        return placed
 
     def _on_reshape(self, value: int, op: Operation) -> Flow | None:
         flow = self._relayout(op.inputs[0])
@@ -442,11 +455,12 @@ class _Canonical(Placing):
             axis = changed[0]
             chosen = range(a["start"][axis], a["stop"][axis], a["step"][axis])
             return self._choose(op, axis, tuple(chosen), value)
-        if any(name_of(flow.axes[i], "") not in ("H", "W") or a["start"][i] for i in changed):
+        if any(name_of(flow.axes[i], "") not in ("H", "W") or a["step"][i] == 1 for i in changed):
             return None
-        # Every s-th pixel from the first one on is pooling with a window of one pixel.
+        # Every s-th pixel is pooling with a window of one pixel; what is before the first is cut.
         strides = {name_of(flow.axes[i], ""): a["step"][i] for i in changed}
-        if any(-(-before[i] // a["step"][i]) != op.shape[i] for i in changed):
+        starts = {name_of(flow.axes[i], ""): a["start"][i] for i in changed}
+        if any(-((a["start"][i] - before[i]) // a["step"][i]) != op.shape[i] for i in changed):
             return None
         flow = self._place(op.inputs[0])
         axes = tuple(
@@ -455,8 +469,11 @@ class _Canonical(Placing):
         )
         stride = (strides.get("H", 1), strides.get("W", 1))
         source, before = self._merging(flow, "max_pool", "stride")
+        cut = self.nodes[flow.node].attributes["padding"] if source != flow.node else NO_PADDING
+        top = cut[0][0] - starts.get("H", 0) * before[0]
+        left = cut[1][0] - starts.get("W", 0) * before[1]
         stride = (stride[0] * before[0], stride[1] * before[1])
-        attributes = {"kernel": (1, 1), "stride": stride, "padding": NO_PADDING}
+        attributes = {"kernel": (1, 1), "stride": stride, "padding": ((top, 0), (left, 0))}
         return self._pool("max_pool", attributes, source, axes, value)
 
     def _on_take(self, value: int, op: Operation) -> Flow | None:

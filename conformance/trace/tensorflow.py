@@ -369,6 +369,27 @@ def _convolution(recorder: _Recorder, operation: Any) -> list[int]:
     return [result]
 
 
+def _dilated(recorder: _Recorder, operation: Any) -> list[int]:
+    """A dilated convolution, which TensorFlow computes on an image that is laid out apart."""
+    convolution = operation.inputs[0].op
+    if convolution.type not in ("Conv2D", "DepthwiseConv2dNative"):
+        return _unknown(recorder, operation)
+    apart = convolution.inputs[0].op
+    dense = recorder.value(operation.inputs[0])
+    plain = recorder.tape[dense].attributes
+    if apart.type != "SpaceToBatchND" or set(plain["padding"]) != {(0, 0)}:
+        return _unknown(recorder, operation)
+    block, crops = (recorder.static(t).tolist() for t in operation.inputs[1:])
+    spread, pads = (recorder.static(t).tolist() for t in apart.inputs[1:])
+    axes = _axes(convolution)
+    if block != spread or len(block) != 2 or axes[1] != 3:
+        return _unknown(recorder, operation)
+    padding = tuple((p[0] - c[0], p[1] - c[1]) for p, c in zip(pads, crops, strict=True))
+    inputs = recorder.value(apart.inputs[0]), recorder.tape[dense].inputs[1]
+    changes = {"padding": padding, "dilation": tuple(block)}
+    return [recorder.emit("conv", inputs, operation.outputs[0].shape, **plain | changes)]
+
+
 def _bias(recorder: _Recorder, operation: Any) -> list[int]:
     image, bias = map(recorder.value, operation.inputs)
     shape = operation.outputs[0].shape
@@ -745,6 +766,7 @@ _HANDLERS: dict[str, _Handler] = {
     **dict.fromkeys(("Pad", "PadV2"), _pad),
     **dict.fromkeys(("Split", "SplitV", "Unpack"), _split),
     **dict.fromkeys(("PartitionedCall", "StatefulPartitionedCall"), _call),
+    "BatchToSpaceND": _dilated,
     "BiasAdd": _bias,
     "LRN": _lrn,
     "Cast": _cast,
