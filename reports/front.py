@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from itertools import zip_longest
+from itertools import islice, zip_longest
 
 from reference import Printed
 from reference.claims import LISTED
 from reports.cells import listed, table, text
 from reports.results import Json
 from reports.view import View
-from reports.words import MARKS, VERDICTS, agreeing, blocks, count, counted, of, subject
+from reports.words import MARKS, VERDICTS, agreeing, blocks, counted, missing, of, subject
 
 #: How many refuted claims the page shows.
 SHOWN = 10
@@ -85,6 +85,19 @@ def _statuses(view: View) -> str:
 
 
 def _worst(view: View) -> str:
+    rows = [
+        [
+            f"[{text(subject(claim))}]({claim['family']}.md#{view.anchor(claim)})",
+            text(claim["printed"]),
+            text(counted(claim)),
+            text(claim["why"]),
+        ]
+        for claim in worst(view)
+    ]
+    return table(["claim", "printed", "really", "why"], rows)
+
+
+def worst(view: View) -> list[Json]:
     """The refuted claims that are furthest off, each family in its turn."""
     families: list[list[Json]] = []
     for family in view.families:
@@ -94,16 +107,7 @@ def _worst(view: View) -> str:
         families.append(sorted(apart.values(), key=_weight, reverse=True))
     families.sort(key=lambda claims: _weight(claims[0]) if claims else (), reverse=True)
     turns = (claim for turn in zip_longest(*families) for claim in turn if claim)
-    rows = [
-        [
-            f"[{text(subject(claim))}]({claim['family']}.md#{view.anchor(claim)})",
-            text(claim["printed"]),
-            text(counted(claim)),
-            text(claim["why"]),
-        ]
-        for claim, _ in zip(turns, range(SHOWN), strict=False)
-    ]
-    return table(["claim", "printed", "really", "why"], rows)
+    return list(islice(turns, SHOWN))
 
 
 def _weight(claim: Json) -> tuple[bool, float]:
@@ -139,11 +143,5 @@ def _runs(view: View) -> str:
 
 
 def _not_run(view: View) -> list[str]:
-    lines = []
-    for name, checks in view.results["checks"].items():
-        for missing in checks["not_run"]:
-            claims = [view.claims[each] for each in missing["claims"]]
-            models = listed(dict.fromkeys(text(claim["model"]) for claim in claims))
-            some = count(len(claims), "claim")
-            lines.append(f"- {text(name)}, {text(missing['reason'])}: {some} on {models}")
+    lines = [f"- {text(line)}" for line in missing(view.results, view.claims)]
     return ["### What was not checked", "\n".join(lines)] if lines else []

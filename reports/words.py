@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from html import escape
 
 from reference.claims import LISTED, named
@@ -21,11 +21,11 @@ MARKS = {
     "cited": ("·", "nothing here can check it: accuracies, dates, choices of a training"),
 }
 
-VERDICTS = {
-    "conforms": "✓ conforms",
-    "deviates": "**✗ deviates**",
-    "inconclusive": "? inconclusive",
-    "not run": "– not run",
+#: The same for a verdict.
+SIGNS = {"conforms": "✓", "deviates": "✗", "inconclusive": "?", "not run": "–"}
+
+VERDICTS = {word: f"{sign} {word}" for word, sign in SIGNS.items()} | {
+    "deviates": "**✗ deviates**"
 }
 
 
@@ -79,6 +79,15 @@ def literal(claim: Json) -> bool:
     plain = claim["printed"].replace(",", "").replace("x", "").replace("×", "").replace(" ", "")
     exact = claim["quantity"] in LISTED or plain.isdecimal() or plain.isalpha()
     return claim["status"] == "confirmed" and exact
+
+
+def missing(results: Json, claims: Mapping[str, Json]) -> Iterator[str]:
+    """Sentences on what no run of a kind checked, and why."""
+    for name, checks in results["checks"].items():
+        for each in checks["not_run"]:
+            found = [claims[id_] for id_ in each["claims"]]
+            models = ", ".join(dict.fromkeys(claim["model"] for claim in found))
+            yield f"{name}, {each['reason']}: {count(len(found), 'claim')} on {models}"
 
 
 def place(place: Json | None) -> str:
