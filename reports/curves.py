@@ -38,12 +38,12 @@ class Arm:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A curve and its bound as SVG paths; ``lost`` are places of errors that are no number."""
+    """A curve and its bound as SVG paths; ``lost`` is where errors are no number first."""
 
     label: str
     errors: str
     bounds: str
-    lost: list[float]
+    lost: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,19 +104,17 @@ def plot(curves: list[Curve], arms: Iterable[Arm] = ()) -> Plot | None:
 
 def _line(curve: Curve, x: Callable[[float], float], y: Callable[[float], float]) -> Line:
     size = ceil(len(curve.nodes) / POINTS)
-    errors, bounds, lost = [], [], []
+    errors: list[tuple[float, float]] = []
+    bounds: list[tuple[float, float]] = []
+    lost = (node for node, e in zip(curve.nodes, curve.errors, strict=True) if not isfinite(e))
+    first = next(lost, None)
     for start in range(0, len(curve.nodes), size):
-        nodes = curve.nodes[start : start + size]
-        some = curve.errors[start : start + size]
-        finite = [e for e in some if isfinite(e)]
-        if len(finite) < len(some):
-            lost.append(x(nodes[0]))
-        if finite:
-            errors.append((x(nodes[-1]), y(max(finite))))
-        limits = [b for b in curve.bounds[start : start + size] if isfinite(b)]
-        if limits:
-            bounds.append((x(nodes[-1]), y(min(limits))))
-    return Line(curve.label, _path(errors), _path(bounds), lost)
+        end = x(curve.nodes[start : start + size][-1])
+        if some := [e for e in curve.errors[start : start + size] if isfinite(e)]:
+            errors.append((end, y(max(some))))
+        if limits := [b for b in curve.bounds[start : start + size] if isfinite(b)]:
+            bounds.append((end, y(min(limits))))
+    return Line(curve.label, _path(errors), _path(bounds), None if first is None else x(first))
 
 
 def _path(points: list[tuple[float, float]]) -> str:

@@ -24,8 +24,9 @@ GROUPS = {
     "input": "end",
 }
 
-#: Settings that a name already says, or that are the same as if they were not there.
-_SAID = {"dilation": (1, 1), "groups": 1}
+#: Settings that are the same as if they were not there, and those that a name says already.
+_SILENT = {"dilation": (1, 1), "groups": 1, "bias": True}
+_NAMED = frozenset({"kernel", "stride", "rate"})
 
 
 def name(node: Node) -> str:
@@ -50,27 +51,29 @@ def leaves(node: Node) -> str:
 
 
 def settings(node: Node) -> str:
-    """A node's attributes in one line; a channel table or a long list is only counted."""
+    """What a node's name does not say of it, in one line; a long list is only counted."""
     said = (
-        f"{key} {_value(value)}"
-        for key, value in sorted(node.attributes.items())
-        if value is not None and _SAID.get(key) != value
+        f"{key} {value(each)}"
+        for key, each in sorted(node.attributes.items())
+        if each is not None and _SILENT.get(key) != each
+        if not (key in _NAMED and node.kind in WRITTEN)
     )
     return ", ".join(said)
 
 
-def _value(value: Any) -> str:
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, float):
-        return f"{value:.6g}"
-    if not isinstance(value, (tuple, list)):
-        return str(value)
-    if len(value) > 4:
-        return f"of {len(value)}"
-    if value and all(isinstance(each, (tuple, list)) for each in value):
-        flat = {side for pair in value for side in pair}
+def value(of: Any) -> str:
+    """An attribute's value as people write it: ``3x3``, ``0+1 and 0+1``, ``yes``."""
+    if isinstance(of, bool):
+        return "yes" if of else "no"
+    if isinstance(of, float):
+        return f"{of:.6g}"
+    if not isinstance(of, (tuple, list)):
+        return str(of)
+    if len(of) > 4:
+        return f"of {len(of)}"
+    if of and all(isinstance(each, (tuple, list)) for each in of):
+        flat = {side for pair in of for side in pair}
         if len(flat) == 1:
             return str(flat.pop())
-        return " and ".join("+".join(map(_value, pair)) for pair in value)
-    return "x".join(map(_value, value))
+        return " and ".join("+".join(map(value, pair)) for pair in of)
+    return "x".join(map(value, of))

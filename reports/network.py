@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
+from math import log2
 from typing import Any
 
 from conformance.align import align
 from conformance.evidence import Record
 from conformance.trace.graph import Graph, count_parameters
 from conformance.verdict import row_of
-from reference import Model
 from reports import curves, labels
 from reports.drawing import draw
 from reports.fold import parts
@@ -35,10 +35,11 @@ def context(view: View, network: Json) -> Json:
     model = next(each for each in family.models if each.name == name)
     rows = [row.name for row in model.rows]
     records = {run.name: run.records[name] for run in view.runs if name in run.records}
-    claims = [claim_row(view, claim) for claim in view.claims.values() if claim["model"] == name]
+    own = [claim for claim in view.claims.values() if claim["model"] == name]
+    claims = [claim_row(view, claim, everywhere=False) for claim in own]
     page: Json = {
         "model": name,
-        "sources": [(key, plain(value)) for key, value in family.sources.items()],
+        "sources": [(key, value) for key, value in family.sources.items()],
         "total_names": list(TOTALS.values()),
         "runs": [_run(view, network, run) for run in view.names],
         "pairs": [
@@ -48,6 +49,7 @@ def context(view: View, network: Json) -> Json:
             }
             for pair in network["agreement"]
         ],
+        "folded": 0,
         "reasons": list(_reasons(view, network)),
         "claims": claims,
         "statuses": [word for word in MARKS if any(row["status"] == word for row in claims)],
@@ -72,7 +74,7 @@ def _built(view: View, network: Json, records: Mapping[str, Record], rows: list[
     training = []
     if base.training:
         own = row_of(base.training, rows)
-        training = _parts(base.training, own, {}, rows, without=set(owners))
+        training = _parts(base.training, own, {}, without=set(owners))
     drawn = [curve for name, each in records.items() for curve in curves.of(view.names[name], each)]
     compared = [(name, each.parity) for name, each in records.items() if each.parity]
     arms = [
@@ -80,10 +82,14 @@ def _built(view: View, network: Json, records: Mapping[str, Record], rows: list[
         for number, (name, parity) in enumerate(compared)
         for arm in parity.controls
     ]
-    layers = list(_layers(base.graph, owners, marks, records, pairs))
+    graph = _parts(base.graph, owners, marks)
+    folded = {i for part in graph for i in part["folded"]}
+    layers = list(_layers(base.graph, owners, marks, records, pairs, folded))
     return {
         "base": view.names[first],
-        "graph": _parts(base.graph, owners, marks, rows),
+        "graph": graph,
+        "strip": strip(graph),
+        "folded": len(folded),
         "training": training,
         "plot": curves.plot(drawn, arms),
         "layers": layers,
@@ -96,7 +102,7 @@ def _built(view: View, network: Json, records: Mapping[str, Record], rows: list[
             ("leaves", False),
             ("parameters", True),
             ("multiply-adds", True),
-            *((f"error in {view.names[name]}", True) for name in records),
+            *((f"error in {view.names[name]}", True) for name, _ in compared),
             ("settings", False),
             ("where", False),
         ],
@@ -107,7 +113,6 @@ def _parts(
     graph: Graph,
     owners: list[str],
     marks: Mapping[int, str],
-    rows: list[str],
     without: Collection[str] = (),
 ) -> list[Json]:
     found = [part for part in parts(graph, owners, marks) if part.row not in without]
@@ -128,10 +133,30 @@ def _parts(
                 "says": "; ".join(says),
                 "wrong": wrong,
                 "open": bool(wrong) or drawn <= SMALL,
+                "shape": nodes[-1].shape,
+                "count": len(nodes),
+                "group": labels.group(max(nodes, key=lambda node: node.weights)),
+                "folded": [i for _, own in part.repeats for i in own],
                 "drawing": draw(graph, owners, part, marks),
             }
         )
     return result
+
+
+def strip(graph: list[Json]) -> Json:
+    """The rows as bars: high as the logarithm of their maps, wide as that of their layers."""
+    bars: list[Json] = []
+    x = 4.0
+    for part in graph:
+        maps = part["shape"][:2] if len(part["shape"]) == 3 else (1, 1)
+        height, width = 12 + 10 * log2(max(maps)), 14 + 6 * log2(part["count"])
+        bars.append(part | {"x": round(x, 1), "width": round(width, 1), "height": round(height, 1)})
+        x += max(width + 8, 24)
+    tallest = max(bar["height"] for bar in bars)
+    for bar in bars:
+        bar["y"] = round(4 + (tallest - bar["height"]) / 2, 1)
+    size = {"width": round(x + 90), "height": round(tallest + 96)}
+    return {"bars": bars, "floor": round(tallest + 20), **size}
 
 
 def _layers(
@@ -140,10 +165,12 @@ def _layers(
     marks: Mapping[int, str],
     records: Mapping[str, Record],
     pairs: Mapping[str, dict[int, int] | None],
+    folded: Collection[int],
 ) -> Iterator[Json]:
     errors = {
-        name: {each.node: each.error for each in record.parity.nodes} if record.parity else {}
+        name: {each.node: each.error for each in record.parity.nodes}
         for name, record in records.items()
+        if record.parity
     }
     for index, node in enumerate(graph):
         twins = {name: index if own is None else own.get(index) for name, own in pairs.items()}
@@ -155,10 +182,14 @@ def _layers(
             "leaves": labels.leaves(node),
             "parameters": count_parameters(node, "trainable"),
             "products": node.multiply_adds,
-            "errors": [error(errors[name].get(twins[name], "")) for name in records],  # type: ignore[call-overload]
+            "errors": [
+                error("" if (twin := twins[name]) is None else own.get(twin, ""))
+                for name, own in errors.items()
+            ],
             "settings": labels.settings(node),
             "where": str(node.where),
             "mark": marks.get(index, ""),
+            "folded": index in folded,
         }
 
 
@@ -216,8 +247,8 @@ def _reasons(view: View, network: Json) -> Iterator[str]:
             yield f"{both}: {len(pair['findings'])} differences, marked below"
 
 
-def claim_row(view: View, claim: Json) -> Json:
-    """A claim as a row of a table."""
+def claim_row(view: View, claim: Json, everywhere: bool = True) -> Json:
+    """A claim as a row of a table, with its network's name where the page is not its own."""
     stands = [claim["document"], claim["section"], claim["line"] and f"line {claim['line']}"]
     holds = f"{claim['counted']} holds: {claim['why']}" if claim["counted"] else ""
     other = f"another reading: {claim['alternative']}" if claim["alternative"] else ""
@@ -226,7 +257,7 @@ def claim_row(view: View, claim: Json) -> Json:
         "id": claim["id"],
         "page": claim["family"],
         "network": page_of(claim["model"]) if claim["model"] else "",
-        "subject": _said(claim),
+        "subject": subject(claim if everywhere else claim | {"model": ""}, counted=True),
         "printed": claim["printed"],
         "found": [
             (value, f"in {', '.join(names)}" if names else "")
@@ -239,10 +270,6 @@ def claim_row(view: View, claim: Json) -> Json:
     }
 
 
-def _said(claim: Json) -> str:
-    return subject(claim, counted=claim["quantity"] not in ("cited", "number") and bool(claim["convention"]))
-
-
 def page_of(model: str) -> str:
     """A network's page, seen from the front page."""
     return f"networks/{model}.html"
@@ -252,11 +279,6 @@ def error(value: Any) -> str:
     """A measured error, ``2e-15``."""
     if value == "":
         return ""
-    return "not a number" if value is None or value != value else f"{value:.0e}"
-
-
-def plain(words: str) -> str:
-    """The reference's own Markdown as plain text: a link by its name, no emphasis."""
-    from re import sub
-
-    return sub(r"\[([^]]+)\]\(([^)]+)\)", r"\1", words).replace("*", "")
+    if value is None or value != value:
+        return "not a number"
+    return f"{value:.0e}" if value else "0"

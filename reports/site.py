@@ -5,6 +5,8 @@ Templates escape whatever they are filled with, and a page's policy lets only ou
 
 from __future__ import annotations
 
+import os
+import re
 from base64 import b64encode
 from collections.abc import Mapping
 from errno import EEXIST
@@ -15,15 +17,16 @@ from typing import TYPE_CHECKING, Any
 
 import reference
 from conformance.evidence import Run
-from reports import ledger, network
+from reports import ledger, network, port
 from reports.folder import NotOurs, begins, publish
 from reports.front import worst
-from reports.results import Json, dumped
+from reports.results import VERDICTS, Json, dumped
 from reports.view import View
-from reports.words import MARKS, SIGNS, count, counted, missing, of, subject
+from reports.words import MARKS, SIGNS, counted, missing, of, subject
 
 if TYPE_CHECKING:
     from jinja2 import Environment
+    from markupsafe import Markup
 
 #: How a page, or another file of a site, begins.
 MARK = "<!doctype html>\n<!-- Written by `conformance report`; it replaces this file. -->"
@@ -54,6 +57,20 @@ def write(results: Json, runs: list[Run], folder: Path, documents: Path = refere
     publish(pages, folder, OURS)
 
 
+def port_page(data: Mapping[str, Any], path: Path) -> None:
+    """Write the page of somebody's port, ``data`` as :func:`reports.port.context` takes it.
+
+    The page is written aside and put in its place in one move.  Raises :class:`OSError`.
+    """
+    text = page("port.html", port.context(dict(data)))
+    building = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        building.write_text(text, encoding="utf-8", newline="\n")
+        building.replace(path)
+    finally:
+        building.unlink(missing_ok=True)
+
+
 def page(template: str, context: Mapping[str, Any]) -> str:
     """A page of one template."""
     return _environment().get_template(template).render(context)
@@ -76,6 +93,7 @@ def _environment() -> Environment:
         (TEMPLATES / name).read_text(encoding="utf-8") for name in ("style.css", "page.js")
     )
     policy = f"default-src 'none'; style-src {_hash(style)}; script-src {_hash(script)}"
+    made.filters["prose"] = prose
     made.globals |= {
         "style": Markup(style),
         "script": Markup(script),
@@ -84,6 +102,15 @@ def _environment() -> Environment:
         "signs": SIGNS,
     }
     return made
+
+
+def prose(words: str) -> Markup:
+    """The reference's own Markdown: links to the web and nothing else of it, all else as text."""
+    from markupsafe import Markup, escape
+
+    said = escape(words.replace("*", ""))
+    link = r'<a href="\2" rel="noreferrer">\1</a>'
+    return Markup(re.sub(r"\[([^][]+)\]\((https?://[^()\s]+)\)", link, str(said)))
 
 
 def _hash(text: str) -> str:
@@ -97,6 +124,7 @@ def _front(view: View) -> Json:
         " each set beside what the frameworks really build; and the values of every node,"
         " compared in float64 with an independent oracle and between the frameworks.",
         "labels": list(view.names.values()),
+        "verdicts": list(reversed(VERDICTS)),
         "families": [
             {
                 "title": family.title,

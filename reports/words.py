@@ -22,11 +22,15 @@ MARKS = {
 }
 
 #: The same for a verdict.
-SIGNS = {"conforms": "✓", "deviates": "✗", "inconclusive": "?", "not run": "–"}
-
-VERDICTS = {word: f"{sign} {word}" for word, sign in SIGNS.items()} | {
-    "deviates": "**✗ deviates**"
+SIGNS = {
+    "conforms": "✓",
+    "conforms-as-variant": "✓",
+    "deviates": "✗",
+    "inconclusive": "?",
+    "not run": "–",
 }
+
+VERDICTS = {word: f"{sign} {word}" for word, sign in SIGNS.items()} | {"deviates": "**✗ deviates**"}
 
 
 def blocks(*blocks: str) -> str:
@@ -65,7 +69,8 @@ def subject(claim: Json, counted: bool = False) -> str:
         words.append(quantity)
     said = " ".join(word for word in words if word)
     convention = claim["convention"]
-    return said if not counted or convention.endswith(quantity) else f"{said} ({convention})"
+    told = not counted or not convention or convention.endswith(quantity)
+    return said if told else f"{said} ({convention})"
 
 
 def counted(claim: Json) -> str:

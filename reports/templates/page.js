@@ -28,16 +28,18 @@
   const filter = (tools) => {
     const table = document.getElementById(tools.dataset.filter);
     const rows = [...table.tBodies[0].rows];
-    const texts = rows.map((row) => row.textContent.toLowerCase());
+    let texts;
     const said = tools.querySelector("output");
     const apply = () => {
-      const words = tools.querySelector("input").value.toLowerCase().split(/\s+/).filter(Boolean);
+      const words = tools.querySelector("input[type=search]").value.toLowerCase().split(/\s+/).filter(Boolean);
+      const unfold = tools.querySelector("input[type=checkbox]")?.checked;
       const chosen = [...tools.querySelectorAll("select")].filter((each) => each.value);
+      if (words.length) texts ??= rows.map((row) => row.textContent.toLowerCase());
       let shown = 0;
       rows.forEach((row, i) => {
-        const keep = words.every((word) => texts[i].includes(word))
+        const keep = (unfold || !("folded" in row.dataset)) && words.every((word) => texts[i].includes(word))
           && chosen.every((each) => row.dataset[each.name] === each.value);
-        row.hidden = !keep;
+        if (row.hidden === keep) row.hidden = !keep;
         shown += keep;
       });
       said.textContent = `${shown.toLocaleString("en")} of ${rows.length.toLocaleString("en")}`;
