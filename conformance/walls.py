@@ -22,7 +22,9 @@ ROOMS = {
         "conformance implementations reference reports"
         " jsonschema numpy psutil pytest rich safetensors tabulate".split()
     ),
-    "reports": set("conformance reference reports jsonschema numpy rich tabulate".split()),
+    "reports": set(
+        "conformance reference reports jinja2 jsonschema markupsafe numpy rich tabulate".split()
+    ),
     "benchmarks": set(
         "benchmarks conformance implementations reference numpy rich tabulate torchinfo".split()
     ),
