@@ -45,6 +45,7 @@
       said.textContent = `${shown.toLocaleString("en")} of ${rows.length.toLocaleString("en")}`;
     };
     tools.addEventListener("input", apply);
+    tools.addEventListener("change", apply);
     apply();
   };
 
