@@ -141,9 +141,12 @@ class Pair:
         for row in dict.fromkeys([*left, *right]):
             wrong = sum(self.rows[i] == row for i in self.marks)
             wrong += sum(self.found_rows[i] == row for i in self.found_marks if i not in self.back)
+            own = [self.marks[i] for i in self.marks if self.rows[i] == row]
+            own += [self.found_marks[i] for i in self.found_marks if self.found_rows[i] == row]
             yield {
                 "row": row,
                 "wrong": wrong,
+                "says": list(dict.fromkeys(own)),
                 "expected": self._draw(self.expected, self.rows, left.get(row), self.marks),
                 "found": self._draw(self.found, self.found_rows, right.get(row), self.found_marks),
             }

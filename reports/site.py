@@ -5,7 +5,6 @@ Templates escape whatever they are filled with, and a page's policy lets only ou
 
 from __future__ import annotations
 
-import os
 import re
 from base64 import b64encode
 from collections.abc import Mapping
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import reference
+from conformance.commands.output import put
 from conformance.evidence import Run
 from reports import ledger, network, port
 from reports.folder import NotOurs, begins, publish
@@ -60,15 +60,10 @@ def write(results: Json, runs: list[Run], folder: Path, documents: Path = refere
 def port_page(data: Mapping[str, Any], path: Path) -> None:
     """Write the page of somebody's port, ``data`` as :func:`reports.port.context` takes it.
 
-    The page is written aside and put in its place in one move.  Raises :class:`OSError`.
+    The page is put in its place in one move.  Raises :class:`~conformance.commands.output.Refused`
+    where it cannot be written.
     """
-    text = page("port.html", port.context(dict(data)))
-    building = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        building.write_text(text, encoding="utf-8", newline="\n")
-        building.replace(path)
-    finally:
-        building.unlink(missing_ok=True)
+    put(page("port.html", port.context(dict(data))), path)
 
 
 def page(template: str, context: Mapping[str, Any]) -> str:
