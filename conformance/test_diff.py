@@ -109,6 +109,29 @@ def test_the_command_tells_a_regression(tmp_path, capsys):
     assert "none: cannot be read" in capsys.readouterr().err
 
 
+def test_two_seeds_are_told_apart(tmp_path, capsys):
+    """Evidence of two seeds cannot be compared, and the command says so in a line."""
+    name = next(iter(reference.models()))
+    evidence.write(run("one", record(name)), tmp_path)
+    evidence.write(run("two", record(name, seed=7)), tmp_path)
+    assert cli.main(["report", str(tmp_path)]) == 1
+    said = f"{name}: one-cpu and two-cpu cannot be compared: seeds 0 and 7 are different weights"
+    assert said in capsys.readouterr().out
+
+
+def test_a_site_is_put_into_no_strange_folder(tmp_path, capsys):
+    """A folder that holds something else, or is a file, is refused in one line."""
+    evidence.write(run("one", record(next(iter(reference.models())))), tmp_path / "evidence")
+    (tmp_path / "taken").mkdir()
+    (tmp_path / "taken/notes.txt").write_text("mine")
+    (tmp_path / "file").write_text("mine")
+    for target, said in (("taken", "no report wrote notes.txt"), ("file", "File exists")):
+        place = str(tmp_path / target)
+        assert cli.main(["report", str(tmp_path / "evidence"), "--html", place]) == 2
+        error = capsys.readouterr().err
+        assert said in error and error.count("\n") == 1
+
+
 def test_a_row_a_claim(found):
     """The CSV has every claim with what each run found; no cell is a formula to a spreadsheet."""
     all_ = found(run("one"), run("=two"))

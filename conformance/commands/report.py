@@ -81,6 +81,12 @@ def _verdicts(data: dict[str, Any], output: Output) -> None:
             for name, each in verdicts.items()
             for reason in each["reasons"]
         ]
+        reasons += [
+            f"{network['model']}: {each['first']} and {each['second']} cannot be compared:"
+            f" {each['problem']}"
+            for each in network["agreement"]
+            if each["problem"]
+        ]
     output.table(("architecture", *names, "agree"), rows)
     output.line()
     counts = ", ".join(f"{status} {count}" for status, count in data["counts"].items() if count)
