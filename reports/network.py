@@ -53,7 +53,7 @@ def context(view: View, network: Json) -> Json:
         "reasons": list(_reasons(view, network)),
         "claims": claims,
         "statuses": [word for word in MARKS if any(row["status"] == word for row in claims)],
-        "documents": list(dict.fromkeys(row["document"] for row in claims)),
+        "sections": list(dict.fromkeys(row["section"] for row in claims)),
         "graph": [],
         "plot": None,
         "layers": [],
@@ -264,7 +264,7 @@ def claim_row(view: View, claim: Json, everywhere: bool = True) -> Json:
             for value, names in view.values(claim).items()
         ],
         "status": claim["status"],
-        "document": claim["document"],
+        "section": ", ".join(filter(None, (claim["document"], claim["section"]))),
         "stands": ", ".join(filter(None, stands)),
         "why": "; ".join(filter(None, (holds, other, *sorted(missing)))),
     }

@@ -93,7 +93,7 @@ def _environment() -> Environment:
         "style": Markup(style),
         "script": Markup(script),
         "policy": policy,
-        "marks": {word: (sign, says.replace("*", "")) for word, (sign, says) in MARKS.items()},
+        "marks": MARKS,
         "signs": SIGNS,
     }
     return made
@@ -178,5 +178,5 @@ def _ledger(view: View) -> Json:
         "claims": rows,
         "statuses": [word for word in MARKS if view.results["counts"][word]],
         "pages": list(dict.fromkeys(row["page"] for row in rows)),
-        "documents": list(dict.fromkeys(row["document"] for row in rows)),
+        "sections": list(dict.fromkeys(row["section"] for row in rows)),
     }

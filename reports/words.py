@@ -15,7 +15,7 @@ MARKS = {
     "confirmed": ("✓", "what is built, or what the formula comes to, to the last printed digit"),
     "rounded": ("≈", "the same, with digits cut off where rounding would have raised the last"),
     "ambiguous": ("±", "true by one reading of the words, and another reading holds"),
-    "contradicted": ("≠", "refuted; the number that holds and the reason are under *Disputed*"),
+    "contradicted": ("≠", "refuted; the number that holds is given, with the reason"),
     "deviates": ("✗", "neither the print nor a dispute agrees with what is built: a fault here"),
     "unmeasured": ("∅", "not checked by any run; the front page says why"),
     "cited": ("·", "nothing here can check it: accuracies, dates, choices of a training"),
