@@ -145,6 +145,13 @@ def test_what_is_wrong_is_marked_at_its_node(write):
     assert 'id="g1" class="weights"' in page
 
 
+def test_what_two_runs_have_apart_is_told(write):
+    """Another kernel in one of two runs stands at the top of the page and at its node."""
+    page = write([run("one"), run("two", record(of=STRANGE))])["networks/Tiny-A.html"]
+    assert "one and two differ at node 1, conv in conv1: kernel, 3x3 and 9x9" in page
+    assert "kernel is 9x9 in two" in page
+
+
 def test_a_stranger_is_refused(write, tmp_path):
     """A folder that holds anything that no report wrote is left as it is."""
     (tmp_path / "site").mkdir()

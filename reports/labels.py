@@ -69,6 +69,8 @@ def value(of: Any) -> str:
         return f"{of:.6g}"
     if not isinstance(of, (tuple, list)):
         return str(of)
+    if any(isinstance(each, str) for each in of):
+        return ", ".join(map(str, of))
     if len(of) > 4:
         return f"of {len(of)}"
     if of and all(isinstance(each, (tuple, list)) for each in of):

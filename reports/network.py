@@ -21,6 +21,9 @@ from reports.words import MARKS, subject
 #: A graph of so few drawn nodes is shown unfolded.
 SMALL = 40
 
+#: How many differences of two runs are told at the top of the page; nodes bear them all.
+SENTENCES = 10
+
 TOTALS = {
     "trainable": "parameters",
     "multiply_adds": "multiply-adds",
@@ -213,7 +216,7 @@ def _marks(
                 words = (
                     f"{other} has none"
                     if finding["attribute"] == "missing"
-                    else f"{finding['attribute']} is {finding['second']} in {other}"
+                    else f"{finding['attribute']} is {labels.value(finding['second'])} in {other}"
                 )
                 said.setdefault(place["node"], []).append(words)
     yield from ((node, "; ".join(words)) for node, words in said.items())
@@ -243,8 +246,14 @@ def _reasons(view: View, network: Json) -> Iterator[str]:
         both = f"{view.names[pair['first']]} and {view.names[pair['second']]}"
         if pair["problem"]:
             yield f"{both}: {pair['problem']}"
-        if pair["findings"]:
-            yield f"{both}: {len(pair['findings'])} differences, marked below"
+        for finding in pair["findings"][:SENTENCES]:
+            place = finding["first_node"] or finding["second_node"]
+            values = " and ".join(labels.value(finding[side]) for side in ("first", "second"))
+            row = f" in {place['row']}" if place["row"] else ""
+            where = f"node {place['node']}, {place['kind']}{row}"
+            yield f"{both} differ at {where}: {finding['attribute']}, {values}"
+        if (more := len(pair["findings"]) - SENTENCES) > 0:
+            yield f"{both} differ at {more} more nodes"
 
 
 def claim_row(view: View, claim: Json, everywhere: bool = True) -> Json:

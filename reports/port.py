@@ -129,7 +129,6 @@ class Pair:
             "rows": rows,
             "first": next((row for row in rows if row["row"] == first), None),
             "lines": lines,
-            "differs": sum(bool(line["mark"]) for line in lines),
             "row_names": list(dict.fromkeys(line["row"] for line in lines if line["row"])),
             "plot": curves.plot(curve),
         }
