@@ -128,11 +128,13 @@ def _report(options: argparse.Namespace) -> int:
     """Turn the evidence of earlier checks, of any frameworks and machines, into a report.
 
     'conformance check --evidence DIR' leaves evidence, and so does the suite.
-    The verdicts are shown; with --out the pages are written into DIR, in one move.
+    The verdicts are shown; with --out the pages are written into DIR, and with --html a site
+    that needs no network, each in one move.
 
     example:
-      conformance report evidence --out report
+      conformance report evidence --out report --html site
       conformance report laptop/evidence gpu/evidence --json results.json
+      conformance report --diff old/results.json evidence
     """
     from conformance.commands import report
 
@@ -322,8 +324,15 @@ def parser() -> Parser:
         "--top", metavar="N", type=int, default=5, help="how many candidates (default: 5)"
     )
     report = command("report", _report)
-    report.add_argument("evidence", metavar="EVIDENCE", nargs="+", type=Path, help="folders")
-    report.add_argument("--out", type=Path, metavar="DIR", help="write the pages into this folder")
+    report.add_argument("evidence", metavar="EVIDENCE", nargs="*", type=Path, help="folders")
+    report.add_argument("--out", type=Path, metavar="DIR", help="write Markdown into this folder")
+    report.add_argument(
+        "--html", type=Path, metavar="DIR", help="write a static site, for people to look at"
+    )
+    report.add_argument(
+        "--diff", nargs=2, type=Path, metavar=("OLD", "NEW"),
+        help="say what changed between two results.json or folders of evidence; 1 on a regression",
+    )  # fmt: skip
     compare = command("compare", _compare)
     convert = command("convert", _convert)
     for each in (compare, convert):

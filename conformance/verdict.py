@@ -237,7 +237,7 @@ def _convolutions(claim: Claim, graph: Graph, indices: list[int], owners: Any) -
 
 
 def _operations(claim: Claim, graph: Graph, indices: list[int], owners: Any) -> tuple[str, ...]:
-    return written([graph.nodes[i] for i in indices], frozenset(_WRITTEN) - LAYERS["weight layers"])
+    return written([graph.nodes[i] for i in indices], WRITTEN - LAYERS["weight layers"])
 
 
 _MEASURES: dict[str, Callable[[Claim, Graph, list[int], Any], Any]] = {
@@ -284,6 +284,7 @@ _WRITTEN: dict[str, Callable[[Node], str]] = {
     "lrn": lambda node: "LRN",
     "dropout": lambda node: f"dropout {node.attributes['rate']:g}",
 }
+WRITTEN = frozenset(_WRITTEN)
 
 
 def written(nodes: list[Node], kinds: frozenset[str]) -> tuple[str, ...]:

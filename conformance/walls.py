@@ -20,9 +20,11 @@ ROOMS = {
     "implementations": {"implementations"},
     "conformance": set(
         "conformance implementations reference reports"
-        " jsonschema numpy psutil pytest rich safetensors tabulate".split()
+        " jsonschema numpy psutil pytest rich safetensors selenium tabulate".split()
     ),
-    "reports": set("conformance reference reports jsonschema numpy rich tabulate".split()),
+    "reports": set(
+        "conformance reference reports jinja2 jsonschema markupsafe numpy rich tabulate".split()
+    ),
     "benchmarks": set(
         "benchmarks conformance implementations reference numpy rich tabulate torchinfo".split()
     ),

@@ -42,7 +42,7 @@ def number(found: Any, printed: str = "") -> str:
     if all(isinstance(each, str) for each in found):
         counts = Counter(found)
         parts = (each if times == 1 else f"{each} × {times}" for each, times in counts.items())
-        return text(", ".join(parts)) or "nothing"
+        return ", ".join(parts) or "nothing"
     return "x".join(map(str, found))
 
 

@@ -25,17 +25,22 @@ def publish(pages: Mapping[str, str], folder: Path, marks: tuple[str, ...]) -> N
     """
     folder.mkdir(parents=True, exist_ok=True)
     for name in pages:
-        if (folder / name).exists() and not _begins(folder / name, marks):
+        if (folder / name).exists() and not begins(folder / name, marks):
             raise NotOurs(EEXIST, f"no report wrote {name}; move it away", str(folder / name))
     suffixes = {Path(name).suffix for name in pages}
-    found = (path for path in folder.iterdir() if path.suffix in suffixes)
-    left = [path for path in found if path.name not in pages and _begins(path, marks)]
+    places = {folder, *((folder / name).parent for name in pages)}
+    found = (path for place in places if place.is_dir() for path in place.iterdir())
+    names = {folder / name for name in pages}
+    own = (path for path in found if path.suffix in suffixes and path not in names)
+    left = [path for path in own if begins(path, marks)]
     building = Path(tempfile.mkdtemp(dir=folder, prefix=".report-"))
     try:
         for name, text in pages.items():
+            (building / name).parent.mkdir(parents=True, exist_ok=True)
             (building / name).write_text(text, encoding="utf-8", newline="\n")
         with _uninterrupted():
             for name in pages:
+                (folder / name).parent.mkdir(exist_ok=True)
                 (building / name).replace(folder / name)
             for path in left:
                 path.unlink()
@@ -43,7 +48,8 @@ def publish(pages: Mapping[str, str], folder: Path, marks: tuple[str, ...]) -> N
         shutil.rmtree(building, ignore_errors=True)
 
 
-def _begins(path: Path, marks: tuple[str, ...]) -> bool:
+def begins(path: Path, marks: tuple[str, ...]) -> bool:
+    """Whether a file begins with one of the marks."""
     if not path.is_file():
         return False
     length = max(len(mark.encode()) for mark in marks)

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from itertools import zip_longest
+from itertools import islice, zip_longest
 
 from reference import Printed
 from reference.claims import LISTED
 from reports.cells import listed, table, text
+from reports.results import VERDICTS as ORDER
 from reports.results import Json
 from reports.view import View
-from reports.words import MARKS, VERDICTS, agreeing, blocks, count, counted, of, subject
+from reports.words import MARKS, SIGNS, VERDICTS, agreeing, blocks, counted, missing, of, subject
 
 #: How many refuted claims the page shows.
 SHOWN = 10
+
+#: The verdicts that a run may have on a network, the best first, each with its sign.
+VERDICT_SIGNS = [(word, SIGNS[word]) for word in reversed(ORDER)]
 
 
 def front(view: View) -> str:
@@ -22,19 +26,14 @@ def front(view: View) -> str:
     frameworks = dict.fromkeys(run["framework"] for run in view.results["runs"])
     return blocks(
         "# Conformance report",
-        f"{len(networks)} published networks, {len(view.claims):,} printed numbers about them,"
-        f" {len(frameworks)} frameworks ({listed(map(text, frameworks)) or 'no runs'}). Every"
-        " number is set beside what each framework really builds; a cell leads to the tables.",
-        "## Networks",
-        "`claims` are printed numbers that the live network was measured for; `agree` says"
-        " whether the frameworks, two by two, have the same layers and compute the same values.",
-        _networks(view),
-        "## Claims",
-        _statuses(view),
-        "\n".join(
-            f"- {mark} **{status}** ({view.results['counts'][status]:,}): {says}"
-            for status, (mark, says) in MARKS.items()
-        ),
+        f"{len(networks)} published networks, [{len(view.claims):,} printed numbers](ledger.md)"
+        f" about them, {len(frameworks)} frameworks"
+        f" ({listed(map(text, frameworks)) or 'no runs'}). Every number is set beside what each"
+        " framework really builds, and every node's value beside an independent oracle's.",
+        _families(view),
+        "Networks by verdict: " + listed(f"{sign} {word}" for word, sign in VERDICT_SIGNS) + ";"
+        " `agree` counts those that are alike, in layers and values, in every two runs. Claims"
+        " by status: " + listed(f"{mark} {status}" for status, (mark, _) in MARKS.items()) + ".",
         "## Where the documents are wrong",
         f"Of {view.results['counts']['contradicted']} refuted claims, the furthest off of each"
         " family; the rest is on the families' pages.",
@@ -42,6 +41,9 @@ def front(view: View) -> str:
         "## Runs",
         _runs(view),
         *_not_run(view),
+        "## Every network",
+        "`claims` are printed numbers that the live network was measured for.",
+        _networks(view),
         "## How to read the pages",
         "A family's page repeats the tables of its documents, with their rows, columns and"
         " digits. Behind a printed number stands its mark, and below it what is really built"
@@ -49,8 +51,54 @@ def front(view: View) -> str:
         " `3.8e9` holds for anything less than one unit of its last digit away. There is no"
         " other tolerance for counts. Values are compared in float64 with an independent"
         " oracle, and then between the frameworks.",
-        "The same as data: [results.json](results.json).",
+        "\n".join(
+            f"- {mark} **{status}** ({view.results['counts'][status]:,}): {says}"
+            for status, (mark, says) in MARKS.items()
+        ),
+        "The same as data: [results.json](results.json), [ledger.csv](ledger.csv).",
     )
+
+
+def _families(view: View) -> str:
+    """A line a page: how many of its networks have which verdict, of its claims which status."""
+    totals = view.results["counts"]
+    statuses = [status for status in MARKS if totals[status]]
+    marks = [MARKS[status][0] for status in statuses]
+    lines: list[list[str]] = []
+    for family in view.families:
+        own = [each for each in view.results["networks"] if each["family"] == family.stem]
+        found = [view.claims[claim.id]["status"] for claim in family.claims]
+        lines.append(
+            [
+                f"[{text(family.title)}]({family.stem}.md)",
+                *_judged(view, own),
+                *(str(found.count(status) or "") for status in statuses),
+                str(len(found)),
+            ]
+        )
+    whole = [
+        "all",
+        *_judged(view, view.results["networks"]),
+        *(f"{totals[status]:,}" for status in statuses),
+        f"{len(view.claims):,}",
+    ]
+    lines.append([f"**{cell}**" if cell else "" for cell in whole])
+    header = ["page", "networks", *view.labels.values(), "agree", *marks, "claims"]
+    return table(header, lines, right=["networks", *marks, "claims"])
+
+
+def _judged(view: View, networks: list[Json]) -> list[str]:
+    """How many networks there are; for each run how many have which verdict; how many agree."""
+    if not networks:
+        return [""] * (2 + len(view.labels))
+    cells = [str(len(networks))]
+    for name in view.labels:
+        verdicts = [network["verdicts"][name]["verdict"] for network in networks]
+        counts = ((sign, verdicts.count(word)) for word, sign in VERDICT_SIGNS)
+        cells.append(", ".join(f"{sign} {count}" for sign, count in counts if count))
+    paired = [network["agreement"] for network in networks if network["agreement"]]
+    alike = sum(all(pair["agrees"] for pair in pairs) for pairs in paired)
+    return [*cells, of(alike, len(paired)) if paired else "–"]
 
 
 def _networks(view: View) -> str:
@@ -70,21 +118,20 @@ def _networks(view: View) -> str:
     return table(header, rows, right=["claims"])
 
 
-def _statuses(view: View) -> str:
-    """How many claims of each page have which status; a status that none has is left out."""
-    totals = view.results["counts"]
-    statuses = [status for status in MARKS if totals[status]]
-    rows = []
-    for family in view.families:
-        found = [view.claims[claim.id]["status"] for claim in family.claims]
-        counts = [str(found.count(status) or "") for status in statuses]
-        rows.append([f"[{text(family.title)}]({family.stem}.md)", *counts, str(len(found))])
-    counts = [f"**{totals[status]:,}**" for status in statuses]
-    rows.append(["**all**", *counts, f"**{len(view.claims):,}**"])
-    return table(["page", *statuses, "all"], rows, right=[*statuses, "all"])
-
-
 def _worst(view: View) -> str:
+    rows = [
+        [
+            f"[{text(subject(claim))}]({claim['family']}.md#{view.anchor(claim)})",
+            text(claim["printed"]),
+            text(counted(claim)),
+            text(claim["why"]),
+        ]
+        for claim in worst(view)
+    ]
+    return table(["claim", "printed", "really", "why"], rows)
+
+
+def worst(view: View) -> list[Json]:
     """The refuted claims that are furthest off, each family in its turn."""
     families: list[list[Json]] = []
     for family in view.families:
@@ -94,16 +141,7 @@ def _worst(view: View) -> str:
         families.append(sorted(apart.values(), key=_weight, reverse=True))
     families.sort(key=lambda claims: _weight(claims[0]) if claims else (), reverse=True)
     turns = (claim for turn in zip_longest(*families) for claim in turn if claim)
-    rows = [
-        [
-            f"[{text(subject(claim))}]({claim['family']}.md#{view.anchor(claim)})",
-            text(claim["printed"]),
-            text(counted(claim)),
-            text(claim["why"]),
-        ]
-        for claim, _ in zip(turns, range(SHOWN), strict=False)
-    ]
-    return table(["claim", "printed", "really", "why"], rows)
+    return list(islice(turns, SHOWN))
 
 
 def _weight(claim: Json) -> tuple[bool, float]:
@@ -139,11 +177,5 @@ def _runs(view: View) -> str:
 
 
 def _not_run(view: View) -> list[str]:
-    lines = []
-    for name, checks in view.results["checks"].items():
-        for missing in checks["not_run"]:
-            claims = [view.claims[each] for each in missing["claims"]]
-            models = listed(dict.fromkeys(text(claim["model"]) for claim in claims))
-            some = count(len(claims), "claim")
-            lines.append(f"- {text(name)}, {text(missing['reason'])}: {some} on {models}")
+    lines = [f"- {text(line)}" for line in missing(view.results, view.claims)]
     return ["### What was not checked", "\n".join(lines)] if lines else []

@@ -23,7 +23,7 @@ from conformance.agreement import Agreement, agreement
 from conformance.evidence import DamagedEvidence, Record, Run
 from conformance.parity import NodeParity, Parity
 from conformance.trace.graph import Graph
-from conformance.verdict import DEVIATES, LAYERS, CannotMeasure, judge, measure, row_of
+from conformance.verdict import DEVIATES, CannotMeasure, judge, measure, row_of
 from reference import Claim, Model, Printed
 
 SCHEMA = 1
@@ -296,18 +296,9 @@ def _totals(graph: Graph) -> Json:
         "with_running_statistics": graph.parameters("with running statistics"),
         "multiply_adds": graph.multiply_adds,
         "connections": graph.connections,
-        "weight_layers": _depth(graph),
+        "weight_layers": graph.depth,
         "nodes": len(graph),
     }
-
-
-def _depth(graph: Graph) -> int:
-    """Weight layers on the longest path; a projection beside a block adds none."""
-    depths: list[int] = []
-    for node in graph:
-        before = max((depths[i] for i in node.inputs), default=0)
-        depths.append(before + (node.kind in LAYERS["weight layers"]))
-    return max(depths, default=0)
 
 
 def _parity(subject: Subject) -> Json:

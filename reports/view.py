@@ -26,10 +26,11 @@ class View:
         self.families = [reference.family(stem, self.documents) for stem in stems]
         self.claims: dict[str, Json] = {each["id"]: each for each in self.results["claims"]}
         devices = {run["device"] for run in self.results["runs"]}
-        self.labels = {
-            run["name"]: text(run["framework"] if len(devices) == 1 else run["name"])
+        self.names: dict[str, str] = {
+            run["name"]: run["framework"] if len(devices) == 1 else run["name"]
             for run in self.results["runs"]
         }
+        self.labels = {name: text(label) for name, label in self.names.items()}
         # Disputes are numbered on their family's page.
         self.disputes = {
             dispute.claim: f"D{index}"
@@ -54,17 +55,22 @@ class View:
             return list(found)
         return [f"{listed(sorted(who))}: {value}" for value, who in found.items()]
 
-    def found(self, claim: Json) -> dict[str, str]:
+    def values(self, claim: Json) -> dict[str, list[str]]:
         """Each value that was found, and in which runs if they do not agree."""
         values: dict[str, list[str]] = defaultdict(list)
         for name, each in claim["runs"].items():
             if "found" in each:
-                values[number(each["found"], claim["printed"])].append(self.labels[name])
+                values[number(each["found"], claim["printed"])].append(self.names[name])
         if not values and claim["arithmetic"]:
             values[number(claim["arithmetic"]["value"], claim["printed"])] = []
-        if len(values) < 2:
-            return {value: "" for value in values}
-        return {value: f" in {listed(names)}" for value, names in values.items()}
+        return values if len(values) > 1 else {value: [] for value in values}
+
+    def found(self, claim: Json) -> dict[str, str]:
+        """The same, each value as the text of a cell and its runs as ``in flax, keras``."""
+        return {
+            text(value): f" in {listed(map(text, names))}" if names else ""
+            for value, names in self.values(claim).items()
+        }
 
     def anchor(self, claim: Json) -> str:
         return self.disputes.get(claim["id"], "disputed").lower()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from html import escape
 
 from reference.claims import LISTED, named
@@ -15,18 +15,22 @@ MARKS = {
     "confirmed": ("✓", "what is built, or what the formula comes to, to the last printed digit"),
     "rounded": ("≈", "the same, with digits cut off where rounding would have raised the last"),
     "ambiguous": ("±", "true by one reading of the words, and another reading holds"),
-    "contradicted": ("≠", "refuted; the number that holds and the reason are under *Disputed*"),
+    "contradicted": ("≠", "refuted; the number that holds is given, with the reason"),
     "deviates": ("✗", "neither the print nor a dispute agrees with what is built: a fault here"),
     "unmeasured": ("∅", "not checked by any run; the front page says why"),
     "cited": ("·", "nothing here can check it: accuracies, dates, choices of a training"),
 }
 
-VERDICTS = {
-    "conforms": "✓ conforms",
-    "deviates": "**✗ deviates**",
-    "inconclusive": "? inconclusive",
-    "not run": "– not run",
+#: The same for a verdict.
+SIGNS = {
+    "conforms": "✓",
+    "conforms-as-variant": "✓",
+    "deviates": "✗",
+    "inconclusive": "?",
+    "not run": "–",
 }
+
+VERDICTS = {word: f"{sign} {word}" for word, sign in SIGNS.items()} | {"deviates": "**✗ deviates**"}
 
 
 def blocks(*blocks: str) -> str:
@@ -65,7 +69,8 @@ def subject(claim: Json, counted: bool = False) -> str:
         words.append(quantity)
     said = " ".join(word for word in words if word)
     convention = claim["convention"]
-    return said if not counted or convention.endswith(quantity) else f"{said} ({convention})"
+    told = not counted or not convention or convention.endswith(quantity)
+    return said if told else f"{said} ({convention})"
 
 
 def counted(claim: Json) -> str:
@@ -79,6 +84,15 @@ def literal(claim: Json) -> bool:
     plain = claim["printed"].replace(",", "").replace("x", "").replace("×", "").replace(" ", "")
     exact = claim["quantity"] in LISTED or plain.isdecimal() or plain.isalpha()
     return claim["status"] == "confirmed" and exact
+
+
+def missing(results: Json, claims: Mapping[str, Json]) -> Iterator[str]:
+    """Sentences on what no run of a kind checked, and why."""
+    for name, checks in results["checks"].items():
+        for each in checks["not_run"]:
+            found = [claims[id_] for id_ in each["claims"]]
+            models = ", ".join(dict.fromkeys(claim["model"] for claim in found))
+            yield f"{name}, {each['reason']}: {count(len(found), 'claim')} on {models}"
 
 
 def place(place: Json | None) -> str:

@@ -8,12 +8,16 @@ from typing import Any
 from conformance import evidence
 from conformance.commands import output as codes
 from conformance.commands.output import Output, Refused, folder
-from reports import markdown
+from reports import diff, markdown, site
 from reports.results import results
 
 
 def run(options: Namespace) -> int:
     """Join the evidence, show the verdicts, and write the report."""
+    if options.diff:
+        return _diff(options)
+    if not options.evidence:
+        raise Refused("EVIDENCE is missing, folders or --diff OLD NEW; see conformance report -h")
     output = Output(options.json)
     try:
         runs = [run for each in options.evidence for run in evidence.read(each)]
@@ -24,16 +28,41 @@ def run(options: Namespace) -> int:
         data = results(runs)
     except evidence.DamagedEvidence as damaged:
         raise Refused(str(damaged)) from None
-    if options.out:
-        try:
-            markdown.write(data, runs, folder(options.out))
-        except OSError as error:
-            raise Refused(f"cannot write into {options.out}: {error.strerror}") from None
+    for target, write in ((options.out, markdown.write), (options.html, site.write)):
+        if target:
+            try:
+                write(data, runs, folder(target))
+            except OSError as error:
+                raise Refused(f"cannot write into {target}: {error.strerror}") from None
     _verdicts(data, output)
     if options.out:
         output.line(f"written to {options.out}: begin with index.md")
+    if options.html:
+        output.line(f"written to {options.html}: open index.html")
     output.result(data)
     return _code(data)
+
+
+def _diff(options: Namespace) -> int:
+    """Tell what changed between two results; a regression is a deviation."""
+    if options.evidence or options.out or options.html:
+        raise Refused("--diff OLD NEW stands alone: leave out EVIDENCE, --out and --html")
+    output = Output(options.json)
+    try:
+        found = diff.changes(*map(diff.load, options.diff))
+    except evidence.DamagedEvidence as damaged:
+        raise Refused(str(damaged)) from None
+    for sentence in found.regressions:
+        output.line(f"regression: {sentence}", style="red")
+    for sentence in found.others:
+        output.line(sentence)
+    output.line(
+        f"{len(found.regressions)} regressions, {len(found.others)} other changes"
+        if found.regressions or found.others
+        else "nothing changed"
+    )
+    output.result({"schema": 1, "regressions": found.regressions, "others": found.others})
+    return codes.DEVIATES if found.regressions else codes.CONFORMS
 
 
 def _verdicts(data: dict[str, Any], output: Output) -> None:
@@ -51,6 +80,12 @@ def _verdicts(data: dict[str, Any], output: Output) -> None:
             f"{network['model']} in {name}: {reason}"
             for name, each in verdicts.items()
             for reason in each["reasons"]
+        ]
+        reasons += [
+            f"{network['model']}: {each['first']} and {each['second']} cannot be compared:"
+            f" {each['problem']}"
+            for each in network["agreement"]
+            if each["problem"]
         ]
     output.table(("architecture", *names, "agree"), rows)
     output.line()

@@ -1,0 +1,81 @@
+"""What a node is called in a picture or a table: ``conv 3x3/2 64``, ``28x28x192``, its settings."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from conformance.trace.graph import Node
+from conformance.verdict import WRITTEN, shown, written
+
+#: Kinds drawn alike.
+GROUPS = {
+    "conv": "weights",
+    "dense": "weights",
+    "rbf": "weights",
+    "subsample": "pool",
+    "max_pool": "pool",
+    "avg_pool": "pool",
+    "global_avg_pool": "pool",
+    "upsample": "pool",
+    "batch_norm": "norm",
+    "lrn": "norm",
+    "add": "join",
+    "concat": "join",
+    "input": "end",
+}
+
+#: Settings that are the same as if they were not there, and those that a name says already.
+_SILENT = {"dilation": (1, 1), "groups": 1, "bias": True}
+_NAMED = frozenset({"kernel", "stride", "rate"})
+
+
+def name(node: Node) -> str:
+    """What a node is, as the reference writes it."""
+    kind = node.kind.replace("_", " ")
+    if node.kind not in WRITTEN:
+        return kind
+    (words,) = written([node], WRITTEN)
+    return f"conv {words}" if node.kind == "conv" else words
+
+
+def group(node: Node) -> str:
+    """The class by which a node is coloured."""
+    if not node.known:
+        return "unknown"
+    return GROUPS.get(node.kind, "function")
+
+
+def leaves(node: Node) -> str:
+    """The size of a node's result, ``28x28x192``."""
+    return shown(node.shape)
+
+
+def settings(node: Node) -> str:
+    """What a node's name does not say of it, in one line; a long list is only counted."""
+    said = (
+        f"{key} {value(each)}"
+        for key, each in sorted(node.attributes.items())
+        if each is not None and _SILENT.get(key) != each
+        if not (key in _NAMED and node.kind in WRITTEN)
+    )
+    return ", ".join(said)
+
+
+def value(of: Any) -> str:
+    """An attribute's value as people write it: ``3x3``, ``0+1 and 0+1``, ``yes``."""
+    if isinstance(of, bool):
+        return "yes" if of else "no"
+    if isinstance(of, float):
+        return f"{of:.6g}"
+    if not isinstance(of, (tuple, list)):
+        return str(of)
+    if any(isinstance(each, str) for each in of):
+        return ", ".join(map(str, of))
+    if len(of) > 4:
+        return f"of {len(of)}"
+    if of and all(isinstance(each, (tuple, list)) for each in of):
+        flat = {side for pair in of for side in pair}
+        if len(flat) == 1:
+            return str(flat.pop())
+        return " and ".join("+".join(map(value, pair)) for pair in of)
+    return "x".join(map(value, of))
