@@ -22,7 +22,9 @@ HINTS: dict[tuple[str, str], str] = {
     ("lrn", "n"): "the window is {found} channels: TensorFlow's depth_radius is half of n - 1",
     ("lrn", "k"): "k is {found}: a framework's default?",
     ("flatten", "order"): "flattened in the order {found}: permute the next kernel, or transpose",
-    ("concat", "order"): "the branches are concatenated in another order",
+    ("concat", "order"): "the branches are concatenated in another order: the next kernel's inputs"
+    " are not where the paper has them",
+    ("*", "order"): "two neighbours have changed places",
     ("conv", "table"): "other maps are connected than the paper's table has",
     ("softmax", "extra"): "return logits, or take it as the variant with softmax",
     ("*", "outputs"): "return the logits alone in inference",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from string import ascii_lowercase
 from typing import Any
 
 from conformance.porting.judge import CONFORMS, DEVIATES, VARIANT
@@ -86,8 +87,19 @@ def difference(finding: Json) -> str:
         return f"{attribute} of {kind}: {finding['found']}"
     if attribute in WORDS:
         return f"{kind} {WORDS[attribute]}"
+    if attribute in ("order", "kind"):
+        want, have = (_listed(finding[side]) for side in ("expected", "found"))
+        return f"the {attribute} is {have}, expected {want}"
     want, have = (text(finding[side]) or "none" for side in ("expected", "found"))
     return f"{attribute} of {kind} is {have}, expected {want}"
+
+
+def _listed(value: Any) -> str:
+    """Kinds one after the other, or branches by their letters."""
+    if not isinstance(value, list | tuple):
+        return str(value).replace("_", " ")
+    named = (ascii_lowercase[each] if isinstance(each, int) else each or "?" for each in value)
+    return ", ".join(str(name).replace("_", " ") for name in named)
 
 
 def divergence(forward: Json) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 import reference
 from conformance import frameworks
 from conformance.align import Alignment, Finding, align, findings
+from conformance.initial import initial
 from conformance.parity import NodeParity, parity
 from conformance.selftest import Mutant, mutants
 from conformance.trace.canonical import canonical
@@ -86,6 +87,11 @@ class Case:
         same = [f for f in found if (f.expected_node, f.found_node) == first]
         return Named(self.row(*first), tuple(f.attribute for f in same))
 
+    def started(self) -> Named:
+        """The row of the first slot that starts like no usual scheme."""
+        found = [each for each in initial(self.wrong, self.port.own()) if each.finding]
+        return Named(self.row(found[0].node, None), (found[0].slot,)) if found else Named("", ())
+
     def row(self, expected: int | None, found: int | None) -> str:
         """The row that a node of the right graph, or an additional one of the wrong, is in."""
         if expected is not None:
@@ -103,7 +109,11 @@ class Case:
 
 
 #: What looks at a mode's mutants.  A mode that is not here has no check yet.
-CHECKS: dict[str, Callable[[Case], Named]] = {"structure": Case.named, "training": Case.named}
+CHECKS: dict[str, Callable[[Case], Named]] = {
+    "structure": Case.named,
+    "training": Case.named,
+    "initialisation": Case.started,
+}
 
 
 def judged_graphs(framework: str, numbers: bool = False) -> list[tuple[str, str]]:
