@@ -66,12 +66,13 @@ def backward(
             continue
         if node.kind not in ADJOINTS:
             raise CannotCompute(f"no adjoint rule for {node.kind} at {node.where}")
-        slots = {name: forward.slots(index, name).astype(kind) for name in node.parameters}
+        slots = forward.parameters(index)
         inputs = [forward.results[i] for i in node.inputs]
         step = Step(node, slots, inputs, forward.results[index], edges[node.inputs[0]])
         with np.errstate(all="ignore"):
             parts, of_slots = ADJOINTS[node.kind](step, gradient)
         for source, part in zip(node.inputs, parts, strict=True):
+            part = part.reshape(forward.results[source].shape)
             # Two readers' parts are added into a new array: a rule may have passed its own on.
             arrived[source] = arrived[source] + part if source in arrived else part
         yield index, gradient, {name: of_slots[name] for name in of_slots if name in slots}
@@ -160,7 +161,8 @@ def _max_pool(step: Step, g: np.ndarray) -> Gradients:
     taken = np.zeros(largest.shape, bool)
 
     def chosen(cell: np.ndarray) -> np.ndarray:
-        # Of equal cells, the first; where that matters, the results part anyway.
+        # Of equal cells, the first.  They are equal where a rectifier has closed them all, or where
+        # overlapping windows before chose one value twice: what they are given ends in one place.
         new = (cell == largest) & ~taken
         np.logical_or(taken, new, out=taken)
         return new

@@ -58,6 +58,11 @@ class Oracle:
         self.done.add(index)
         self._forget(index)
 
+    def parameters(self, index: int) -> dict[str, np.ndarray]:
+        """The arrays in a node's slots, in this oracle's precision."""
+        names = self.graph.nodes[index].parameters
+        return {name: self.slots(index, name).astype(self.dtype, copy=False) for name in names}
+
     def _forget(self, index: int) -> None:
         if index in self.done and not self.pending[index]:
             self.results.pop(index, None)
@@ -67,13 +72,22 @@ class Oracle:
         inputs = [self.results[i] for i in node.inputs]
         if node.kind not in OPERATIONS:
             raise CannotCompute(f"no rule for {node.kind} at {node.where}")
-        slots = {name: self.slots(index, name).astype(self.dtype) for name in node.parameters}
+        slots = self.parameters(index)
         with np.errstate(all="ignore"):
             result = OPERATIONS[node.kind](self, node, slots, *inputs)
-        self.results[index] = np.asarray(result, dtype=self.dtype)
+        self.results[index] = shaped(np.asarray(result, dtype=self.dtype), node.shape)
         for source in node.inputs:
             self.pending[source] -= 1
             self._forget(source)
+
+
+def shaped(result: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """A result in its node's shape where the two differ by axes of length 1 only.
+
+    A map of one pixel may be a vector on its way to the next node: that is no node of its own.
+    """
+    longer = [[n for n in each if n != 1] for each in (result.shape[1:], shape)]
+    return result.reshape(len(result), *shape) if longer[0] == longer[1] else result
 
 
 def pad(x: np.ndarray, padding: Any, fill: float = 0.0) -> np.ndarray:

@@ -97,7 +97,7 @@ class Case:
     def gradients(self):
         forward = self.forward(self.values)
         forward.result(self.last)
-        found = {}
+        found: dict[str, np.ndarray] = {}
         for index, gradient, of_slots in backward(forward, {self.last: self.cotangent}):
             found |= of_slots | ({"image": gradient} if index == 0 else {})
         return found
@@ -126,7 +126,7 @@ class Case:
         return abs(np.vdot(gradient, direction) - slope) <= abs(slope - coarse) + rounding
 
 
-@pytest.fixture(params=CASES.values(), ids=CASES)
+@pytest.fixture(params=list(CASES.values()), ids=list(CASES))
 def case(request):
     return Case(*request.param)
 
