@@ -61,6 +61,10 @@ def pytest_generate_tests(metafunc):
         claims = [c for c in reference.claims() if c.model in names]
         cases = [pytest.param(f, c, id=f"{f}-{c.id}") for f in rooms for c in claims]
         metafunc.parametrize(("framework", "claim"), cases)
+    elif {"framework", "family"} <= set(metafunc.fixturenames):
+        families = dict.fromkeys(model.family for model in models)
+        metafunc.parametrize("framework", rooms)
+        metafunc.parametrize("family", families)
     elif {"framework", "model"} <= set(metafunc.fixturenames):
         cases = [pytest.param(f, m, id=f"{f}-{m.name}") for f in rooms for m in models]
         metafunc.parametrize(("framework", "model"), cases)
@@ -71,8 +75,9 @@ def pytest_generate_tests(metafunc):
 class Examined:
     """What this session has found out, a network at a time; written down at its end."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, models: list[reference.Model]) -> None:
         self.seed = seed
+        self.models = models
         self.runs: dict[str, evidence.Run] = {}
 
     def traced(self, framework: str, model: reference.Model) -> evidence.Record:
@@ -90,9 +95,22 @@ class Examined:
         """The record with its parity, run on first request."""
         records = self.run(framework).records
         if model.name not in records or records[model.name].parity is None:
-            records[model.name] = check.examine(framework, model, seed=self.seed)
+            thorough = self.telling(framework, model.family) == model
+            records[model.name] = check.examine(framework, model, thorough=thorough, seed=self.seed)
             gc.collect()
         return records[model.name]
+
+    def telling(self, framework: str, family: str) -> reference.Model:
+        """The network that is examined thoroughly, of a family's that this session checks.
+
+        The one with the most kinds of layers; of several the one that its paper has first.
+        """
+        models = [model for model in self.models if model.family == family]
+        return max(models, key=lambda model: check.telling(self.graph(framework, model)))
+
+    def thorough(self, framework: str, family: str) -> evidence.Record:
+        """The record of that network, run on first request."""
+        return self.record(framework, self.telling(framework, family))
 
     def run(self, framework: str) -> evidence.Run:
         if framework not in self.runs:
@@ -104,7 +122,9 @@ class Examined:
 
 @pytest.fixture(scope="session")
 def _examined(pytestconfig: pytest.Config) -> Iterator[Examined]:
-    examined = Examined(pytestconfig.getoption("seed"))
+    named = pytestconfig.getoption("arch") or ()
+    models = [reference.find(name) for name in named] or list(reference.models().values())
+    examined = Examined(pytestconfig.getoption("seed"), models)
     yield examined
     folder = pytestconfig.getoption("evidence")
     if folder and pytestconfig.getoption("framework"):

@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
+from conformance.deviation import HALFWAY, SINGLE
 from conformance.oracle import CannotCompute, Oracle
-from conformance.parity import HALFWAY, SINGLE
 from conformance.side import Side
 from conformance.stored import Slots
 from conformance.trace.axes import to_neutral

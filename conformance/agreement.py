@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from math import isfinite
 
 from conformance.align import Finding, align, findings
+from conformance.deviation import NodeParity, SlotParity
 from conformance.evidence import Record
-from conformance.parity import NodeParity
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,8 @@ class Agreement:
 
     ``planned`` and ``compared`` count pairs of nodes.  ``largest`` is the largest difference of
     two recorded values of a pair, over the smaller of its two bounds, and ``node`` the first
-    record's node where it was found.  A ``problem`` is never a pass.
+    record's node where it was found; ``gradient`` is the same for the gradients of slots, where
+    both runs have recorded them.  A ``problem`` is never a pass.
     """
 
     model: str
@@ -33,6 +34,7 @@ class Agreement:
     node: int | None
     first_divergence: int | None
     problem: str
+    gradient: float = 0.0
 
     @property
     def agrees(self) -> bool:
@@ -43,6 +45,7 @@ class Agreement:
             and not self.problem
             and 0 < self.planned == self.compared
             and self.largest <= 1.0
+            and self.gradient <= 1.0
         )
 
 
@@ -51,6 +54,7 @@ def agreement(a: Record, b: Record) -> Agreement:
     alignment = align(a.graph, b.graph)
     pairs = sorted((i, j) for i, j in alignment.pairs.items() if a.graph.nodes[i].kind != "input")
     differences, problem = _differences(a, b, pairs)
+    gradient, unlike = _gradients(a, b, alignment.pairs)
     node = max(differences, key=lambda i: differences[i], default=None)
     return Agreement(
         model=a.model,
@@ -61,8 +65,28 @@ def agreement(a: Record, b: Record) -> Agreement:
         largest=0.0 if node is None else differences[node],
         node=node,
         first_divergence=next((i for i, each in differences.items() if each > 1.0), None),
-        problem=problem,
+        problem=problem or unlike,
+        gradient=gradient,
     )
+
+
+def _gradients(a: Record, b: Record, pairs: dict[int, int]) -> tuple[float, str]:
+    """The largest difference of two slots' gradients over its bound; and the first problem."""
+    if a.gradients is None or b.gradients is None:
+        alone = a.gradients is not b.gradients
+        return 0.0, "gradients were recorded in one of the runs only" if alone else ""
+    left = {(result.node, result.slot): result for result in a.gradients.slots}
+    right = {(result.node, result.slot): result for result in b.gradients.slots}
+    largest, problem = 0.0, a.gradients.problem or b.gradients.problem
+    matched = {(i, slot): (pairs.get(i, -1), slot) for i, slot in left}
+    if set(matched.values()) != right.keys() and not problem:
+        problem = "the two runs have gradients of different slots"
+    for key in matched.keys() if not problem else ():
+        difference = _over_bound(left[key], right[matched[key]])
+        if not isfinite(difference):
+            return largest, f"the gradient of {key[1]} at node {key[0]} is not finite in both runs"
+        largest = max(largest, difference)
+    return largest, problem
 
 
 def _differences(
@@ -96,7 +120,7 @@ def _which(in_first: bool, in_second: bool) -> str:
     return "the first run" if in_second else "the second run" if in_first else "either run"
 
 
-def _over_bound(a: NodeParity, b: NodeParity) -> float:
+def _over_bound(a: NodeParity | SlotParity, b: NodeParity | SlotParity) -> float:
     """The largest difference of two samples, in units of the stricter bound of the two."""
     allowed = min(a.rms, b.rms) * min(a.bound, b.bound)
     differences = [abs(x - y) for x, y in zip(a.sample, b.sample, strict=True)]

@@ -7,8 +7,10 @@ from collections.abc import Callable
 
 from conformance import frameworks
 from conformance.evidence import Record
+from conformance.gradients import gradients
 from conformance.parity import parity
 from conformance.trace.canonical import canonical
+from conformance.trace.graph import Graph
 from reference import Model
 
 
@@ -17,11 +19,13 @@ def examine(
     model: Model,
     *,
     numbers: bool = True,
+    thorough: bool = False,
     seed: int = 0,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Record:
     """Trace our implementation of ``model`` in inference and in training and, with ``numbers``,
-    compare what it computes in inference with the oracle.
+    compare what it computes in inference with the oracle; with ``thorough`` also what it
+    computes in training and how it differentiates, at about four times the cost.
 
     Raises :class:`~conformance.frameworks.NotInstalled` and
     :class:`~conformance.trace.port.UntraceableModel`.
@@ -29,7 +33,20 @@ def examine(
     port = frameworks.port(framework, model)
     tape = port.trace(model.input)
     graph = canonical(tape)
-    training = canonical(port.trace(model.input, training=True))
-    result = parity(port, tape, graph, seed=seed, progress=progress) if numbers else None
+    training_tape = port.trace(model.input, training=True)
+    record = Record(model.name, graph, training=canonical(training_tape))
+    if numbers:
+        record.parity = parity(port, tape, graph, seed=seed, progress=progress)
+    if thorough:
+        assert record.training is not None
+        record.training_parity = parity(
+            port, training_tape, record.training, seed=seed, training=True
+        )
+        record.gradients = gradients(port, tape, graph, seed=seed)
     gc.collect()  # frameworks keep models alive in reference cycles
-    return Record(model.name, graph, result, training)
+    return record
+
+
+def telling(graph: Graph) -> int:
+    """How much a network says about its family: how many kinds of layers it has."""
+    return len({node.kind for node in graph})

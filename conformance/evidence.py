@@ -13,16 +13,17 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from conformance.gradients import Gradients
 from conformance.parity import Parity
 from conformance.trace.graph import Graph, Node, Parameter, Where
 
-SCHEMA = 1
+SCHEMA = 2
 
 
 class DamagedEvidence(ValueError):
@@ -33,13 +34,16 @@ class DamagedEvidence(ValueError):
 class Record:
     """One network in one framework: its graphs and, where it was run, its parity.
 
-    ``graph`` is what it does in inference, ``training`` what it does in training.
+    ``graph`` is what it does in inference, ``training`` what it does in training.  Of a network
+    that was examined thoroughly there are also the parity of a step of training and the gradients.
     """
 
     model: str
     graph: Graph
     parity: Parity | None = None
     training: Graph | None = None
+    training_parity: Parity | None = None
+    gradients: Gradients | None = None
 
 
 @dataclass(slots=True)
@@ -189,13 +193,23 @@ def _record_to_json(record: Record) -> dict[str, Any]:
         "graph": graph_to_json(record.graph),
         "parity": record.parity.as_json() if record.parity else None,
         "training": graph_to_json(record.training) if record.training else None,
+        "training_parity": record.training_parity.as_json() if record.training_parity else None,
+        "gradients": record.gradients.as_json() if record.gradients else None,
     }
 
 
 def _record_from_json(data: dict[str, Any]) -> Record:
-    parity = Parity.from_json(data["parity"]) if data["parity"] else None
-    training = graph_from_json(data["training"]) if data["training"] else None
-    return Record(data["model"], graph_from_json(data["graph"]), parity, training)
+    def read_if_there(key: str, read: Callable[[dict[str, Any]], Any]) -> Any:
+        return read(data[key]) if data[key] else None
+
+    return Record(
+        data["model"],
+        graph_from_json(data["graph"]),
+        read_if_there("parity", Parity.from_json),
+        read_if_there("training", graph_from_json),
+        read_if_there("training_parity", Parity.from_json),
+        read_if_there("gradients", Gradients.from_json),
+    )
 
 
 def _tuples(value: Any) -> Any:

@@ -58,6 +58,11 @@ class Oracle:
         self.done.add(index)
         self._forget(index)
 
+    def parameters(self, index: int) -> dict[str, np.ndarray]:
+        """The arrays in a node's slots, in this oracle's precision."""
+        names = self.graph.nodes[index].parameters
+        return {name: self.slots(index, name).astype(self.dtype, copy=False) for name in names}
+
     def _forget(self, index: int) -> None:
         if index in self.done and not self.pending[index]:
             self.results.pop(index, None)
@@ -67,13 +72,22 @@ class Oracle:
         inputs = [self.results[i] for i in node.inputs]
         if node.kind not in OPERATIONS:
             raise CannotCompute(f"no rule for {node.kind} at {node.where}")
-        slots = {name: self.slots(index, name).astype(self.dtype) for name in node.parameters}
+        slots = self.parameters(index)
         with np.errstate(all="ignore"):
             result = OPERATIONS[node.kind](self, node, slots, *inputs)
-        self.results[index] = np.asarray(result, dtype=self.dtype)
+        self.results[index] = shaped(np.asarray(result, dtype=self.dtype), node.shape)
         for source in node.inputs:
             self.pending[source] -= 1
             self._forget(source)
+
+
+def shaped(result: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """A result in its node's shape where the two differ by axes of length 1 only.
+
+    A map of one pixel may be a vector on its way to the next node: that is no node of its own.
+    """
+    longer = [[n for n in each if n != 1] for each in (result.shape[1:], shape)]
+    return result.reshape(len(result), *shape) if longer[0] == longer[1] else result
 
 
 def pad(x: np.ndarray, padding: Any, fill: float = 0.0) -> np.ndarray:
@@ -130,10 +144,10 @@ def _dense(o: Oracle, node: Node, slots: dict[str, np.ndarray], x: np.ndarray) -
 
 def _max_pool(o: Oracle, node: Node, slots: dict[str, np.ndarray], x: np.ndarray) -> np.ndarray:
     a = node.attributes
-    return _by_offset(pad(x, a["padding"], -np.inf), a, np.maximum)
+    return by_offset(pad(x, a["padding"], -np.inf), a, np.maximum)
 
 
-def _by_offset(x: np.ndarray, a: dict[str, Any], combine: Any) -> np.ndarray:
+def by_offset(x: np.ndarray, a: dict[str, Any], combine: Any) -> np.ndarray:
     """Combine the window's cells one offset at a time: no unfolded copy."""
     (kh, kw), (sh, sw) = a["kernel"], a["stride"]
     rows, columns = (x.shape[1] - kh) // sh + 1, (x.shape[2] - kw) // sw + 1
@@ -148,16 +162,16 @@ def _by_offset(x: np.ndarray, a: dict[str, Any], combine: Any) -> np.ndarray:
 
 def _avg_pool(o: Oracle, node: Node, slots: dict[str, np.ndarray], x: np.ndarray) -> np.ndarray:
     a = node.attributes
-    total = _by_offset(pad(x, a["padding"]), a, np.add)
+    total = by_offset(pad(x, a["padding"]), a, np.add)
     if a["padding"] == ((0, 0), (0, 0)) or a["count_include_pad"]:
         return total / x.dtype.type(prod(a["kernel"]))
     inside = pad(np.ones((1, *x.shape[1:3], 1), x.dtype), a["padding"])
-    return total / _by_offset(inside, a, np.add)
+    return total / by_offset(inside, a, np.add)
 
 
 def _subsample(o: Oracle, node: Node, slots: dict[str, np.ndarray], x: np.ndarray) -> np.ndarray:
     a = node.attributes
-    y = _by_offset(pad(x, a["padding"]), a, np.add) / x.dtype.type(a["divisor"])
+    y = by_offset(pad(x, a["padding"]), a, np.add) / x.dtype.type(a["divisor"])
     y = y * slots["coefficient"]
     return y + slots["bias"] if "bias" in slots else y
 
@@ -167,9 +181,40 @@ def _rbf(o: Oracle, node: Node, slots: dict[str, np.ndarray], x: np.ndarray) -> 
 
 
 def _batch_norm(o: Oracle, node: Node, slots: dict[str, np.ndarray], x: np.ndarray) -> np.ndarray:
-    epsilon = x.dtype.type(node.attributes["epsilon"])
-    scale = slots.get("gamma", x.dtype.type(1)) / np.sqrt(slots["variance"] + epsilon)
-    return (x - slots.get("mean", x.dtype.type(0))) * scale + slots.get("beta", x.dtype.type(0))
+    kind = x.dtype.type
+    if node.attributes.get("statistics") == "batch":
+        mean, variance = batch_statistics(x)
+    else:
+        mean, variance = slots.get("mean", kind(0)), slots["variance"]
+    scale = slots.get("gamma", kind(1)) / np.sqrt(variance + kind(node.attributes["epsilon"]))
+    return (x - mean) * scale + slots.get("beta", kind(0))
+
+
+def batch_statistics(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and variance of each channel over the batch and the map; the variance is biased."""
+    axes = tuple(range(x.ndim - 1))
+    return x.mean(axis=axes), x.var(axis=axes)
+
+
+def running_statistics(
+    node: Node, slots: dict[str, np.ndarray], x: np.ndarray
+) -> dict[str, np.ndarray]:
+    """What a training step on the input ``x`` makes of a norm's running mean and variance.
+
+    The share ``momentum`` of the old one is kept; ``unbiased`` says whether the variance that
+    flows in is that of a sample, count / (count - 1) times the batch's own.
+    """
+    mean, variance = batch_statistics(x)
+    count, kind = x.size // x.shape[-1], x.dtype.type
+    if node.attributes["unbiased"]:
+        variance = variance * kind(count / (count - 1))
+    kept = kind(node.attributes["momentum"])
+    flowing = {"mean": mean, "variance": variance}
+    return {
+        slot: kept * slots[slot] + (1 - kept) * new
+        for slot, new in flowing.items()
+        if slot in slots
+    }
 
 
 def _lrn(o: Oracle, node: Node, slots: dict[str, np.ndarray], x: np.ndarray) -> np.ndarray:
@@ -223,6 +268,8 @@ OPERATIONS: dict[str, Any] = {
     "add": lambda o, node, slots, x, y: x + y,
     "concat": lambda o, node, slots, *xs: np.concatenate(xs, axis=-1),
     "scale": _scale,
+    # A mask that keeps everything: what is kept is scaled, so that the rate is seen.
+    "dropout": lambda o, node, slots, x: x / x.dtype.type(1 - node.attributes["rate"]),
     "flatten": lambda o, node, slots, x: x.reshape(len(x), -1),
     "pad": _pad,
     "upsample": _upsample,

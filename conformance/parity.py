@@ -11,66 +11,45 @@ above was not computed from the same formula, or not in double precision.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
-from math import inf, isfinite, prod, sqrt
+from dataclasses import asdict, dataclass
+from math import prod, sqrt
 from typing import Any
 
 import numpy as np
 
-from conformance.oracle import OPERATIONS, CannotCompute, Oracle
+from conformance.alterations import ALTERATIONS
+from conformance.deviation import (
+    HALFWAY,
+    SINGLE,
+    Control,
+    NodeParity,
+    SlotParity,
+    distance,
+    sample,
+)
+from conformance.oracle import CannotCompute, Oracle, running_statistics, shaped
+from conformance.stored import whole
 from conformance.trace.axes import to_neutral
 from conformance.trace.graph import Graph, Node
 from conformance.trace.port import Port
 from conformance.trace.tape import Tape
-from conformance.weights import Weights, carried
+from conformance.weights import Weights, carried, counterparts, keeping
 
-#: Halfway, in powers of two, between the unit roundoffs of float32 (2^-24) and float64 (2^-53).
-HALFWAY = 2.0**-14.5
-
-#: The smallest cost of single precision: storing the result in it.
-SINGLE = 2.0**-24
-
-#: How many values of each node's result are kept, to be compared with other frameworks' results.
-SAMPLES = 12
-
-
-@dataclass(frozen=True, slots=True)
-class NodeParity:
-    """One node's result: errors and bound are largest differences over the root mean square."""
-
-    node: int
-    rms: float
-    error: float
-    bound: float
-    sample: tuple[float, ...]
-
-    @property
-    def agrees(self) -> bool:
-        return self.error <= self.bound
-
-
-@dataclass(frozen=True, slots=True)
-class Control:
-    """A wrong variant of one node, put in the oracle's place: it has to exceed the bound."""
-
-    node: int
-    alteration: str
-    error: float
-    bound: float
-
-    @property
-    def caught(self) -> bool:
-        return self.error > self.bound
+__all__ = ["Control", "NodeParity", "Parity", "SlotParity", "outputs_differ", "parity"]
 
 
 @dataclass(frozen=True, slots=True)
 class Parity:
-    """All that one run of one model says: nodes in order of execution, and control arms."""
+    """All that one run of one model says: nodes in order of execution, and control arms.
+
+    ``statistics`` are the running means and variances that one training step leaves behind.
+    """
 
     seed: int
     nodes: tuple[NodeParity, ...]
     controls: tuple[Control, ...]
     problem: str = ""
+    statistics: tuple[SlotParity, ...] = ()
 
     @property
     def first_divergence(self) -> NodeParity | None:
@@ -88,7 +67,8 @@ class Parity:
     def from_json(cls, data: dict[str, Any]) -> Parity:
         nodes = tuple(NodeParity(**(n | {"sample": tuple(n["sample"])})) for n in data["nodes"])
         controls = tuple(Control(**c) for c in data["controls"])
-        return cls(data["seed"], nodes, controls, data["problem"])
+        statistics = tuple(map(SlotParity.from_json, data["statistics"]))
+        return cls(data["seed"], nodes, controls, data["problem"], statistics)
 
 
 def parity(
@@ -100,31 +80,34 @@ def parity(
     seed: int = 0,
     to_the_end: bool = True,
     progress: Callable[[int, int], None] = lambda done, total: None,
+    training: bool = False,
 ) -> Parity:
     """Run a port in float64 on canonical weights and compare every node with the oracle.
 
     The oracle executes ``expected`` (the port's own graph when None); ``pairs`` says which node
     of ``found`` stands for which expected one.  Nodes without a counterpart are not compared.
     Without ``to_the_end`` the run stops where the results part.
+
+    In ``training``, on a tape and graphs of training, a batch of two images goes through:
+    normalised by its own statistics, auxiliary outputs included, and the running statistics
+    that the step leaves behind are compared as well.  Dropout keeps everything, in the model by
+    a draw that its mask keeps and in the oracle by definition; both scale by ``1 / (1 - rate)``,
+    so that a wrong rate shows.
     """
     expected = expected or found
     pairs = pairs or {i: i for i in range(len(found))}
     weights = Weights(expected, seed)
-    observer = _Observer(expected, found, pairs, weights, to_the_end, progress)
-
-    def slot(index: int, name: str) -> np.ndarray:
-        return observer.slot_for_port(index, name)
-
+    batch = weights.images(2 if training else 1)
+    observer = _Observer(expected, found, pairs, weights, batch, to_the_end, progress)
+    slot = counterparts(weights, found, pairs)
     problem = ""
     shapes = {op.attributes["handle"]: op.shape for op in tape.operations if op.name == "parameter"}
     try:
-        port.run(
-            tape,
-            carried(found, slot, shapes),
-            weights.image(),
-            frozenset(observer.wanted),
-            observer,
-        )
+        values = carried(found, slot, shapes)
+        wanted, draws = frozenset(observer.wanted), keeping(tape, found) if training else {}
+        with np.errstate(all="ignore"):  # what is not finite is reported, with its node
+            replaced = port.run(tape, values, batch, wanted, observer, training, draws)
+            observer.replaced(replaced)
     except CannotCompute as unknown:
         problem = str(unknown)
     except _Parted:
@@ -132,7 +115,14 @@ def parity(
     missing = len(observer.wanted) - len(observer.results)
     if missing and not problem:
         problem = f"{missing} of {len(observer.wanted)} results were never computed"
-    return Parity(seed, tuple(observer.results), tuple(observer.controls), problem)
+    problem = problem or observer.missing_statistics or outputs_differ(expected, found, pairs)
+    return Parity(
+        seed,
+        tuple(observer.results),
+        tuple(observer.controls),
+        problem,
+        tuple(observer.statistics),
+    )
 
 
 class _Parted(Exception):
@@ -148,14 +138,13 @@ class _Observer:
         found: Graph,
         pairs: dict[int, int],
         weights: Weights,
+        image: np.ndarray,
         to_the_end: bool,
         progress: Callable[[int, int], None],
     ):
         self.expected, self.found, self.weights, self.progress = expected, found, weights, progress
         self.to_the_end = to_the_end
-        self.own = Weights(found, weights.seed)
-        self.back = {b: a for a, b in pairs.items()}
-        image = weights.image()
+        self.pairs, self.back = pairs, {b: a for a, b in pairs.items()}
         self.double = Oracle(expected, weights.slot, image)
         self.single = Oracle(expected, weights.slot, image, np.float32)
         self.wanted = {
@@ -170,38 +159,63 @@ class _Observer:
         self.single_cost: dict[int, float] = {}
         self.results: list[NodeParity] = []
         self.controls: list[Control] = []
+        self.statistics: list[SlotParity] = []
+        #: What the step makes of a norm's running statistics, in double and single precision.
+        self.running: dict[int, tuple[dict[str, np.ndarray], dict[str, np.ndarray]]] = {}
         self.controlled = _cheapest_of_each_kind(expected, observed)
-
-    def slot_for_port(self, index: int, name: str) -> np.ndarray:
-        """Canonical values for a slot of the port, shaped for the port where the two differ."""
-        shape = self.found.nodes[index].slots[name]
-        node = self.back.get(index)
-        if node is None or self.expected.nodes[node].slots.get(name) != shape:
-            return self.own.slot(index, name)
-        return self.weights.slot(node, name)
 
     def __call__(self, value: int, array: np.ndarray) -> None:
         b = self.wanted[value]
         a = self.back[b]
         port_node = self.found.nodes[b]
-        got = to_neutral(array, port_node.axes).reshape((-1, *port_node.shape))
+        got = _neutral(array, port_node)
         node = self.expected.nodes[a]
         inputs = [self.double.result(i) for i in node.inputs] if a in self.controlled else []
+        if node.attributes.get("momentum") is not None:
+            self.running[a] = self._running(a, self.double), self._running(a, self.single)
         want = self.double.result(a)
         rms = sqrt(float(np.mean(np.square(want)))) or 1.0
-        cost = _distance(self.single.result(a), want, rms)
+        cost = distance(self.single.result(a), want, rms)
         inherited = max((self.single_cost.get(i, 0.0) for i in node.inputs), default=0.0)
         self.single_cost[a] = max(cost, inherited, SINGLE)
         bound = self.single_cost[a] * HALFWAY
-        error = _distance(got, want, rms)
+        error = distance(got, want, rms)
         if a in self.controlled:
             self._control(a, node, inputs, got, rms, bound)
         self.double.release(a)
         self.single.release(a)
-        self.results.append(NodeParity(a, rms, error, bound, _sample(got)))
+        self.results.append(NodeParity(a, rms, error, bound, sample(got)))
         self.progress(len(self.results), len(self.wanted))
         if not self.to_the_end and error > bound:
             raise _Parted
+
+    def _running(self, a: int, oracle: Oracle) -> dict[str, np.ndarray]:
+        node = self.expected.nodes[a]
+        return running_statistics(node, oracle.parameters(a), oracle.result(node.inputs[0]))
+
+    def replaced(self, arrays: dict[str, np.ndarray]) -> None:
+        """What the port's training step has put in the place of stored arrays."""
+        for a, (double, single) in self.running.items():
+            parameters = self.found.nodes[self.pairs[a]].parameters
+            for slot in sorted(double.keys() & parameters.keys()):
+                pieces, want = parameters[slot], double[slot]
+                if all(p.handle in arrays for p in pieces):
+                    got = whole(self.found.nodes[self.pairs[a]], slot, arrays.__getitem__)
+                    rms = sqrt(float(np.mean(np.square(want)))) or 1.0
+                    cost = max(self.single_cost[a], distance(single[slot], want, rms))
+                    self.statistics.append(SlotParity.of(a, slot, got, want, cost))
+
+    @property
+    def missing_statistics(self) -> str:
+        """Which running statistics the graph promises and the step did not replace."""
+        slots = [
+            (a, slot)
+            for a, (double, _) in self.running.items()
+            for slot in double.keys() & self.found.nodes[self.pairs[a]].parameters.keys()
+        ]
+        if missing := len(slots) - len(self.statistics):
+            return f"{missing} of {len(slots)} running statistics were not replaced"
+        return ""
 
     def _control(
         self, a: int, node: Node, inputs: list[np.ndarray], got: np.ndarray, rms: float,
@@ -209,23 +223,32 @@ class _Observer:
     ) -> None:  # fmt: skip
         alteration, wrong = ALTERATIONS[node.kind]
         slots = {name: self.weights.slot(a, name) for name in node.parameters}
-        result = wrong(self.double, node, slots, *inputs)
-        self.controls.append(Control(a, alteration, _distance(got, result, rms), bound))
+        result = shaped(wrong(self.double, node, slots, *inputs), node.shape)
+        self.controls.append(Control(a, alteration, distance(got, result, rms), bound))
 
 
-def _distance(got: np.ndarray, want: np.ndarray, rms: float) -> float:
-    """The largest difference over the root mean square; infinite for what is not comparable."""
-    if got.shape != want.shape:
-        return inf
-    difference = float(np.max(np.abs(got - want), initial=0.0)) / rms
-    return difference if isfinite(difference) else inf
+def _neutral(array: np.ndarray, node: Node) -> np.ndarray:
+    """A port's result in neutral layout; one of another size stays as it is, and fails."""
+    if array.size != prod(size for axis in node.axes for _, size in axis):
+        return array
+    return to_neutral(array, node.axes).reshape((-1, *node.shape))
 
 
-def _sample(result: np.ndarray) -> tuple[float, ...]:
-    """A few values, spread over the result in neutral layout."""
-    flat = result.reshape(-1)
-    spread = np.linspace(0, len(flat) - 1, min(SAMPLES, len(flat))).astype(int)
-    return tuple(map(float, flat[spread]))
+def outputs_differ(expected: Graph, found: Graph, pairs: dict[int, int]) -> str:
+    """What is wrong with the outputs of a port: too few, too many, or another one in a place."""
+    if len(found.outputs) != len(expected.outputs):
+        return f"{len(found.outputs)} outputs, expected {len(expected.outputs)}"
+    for place, (a, b) in enumerate(zip(expected.outputs, found.outputs, strict=True), 1):
+        node, other = expected.nodes[a], found.nodes[b]
+        if node.shape != other.shape:
+            return f"output {place} is {_size(other)}, expected {_size(node)}"
+        if pairs.get(a) != b:
+            return f"output {place} is {other.kind} {other.where}, not what is expected there"
+    return ""
+
+
+def _size(node: Node) -> str:
+    return "x".join(map(str, node.shape))
 
 
 def _cheapest_of_each_kind(graph: Graph, observed: set[int]) -> set[int]:
@@ -244,85 +267,3 @@ def _cheapest_of_each_kind(graph: Graph, observed: set[int]) -> set[int]:
 
 def _cost(node: Node) -> int:
     return prod(node.shape) + node.multiply_adds
-
-
-def _altered(**changes: Callable[[Node], Any]) -> Callable[..., np.ndarray]:
-    """The node's own operation with some attributes changed."""
-
-    def wrong(o: Oracle, node: Node, slots: dict[str, Any], *inputs: np.ndarray) -> np.ndarray:
-        attributes = node.attributes | {name: change(node) for name, change in changes.items()}
-        return np.asarray(
-            OPERATIONS[node.kind](o, replace(node, attributes=attributes), slots, *inputs)
-        )
-
-    return wrong
-
-
-def _as(kind: str) -> Callable[..., np.ndarray]:
-    """Another kind's operation in the place of the node's own."""
-
-    def wrong(o: Oracle, node: Node, slots: dict[str, Any], *inputs: np.ndarray) -> np.ndarray:
-        attributes = {"count_include_pad": True} | node.attributes
-        return np.asarray(OPERATIONS[kind](o, replace(node, attributes=attributes), slots, *inputs))
-
-    return wrong
-
-
-def _with_slots(change: Callable[[dict[str, Any]], dict[str, Any]]) -> Callable[..., np.ndarray]:
-    """The node's own operation on changed parameters."""
-
-    def wrong(o: Oracle, node: Node, slots: dict[str, Any], *inputs: np.ndarray) -> np.ndarray:
-        return np.asarray(OPERATIONS[node.kind](o, node, slots | change(slots), *inputs))
-
-    return wrong
-
-
-#: For each kind a bug that is made in real ports, and how to make it.
-ALTERATIONS: dict[str, tuple[str, Callable[..., np.ndarray]]] = {
-    "conv": (
-        "first two output channels swapped",
-        _with_slots(
-            lambda s: {"kernel": s["kernel"][..., [1, 0, *range(2, s["kernel"].shape[3])]]}
-        ),
-    ),
-    "dense": (
-        "inputs in reverse order",
-        _with_slots(lambda s: {"kernel": s["kernel"][::-1]}),
-    ),
-    "batch_norm": (
-        "epsilon ten times larger",
-        _altered(epsilon=lambda node: 10 * node.attributes["epsilon"]),
-    ),
-    "lrn": (
-        "alpha divided by n",
-        _altered(alpha=lambda node: node.attributes["alpha"] / node.attributes["n"]),
-    ),
-    "max_pool": ("average for maximum", _as("avg_pool")),
-    "avg_pool": ("maximum for average", _as("max_pool")),
-    "global_avg_pool": (
-        "maximum for average",
-        lambda o, node, slots, x: x.max(axis=(1, 2), keepdims=True),
-    ),
-    "subsample": (
-        "mean for sum",
-        _altered(divisor=lambda node: node.attributes["divisor"] * prod(node.attributes["kernel"])),
-    ),
-    "rbf": (
-        "first two units swapped",
-        _with_slots(lambda s: {"centres": s["centres"][[1, 0, *range(2, len(s["centres"]))]]}),
-    ),
-    "relu": ("left out", lambda o, node, slots, x: x),
-    "tanh": ("logistic for tanh", _as("sigmoid")),
-    "sigmoid": ("tanh for logistic", _as("tanh")),
-    "softmax": ("left out", lambda o, node, slots, x: x),
-    "add": ("second input left out", lambda o, node, slots, x, y: x),
-    "concat": (
-        "inputs in reverse order",
-        lambda o, node, slots, *xs: np.concatenate(xs[::-1], axis=-1),
-    ),
-    "scale": ("left out", lambda o, node, slots, x: x),
-    "flatten": (
-        "width before height",
-        lambda o, node, slots, x: x.transpose(0, 2, 1, 3).reshape(len(x), -1),
-    ),
-}

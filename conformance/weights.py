@@ -17,6 +17,8 @@ import numpy as np
 
 from conformance.align import digest, places
 from conformance.trace.graph import Graph, Node, Parameter
+from conformance.trace.recognise import leaves
+from conformance.trace.tape import Tape, evaluate
 
 
 class Weights:
@@ -31,8 +33,17 @@ class Weights:
 
     def image(self) -> np.ndarray:
         """One image, 1 x height x width x channels, of mean 0 and second moment 1."""
+        return self.images(1)
+
+    def images(self, count: int) -> np.ndarray:
+        """A batch of different images, the first of which is :meth:`image`."""
         shape = self.graph.nodes[self.graph.inputs[0]].shape
-        return _uniform(digest(self.seed, "image"), (1, *shape), sqrt(3))
+        return _uniform(digest(self.seed, "image"), (count, *shape), sqrt(3))
+
+    def cotangent(self) -> np.ndarray:
+        """What the main output is multiplied by, before it is summed to a loss."""
+        shape = self.graph.nodes[self.graph.outputs[0]].shape
+        return _uniform(digest(self.seed, "cotangent"), (1, *shape), sqrt(3))
 
     def _slot(self, index: int, slot: str) -> np.ndarray:
         """The values of a slot, in neutral layout."""
@@ -53,6 +64,47 @@ class Weights:
         }
         middle, reach = spread.get(slot, (0.0, 0.5))
         return middle + _uniform(key, shape, reach)
+
+
+def counterparts(
+    weights: Weights, found: Graph, pairs: dict[int, int]
+) -> Callable[[int, str], np.ndarray]:
+    """Values for the slots of a port's graph, from those of the graph that it is held against.
+
+    ``pairs`` leads from the nodes of that graph to those of ``found``.  A slot without a
+    counterpart, or of another shape than that, receives canonical values of its own.
+    """
+    own, back = Weights(found, weights.seed), {b: a for a, b in pairs.items()}
+
+    def slot(index: int, name: str) -> np.ndarray:
+        node = back.get(index)
+        shape = found.nodes[index].slots[name]
+        if node is None or weights.graph.nodes[node].slots.get(name) != shape:
+            return own.slot(index, name)
+        return weights.slot(node, name)
+
+    return slot
+
+
+def keeping(tape: Tape, graph: Graph) -> dict[int, float]:
+    """For each random value that a dropout of the graph draws, a number that its mask keeps.
+
+    Which side of the rate is kept is the port's own affair: it is tried.
+    """
+    draws: dict[int, float] = {}
+    for node in graph:
+        if node.kind != "dropout":
+            continue
+        base = graph.nodes[node.inputs[0]].value
+        for noise in leaves(tape, node.value, "random", until=base):
+            for draw in (0.0, np.nextafter(1.0, 0.0)):
+                known = {
+                    base: np.ones(tape[base].shape),
+                    noise: np.full(tape[noise].shape, draw),
+                }
+                if evaluate(tape, node.value, known).all():
+                    draws[noise] = float(draw)
+    return draws
 
 
 def carried(

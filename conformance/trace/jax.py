@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
@@ -21,7 +21,7 @@ import numpy as np
 from jax.extend.core import ClosedJaxpr, Jaxpr, JaxprEqn, Literal
 
 from conformance.trace.graph import Where
-from conformance.trace.port import Own, Size, UntraceableModel
+from conformance.trace.port import NO_DRAWS, Own, Size, UntraceableModel
 from conformance.trace.tape import BINARY, UNARY, Tape, evaluate
 
 
@@ -48,6 +48,7 @@ class Run(NamedTuple):
     image: np.ndarray
     wanted: frozenset[int]
     observe: Callable[[int, np.ndarray], None]
+    draws: Mapping[int, float] = NO_DRAWS
 
 
 def versions() -> dict[str, str]:
@@ -87,9 +88,24 @@ class JaxPort:
         image: np.ndarray,
         wanted: frozenset[int],
         observe: Callable[[int, np.ndarray], None],
-    ) -> None:
+        training: bool = False,
+        draws: Mapping[int, float] = NO_DRAWS,
+    ) -> dict[str, np.ndarray]:
         """Execute the model in float64 with the given values for its parameters."""
-        replay(self.program(image.shape), Run(tape, values, image, wanted, observe))
+        run = Run(tape, values, image, wanted, observe, draws)
+        return replay(self.program(image.shape, training), run)
+
+    def gradient(
+        self,
+        tape: Tape,
+        values: Callable[[str], np.ndarray],
+        image: np.ndarray,
+        cotangent: np.ndarray,
+        wanted: frozenset[str],
+        observe: Callable[[str | None, np.ndarray], None],
+    ) -> None:
+        """See :class:`conformance.trace.port.Port`."""
+        differentiate(self.program(image.shape), values, image, cotangent, wanted, observe)
 
     def own(self) -> Own:
         """What the pair's variables hold."""
@@ -192,12 +208,76 @@ def told(error: Exception) -> str:
 
 def record(program: Program) -> Tape:
     """What the program computes, on shapes alone."""
-    return _walk(program, None)
+    return _walk(program, None)[0]
 
 
-def replay(program: Program, run: Run) -> None:
-    """Execute the program in float64, handing out the values that are wanted."""
-    _walk(program, run)
+def replay(program: Program, run: Run) -> dict[str, np.ndarray]:
+    """Execute the program in float64, handing out what is wanted; returns what is replaced."""
+    return _walk(program, run)[1]
+
+
+def differentiate(
+    program: Program,
+    values: Callable[[str], np.ndarray],
+    image: np.ndarray,
+    cotangent: np.ndarray,
+    wanted: frozenset[str],
+    observe: Callable[[str | None, np.ndarray], None],
+) -> None:
+    """Hand out the gradients of a program by JAX's own reverse mode, custom rules included."""
+    *state, _ = (v.aval for v in program.jaxpr.jaxpr.invars)
+    chosen = [i for i, handle in enumerate(program.handles) if handle in wanted]
+    with jax.enable_x64(True):
+        arrays = [
+            _blank(aval.shape, aval.dtype)
+            if handle is None
+            else jnp.asarray(values(handle), jnp.float64)
+            for handle, aval in zip(program.handles, state, strict=True)
+        ]
+
+        def main(picture: Any, *some: Any) -> Any:
+            given = dict(zip(chosen, some, strict=True))
+            inputs = [given.get(i, array) for i, array in enumerate(arrays)]
+            return _evaluated(program.jaxpr.jaxpr, program.jaxpr.consts, [*inputs, picture])[0]
+
+        def pulled(above: Any, *inputs: Any) -> Any:
+            return jax.vjp(main, *inputs)[1](above)
+
+        picture = jnp.asarray(image, jnp.float64)
+        try:
+            found = jax.jit(pulled)(jnp.asarray(cotangent), picture, *(arrays[i] for i in chosen))
+        except Exception as error:
+            raise UntraceableModel(f"the model has no gradient: {told(error)}") from error
+    for handle, gradient in zip([None, *(program.handles[i] for i in chosen)], found, strict=True):
+        observe(handle, np.asarray(gradient))
+
+
+def _evaluated(jaxpr: Jaxpr, consts: Sequence[Any], inputs: Sequence[Any]) -> list[Any]:
+    """A jaxpr's results in float64; a rule of differentiation that it brings along stays."""
+    environment = dict(zip([*jaxpr.invars, *jaxpr.constvars], [*inputs, *consts], strict=True))
+
+    def read(atom: Any) -> Any:
+        return np.asarray(atom.val, atom.aval.dtype) if isinstance(atom, Literal) else (
+            environment[atom]
+        )  # fmt: skip
+
+    for equation, dead in _with_last_uses(jaxpr):
+        name, operands = equation.primitive.name, [read(atom) for atom in equation.invars]
+        inner = equation.params.get(_CALLS.get(name, ""))
+        if _is_cast(equation):
+            results = operands
+        elif inner is not None and not name.startswith("custom_"):
+            closed = inner if isinstance(inner, ClosedJaxpr) else ClosedJaxpr(inner, ())
+            results = _evaluated(closed.jaxpr, closed.consts, operands)
+        elif name.startswith("custom_"):
+            params = equation.primitive.get_bind_params(equation.params)
+            results = equation.primitive.bind(*operands, **params)
+        else:
+            results = _bind(equation, operands)
+        environment.update(zip(equation.outvars, results, strict=True))
+        for var in dead:
+            environment.pop(var, None)
+    return [read(atom) for atom in jaxpr.outvars]
 
 
 # ---------------------------------------------------------------------------------------------
@@ -243,7 +323,7 @@ _IDENTITIES = frozenset(
 _COMPARISONS = {"gt": "greater", "ge": "greater_equal", "lt": "less", "le": "less_equal"}
 
 
-def _walk(program: Program, run: Run | None) -> Tape:
+def _walk(program: Program, run: Run | None) -> tuple[Tape, dict[str, np.ndarray]]:
     walk = _Walk(program, run)
     # Float64 throughout: constants are exact and a bug cannot hide behind rounding.
     with jax.enable_x64(True):
@@ -253,7 +333,8 @@ def _walk(program: Program, run: Run | None) -> Tape:
         kept = len(values) - len(program.updates)
         walk.tape.outputs = tuple(values[:kept])
         walk.tape.updates = dict(zip(program.updates, values[kept:], strict=True))
-    return walk.tape
+        new = zip(program.updates, outputs[kept:], strict=True)
+        return walk.tape, {h: np.asarray(v.read()) for h, v in new} if run else {}
 
 
 class _Walk:
@@ -319,10 +400,12 @@ class _Walk:
         if not equation.outvars:
             return []  # a debugging callback
         where = self._where(equation, outer)
-        if name in _CALLS and equation.params.get("name") == "_uniform" and not self.run:
+        if name in _CALLS and equation.params.get("name") == "_uniform":
             # However the bits of a random number are made, it is uniform in [0, 1).
             self.where, shape = where, tuple(equation.outvars[0].aval.shape)
-            return [_Value(self.emit("random", shape=shape))]
+            index = self.emit("random", shape=shape)
+            draw = self.run.draws.get(index, 0.5) if self.run else 0.5
+            return [_Value(index, load=lambda: jnp.full(shape, draw))]
         inner = equation.params[_CALLS[name]] if name in _CALLS else None
         if name == "cond" and operands[0].constant:
             inner = equation.params["branches"][int(operands.pop(0).array)]

@@ -13,7 +13,7 @@ import re
 import sys
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from textwrap import shorten
@@ -25,7 +25,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import keras  # noqa: E402
 import numpy as np  # noqa: E402
 
-from conformance.trace.port import Own, Size, UntraceableModel  # noqa: E402
+from conformance.trace.port import NO_DRAWS, Own, Size, UntraceableModel  # noqa: E402
 from conformance.trace.tape import Tape  # noqa: E402
 
 #: Calls inside one another, and bytes of stack for them, that suffice for thousands of layers.
@@ -67,18 +67,37 @@ class KerasPort:
         image: np.ndarray,
         wanted: frozenset[int],
         observe: Callable[[int, np.ndarray], None],
-    ) -> None:
+        training: bool = False,
+        draws: Mapping[int, float] = NO_DRAWS,
+    ) -> dict[str, np.ndarray]:
         """See :class:`conformance.trace.port.Port`."""
         batch, *size = image.shape
-        if batch != 1:
+        if batch != tape[0].shape[0]:
             # Shapes are written into a graph, so another batch is another graph, built alike.
-            alike = self._apart(batch, tuple(size))
+            alike = self._apart(batch, tuple(size), training)
             if [o.name for o in alike.operations] != [o.name for o in tape.operations]:
                 raise UntraceableModel("the model computes otherwise when the batch is larger")
             tape = alike
         if tape[0].attributes["axes"] == "NCHW":
             image = image.transpose(0, 3, 1, 2)
-        self.tracer.execute(tape, values, image, wanted, observe)
+        replaced: dict[str, np.ndarray] = self.tracer.execute(
+            tape, values, image, wanted, observe, draws
+        )
+        return replaced
+
+    def gradient(
+        self,
+        tape: Tape,
+        values: Callable[[str], np.ndarray],
+        image: np.ndarray,
+        cotangent: np.ndarray,
+        wanted: frozenset[str],
+        observe: Callable[[str | None, np.ndarray], None],
+    ) -> None:
+        """See :class:`conformance.trace.port.Port`."""
+        if tape[0].attributes["axes"] == "NCHW":
+            image = image.transpose(0, 3, 1, 2)
+        self.tracer.differentiate(tape, values, image, cotangent, wanted, observe)
 
     def own(self) -> Own:
         """What the model stores when it is built with its weights, in Keras's own precision."""

@@ -12,6 +12,9 @@ from conformance.trace.tape import Tape
 
 Size = tuple[int, int, int]
 
+#: Randomness is left to the framework.
+NO_DRAWS: Mapping[int, float] = {}
+
 
 class UntraceableModel(Exception):
     """The model cannot be built or traced; the message says what was wrong and what to do."""
@@ -59,12 +62,36 @@ class Port(Protocol):
         image: np.ndarray,
         wanted: frozenset[int],
         observe: Callable[[int, np.ndarray], None],
-    ) -> None:
+        training: bool = False,
+        draws: Mapping[int, float] = NO_DRAWS,
+    ) -> dict[str, np.ndarray]:
         """Execute the real model in float64, with ``values(handle)`` as its parameters.
 
         ``image`` is batch x height x width x channels.  For each value of the tape in
         ``wanted``, in order of execution, ``observe(value, array)`` receives the result in the
         framework's own layout; the array is not kept.  ``values`` is asked once a handle.
+
+        In training mode, on a tape of training, every number of a random value in ``draws`` is
+        the one given there.  Returned is what the step puts in the place of stored arrays, the
+        running statistics, by handle; in inference nothing.
+        """
+
+    def gradient(
+        self,
+        tape: Tape,
+        values: Callable[[str], np.ndarray],
+        image: np.ndarray,
+        cotangent: np.ndarray,
+        wanted: frozenset[str],
+        observe: Callable[[str | None, np.ndarray], None],
+    ) -> None:
+        """Differentiate the real model by the framework's own means, in inference and float64.
+
+        The loss is the sum of ``main output * cotangent``; the cotangent has the shape and the
+        layout of that output.  ``observe(handle, array)`` receives the gradient with respect to
+        every stored array in ``wanted``, shaped as it is stored, and ``observe(None, array)``
+        that with respect to the image, in the framework's layout.  Where the framework knows of
+        no dependence the gradient is zero.  Raises :class:`UntraceableModel`.
         """
 
     def own(self) -> Own:

@@ -24,7 +24,7 @@ from tensorflow.python.framework.function_def_to_graph import (  # noqa: E402
 )
 
 from conformance.trace.graph import Where  # noqa: E402
-from conformance.trace.port import UntraceableModel  # noqa: E402
+from conformance.trace.port import NO_DRAWS, UntraceableModel  # noqa: E402
 from conformance.trace.tape import Tape, evaluate  # noqa: E402
 
 #: Where TensorFlow and what it builds on are installed: no part of it is a port's own source.
@@ -107,16 +107,23 @@ def execute(
     image: np.ndarray,
     wanted: frozenset[int],
     observe: Callable[[int, np.ndarray], None],
-) -> None:
-    """Run as much of the recorded function as is wanted, and hand that over in order."""
+    draws: Mapping[int, float] = NO_DRAWS,
+) -> dict[str, np.ndarray]:
+    """Run as much of the recorded function as is wanted, and hand that over in order.
+
+    Returned is what a training step replaces, by handle.
+    """
     sources = {value: _tensors_behind(tape, value) for value in sorted(wanted)}
-    fetched = sorted(set().union(*sources.values()))
+    replaced = {value: _tensors_behind(tape, value) for value in tape.updates.values()}
+    fetched = sorted(set().union(*sources.values(), *replaced.values()))
     feeds = dict(tape.captured)
     for value in sorted(_upstream(tape, fetched)):
         if tape[value].name == "input":
             feeds[tape.tensors[value]] = image
         elif tape[value].name == "parameter":
             feeds[tape.tensors[value]] = values(tape[value].attributes["handle"])
+        elif value in draws:
+            feeds[tape.tensors[value]] = np.full(tape[value].shape, draws[value])
     with tf.compat.v1.Session(graph=tape.function.graph, config=_literally()) as session:
         try:
             results = session.run({value: tape.tensors[value] for value in fetched}, feeds)
@@ -128,6 +135,44 @@ def execute(
     for value, group in sources.items():
         known = {source: results[source] for source in group}
         observe(value, known[value] if value in known else evaluate(tape, value, known))
+    return {
+        handle: evaluate(tape, value, {source: results[source] for source in replaced[value]})
+        for handle, value in tape.updates.items()
+    }
+
+
+def differentiate(
+    tape: GraphTape,
+    values: Callable[[str], np.ndarray],
+    image: np.ndarray,
+    cotangent: np.ndarray,
+    wanted: frozenset[str],
+    observe: Callable[[str | None, np.ndarray], None],
+) -> None:
+    """Hand out the gradients of the recorded function by TensorFlow's own reverse mode."""
+    graph, output = tape.function.graph, tape.outputs[0]
+    feeds = dict(tape.captured)
+    sources: dict[str | None, list[Any]] = {None: [], **{handle: [] for handle in sorted(wanted)}}
+    for value in sorted(_upstream(tape, [output])):
+        if tape[value].name in ("input", "parameter"):
+            handle = tape[value].attributes.get("handle")
+            feeds[tape.tensors[value]] = image if handle is None else values(handle)
+            if handle in sources:
+                sources[handle].append(graph.get_tensor_by_name(tape.tensors[value]))
+    flat = [tensor for tensors in sources.values() for tensor in tensors]
+    with graph.as_default():
+        main = graph.get_tensor_by_name(tape.tensors[output])
+        found = iter(tf.gradients(main, flat, tf.constant(cotangent), unconnected_gradients="zero"))
+        fetched = {i: [next(found) for _ in group] for i, group in enumerate(sources.values())}
+    with tf.compat.v1.Session(graph=graph, config=_literally()) as session:
+        try:
+            results = session.run(fetched, feeds)
+        except tf.errors.OpError as error:
+            reason = " ".join(error.message.rpartition("Node: ")[2].partition("[[")[0].split())
+            raise UntraceableModel(f"the model has no gradient in float64: {reason}") from error
+    for handle, group in zip(sources, results.values(), strict=True):
+        if group:  # a stored array that is read twice is moved by both
+            observe(handle, sum(group[1:], start=group[0]))
 
 
 def _tensors_behind(tape: GraphTape, value: int) -> set[int]:

@@ -13,7 +13,7 @@ traversal with real tensors, checked line by line against the tape.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, fields, is_dataclass
 from functools import partial
@@ -38,7 +38,7 @@ from torch.utils._pytree import tree_leaves, tree_map
 from torch.utils.weak import WeakTensorKeyDictionary
 
 from conformance.trace.graph import Where
-from conformance.trace.port import Own, Size, UntraceableModel
+from conformance.trace.port import NO_DRAWS, Own, Size, UntraceableModel
 from conformance.trace.tape import Operation, Tape, evaluate
 
 TORCH = str(Path(torch.__file__).parent)
@@ -100,26 +100,68 @@ class TorchPort:
         image: np.ndarray,
         wanted: frozenset[int],
         observe: Callable[[int, np.ndarray], None],
-    ) -> None:
+        training: bool = False,
+        draws: Mapping[int, float] = NO_DRAWS,
+    ) -> dict[str, np.ndarray]:
         """Execute the model in float64 with ``values(handle)`` as its parameters."""
         tensor = torch.from_numpy(image.astype(np.float64).transpose(0, 3, 1, 2).copy())
         with torch.no_grad(), _double():
-            module = self._build(tensor.to("meta")).eval()
-            state = _hollow_state(module)  # what the tape does not read stays without values
-            for operation in tape.operations:
-                if operation.name == "parameter":
-                    handle = operation.attributes["handle"]
-                    array = np.require(values(handle), np.float64, ["C", "W"])
-                    if array.shape != operation.shape:
-                        raise ValueError(f"{handle} is {operation.shape}, given {array.shape}")
-                    state[handle] = torch.from_numpy(array)
-            recorder = Replay(module, state, tape, wanted, observe)
+            module = self._build(tensor.to("meta")).train(training)
+            state = self._filled(module, tape, values)
+            buffers = [handle for handle, _ in module.named_buffers() if handle in state]
+            kept = {h: state[h].clone() for h in buffers if not isinstance(state[h], Hollow)}
+            recorder = Replay(module, state, tape, wanted, observe, draws)
             self._forward(module, recorder, state, tensor)
         if recorder.wanted:
             raise UntraceableModel(
                 f"{self.name}: the run did not produce values {sorted(recorder.wanted)} of the"
                 " tape; a model to be compared must compute the same steps every time"
             )
+        # A batch norm replaces its statistics without a word: they are compared.
+        return {h: state[h].numpy() for h, old in kept.items() if not torch.equal(state[h], old)}
+
+    def gradient(
+        self,
+        tape: Tape,
+        values: Callable[[str], np.ndarray],
+        image: np.ndarray,
+        cotangent: np.ndarray,
+        wanted: frozenset[str],
+        observe: Callable[[str | None, np.ndarray], None],
+    ) -> None:
+        """See :class:`~conformance.trace.port.Port`; a module's own hooks take part."""
+        tensor = torch.from_numpy(image.astype(np.float64).transpose(0, 3, 1, 2).copy())
+        with _double():
+            module = self._build(tensor.to("meta")).eval()
+            state = self._filled(module, tape, values)
+            leaves = [tensor.requires_grad_(), *(state[handle] for handle in sorted(wanted))]
+            for leaf in leaves:
+                leaf.requires_grad_()
+            try:
+                with Widening():
+                    output = functional_call(module, state, ((self._given or _as_it_is)(tensor),))
+                    found = torch.autograd.grad(
+                        _outputs(output)[0], leaves, torch.from_numpy(cotangent), allow_unused=True
+                    )
+            except Exception as error:
+                raise UntraceableModel(f"{self.name} has no gradient: {_told(error)}") from error
+        for handle, leaf, gradient in zip([None, *sorted(wanted)], leaves, found, strict=True):
+            known = torch.zeros_like(leaf) if gradient is None else gradient
+            observe(handle, known.detach().numpy())
+
+    def _filled(
+        self, module: nn.Module, tape: Tape, values: Callable[[str], np.ndarray]
+    ) -> dict[str, Tensor]:
+        """The module's state with values for all that the tape reads; the rest has none."""
+        state = _hollow_state(module)
+        for operation in tape.operations:
+            if operation.name == "parameter":
+                handle = operation.attributes["handle"]
+                array = np.require(values(handle), np.float64, ["C", "W"])
+                if array.shape != operation.shape:
+                    raise ValueError(f"{handle} is {operation.shape}, given {array.shape}")
+                state[handle] = torch.from_numpy(array)
+        return state
 
     def own(self) -> Own:
         """What the model stores when it is built with its weights."""
@@ -234,6 +276,18 @@ class Hollow(Tensor):
     @classmethod
     def __torch_dispatch__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         raise NotImplementedError(f"{func} outside the trace")
+
+
+class Widening(TorchDispatchMode):
+    """Float64 throughout: a cast from one floating type to another does nothing."""
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        if func.overloadpacket.__name__ == "_to_copy" and _both_floating(
+            args[0].dtype, kwargs.get("dtype")
+        ):
+            kwargs = {**kwargs, "dtype": args[0].dtype}
+        return func(*args, **kwargs)
 
 
 class Weightless(TorchFunctionMode):
@@ -467,12 +521,19 @@ class Replay(Recorder):
         traced: Tape,
         wanted: frozenset[int],
         observe: Callable[[int, np.ndarray], None],
+        draws: Mapping[int, float] = NO_DRAWS,
     ) -> None:
         super().__init__(module, state)
+        self._draws = draws
         self.wanted = set(wanted)
         self._traced = traced
         self._observe = observe
         self._before = torch.empty(0)
+
+    def _noise(self, x: Tensor, share: float) -> Tensor:
+        if (draw := self._draws.get(len(self.tape))) is not None:
+            x.fill_(float(draw < share))
+        return super()._noise(x, share)
 
     def _execute(self, func: Any, args: Any, kwargs: Any) -> Any:
         if func._schema.is_mutable:
