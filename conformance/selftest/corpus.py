@@ -11,6 +11,7 @@ from typing import Any
 import reference
 from conformance import frameworks
 from conformance.align import Alignment, Finding, align, findings
+from conformance.gradients import gradients
 from conformance.initial import initial
 from conformance.parity import NodeParity, parity
 from conformance.selftest import Mutant, mutants
@@ -92,6 +93,12 @@ class Case:
         found = [each for each in initial(self.wrong, self.port.own()) if each.finding]
         return Named(self.row(found[0].node, None), (found[0].slot,)) if found else Named("", ())
 
+    def differentiated(self) -> Named:
+        """The row of the first node whose gradient parts from the oracle's."""
+        found = gradients(self.port, self.tape, self.wrong, self.right, self.alignment.pairs)
+        suspects = found.suspects(self.right)
+        return Named(self.row(suspects[0], None), ("gradient",)) if suspects else Named("", ())
+
     def row(self, expected: int | None, found: int | None) -> str:
         """The row that a node of the right graph, or an additional one of the wrong, is in."""
         if expected is not None:
@@ -113,6 +120,7 @@ CHECKS: dict[str, Callable[[Case], Named]] = {
     "structure": Case.named,
     "training": Case.named,
     "initialisation": Case.started,
+    "gradient": Case.differentiated,
 }
 
 
