@@ -21,7 +21,7 @@ from conformance.align import align, findings
 from conformance.check import examine
 from conformance.evidence import Record, graph_to_json
 from conformance.parity import NodeParity, Parity, parity
-from conformance.porting import start
+from conformance.porting import modes, start
 from conformance.porting.hints import hint
 from conformance.porting.naming import names
 from conformance.porting.variants import Comparison, explain, matches, text
@@ -127,12 +127,14 @@ def judge(
     }
     inference = _compare(ours.graph, found, model)
     assert ours.training is not None
-    graph = _in_training(result, port, size, len(ours.training), stage)
-    training = _compare(ours.training, graph, model) if graph is not None else None
+    taught = _in_training(result, port, size, len(ours.training), stage)
+    training = _compare(ours.training, taught[1], model) if taught is not None else None
     _structure(result, inference, training)
     result.numbers = numbers
     if numbers:
         _forward(result, port, tape, inference, seed, stage)
+        if not result.findings and not result.open:
+            _modes(result, port, tape, inference, taught and taught[0], training, seed, stage)
         _start(result, port, inference, trained, stage)
     else:
         _settle(result, inference.found, None)
@@ -146,8 +148,8 @@ def judge(
 
 def _in_training(
     result: Judgement, port: Port, size: Size, nodes: int, stage: Stage
-) -> Graph | None:
-    """The port's graph in training; None, with the reason, where it cannot be had."""
+) -> tuple[Tape, Graph] | None:
+    """The port in training; None, with the reason, where it cannot be had."""
     if not port.trains:
         result.unjudged.append(
             "training: a pair (apply, variables) shows inference only; give the module itself, or"
@@ -156,7 +158,8 @@ def _in_training(
         return None
     stage("tracing the port in training", 0, 0)
     try:
-        return canonical(port.trace(size, training=True))
+        tape = port.trace(size, training=True)
+        return tape, canonical(tape)
     except UntraceableModel as refused:
         result.planned += nodes
         result.open.append(f"training mode was not judged: {refused}")
@@ -330,6 +333,28 @@ def _forward(
         }  # fmt: skip
     if ran.problem and not ran.first_divergence and not settled:
         result.open.append(ran.problem)
+
+
+def _modes(
+    result: Judgement, port: Port, tape: Tape, inference: Comparison, taught: Tape | None,
+    training: Comparison | None, seed: int, stage: Stage,
+) -> None:  # fmt: skip
+    """What inference hides, of a port that has nothing else against it."""
+    variant = bool(result.profiles)
+    ran = []
+    if taught is not None and training is not None:
+        stage("running a training step", 0, 0)
+        side = modes.Side(training, variant)
+        ran.append(("a training step was", *modes.training(port, taught, side, seed)))
+    stage("differentiating", 0, 0)
+    side = modes.Side(inference, variant)
+    ran.append(("gradients were", *modes.backward(port, tape, side, seed)))
+    for what, found, planned, done, problem in ran:
+        result.findings += found
+        result.planned += planned
+        result.run += done
+        if problem:
+            result.open.append(f"{what} not judged: {problem}")
 
 
 def _start(

@@ -54,7 +54,7 @@ def lines(result: Json) -> list[str]:
         told.append(f"  {divergence(forward) if forward['first_divergence'] else agreed(forward)}")
     told += [f"  open: {sentence}" for sentence in result["open"]]
     told += [f"  not judged: {sentence}" for sentence in result["unjudged"]]
-    if groups:
+    if groups and groups[0][0]["source"]:
         told.append(f"  the paper: {groups[0][0]['source']}")
     checks, totals = result["checks"], result["totals"]
     told.append(
@@ -85,6 +85,11 @@ def difference(finding: Json) -> str:
     kind, attribute = finding["kind"].replace("_", " "), finding["attribute"]
     if finding["check"] == "initialisation":
         return f"{attribute} of {kind}: {finding['found']}"
+    if finding["check"] == "gradient":
+        return f"the gradient of {kind} is wrong, by {_size(finding['found'])}"
+    if finding["check"] == "training" and attribute in ("value", "mean", "variance"):
+        what = "values" if attribute == "value" else f"running {attribute}"
+        return f"{what} of {kind} are off by {_size(finding['found'])}"
     if attribute in WORDS:
         return f"{kind} {WORDS[attribute]}"
     if attribute in ("order", "kind"):
@@ -104,14 +109,16 @@ def _listed(value: Any) -> str:
 
 def divergence(forward: Json) -> str:
     """Where values part first, by how much, and how well all before agrees."""
-    size = (
-        f"{forward['error']:.1e}" if forward["error"] is not None else "another shape, or no number"
-    )
+    size = _size(forward["error"])
     return (
         f"first divergence at {forward['first_divergence']} ({forward['port_node']}): {size} in"
         f" float64, bound {forward['bound']:.0e}; everything before agrees to"
         f" {forward['before']:.0e}"
     )
+
+
+def _size(error: float | None) -> str:
+    return f"{error:.1e}" if error is not None else "another shape, or no number"
 
 
 def agreed(forward: Json) -> str:

@@ -1,0 +1,98 @@
+"""What inference hides: a training step of the port, and its gradients, beside the oracle."""
+
+from __future__ import annotations
+
+from math import isfinite
+from typing import Any
+
+from conformance.gradients import IMAGE, gradients
+from conformance.parity import parity
+from conformance.porting.naming import names
+from conformance.porting.variants import Comparison
+from conformance.trace.port import Port, UntraceableModel
+from conformance.trace.tape import Tape
+
+Json = dict[str, Any]
+
+#: What a share of the right gradient says; anything else is altered.
+SHARES = {0.0: "cut", 2.0: "counted twice", -1.0: "reversed"}
+
+
+class Side:
+    """Which graph the oracle executes, and which of the port's nodes stands for which of its.
+
+    A port that is a known variant is held against itself: its differences have been explained.
+    """
+
+    def __init__(self, comparison: Comparison, variant: bool) -> None:
+        self.comparison = comparison
+        self.expected = comparison.found if variant else comparison.expected
+        self.pairs = {i: i for i in range(len(self.expected))} if variant else comparison.pairs
+        self.names = names(self.expected, [row.name for row in comparison.model.rows])
+
+    def finding(self, check: str, node: int, attribute: str, **found: Any) -> Json:
+        """A finding at a node of the executed graph."""
+        there = self.comparison.found.nodes[self.pairs[node]]
+        return {
+            "check": check,
+            "node": self.names[node],
+            "port_node": str(there.where),
+            "kind": self.expected.nodes[node].kind,
+            "attribute": attribute,
+        } | found
+
+
+def training(port: Port, tape: Tape, side: Side, seed: int) -> tuple[list[Json], int, int, str]:
+    """One training step: findings, values to be compared, values compared, and a problem.
+
+    Two images, batch statistics, auxiliary heads, nothing dropped, and the running statistics
+    that the step leaves behind.
+    """
+    found = side.comparison.found
+    try:
+        ran = parity(
+            port, tape, found, side.expected, side.pairs, seed, to_the_end=False, training=True
+        )
+    except UntraceableModel as refused:
+        return [], len(side.pairs), 0, str(refused)
+    planned = sum(found.nodes[b].kind != "input" for b in side.pairs.values())
+    planned += len(ran.statistics)
+    if diverged := ran.first_divergence:
+        wrong = side.finding(
+            "training", diverged.node, "value", expected=diverged.bound,
+            found=_finite(diverged.error), source="",
+            hint="in training the values are not those of what it says it computes",
+        )  # fmt: skip
+        return [wrong], planned, planned, ""
+    wrong_statistics = [
+        side.finding(
+            "training", each.node, each.slot, expected=each.bound, found=_finite(each.error),
+            source="", hint="the running statistic after one step is another",
+        )
+        for each in ran.statistics
+        if not each.agrees
+    ]  # fmt: skip
+    return wrong_statistics, planned, len(ran.nodes) + len(ran.statistics), ran.problem
+
+
+def backward(port: Port, tape: Tape, side: Side, seed: int) -> tuple[list[Json], int, int, str]:
+    """The gradients of every slot and of the image: findings, planned, run, and a problem."""
+    found = gradients(port, tape, side.comparison.found, side.expected, side.pairs, seed)
+    planned = max(len(found.slots), 1)
+    if (diverged := found.first_divergence) is None:
+        return [], planned, len(found.slots), found.problem
+    suspects = [i for i in found.suspects(side.expected) if i in side.pairs] or [diverged.node]
+    share = next((word for at, word in SHARES.items() if abs(diverged.share - at) < 1e-6), "")
+    first = "image" if diverged.slot == IMAGE else f"{side.names[diverged.node]} {diverged.slot}"
+    wrong = side.finding(
+        "gradient", suspects[0], "gradient", expected=diverged.bound,
+        found=_finite(diverged.error), source="",
+        hint=f"the gradient is {share or 'altered'} here: a detach, a stop_gradient or a hook?"
+        f" The first wrong one from the output back is that of {first}",
+    )  # fmt: skip
+    return [wrong], planned, planned, ""
+
+
+def _finite(value: float) -> float | None:
+    """JSON has no word for what is not a number."""
+    return value if isfinite(value) else None
