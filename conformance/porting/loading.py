@@ -74,9 +74,9 @@ class _importing:
     def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
         if isinstance(error, ModuleNotFoundError):
             missing = str(error.name)
-            where = "from this folder " if self.name.split(".")[0] == missing else ""
+            where = " from this folder" if self.name.split(".")[0] == missing else ""
             raise BadPort(
-                f"{self.name} cannot be imported {where}: no module named {missing}"
+                f"{self.name} cannot be imported{where}: no module named {missing}"
             ) from error
         if isinstance(error, SystemExit):
             raise BadPort(f"{self.name} calls exit() while it is imported") from error
