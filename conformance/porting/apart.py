@@ -119,6 +119,8 @@ class _Watch:
         self.thread.join()
         self._kill()
         self.process.wait()
+        if self.process.stdout is not None:
+            self.process.stdout.close()
 
     def _kill(self) -> None:
         try:

@@ -16,8 +16,6 @@ from reference import Model
 
 Json = dict[str, Any]
 
-#: Kinds of check that are made of each row, by the modes in which the row exists.
-INFERENCE, TRAINING = ("structure", "forward"), ("training",)
 #: What the gate says where it could not judge the training mode.
 NOT_TRAINED = "training mode was not judged"
 
@@ -63,11 +61,18 @@ def failure(check: Check, result: Json, every: list[Check]) -> list[str]:
     rows = _rows(every)
     mine = [each for each in result["findings"] if _asks(each, every, rows) == check]
     lines = [line for group in telling.causes(mine) for line in telling.cause(group)]
+    lines += [f"  the paper: {each}" for each in dict.fromkeys(f["source"] for f in mine) if each]
     if check.kind == "training":
         lines += [each for each in result["open"] if each.startswith(NOT_TRAINED)]
     if check.kind == "forward":
         lines += _compared(check.of, result, rows)
     return lines
+
+
+def unjudged(check: Check, result: Json) -> str:
+    """Why a port of its kind cannot show what a check asks; empty where it can."""
+    about = (each for each in result["unjudged"] if each.startswith(f"{check.kind}: "))
+    return next(about, "")
 
 
 def _rows(every: list[Check]) -> list[str]:

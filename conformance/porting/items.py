@@ -15,7 +15,7 @@ from conformance import frameworks
 from conformance.commands.aside import NO_GPU, environment
 from conformance.commands.output import Refused
 from conformance.porting.apart import Limits, work
-from conformance.porting.checks import Check, checks, failure
+from conformance.porting.checks import Check, checks, failure, unjudged
 from conformance.porting.expectations import BadExpectation
 from conformance.porting.ported import Ported
 
@@ -82,8 +82,13 @@ class PortItem(pytest.Item):
     def runtest(self) -> None:
         """Fail with what the gate says of this check."""
         result = self.judged.result(self.name)
+        if self.check.kind == "complete":
+            said = filter(None, (result["verdict"], result["variant"]))
+            self.user_properties.append(("verdict", " ".join(said)))
         if lines := failure(self.check, result, self.judged.checks):
             raise Differs("\n".join(lines))
+        if reason := unjudged(self.check, result):
+            pytest.skip(reason)
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
         """A verdict needs no traceback."""

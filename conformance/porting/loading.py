@@ -80,7 +80,7 @@ class _importing:
             ) from error
         if isinstance(error, SystemExit):
             raise BadPort(f"{self.name} calls exit() while it is imported") from error
-        if isinstance(error, Exception):
+        if isinstance(error, Exception) and not isinstance(error, MemoryError):
             raise BadPort(f"{self.name} cannot be imported: {told(error)}") from error
 
 
@@ -117,6 +117,8 @@ def framework_of(factory: Callable[..., Any]) -> str:
         return loaded.pop()
     try:
         made = factory()
+    except MemoryError:
+        raise
     except Exception as error:
         raise BadPort(f"the factory does not build a model: {told(error)}") from error
     if isinstance(made, tuple) and len(made) == 2 and callable(made[0]):
