@@ -1,10 +1,12 @@
 """Ports that cannot be judged: each is one line with the right exit code, and never a dead run."""
 
 import json
+import time
 from pathlib import Path
 from textwrap import dedent
 
 import jsonschema
+import psutil
 import pytest
 
 import reference
@@ -149,7 +151,16 @@ def test_words_of_a_port_are_no_verdict(gate):
     assert "the port wrote where only the gate writes" in result["open"][0]
 
 
-def test_nothing_outlives_its_verdict(gate, tmp_path):
+def ended(pid):
+    """Whether a process ends, or has, within ten seconds; one that nobody reaps has."""
+    for _ in range(100):
+        if not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE:
+            return True
+        time.sleep(0.1)
+    return False
+
+
+def test_nothing_outlives_its_verdict(gate):
     """Threads and processes that a port leaves behind are ended, and hold nothing up."""
     text = """
         import pathlib, subprocess, sys, threading, time
@@ -160,8 +171,7 @@ def test_nothing_outlives_its_verdict(gate, tmp_path):
         raise ValueError("done")
     """
     assert gate(text)[0] == 2
-    status = Path("/proc") / (tmp_path / "pid").read_text() / "status"
-    assert not status.exists() or "\tZ" in status.read_text()
+    assert ended(int(Path("pid").read_text()))
 
 
 # Ports that are models, and yet cannot be judged.
@@ -188,7 +198,7 @@ MODEL = """
     [
         ("raise RuntimeError('not\\nyet')", [], 2, "forward fails on an image"),
         ("return self.layer(x[:, :1].repeat(1, 7, 1, 1))", [], 2, "forward fails on an image"),
-        ("return 'logits'", [], 2, "TypeError: it returned str, not tensors"),
+        ("return 'logits'", [], 2, "TypeError: it returned str"),
         ("return self.layer(x)", ["--input", "8x8x5"], 2, "8x8x5"),
         ("return self.layer(x)", ["--framework", "torch"], 1, "deviates"),
         ("import os; os._exit(0)", [], 3, "exit code 0 while tracing the port"),

@@ -26,6 +26,7 @@ def cost(model):
 SMALLEST = min(reference.models().values(), key=cost)
 ROWS = [row.name for row in SMALLEST.rows]
 FIRST, SECOND = ROWS[:2]
+WEIGHTED = next(row.name for row in SMALLEST.rows if row.convolutions)
 EVERY = checks(SMALLEST, {})
 IDS = [str(check) for check in EVERY]
 
@@ -142,6 +143,7 @@ def test_wrong_option_is_told_when_collecting(tested):
         "'no such network'": "no architecture is called 'no such network'; the nearest are",
         f"{name}, framework='abacus'": "no framework 'abacus'",
         f"{name}, expect={{'nowhere stride': 'why'}}": "'nowhere stride' names no place",
+        f"{name}, expect={{'{FIRST} stride': ' '}}": "stride' is expected without a reason",
         f"{name}, expect={{'stride': 'why'}}": "'stride' names no place: write row and attribute",
     }
     texts = [f"import conformance\nnet = conformance.port({each})(list)\n" for each in wrong]
@@ -211,6 +213,7 @@ ALL_FORWARD = [name for name in IDS if name.startswith("forward")]
         (result(), []),
         (result(findings=[finding("structure", f"{FIRST}/1/2")]), [f"structure {FIRST}"]),
         (result(findings=[finding("training", f"after {FIRST} relu")]), [f"training {FIRST}"]),
+        (result(findings=[finding("initialisation", WEIGHTED)]), [f"initialisation {WEIGHTED}"]),
         (result(findings=[finding("structure", "softmax")]), ["elsewhere"]),
         (result(findings=[finding("shape", FIRST)]), ["elsewhere"]),
         (result(findings=[finding("a new kind", FIRST)]), ["elsewhere"]),
@@ -230,11 +233,18 @@ def test_check_fails(found, fail):
     assert failing(found) == fail
 
 
-def test_pair_cannot_show_training():
+@pytest.mark.parametrize(
+    ("sentence", "kind"),
+    [
+        ("training: a pair shows inference only", "training"),
+        ("initial values: the port comes with trained ones", "initialisation"),
+    ],
+)
+def test_what_a_port_cannot_show_is_skipped(sentence, kind):
     """What a kind of port cannot show is skipped with the gate's sentence."""
-    found = result(unjudged=["training: a pair shows inference only"])
+    found = result(unjudged=[sentence])
     skipped = [str(check) for check in EVERY if unjudged(check, found)]
-    assert skipped == [name for name in IDS if name.startswith("training")]
+    assert skipped == [name for name in IDS if name.startswith(kind)]
 
 
 def test_expectation_that_no_longer_occurs_fails():
@@ -274,7 +284,8 @@ def room(framework):
 def gate(port, architecture):
     job = {
         "task": "gate", "port": port, "architecture": architecture, "framework": None,
-        "size": None, "seed": 0, "numbers": True, "drawing": False, "debug": False,
+        "size": None, "seed": 0, "numbers": True, "trained": False, "drawing": False,
+        "debug": False,
     }  # fmt: skip
     return work(job, Limits(300))
 

@@ -11,12 +11,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from conformance.porting.expectations import row_of_node, split
+from conformance.porting.expectations import BadExpectation, row_of_node, split
 from reference import Model
 
 Json = dict[str, Any]
 
-#: What the gate says where it could not judge the training mode.
+#: How the gate begins to say what a kind of port cannot show, by the kind of check.
+UNJUDGED = {"training": "training: ", "initialisation": "initial values: "}
+#: What it says where it could not judge the training mode.
 NOT_TRAINED = "training mode was not judged"
 
 
@@ -37,16 +39,25 @@ def checks(model: Model, expect: Mapping[str, str]) -> list[Check]:
     Raises :class:`~conformance.porting.expectations.BadExpectation`.
     """
     rows = [row.name for row in model.rows]
-    for each in expect:
+    for each, reason in expect.items():
         split(each, rows)
+        if not reason.strip():
+            raise BadExpectation(f"{each!r} is expected without a reason")
     heads = {row.name for row in model.rows if row.after}
     dropped = {
         row.name for row in model.rows if {layer.kind for layer in row.layers} == {"dropout"}
     }
-    found = [Check("structure", row) for row in rows if row not in heads | dropped]
-    found += [Check("training", row) for row in rows]
-    found += [Check("forward", row) for row in rows if row not in heads | dropped]
-    return [*found, Check("elsewhere"), Check("complete"), *(Check("expected", e) for e in expect)]
+    inference = [row for row in rows if row not in heads | dropped]
+    weighted = [row.name for row in model.rows if row.convolutions and not row.after]
+    return [
+        *(Check("structure", row) for row in inference),
+        *(Check("training", row) for row in rows),
+        *(Check("forward", row) for row in inference),
+        *(Check("initialisation", row) for row in weighted),
+        Check("elsewhere"),
+        Check("complete"),
+        *(Check("expected", each) for each in expect),
+    ]
 
 
 def failure(check: Check, result: Json, every: list[Check]) -> list[str]:
@@ -71,8 +82,8 @@ def failure(check: Check, result: Json, every: list[Check]) -> list[str]:
 
 def unjudged(check: Check, result: Json) -> str:
     """Why a port of its kind cannot show what a check asks; empty where it can."""
-    about = (each for each in result["unjudged"] if each.startswith(f"{check.kind}: "))
-    return next(about, "")
+    begins = UNJUDGED.get(check.kind)
+    return next((each for each in result["unjudged"] if begins and each.startswith(begins)), "")
 
 
 def _rows(every: list[Check]) -> list[str]:

@@ -38,6 +38,7 @@ class Judged:
             "size": options.input,
             "seed": options.seed,
             "numbers": True,
+            "trained": options.trained,
             "drawing": False,
             "debug": False,
             "expect": list(options.expect),

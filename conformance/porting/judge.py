@@ -143,6 +143,7 @@ def judge(
         if not result.findings and not result.open:
             _modes(result, port, tape, inference, taught and taught[0], training, seed, stage)
         _start(result, port, inference, trained, stage)
+        _set_aside(result, expect)
     else:
         _settle(result, inference.found, None)
     result.drawing |= {
@@ -239,8 +240,9 @@ def _own_causes(comparison: Comparison, indices: list[int]) -> list[int]:
 def _set_aside(result: Judgement, expect: Sequence[str]) -> None:
     rows = [row.name for row in result.model.rows]
     for name in expect:
-        result.expected[name] = [f for f in result.findings if is_about(name, f, rows)]
-    meant = [finding for found in result.expected.values() for finding in found]
+        found = [each for each in result.findings if is_about(name, each, rows)]
+        result.expected[name] = [*result.expected.get(name, ()), *found]
+    meant = [each for found in result.expected.values() for each in found]
     result.findings = [each for each in result.findings if each not in meant]
 
 

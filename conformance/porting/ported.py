@@ -18,6 +18,7 @@ class Ported:
     ``input`` is the image as height, width, channels (default: the paper's), ``framework`` whose
     model it is (default: worked out).  ``expect`` has a reason for each deviation that is meant to
     be there, by row or node and attribute: ``{"conv3_x stride": "we keep v1.5's stride"}``.
+    ``trained`` says that it comes with trained weights, whose initial values nobody can judge.
     ``seed`` is that of the canonical weights; ``timeout`` is in seconds, None for no limit.
     """
 
@@ -25,6 +26,7 @@ class Ported:
     input: tuple[int, int, int] | None = None
     framework: str | None = None
     expect: Mapping[str, str] = field(default_factory=dict)
+    trained: bool = False
     seed: int = 0
     timeout: float | None = 600.0
 
@@ -35,6 +37,7 @@ def port(
     input: tuple[int, int, int] | None = None,
     framework: str | None = None,
     expect: Mapping[str, str] | None = None,
+    trained: bool = False,
     seed: int = 0,
     timeout: float | None = 600.0,
 ) -> Callable[[Factory], Factory]:
@@ -44,7 +47,7 @@ def port(
     """
     if not isinstance(arch, str):
         raise TypeError('name the architecture: @port("…"), with a name from conformance list')
-    options = Ported(arch, input, framework, dict(expect or {}), seed, timeout)
+    options = Ported(arch, input, framework, dict(expect or {}), trained, seed, timeout)
 
     def decorate(factory: Factory) -> Factory:
         @wraps(factory, updated=())
