@@ -29,5 +29,6 @@ def network(images, train=False):
 
 def resnet20():
     model = hk.without_apply_rng(hk.transform_with_state(network))
-    params, state = model.init(jax.random.key(0), jnp.zeros((1, 32, 32, 3)), train=True)
+    images = jax.random.normal(jax.random.key(0), (8, 32, 32, 3))  # the first variances are theirs
+    params, state = model.init(jax.random.key(1), images, train=True)
     return lambda variables, images: model.apply(*variables, images)[0], (params, state)
