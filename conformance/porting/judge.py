@@ -357,7 +357,7 @@ def _modes(
     training: Comparison | None, seed: int, stage: Stage,
 ) -> None:  # fmt: skip
     """What inference hides, of a port that has nothing else against it."""
-    variant = bool(result.profiles)
+    variant = bool(result.profiles) or any(result.expected.values())
     ran = []
     if taught is not None and training is not None:
         stage("running a training step", 0, 0)
