@@ -212,6 +212,12 @@ def _size(text: str) -> list[int]:
     return [int(side) for side in sides]
 
 
+def _seconds(text: str) -> float:
+    if not text.replace(".", "", 1).isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds, such as 600")
+    return float(text)
+
+
 def _bytes(text: str) -> int:
     number, unit = text[:-1], text[-1:].upper()
     powers = {"M": 20, "G": 30}
@@ -233,7 +239,7 @@ def _port(command: Parser) -> None:
         "--seed", metavar="N", type=_seed, default=0, help="of the weights (default: 0)"
     )
     command.add_argument(
-        "--timeout", metavar="SECONDS", type=float, default=600.0,
+        "--timeout", metavar="SECONDS", type=_seconds, default=600.0,
         help="how long the port may take; 0 for no limit (default: 600)",
     )  # fmt: skip
     command.add_argument(

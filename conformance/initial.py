@@ -174,6 +174,7 @@ def _usual(node: Node, shape: tuple[int, ...]) -> Iterator[tuple[str, float, flo
             yield f"{name} {form}", scaled(fan_in, fan_out), reach
     for name, half in UNIFORM.items():
         yield name, half(fan_in) / sqrt(3), sqrt(3)
+    yield "Haiku's default", CUT / sqrt(fan_in), REACH["truncated normal"]  # LeCun's, not widened
     yield "orthogonal", 1 / sqrt(max(fan_in, shape[-1])), inf
     for fixed in FIXED:
         yield f"normal {fixed:g}", fixed, inf

@@ -44,6 +44,7 @@ def truncated(generator, deviation):
         (normal, np.sqrt(2 / FAN_OUT), "He, fan-out normal"),
         (uniform, np.sqrt(2 / (FAN_IN + FAN_OUT)), "Glorot uniform"),
         (truncated, np.sqrt(1 / FAN_IN), "LeCun truncated normal"),
+        (truncated, CUT * np.sqrt(1 / FAN_IN), "Haiku's default"),
         (uniform, np.sqrt(1 / (3 * FAN_IN)), "PyTorch's default"),
         (uniform, 2.4 / FAN_IN / np.sqrt(3), "LeCun 1998, 2.4 / fan-in"),
         (normal, 0.01, "normal 0.01"),

@@ -36,7 +36,12 @@ def run(options: Namespace) -> int:
         "trained": options.trained,
         "drawing": bool(options.html),
     }
-    result = apart(job, options)
+    try:
+        result = apart(job, options)
+    except Refused as refused:
+        if refused.code != codes.INCONCLUSIVE:
+            raise
+        result = _unjudged(job, str(refused))
     drawing = result.pop("drawing", None)
     if baseline is not None:
         _set_aside(result, baseline)
@@ -52,12 +57,24 @@ def run(options: Namespace) -> int:
             output.line(f"  {known} known from the baseline; {len(gone)} of it no longer occur")
     if options.badge:
         put(json.dumps(telling.badge(result), ensure_ascii=False) + "\n", Path(options.badge))
-    if options.html:
+    if options.html and drawing:
         from reports.site import port_page
 
         port_page(result | drawing, Path(options.html))
+    elif options.html:
+        output.line(f"  there is nothing to draw: {options.html} was not written")
     output.result(result)
     return CODES.get(result["verdict"], codes.INCONCLUSIVE)
+
+
+def _unjudged(job: Json, reason: str) -> Json:
+    """The result for a port that ended before its verdict: a reason, and nothing that ran."""
+    from conformance.porting.judge import Judgement
+
+    judgement = Judgement(found(job["architecture"]), job["framework"] or "unknown")
+    judgement.open.append(reason)
+    judgement.totals = {"parameters": 0, "multiply_adds": 0, "layers": 0}
+    return judgement.as_json(job["port"])
 
 
 def job_of(options: Namespace) -> Json:

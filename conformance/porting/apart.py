@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from secrets import token_hex
 from typing import Any
 
 from conformance.commands.output import FAULT, INCONCLUSIVE, Refused
@@ -51,13 +52,14 @@ def work(
         env=os.environ | {"PYTHONPATH": path}, start_new_session=True,
     )  # fmt: skip
     watch = _Watch(process, limits)
+    token = token_hex(8)
     assert process.stdin is not None and process.stdout is not None
     last = "starting"
     try:
-        process.stdin.write(json.dumps(job))
+        process.stdin.write(json.dumps(job | {"token": token}))
         process.stdin.close()
         for line in process.stdout:
-            said: Json = json.loads(line)
+            said = _said(line, token)
             if "result" in said:
                 result: Json = said["result"]
                 return result
@@ -70,13 +72,22 @@ def work(
         process.wait()
     finally:
         watch.end()
-    raise Ended(f"{watch.reason or _how(process.returncode)} while {last}")
+    raise Ended(f"{watch.reason or _how(process.returncode, last)} while {last}")
 
 
-def _how(code: int) -> str:
+def _said(line: str, token: str) -> Json:
+    """A line of the process.  Raises :class:`Ended` where it is not ours."""
+    begins, _, rest = line.partition(" ")
+    if begins != token:
+        raise Ended("the port wrote where only the gate writes, to a file that it did not open")
+    said: Json = json.loads(rest)
+    return said
+
+
+def _how(code: int, last: str) -> str:
     if code < 0:
         return f"the port crashed ({signal.Signals(-code).name})"
-    if code == 1:  # what Python says of itself, before there was a job
+    if code == 1 and last == "starting":  # what Python says of itself, before there was a job
         raise Refused("the port's process could not be started; run again with --debug", FAULT)
     return f"the port ended its process with exit code {code}"
 
@@ -108,6 +119,8 @@ class _Watch:
         self.thread.join()
         self._kill()
         self.process.wait()
+        if self.process.stdout is not None:
+            self.process.stdout.close()
 
     def _kill(self) -> None:
         try:

@@ -1,8 +1,9 @@
 """The process in which a port is imported, built and run: one job in, lines of JSON out.
 
 A port is somebody's code.  It may print, exit, hang or crash, so it gets a process of its own whose
-standard output is ours alone.  What is said there: ``{"stage": …, "done": …, "total": …}`` while it
-works, and at the end one of ``{"result": …}`` or ``{"refused": …, "code": …}``.
+standard output is ours alone.  What is said there, a line each after the job's token, so that
+nothing else is taken for it: ``{"stage": …, "done": …, "total": …}`` while it works, and at the end
+one of ``{"result": …}`` or ``{"refused": …, "code": …}``.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ def main() -> None:
         os.dup2(null, 2)
 
     def say(line: Json) -> None:
-        ours.write(json.dumps(line, allow_nan=False) + "\n")
+        ours.write(f"{job['token']} {json.dumps(line, allow_nan=False)}\n")
         ours.flush()
 
     _answer(job, say)

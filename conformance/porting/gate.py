@@ -20,7 +20,7 @@ def work(job: Json, stage: Stage) -> Json:
     model = reference.find(job["architecture"])
     found = judge(
         port, model, size=size, numbers=job["numbers"], seed=job["seed"],
-        trained=job["trained"], stage=stage
+        trained=job["trained"], expect=job.get("expect", ()), stage=stage,
     )  # fmt: skip
     return found.as_json(job["port"]) | ({"drawing": found.drawing} if job["drawing"] else {})
 

@@ -9,7 +9,7 @@ explains every difference, beside that variant, which is the port's own graph.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from math import isfinite
@@ -22,6 +22,7 @@ from conformance.check import examine
 from conformance.evidence import Record, graph_to_json
 from conformance.parity import NodeParity, Parity, parity
 from conformance.porting import modes, start
+from conformance.porting.expectations import is_about
 from conformance.porting.hints import hint
 from conformance.porting.naming import names
 from conformance.porting.variants import Comparison, explain, matches, text
@@ -54,6 +55,8 @@ class Judgement:
     totals: dict[str, int] = field(default_factory=dict)
     forward: Json | None = None
     numbers: bool = True
+    #: Findings that are meant to be there, by what was expected; they do not count.
+    expected: dict[str, list[Json]] = field(default_factory=dict)
     planned: int = 0
     run: int = 0
     #: For pages that draw the port: both graphs, their pairs and every node's error.
@@ -80,6 +83,7 @@ class Judgement:
             "variants": [_told(profile) for profile in self.profiles],
             "another": _told(self.another) if self.another else None,
             "findings": self.findings,
+            "expected": self.expected,
             "open": self.open,
             "unjudged": self.unjudged,
             "totals": self.totals,
@@ -106,11 +110,13 @@ def judge(
     numbers: bool = True,
     seed: int = 0,
     trained: bool = False,
+    expect: Sequence[str] = (),
     stage: Stage = lambda name, done, total: None,
 ) -> Judgement:
     """Judge a port against a published network, for images of ``size`` (default: the paper's).
 
-    Raises :class:`~conformance.trace.port.UntraceableModel` and
+    Findings that ``expect`` names, by row or node and attribute, are set aside like those of a
+    variant.  Raises :class:`~conformance.trace.port.UntraceableModel` and
     :class:`~conformance.frameworks.NotInstalled`.
     """
     size = size or model.input
@@ -131,11 +137,13 @@ def judge(
     training = _compare(ours.training, taught[1], model) if taught is not None else None
     _structure(result, inference, training)
     result.numbers = numbers
+    _set_aside(result, expect)
     if numbers:
         _forward(result, port, tape, inference, seed, stage)
         if not result.findings and not result.open:
             _modes(result, port, tape, inference, taught and taught[0], training, seed, stage)
         _start(result, port, inference, trained, stage)
+        _set_aside(result, expect)
     else:
         _settle(result, inference.found, None)
     result.drawing |= {
@@ -227,6 +235,15 @@ def _own_causes(comparison: Comparison, indices: list[int]) -> list[int]:
     idle = {of[i].found_node for i in indices if of[i].attribute == "statistics"}
     follows = ("momentum", "unbiased")
     return [i for i in indices if of[i].attribute not in follows or of[i].found_node not in idle]
+
+
+def _set_aside(result: Judgement, expect: Sequence[str]) -> None:
+    rows = [row.name for row in result.model.rows]
+    for name in expect:
+        found = [each for each in result.findings if is_about(name, each, rows)]
+        result.expected[name] = [*result.expected.get(name, ()), *found]
+    meant = [each for found in result.expected.values() for each in found]
+    result.findings = [each for each in result.findings if each not in meant]
 
 
 def _key(finding: Json) -> tuple[Any, ...]:
@@ -340,7 +357,7 @@ def _modes(
     training: Comparison | None, seed: int, stage: Stage,
 ) -> None:  # fmt: skip
     """What inference hides, of a port that has nothing else against it."""
-    variant = bool(result.profiles)
+    variant = bool(result.profiles) or any(result.expected.values())
     ran = []
     if taught is not None and training is not None:
         stage("running a training step", 0, 0)

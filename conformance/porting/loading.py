@@ -74,13 +74,13 @@ class _importing:
     def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
         if isinstance(error, ModuleNotFoundError):
             missing = str(error.name)
-            where = "from this folder " if self.name.split(".")[0] == missing else ""
+            where = " from this folder" if self.name.split(".")[0] == missing else ""
             raise BadPort(
-                f"{self.name} cannot be imported {where}: no module named {missing}"
+                f"{self.name} cannot be imported{where}: no module named {missing}"
             ) from error
         if isinstance(error, SystemExit):
             raise BadPort(f"{self.name} calls exit() while it is imported") from error
-        if isinstance(error, Exception):
+        if isinstance(error, Exception) and not isinstance(error, MemoryError):
             raise BadPort(f"{self.name} cannot be imported: {told(error)}") from error
 
 
@@ -117,6 +117,8 @@ def framework_of(factory: Callable[..., Any]) -> str:
         return loaded.pop()
     try:
         made = factory()
+    except MemoryError:
+        raise
     except Exception as error:
         raise BadPort(f"the factory does not build a model: {told(error)}") from error
     if isinstance(made, tuple) and len(made) == 2 and callable(made[0]):

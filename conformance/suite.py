@@ -1,0 +1,199 @@
+"""Options and fixtures of the suite: which frameworks and networks, and where evidence goes.
+
+With ``--port`` the suite is about somebody's port, and its checks are the only tests.
+"""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import reference
+from conformance import check, evidence, frameworks
+from conformance.porting.ported import Ported
+from conformance.trace.graph import Graph
+
+HERE = Path(__file__).parent
+
+
+def pytest_addoption(parser):
+    group = parser.getgroup("conformance")
+    group.addoption(
+        "--framework",
+        action="append",
+        metavar="F",
+        help="check this framework only (repeatable; default: every one, skipping what is not"
+        " installed)",
+    )
+    group.addoption(
+        "--arch", action="append", metavar="ARCH", help="check this network only (repeatable)"
+    )
+    group.addoption(
+        "--port",
+        metavar="PORT",
+        help="check this port, package.module:factory or file.py:factory, against the network that"
+        " --arch names, and nothing else",
+    )
+    group.addoption("--device", choices=("cpu", "gpu"), default="cpu", help="where numbers are run")
+    group.addoption(
+        "--evidence",
+        type=Path,
+        metavar="DIR",
+        help="with --framework, leave what was found in DIR; without, join what is in DIR",
+    )
+    group.addoption("--seed", type=int, default=0, help="of the canonical weights (default 0)")
+    group.addoption(
+        "--document", type=Path, metavar="FILE", help="the document's text, for the coverage test"
+    )
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "numbers: runs a network on canonical weights (seconds)")
+    try:
+        for name in config.getoption("framework") or ():
+            frameworks.find(name)
+        for name in config.getoption("arch") or ():
+            reference.find(name)
+    except LookupError as unknown:
+        raise pytest.UsageError(str(unknown)) from None
+    if config.getoption("evidence") and getattr(config.option, "numprocesses", None):
+        raise pytest.UsageError("--evidence is written by one process: leave out -n")
+    if config.getoption("port"):
+        for option in ("arch", "framework"):
+            given = len(config.getoption(option) or ())
+            if given > 1 or (option == "arch" and not given):
+                raise pytest.UsageError(f"--port is held against one --{option}, here are {given}")
+
+
+def pytest_ignore_collect(collection_path, config):
+    """With a port the suite's own tests are left out."""
+    if config.getoption("port") and collection_path.name.startswith("test_"):
+        return True if collection_path.is_relative_to(HERE) else None
+    return None
+
+
+def pytest_collect_file(file_path, parent):
+    """With a port its checks are found in this file."""
+    if parent.config.getoption("port") and file_path == HERE / "suite.py":
+        return PortFile.from_parent(parent, path=file_path)
+    return None
+
+
+class PortFile(pytest.File):
+    """The checks of the port that was asked for."""
+
+    def collect(self):
+        """One test a check."""
+        from conformance.porting.items import collected
+
+        name, seed = self.config.getoption("port"), self.config.getoption("seed")
+        (arch,) = self.config.getoption("arch")
+        (framework,) = self.config.getoption("framework") or [None]
+        return list(collected(self, name, name, Ported(arch, framework=framework, seed=seed)))
+
+
+def pytest_generate_tests(metafunc):
+    if not metafunc.definition.path.is_relative_to(HERE):  # somebody's own tests, run along
+        return
+    chosen = [frameworks.find(f) for f in metafunc.config.getoption("framework") or ()]
+    rooms = chosen or list(frameworks.frameworks())
+    named = metafunc.config.getoption("arch") or ()
+    models = [reference.find(n) for n in named] or list(reference.models().values())
+    names = {model.name for model in models}
+    if "claim" in metafunc.fixturenames:
+        claims = [c for c in reference.claims() if c.model in names]
+        cases = [pytest.param(f, c, id=f"{f}-{c.id}") for f in rooms for c in claims]
+        metafunc.parametrize(("framework", "claim"), cases)
+    elif {"framework", "family"} <= set(metafunc.fixturenames):
+        families = dict.fromkeys(model.family for model in models)
+        metafunc.parametrize("framework", rooms)
+        metafunc.parametrize("family", families)
+    elif {"framework", "model"} <= set(metafunc.fixturenames):
+        cases = [pytest.param(f, m, id=f"{f}-{m.name}") for f in rooms for m in models]
+        metafunc.parametrize(("framework", "model"), cases)
+    elif "framework" in metafunc.fixturenames:
+        metafunc.parametrize("framework", rooms)
+
+
+class Examined:
+    """What this session has found out, a network at a time; written down at its end."""
+
+    def __init__(self, seed: int, models: list[reference.Model]) -> None:
+        self.seed = seed
+        self.models = models
+        self.runs: dict[str, evidence.Run] = {}
+
+    def traced(self, framework: str, model: reference.Model) -> evidence.Record:
+        """The record, at least with its graphs, traced on first request."""
+        records = self.run(framework).records
+        if model.name not in records:
+            records[model.name] = check.examine(framework, model, numbers=False)
+        return records[model.name]
+
+    def graph(self, framework: str, model: reference.Model) -> Graph:
+        """The neutral graph of inference."""
+        return self.traced(framework, model).graph
+
+    def record(self, framework: str, model: reference.Model) -> evidence.Record:
+        """The record with its parity, run on first request."""
+        records = self.run(framework).records
+        if model.name not in records or records[model.name].parity is None:
+            thorough = self.telling(framework, model.family) == model
+            records[model.name] = check.examine(framework, model, thorough=thorough, seed=self.seed)
+            gc.collect()
+        return records[model.name]
+
+    def telling(self, framework: str, family: str) -> reference.Model:
+        """The network that is examined thoroughly, of a family's that this session checks.
+
+        The one with the most kinds of layers; of several the one that its paper has first.
+        """
+        models = [model for model in self.models if model.family == family]
+        return max(models, key=lambda model: check.telling(self.graph(framework, model)))
+
+    def thorough(self, framework: str, family: str) -> evidence.Record:
+        """The record of that network, run on first request."""
+        return self.record(framework, self.telling(framework, family))
+
+    def run(self, framework: str) -> evidence.Run:
+        if framework not in self.runs:
+            versions = frameworks.tracer(framework).versions()
+            code = evidence.code_identity(framework)
+            self.runs[framework] = evidence.Run(framework, "cpu", versions, self.seed, code)
+        return self.runs[framework]
+
+
+@pytest.fixture(scope="session")
+def _examined(pytestconfig: pytest.Config) -> Iterator[Examined]:
+    named = pytestconfig.getoption("arch") or ()
+    models = [reference.find(name) for name in named] or list(reference.models().values())
+    examined = Examined(pytestconfig.getoption("seed"), models)
+    yield examined
+    folder = pytestconfig.getoption("evidence")
+    if folder and pytestconfig.getoption("framework"):
+        for run in examined.runs.values():
+            evidence.write(run, folder)
+
+
+@pytest.fixture
+def examined(_examined: Examined, framework: str, pytestconfig: pytest.Config) -> Examined:
+    """What is known of the framework's networks; skips where the framework is not installed."""
+    if reason := frameworks.missing(framework):
+        pytest.skip(reason)
+    if pytestconfig.getoption("device") == "gpu":
+        pytest.skip("this run has no GPU check yet: leave out --device gpu")
+    return _examined
+
+
+@pytest.fixture
+def runs(pytestconfig: pytest.Config) -> list[evidence.Run]:
+    """The evidence of earlier runs, joined; skips where none is asked for."""
+    folder = pytestconfig.getoption("evidence")
+    if folder is None:
+        pytest.skip("no evidence given: --evidence DIR")
+    if pytestconfig.getoption("framework"):
+        pytest.skip("evidence is joined by a run without --framework")
+    return evidence.read(folder)
