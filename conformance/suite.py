@@ -51,6 +51,9 @@ def pytest_addoption(parser):
 
 
 def pytest_configure(config):
+    config.addinivalue_line(
+        "markers", "bare: needs no framework, and is left out of a run with --framework"
+    )
     config.addinivalue_line("markers", "numbers: runs a network on canonical weights (seconds)")
     try:
         for name in config.getoption("framework") or ():
@@ -73,6 +76,14 @@ def pytest_ignore_collect(collection_path, config):
     if config.getoption("port") and collection_path.name.startswith("test_"):
         return True if collection_path.is_relative_to(HERE) else None
     return None
+
+
+def pytest_collection_modifyitems(config, items):
+    """What needs no framework is tested once, by the run without one."""
+    if config.getoption("framework"):
+        bare = [item for item in items if item.get_closest_marker("bare")]
+        config.hook.pytest_deselected(items=bare)
+        items[:] = [item for item in items if not item.get_closest_marker("bare")]
 
 
 def pytest_collect_file(file_path, parent):

@@ -7,6 +7,8 @@ from conformance.adjoint import ADJOINTS, TRAINED, backward
 from conformance.oracle import OPERATIONS, Oracle
 from conformance.trace.graph import Graph, Node
 
+pytestmark = pytest.mark.bare
+
 RANDOM = np.random.Generator(np.random.Philox(13))
 IMAGE = RANDOM.normal(size=(2, 9, 8, 4))
 

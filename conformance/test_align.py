@@ -7,6 +7,8 @@ import pytest
 from conformance.align import align, findings
 from conformance.trace.graph import Graph, Node
 
+pytestmark = pytest.mark.bare
+
 
 def chain(*widths, kinds=("conv", "batch_norm", "relu")):
     """A network of blocks, each a convolution with norm and activation."""

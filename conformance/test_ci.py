@@ -14,6 +14,8 @@ import reference
 from conformance import cli, frameworks
 from conformance.test_plugin import RIGHT, SMALLEST
 
+pytestmark = pytest.mark.bare
+
 ROOT = Path(__file__).parents[1]
 SCHEMA = json.loads(Path(__file__).with_name("gate.schema.json").read_text(encoding="utf-8"))
 

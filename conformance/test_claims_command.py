@@ -10,6 +10,8 @@ from conformance.cli import main
 from conformance.commands.claims import STATUSES
 from conformance.commands.facts import LIVE
 
+pytestmark = pytest.mark.bare
+
 CLAIMS = reference.claims()
 SECTIONS = sorted({claim.section for claim in CLAIMS})
 #: One network of each family.

@@ -8,6 +8,8 @@ import pytest
 import reference
 from reference.coverage import claimed, kinds, tokens, uncovered
 
+pytestmark = pytest.mark.bare
+
 FAMILIES = [reference.family(stem) for stem in reference.families()]
 KINDS = kinds()
 

@@ -14,6 +14,8 @@ from conformance.selftest.tiny import REFERENCE, STRANGE, graph, record, run
 from reports import diff, ledger
 from reports.results import dumped, results
 
+pytestmark = pytest.mark.bare
+
 
 @pytest.fixture
 def found(tmp_path):

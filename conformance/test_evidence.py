@@ -10,6 +10,8 @@ from conformance.gradients import Gradients
 from conformance.parity import Control, NodeParity, Parity, SlotParity
 from conformance.trace.graph import Graph, Node
 
+pytestmark = pytest.mark.bare
+
 GRAPH = Graph([Node("input", {}, (), (4, 4, 3)), Node("relu", {}, (0,), (4, 4, 3))], (0,), (1,))
 VALUES = NodeParity(1, 1.0, 1e-14, 1e-10, (0.5, 0.25))
 SLOT = SlotParity(0, "image", 1.0, 1e-14, 1e-10, 1.0, (0.5, -0.25))

@@ -8,6 +8,8 @@ import pytest
 from conformance.oracle import CannotCompute, Oracle
 from conformance.trace.graph import Graph, Node
 
+pytestmark = pytest.mark.bare
+
 RANDOM = np.random.Generator(np.random.Philox(7))
 IMAGE = RANDOM.normal(size=(2, 9, 8, 4))
 

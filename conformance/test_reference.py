@@ -9,6 +9,8 @@ from reference.layers import Setting, depth, flat, parse
 from reference.printed import Printed
 from reference.slips import derive, idle, refuted
 
+pytestmark = pytest.mark.bare
+
 STEMS = reference.families()
 MODELS = reference.models()
 CLAIMS = reference.claims()

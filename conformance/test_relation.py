@@ -5,6 +5,8 @@ import pytest
 
 from conformance.relation import relation
 
+pytestmark = pytest.mark.bare
+
 DRAW = np.random.default_rng(0)
 
 

@@ -19,6 +19,8 @@ from reports import curves, fold, layout, site
 from reports.folder import NotOurs
 from reports.results import results
 
+pytestmark = pytest.mark.bare
+
 STRANGER = '<img src=x onerror="alert(1)"><script>alert(2)</script> | `x` [y](javascript:z)'
 
 EVIDENCE = {

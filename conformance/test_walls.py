@@ -6,6 +6,8 @@ import pytest
 
 from conformance import walls
 
+pytestmark = pytest.mark.bare
+
 ROOT = Path(__file__).parents[1]
 
 

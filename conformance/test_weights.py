@@ -6,6 +6,8 @@ import pytest
 from conformance.trace.graph import Graph, Node, Parameter
 from conformance.weights import Weights, carried, stored
 
+pytestmark = pytest.mark.bare
+
 CONV = dict(
     kernel=(3, 3), stride=(1, 1), padding=((1, 1), (1, 1)), dilation=(1, 1), groups=1, bias=True
 )

@@ -8,6 +8,8 @@ import pytest
 import reference
 from reference.slips import slips
 
+pytestmark = pytest.mark.bare
+
 #: For each slip: the file, a pattern and what is written instead of it, how the line begins that
 #: is complained of, and words of the complaint.
 SLIPS = {

@@ -8,6 +8,8 @@ import pytest
 import reference
 from reference import variants
 
+pytestmark = pytest.mark.bare
+
 ROWS = {"*", "output", "top", "auxiliary"}
 
 

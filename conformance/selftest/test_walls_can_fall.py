@@ -7,6 +7,8 @@ import pytest
 
 from conformance import walls
 
+pytestmark = pytest.mark.bare
+
 #: A small tree in which every wall stands.
 TREE = {
     "reference/__init__.py": "import re\n",
