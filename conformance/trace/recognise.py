@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -204,6 +205,33 @@ def dropout(tape: Tape, value: int, base: int, noise: int) -> float | None:
     return rate
 
 
+@lru_cache(maxsize=2)
+def _faint_batch(shape: tuple[int, ...], channel: int) -> tuple[np.ndarray, ...]:
+    """A batch of next to no variance about 0, and its variance; norms of one shape share it."""
+    over = tuple(axis for axis in range(len(shape)) if axis != channel)
+    noise = np.random.Generator(np.random.Philox(2015)).uniform(1.0, 2.0, shape)
+    # Every other cell is negative, so no channel has next to no variance.
+    cells = [n if axis in over else 1 for axis, n in enumerate(shape)]
+    noise[np.broadcast_to(np.arange(np.prod(cells)).reshape(cells) % 2 == 1, shape)] *= -1
+    # So small a variance leaves epsilon to be read with all its digits.
+    x = 1e-4 * (noise - noise.mean(axis=over, keepdims=True))
+    return _read_only(x, (x**2).mean(axis=over, keepdims=True))
+
+
+@lru_cache(maxsize=2)
+def _batch(shape: tuple[int, ...], channel: int) -> tuple[np.ndarray, ...]:
+    """A batch, its means and its variances; the statistics of one shape share it."""
+    x = np.random.Generator(np.random.Philox(2016)).normal(size=shape) + 0.7
+    over = tuple(axis for axis in range(len(shape)) if axis != channel)
+    return _read_only(x, x.mean(axis=over), x.var(axis=over))
+
+
+def _read_only(*arrays: np.ndarray) -> tuple[np.ndarray, ...]:
+    for array in arrays:
+        array.setflags(write=False)
+    return arrays
+
+
 def batch_normalisation(tape: Tape, value: int, base: int, channel: int) -> Normalisation | None:
     """``gamma (x - m) / sqrt(v + epsilon) + beta`` with mean and variance of the batch itself."""
     parameters = leaves(tape, value, until=base)
@@ -211,16 +239,10 @@ def batch_normalisation(tape: Tape, value: int, base: int, channel: int) -> Norm
     if len(parameters) > 2 or tape[value].shape != shape:
         return None
     held = probes(tape, parameters)
-    noise = np.random.Generator(np.random.Philox(2015)).uniform(1.0, 2.0, shape)
     over = tuple(axis for axis in range(len(shape)) if axis != channel)
-    # Every other cell is negative, so no channel has next to no variance.
-    cells = [n if axis in over else 1 for axis, n in enumerate(shape)]
-    noise[np.broadcast_to(np.arange(np.prod(cells)).reshape(cells) % 2 == 1, shape)] *= -1
     wide = [1] * len(shape)
     wide[channel] = shape[channel]
-    # So small a variance leaves epsilon to be read with all its digits.
-    x = 1e-4 * (noise - noise.mean(axis=over, keepdims=True))
-    variance = (x**2).mean(axis=over, keepdims=True)
+    x, variance = _faint_batch(shape, channel)
     if not variance.all():
         return None
 
@@ -258,15 +280,13 @@ def running(
     whether the batch's variance flows in unbiased.  None if it is neither mean nor variance.
     """
     shape = tape[base].shape
-    x = np.random.Generator(np.random.Philox(2016)).normal(size=shape) + 0.7
-    over = tuple(axis for axis in range(len(shape)) if axis != channel)
+    x, mean, variance = _batch(shape, channel)
     cells = x.size // shape[channel]
     old = probes(tape, {statistic})[statistic]
     first = evaluate(tape, new, {base: x, statistic: old})
     second = evaluate(tape, new, {base: x, statistic: old + 1})
     momentum = float(f"{np.ravel(second - first)[0]:.8g}")
     share = np.ravel((first - momentum * old) / (1 - momentum))
-    mean, variance = x.mean(axis=over), x.var(axis=over)
     for slot, expected, correction in (
         ("mean", mean, False),
         ("variance", variance, False),
