@@ -1,7 +1,8 @@
 """What a piece of algebra is, found by feeding it numbers and not by how it is spelt.
 
 Every function takes values of a tape, evaluates them on probes, and answers in the papers'
-terms, or None.  Probes are fixed, so the answer is a function of the tape alone.
+terms, or None.  Probes are fixed, so the answer is a function of the tape alone; where they are
+whole images it is a function of an excerpt, and remembered.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from functools import lru_cache
 
 import numpy as np
 
+from conformance.trace.excerpt import Excerpt, remembered
 from conformance.trace.tape import Tape, evaluate
 
 #: Two float64 evaluations of one formula, spelt differently, agree far better than this; two
@@ -137,6 +139,29 @@ def _offset_roles(
     return roles
 
 
+@remembered
+def channelwise(part: Excerpt, channel: int, outcome: int) -> tuple[str, dict[str, float]] | None:
+    """What the algebra does to each pixel's channels: the kind of node, and its constants.
+
+    ``channel`` is the axis of the channels before it, ``outcome`` the one after it.
+    """
+    (value,) = part.ends
+    shape, rank = part.tape[part.base].shape, len(part.tape[value].shape)
+
+    def rows(x: np.ndarray) -> np.ndarray:
+        # One pixel, repeated over the image without being copied, at a time.
+        wide = [n if axis == channel else 1 for axis, n in enumerate(shape)]
+        corner = tuple(slice(None) if axis == outcome else 0 for axis in range(rank))
+        images = [np.broadcast_to(pixel.reshape(wide), shape) for pixel in x]
+        return np.stack([evaluate(part.tape, value, {part.base: i})[corner] for i in images])
+
+    if kind := pointwise(rows, shape[channel]):
+        return kind, {}
+    if constants := local_response(rows, shape[channel]):
+        return "lrn", constants
+    return None
+
+
 def local_response(rows: Rows, channels: int) -> dict[str, float] | None:
     """``x / (k + alpha sum_n x^2)^beta``: its n, k, alpha (of the plain sum) and beta.
 
@@ -186,8 +211,11 @@ def pointwise(rows: Rows, channels: int) -> str | None:
     return next((kind for kind, y in candidates.items() if same(out, y)), None)
 
 
-def dropout(tape: Tape, value: int, base: int, noise: int) -> float | None:
-    """The rate of ``x / (1 - rate)`` where the noise allows it and 0 elsewhere."""
+@remembered
+def dropout(part: Excerpt) -> float | None:
+    """The rate of ``x / (1 - rate)`` where the one noise allows it and 0 elsewhere."""
+    tape, base, (value,) = part.tape, part.base, part.ends
+    (noise,) = leaves(tape, value, "random")
     shape = tape[noise].shape
     count = int(np.prod(shape))
     if count != np.prod(tape[base].shape) or tape[value].shape != shape:
@@ -232,9 +260,14 @@ def _read_only(*arrays: np.ndarray) -> tuple[np.ndarray, ...]:
     return arrays
 
 
-def batch_normalisation(tape: Tape, value: int, base: int, channel: int) -> Normalisation | None:
-    """``gamma (x - m) / sqrt(v + epsilon) + beta`` with mean and variance of the batch itself."""
-    parameters = leaves(tape, value, until=base)
+@remembered
+def batch_normalisation(part: Excerpt, channel: int) -> Normalisation | None:
+    """``gamma (x - m) / sqrt(v + epsilon) + beta`` with mean and variance of the batch itself.
+
+    The slots are numbered as in the excerpt.
+    """
+    tape, base, (value,) = part.tape, part.base, part.ends
+    parameters = leaves(tape, value)
     shape = tape[base].shape
     if len(parameters) > 2 or tape[value].shape != shape:
         return None
@@ -273,12 +306,14 @@ def batch_normalisation(tape: Tape, value: int, base: int, channel: int) -> Norm
     return Normalisation(epsilon, slots)
 
 
-def running(
-    tape: Tape, statistic: int, new: int, base: int, channel: int
-) -> tuple[str, float, bool] | None:
+@remembered
+def running(part: Excerpt, channel: int) -> tuple[str, float, bool] | None:
     """What a running statistic is replaced by: its slot, the share of it that is kept, and
     whether the batch's variance flows in unbiased.  None if it is neither mean nor variance.
+
+    The excerpt's ends are the new statistic and the old one.
     """
+    tape, base, (new, statistic) = part.tape, part.base, part.ends
     shape = tape[base].shape
     x, mean, variance = _batch(shape, channel)
     cells = x.size // shape[channel]
