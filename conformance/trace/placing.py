@@ -13,6 +13,7 @@ from conformance.trace.axes import (
     Axes,
     axis_of,
 )
+from conformance.trace.excerpt import Excerpt, excerpt
 from conformance.trace.graph import Node, Parameter
 from conformance.trace.tape import BINARY, LAYOUT, UNARY, Operation, evaluate, window
 from conformance.trace.walk import NO_PADDING, Flow, Local, Walk, channels_of, name_of
@@ -225,31 +226,20 @@ class Placing(Walk):
         before, axes = self.nodes[base.node].axes, base.axes
         parameters = recognise.leaves(self.tape, local.value, until=base.value)
         channel, outcome = axis_of(before, "C"), axis_of(axes, "C")
-        shape = self.tape[base.value].shape
         if parameters:
             return self._radial_basis(local, parameters)
         if channel is None or outcome is None or len(before[channel]) != 1:
             return None
-        channels = shape[channel]
         if op.shape != tuple(prod(size for _, size in axis) for axis in axes):
             return self._repeated(local)
-
-        def rows(x: np.ndarray) -> np.ndarray:
-            # One pixel, repeated over the image without being copied, at a time.
-            wide = [channels if axis == channel else 1 for axis in range(len(shape))]
-            corner = tuple(slice(None) if axis == outcome else 0 for axis in range(len(axes)))
-            images = [np.broadcast_to(pixel.reshape(wide), shape) for pixel in x]
-            known = [evaluate(self.tape, local.value, {base.value: image}) for image in images]
-            return np.stack([out[corner] for out in known])
-
-        try:
-            if kind := recognise.pointwise(rows, channels):
-                return self._node(kind, {}, (base.node,), axes, local.value)
-            if constants := recognise.local_response(rows, channels):
-                return self._node("lrn", dict(constants), (base.node,), axes, local.value)
-        except (KeyError, ValueError):
+        found = recognise.channelwise(self._excerpt(local), channel, outcome)
+        if found is None:
             return None
-        return None
+        kind, constants = found
+        return self._node(kind, dict(constants), (base.node,), axes, local.value)
+
+    def _excerpt(self, local: Local) -> Excerpt:
+        return excerpt(self.tape, local.base.value, local.value)
 
     def _repeated(self, local: Local) -> Flow | None:
         """Nearest-neighbour upsampling, however the pixels are repeated."""
@@ -260,6 +250,9 @@ class Placing(Walk):
         if len(after) != len(before) or None in spatial:
             return None
         factors = [n // m for n, m in zip(after, before, strict=True)]
+        grown = [n * factors[i] if i in spatial else n for i, n in enumerate(before)]
+        if after != tuple(grown):
+            return None
         x = np.arange(prod(before), dtype=float).reshape(before)
         expected = x
         for axis in spatial:
@@ -331,10 +324,7 @@ class Placing(Walk):
         noise = recognise.leaves(self.tape, value, "random", until=base.value)
         if len(noise) != 1:
             return None
-        try:
-            rate = recognise.dropout(self.tape, value, base.value, noise.pop())
-        except (KeyError, ValueError):
-            return None
+        rate = recognise.dropout(self._excerpt(local))
         if rate is None:
             return None
         return self._node("dropout", {"rate": rate}, (base.node,), base.axes, value)
@@ -346,15 +336,14 @@ class Placing(Walk):
         channel = axis_of(axes, "C")
         if channel is None:
             return None
-        try:
-            found = recognise.batch_normalisation(self.tape, value, base.value, channel)
-        except (KeyError, ValueError):
-            return None
+        part = self._excerpt(local)
+        found = recognise.batch_normalisation(part, channel)
         if found is None:
             return None
+        slots = {slot: part.members[p] for slot, p in found.slots.items()}
         attributes = {"epsilon": found.epsilon} | in_training(None, None)
         plain = Flow(base.node, axes, base.value)
-        return self._normalisation(plain, attributes, found.slots, value)
+        return self._normalisation(plain, attributes, slots, value)
 
     def _follow_statistics(self) -> None:
         """Give every norm by batch statistics the running ones that its input replaces."""
@@ -371,7 +360,8 @@ class Placing(Walk):
             norm, base = norms[meaning.base.node], self.nodes[meaning.base.node]
             channel = axis_of(base.axes, "C")
             assert channel is not None  # the norm was recognised by it
-            found = recognise.running(self.tape, stored[handle], new, base.value, channel)
+            part = excerpt(self.tape, base.value, new, stored[handle])
+            found = recognise.running(part, channel)
             if found is None:
                 continue
             slot, norm.attributes["momentum"], unbiased = found

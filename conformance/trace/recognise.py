@@ -1,16 +1,19 @@
 """What a piece of algebra is, found by feeding it numbers and not by how it is spelt.
 
 Every function takes values of a tape, evaluates them on probes, and answers in the papers'
-terms, or None.  Probes are fixed, so the answer is a function of the tape alone.
+terms, or None.  Probes are fixed, so the answer is a function of the tape alone; where they are
+whole images it is a function of an excerpt, and remembered.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
+from conformance.trace.excerpt import Excerpt, remembered
 from conformance.trace.tape import Tape, evaluate
 
 #: Two float64 evaluations of one formula, spelt differently, agree far better than this; two
@@ -136,6 +139,29 @@ def _offset_roles(
     return roles
 
 
+@remembered
+def channelwise(part: Excerpt, channel: int, outcome: int) -> tuple[str, dict[str, float]] | None:
+    """What the algebra does to each pixel's channels: the kind of node, and its constants.
+
+    ``channel`` is the axis of the channels before it, ``outcome`` the one after it.
+    """
+    (value,) = part.ends
+    shape, rank = part.tape[part.base].shape, len(part.tape[value].shape)
+
+    def rows(x: np.ndarray) -> np.ndarray:
+        # One pixel, repeated over the image without being copied, at a time.
+        wide = [n if axis == channel else 1 for axis, n in enumerate(shape)]
+        corner = tuple(slice(None) if axis == outcome else 0 for axis in range(rank))
+        images = [np.broadcast_to(pixel.reshape(wide), shape) for pixel in x]
+        return np.stack([evaluate(part.tape, value, {part.base: i})[corner] for i in images])
+
+    if kind := pointwise(rows, shape[channel]):
+        return kind, {}
+    if constants := local_response(rows, shape[channel]):
+        return "lrn", constants
+    return None
+
+
 def local_response(rows: Rows, channels: int) -> dict[str, float] | None:
     """``x / (k + alpha sum_n x^2)^beta``: its n, k, alpha (of the plain sum) and beta.
 
@@ -185,8 +211,11 @@ def pointwise(rows: Rows, channels: int) -> str | None:
     return next((kind for kind, y in candidates.items() if same(out, y)), None)
 
 
-def dropout(tape: Tape, value: int, base: int, noise: int) -> float | None:
-    """The rate of ``x / (1 - rate)`` where the noise allows it and 0 elsewhere."""
+@remembered
+def dropout(part: Excerpt) -> float | None:
+    """The rate of ``x / (1 - rate)`` where the one noise allows it and 0 elsewhere."""
+    tape, base, (value,) = part.tape, part.base, part.ends
+    (noise,) = leaves(tape, value, "random")
     shape = tape[noise].shape
     count = int(np.prod(shape))
     if count != np.prod(tape[base].shape) or tape[value].shape != shape:
@@ -204,23 +233,49 @@ def dropout(tape: Tape, value: int, base: int, noise: int) -> float | None:
     return rate
 
 
-def batch_normalisation(tape: Tape, value: int, base: int, channel: int) -> Normalisation | None:
-    """``gamma (x - m) / sqrt(v + epsilon) + beta`` with mean and variance of the batch itself."""
-    parameters = leaves(tape, value, until=base)
+@lru_cache(maxsize=2)
+def _faint_batch(shape: tuple[int, ...], channel: int) -> tuple[np.ndarray, ...]:
+    """A batch of next to no variance about 0, and its variance; norms of one shape share it."""
+    over = tuple(axis for axis in range(len(shape)) if axis != channel)
+    noise = np.random.Generator(np.random.Philox(2015)).uniform(1.0, 2.0, shape)
+    # Every other cell is negative, so no channel has next to no variance.
+    cells = [n if axis in over else 1 for axis, n in enumerate(shape)]
+    noise[np.broadcast_to(np.arange(np.prod(cells)).reshape(cells) % 2 == 1, shape)] *= -1
+    # So small a variance leaves epsilon to be read with all its digits.
+    x = 1e-4 * (noise - noise.mean(axis=over, keepdims=True))
+    return _read_only(x, (x**2).mean(axis=over, keepdims=True))
+
+
+@lru_cache(maxsize=2)
+def _batch(shape: tuple[int, ...], channel: int) -> tuple[np.ndarray, ...]:
+    """A batch, its means and its variances; the statistics of one shape share it."""
+    x = np.random.Generator(np.random.Philox(2016)).normal(size=shape) + 0.7
+    over = tuple(axis for axis in range(len(shape)) if axis != channel)
+    return _read_only(x, x.mean(axis=over), x.var(axis=over))
+
+
+def _read_only(*arrays: np.ndarray) -> tuple[np.ndarray, ...]:
+    for array in arrays:
+        array.setflags(write=False)
+    return arrays
+
+
+@remembered
+def batch_normalisation(part: Excerpt, channel: int) -> Normalisation | None:
+    """``gamma (x - m) / sqrt(v + epsilon) + beta`` with mean and variance of the batch itself.
+
+    The slots are numbered as in the excerpt.
+    """
+    tape, base, (value,) = part.tape, part.base, part.ends
+    parameters = leaves(tape, value)
     shape = tape[base].shape
     if len(parameters) > 2 or tape[value].shape != shape:
         return None
     held = probes(tape, parameters)
-    noise = np.random.Generator(np.random.Philox(2015)).uniform(1.0, 2.0, shape)
     over = tuple(axis for axis in range(len(shape)) if axis != channel)
-    # Every other cell is negative, so no channel has next to no variance.
-    cells = [n if axis in over else 1 for axis, n in enumerate(shape)]
-    noise[np.broadcast_to(np.arange(np.prod(cells)).reshape(cells) % 2 == 1, shape)] *= -1
     wide = [1] * len(shape)
     wide[channel] = shape[channel]
-    # So small a variance leaves epsilon to be read with all its digits.
-    x = 1e-4 * (noise - noise.mean(axis=over, keepdims=True))
-    variance = (x**2).mean(axis=over, keepdims=True)
+    x, variance = _faint_batch(shape, channel)
     if not variance.all():
         return None
 
@@ -251,22 +306,22 @@ def batch_normalisation(tape: Tape, value: int, base: int, channel: int) -> Norm
     return Normalisation(epsilon, slots)
 
 
-def running(
-    tape: Tape, statistic: int, new: int, base: int, channel: int
-) -> tuple[str, float, bool] | None:
+@remembered
+def running(part: Excerpt, channel: int) -> tuple[str, float, bool] | None:
     """What a running statistic is replaced by: its slot, the share of it that is kept, and
     whether the batch's variance flows in unbiased.  None if it is neither mean nor variance.
+
+    The excerpt's ends are the new statistic and the old one.
     """
+    tape, base, (new, statistic) = part.tape, part.base, part.ends
     shape = tape[base].shape
-    x = np.random.Generator(np.random.Philox(2016)).normal(size=shape) + 0.7
-    over = tuple(axis for axis in range(len(shape)) if axis != channel)
+    x, mean, variance = _batch(shape, channel)
     cells = x.size // shape[channel]
     old = probes(tape, {statistic})[statistic]
     first = evaluate(tape, new, {base: x, statistic: old})
     second = evaluate(tape, new, {base: x, statistic: old + 1})
     momentum = float(f"{np.ravel(second - first)[0]:.8g}")
     share = np.ravel((first - momentum * old) / (1 - momentum))
-    mean, variance = x.mean(axis=over), x.var(axis=over)
     for slot, expected, correction in (
         ("mean", mean, False),
         ("variance", variance, False),

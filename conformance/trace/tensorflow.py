@@ -27,6 +27,8 @@ from conformance.trace.graph import Where  # noqa: E402
 from conformance.trace.port import NO_DRAWS, UntraceableModel  # noqa: E402
 from conformance.trace.tape import Tape, evaluate  # noqa: E402
 
+_HERE = str(Path(__file__).parent)
+
 #: Where TensorFlow and what it builds on are installed: no part of it is a port's own source.
 _LIBRARIES = tuple(str(Path(tf.__file__).parents[1] / name) for name in ("tensorflow", "keras"))
 
@@ -350,7 +352,7 @@ _Handler = Callable[[_Recorder, Any], list[int]]
 def _line(operation: Any) -> str:
     """Where the port's own source makes the operation, as ``folder/file.py:41``."""
     for frame in reversed(operation.traceback or ()):
-        if frame.filename.startswith(str(Path(__file__).parent)):
+        if frame.filename.startswith(_HERE):
             break
         if not frame.filename.startswith(_LIBRARIES):
             return "/".join(Path(frame.filename).parts[-2:]) + f":{frame.lineno}"
