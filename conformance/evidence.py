@@ -2,6 +2,7 @@
 
     EVIDENCE/torch-cpu/run.json            framework, device, versions, seed, code, networks
     EVIDENCE/torch-cpu/ResNet-50.json      the neutral graph and the parity of every node
+    EVIDENCE/torch-cpu/selftest.json       what became of every wrong model, if they were judged
 
 A run's folder is written beside its place and put there in one move when it is complete, so what
 is found under its name is never half a run.  Files are a pure function of code, versions and seed.
@@ -24,6 +25,9 @@ from conformance.parity import Parity
 from conformance.trace.graph import Graph, Node, Parameter, Where
 
 SCHEMA = 2
+
+#: The file of a run's self-test.
+SELFTEST = "selftest.json"
 
 
 class DamagedEvidence(ValueError):
@@ -48,7 +52,11 @@ class Record:
 
 @dataclass(slots=True)
 class Run:
-    """One framework on one device: what was installed, which code, and a record a network."""
+    """One framework on one device: what was installed, which code, and a record a network.
+
+    ``selftest`` is what became of the framework's wrong models, as
+    :meth:`conformance.selftest.corpus.Tally.as_json` says it; None where none was judged.
+    """
 
     framework: str
     device: str
@@ -56,6 +64,7 @@ class Run:
     seed: int
     code: str
     records: dict[str, Record] = field(default_factory=dict)
+    selftest: dict[str, Any] | None = None
 
     @property
     def name(self) -> str:
@@ -82,6 +91,8 @@ def write(run: Run, folder: Path) -> Path:
     try:
         for record in run.records.values():
             _dump(_record_to_json(record), building / f"{record.model}.json")
+        if run.selftest:
+            _dump(run.selftest, building / SELFTEST)
         _dump(
             {
                 "schema": SCHEMA,
@@ -93,6 +104,7 @@ def write(run: Run, folder: Path) -> Path:
                 "networks": {
                     name: _checksum(building / f"{name}.json") for name in sorted(run.records)
                 },
+                "selftest": _checksum(building / SELFTEST) if run.selftest else None,
             },
             building / "run.json",
         )
@@ -121,16 +133,13 @@ def _read_run(folder: Path) -> Run:
             f"{path}: schema {data.get('schema')!r}, this version reads {SCHEMA}; record it again"
         )
     try:
-        networks = data.pop("networks")
+        networks, selftest = data.pop("networks"), data.pop("selftest", None)
         data.pop("schema")
         run = Run(**data)
         for name, checksum in networks.items():
-            file = folder / f"{name}.json"
-            if not file.is_file():
-                raise DamagedEvidence(f"{file}: missing, though run.json lists it; record it again")
-            if _checksum(file) != checksum:
-                raise DamagedEvidence(f"{file}: not the file that run.json lists; record it again")
-            run.records[name] = _record_from_json(_load(file))
+            run.records[name] = _record_from_json(_listed(folder / f"{name}.json", checksum))
+        if selftest:
+            run.selftest = _listed(folder / SELFTEST, selftest)
     except (KeyError, TypeError, AttributeError) as error:
         raise DamagedEvidence(
             f"{path}: not a run of this version ({error}); record it again"
@@ -218,6 +227,15 @@ def _tuples(value: Any) -> Any:
 
 def _checksum(path: Path) -> str:
     return sha256(path.read_bytes()).hexdigest()
+
+
+def _listed(file: Path, checksum: str) -> dict[str, Any]:
+    """A file that ``run.json`` lists, and no other in its place."""
+    if not file.is_file():
+        raise DamagedEvidence(f"{file}: missing, though run.json lists it; record it again")
+    if _checksum(file) != checksum:
+        raise DamagedEvidence(f"{file}: not the file that run.json lists; record it again")
+    return _load(file)
 
 
 def _load(path: Path) -> dict[str, Any]:

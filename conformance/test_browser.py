@@ -7,7 +7,7 @@ from importlib import resources
 
 import pytest
 
-from conformance.selftest.tiny import REFERENCE, record, run
+from conformance.selftest.tiny import PROFILE, REFERENCE, record, run, thorough
 from conformance.test_site import STRANGER, chain, ported
 from conformance.trace.graph import Where
 from reports import site
@@ -51,11 +51,12 @@ def browser(tmp_path_factory):
 def pages(tmp_path_factory):
     """A site of one deep and one small network that differ between two runs, and a port's page."""
     room = tmp_path_factory.mktemp("site")
-    (room / "reference").mkdir()
+    (room / "reference/profiles").mkdir(parents=True)
     (room / "reference/tiny.md").write_text(REFERENCE)
+    (room / "reference/profiles/tiny.md").write_text(PROFILE)
     deep = chain(BLOCKS)
     deep.nodes[8] = replace(deep.nodes[8], where=Where(STRANGER))
-    first = run("one", record(), record("Tiny-B", deep))
+    first = run("one", thorough(), record("Tiny-B", deep), selftest=True)
     second = run("two", record(error=1e-9), record("Tiny-B", chain(BLOCKS)))
     runs = [first, second]
     site.write(results(runs, room / "reference"), runs, room / "pages", room / "reference")
@@ -88,7 +89,14 @@ def look(browser, pages):
     assert [entry["message"] for entry in browser.get_log("browser")] == []
 
 
-KINDS = ("index.html", "ledger.html", "networks/Tiny-A.html", "port.html")
+KINDS = (
+    "index.html",
+    "ledger.html",
+    "networks/Tiny-A.html",
+    "port.html",
+    "selftest.html",
+    "variants.html",
+)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

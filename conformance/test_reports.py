@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from math import nan
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from conformance import evidence
 from conformance.agreement import agreement
 from conformance.evidence import DamagedEvidence
 from conformance.selftest.tiny import (
+    PROFILE,
     REFERENCE,
     STRANGE,
     UNKNOWN,
@@ -20,6 +22,7 @@ from conformance.selftest.tiny import (
     record,
     run,
     sampled,
+    thorough,
 )
 from conformance.verdict import CannotMeasure
 from reports import folder, markdown
@@ -38,6 +41,14 @@ WRONG = [
     pytest.param(record(numbers=False), "inconclusive", id="no values"),
     pytest.param(record(of=UNKNOWN), "inconclusive", id="an unknown operation"),
     pytest.param(record(of=graph(last="head")), "deviates", id="a row missing"),
+    pytest.param(thorough(error=1e-9), "deviates", id="a gradient beyond its bound"),
+    pytest.param(thorough(slots=()), "inconclusive", id="no gradient"),
+    pytest.param(thorough(controls=()), "inconclusive", id="no control arm of gradients"),
+    pytest.param(
+        replace(thorough(), training_parity=parity(graph(), error=nan)),
+        "deviates",
+        id="not a number in training",
+    ),
 ]
 
 EVIDENCE = {
@@ -45,6 +56,7 @@ EVIDENCE = {
     "two that differ": [run("one"), run("two", record(of=STRANGE, error=1e-9))],
     "one without values": [run("one", record(numbers=False))],
     "not a number": [run("one", record(error=nan)), run("two", record(error=nan))],
+    "in every mode": [run("one", thorough(), selftest=True), run("two", thorough(error=1e-9))],
     "none": [],
 }
 
@@ -55,6 +67,8 @@ def documents(tmp_path):
     place = tmp_path / "reference"
     place.mkdir()
     (place / "tiny.md").write_text(REFERENCE)
+    (place / "profiles").mkdir()
+    (place / "profiles/tiny.md").write_text(PROFILE)
     return place
 
 
@@ -185,6 +199,8 @@ def _truncate(place):
         ("run.json", _truncate),
         ("Tiny-A.json", _truncate),
         ("Tiny-A.json", Path.unlink),
+        ("selftest.json", _truncate),
+        ("selftest.json", Path.unlink),
         ("run.json", lambda place: place.write_text('{"schema": 99}')),
         ("run.json", lambda place: place.write_text("[]")),
     ],
@@ -193,7 +209,7 @@ def test_damaged_evidence_is_refused(file, damage, write, tmp_path):
     """Evidence that is damaged, truncated or of another schema is refused by name."""
     place = tmp_path / "evidence"
     evidence.write(run("one"), place)
-    damage(evidence.write(run("two"), place) / file)
+    damage(evidence.write(run("two", selftest=True), place) / file)
     with pytest.raises(DamagedEvidence, match=f"two-cpu/{file}"):
         write(evidence.read(place))
     assert not (tmp_path / "report").exists()
@@ -221,7 +237,9 @@ def test_only_own_files_are_replaced(write, tmp_path):
         "ledger.md",
         "notes.md",
         "results.json",
+        "selftest.md",
         "tiny.md",
+        "variants.md",
     ]
 
 

@@ -13,7 +13,16 @@ import pytest
 
 from conformance.align import align
 from conformance.evidence import graph_to_json
-from conformance.selftest.tiny import REFERENCE, STRANGE, graph, parity, record, run
+from conformance.selftest.tiny import (
+    PROFILE,
+    REFERENCE,
+    STRANGE,
+    graph,
+    parity,
+    record,
+    run,
+    thorough,
+)
 from conformance.trace.graph import Graph, Node, Where
 from reports import curves, fold, layout, site
 from reports.folder import NotOurs
@@ -28,6 +37,7 @@ EVIDENCE = {
     "two that differ": [run("one"), run("two", record(of=STRANGE, error=1e-9, problem=STRANGER))],
     "one without values": [run("one", record(numbers=False))],
     "not a number": [run("one", record(error=nan)), run("two", record(error=inf))],
+    "in every mode": [run("one", thorough(), selftest=True), run("two", thorough(error=1e-9))],
     "none": [],
 }
 
@@ -72,6 +82,8 @@ def documents(tmp_path):
     place = tmp_path / "reference"
     place.mkdir()
     (place / "tiny.md").write_text(REFERENCE)
+    (place / "profiles").mkdir()
+    (place / "profiles/tiny.md").write_text(PROFILE)
     return place
 
 
@@ -100,6 +112,8 @@ def test_every_link_leads_somewhere(runs, write):
         "ledger.html",
         "networks/Tiny-A.html",
         "networks/Tiny-B.html",
+        "selftest.html",
+        "variants.html",
     ]
     for name, page in pages.items():
         assert len(set(page.ids)) == len(page.ids), name

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from math import ceil, floor, isfinite, log10
 
-from conformance.evidence import Record
+from conformance.modes import Compared, nearness
 
 #: Pixels of the plot, and of what stands left of and below it.
 WIDTH, HEIGHT = 680, 240
@@ -58,19 +58,18 @@ class Plot:
     height: int = ABOVE + HEIGHT + BELOW
 
 
-def of(label: str, record: Record) -> list[Curve]:
-    """The curves of a record: one for each mode in which its values were compared."""
-    if record.parity is None:
-        return []
-    each = record.parity.nodes
-    return [
-        Curve(
-            label,
-            tuple(n.node for n in each),
-            tuple(n.error for n in each),
-            tuple(n.bound for n in each),
-        )
-    ]
+def of(label: str, found: Compared) -> Curve:
+    """The curve of what a run compared in one mode; of a node's results the worst."""
+    worst: dict[int, tuple[float, float]] = {}
+    for each in sorted(found.results, key=nearness):
+        worst[each.node] = each.error, each.bound
+    nodes = sorted(worst)
+    return Curve(
+        label,
+        tuple(nodes),
+        tuple(worst[node][0] for node in nodes),
+        tuple(worst[node][1] for node in nodes),
+    )
 
 
 def plot(curves: list[Curve], arms: Iterable[Arm] = ()) -> Plot | None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from conformance.align import align
 from conformance.evidence import Record
+from conformance.modes import compared
 from conformance.trace.graph import Graph, count_parameters
 from conformance.verdict import row_of
 from reports import curves, labels
@@ -23,6 +24,16 @@ SMALL = 40
 
 #: How many differences of two runs are told at the top of the page; nodes bear them all.
 SENTENCES = 10
+
+#: What is plotted of each mode.
+MODES = {
+    "inference": "Each node's largest difference from the oracle in float64, over the root mean"
+    " square, in the order of execution.",
+    "training": "The same in a step of training, with batch statistics and auxiliary heads; what a"
+    " norm keeps of them counts as its own.",
+    "gradients": "The same of the gradients by each node's slots and by the image, of which the"
+    " worst is drawn; they are computed from right to left.",
+}
 
 TOTALS = {
     "trainable": "parameters",
@@ -58,7 +69,7 @@ def context(view: View, network: Json) -> Json:
         "statuses": [word for word in MARKS if any(row["status"] == word for row in claims)],
         "sections": list(dict.fromkeys(row["section"] for row in claims)),
         "graph": [],
-        "plot": None,
+        "plots": [],
         "layers": [],
     }
     if records:
@@ -78,13 +89,6 @@ def _built(view: View, network: Json, records: Mapping[str, Record], rows: list[
     if base.training:
         own = row_of(base.training, rows)
         training = _parts(base.training, own, {}, without=set(owners))
-    drawn = [curve for name, each in records.items() for curve in curves.of(view.names[name], each)]
-    compared = [(name, each.parity) for name, each in records.items() if each.parity]
-    arms = [
-        curves.Arm(arm.node, arm.error, number, f"{view.names[name]}: {arm.alteration}")
-        for number, (name, parity) in enumerate(compared)
-        for arm in parity.controls
-    ]
     graph = _parts(base.graph, owners, marks)
     folded = {i for part in graph for i in part["folded"]}
     layers = list(_layers(base.graph, owners, marks, records, pairs, folded))
@@ -94,7 +98,7 @@ def _built(view: View, network: Json, records: Mapping[str, Record], rows: list[
         "strip": strip(graph),
         "folded": len(folded),
         "training": training,
-        "plot": curves.plot(drawn, arms),
+        "plots": list(_plots(view, records)),
         "layers": layers,
         "rows": list(dict.fromkeys(row for row in owners if row)),
         "kinds": list(dict.fromkeys(layer["kind"] for layer in layers)),
@@ -105,7 +109,7 @@ def _built(view: View, network: Json, records: Mapping[str, Record], rows: list[
             ("leaves", False),
             ("parameters", True),
             ("multiply-adds", True),
-            *((f"error in {view.names[name]}", True) for name, _ in compared),
+            *((f"error in {view.names[name]}", True) for name in network["parity"]),
             ("settings", False),
             ("where", False),
         ],
@@ -144,6 +148,20 @@ def _parts(
             }
         )
     return result
+
+
+def _plots(view: View, records: Mapping[str, Record]) -> Iterator[Json]:
+    """A plot a mode in which any run compared numbers, with a curve a run."""
+    modes = {name: compared(record) for name, record in records.items()}
+    for mode, words in MODES.items():
+        own = [(view.names[name], found[mode]) for name, found in modes.items() if mode in found]
+        arms = [
+            curves.Arm(arm.node, arm.error, number, f"{label}: {arm.alteration}")
+            for number, (label, found) in enumerate(own)
+            for arm in found.controls
+        ]
+        if drawn := curves.plot([curves.of(*each) for each in own if each[1].results], arms):
+            yield {"mode": mode, "says": words, "drawn": drawn}
 
 
 def strip(graph: list[Json]) -> Json:

@@ -11,7 +11,7 @@ from conformance.trace.graph import Graph, Node, count_parameters
 from conformance.verdict import layers, shown
 from reference import Family, Record, Table
 from reports.cells import above, below, listed, table, text
-from reports.results import Json
+from reports.results import MODES, Json
 from reports.view import View
 from reports.words import (
     MARKS,
@@ -252,6 +252,7 @@ def _parity(view: View, networks: list[Json]) -> Iterator[str]:
         [
             text(network["model"]),
             view.labels[name],
+            mode,
             of(parity["compared"], parity["planned"]),
             below(parity["measured"]["error"]),
             above((parity["measured"]["closest"] or {}).get("bound")),
@@ -259,7 +260,8 @@ def _parity(view: View, networks: list[Json]) -> Iterator[str]:
             above(parity["measured"]["separation"]),
         ]
         for network in networks
-        for name, parity in network["parity"].items()
+        for key, mode in MODES.items()
+        for name, parity in network[key].items()
     ]
     if not rows:
         yield "No run of these networks has recorded values."
@@ -270,14 +272,26 @@ def _parity(view: View, networks: list[Json]) -> Iterator[str]:
         " costs the oracle itself up to that node, times 2^-14.5, which is halfway between the"
         " roundings of single and double. Each control arm is one node computed wrongly on"
         " purpose, and has to exceed the bound; `by` is how many times the least of them does."
+        " Of some networks a step of training is compared as well, with the running statistics"
+        " that it leaves, and the gradients by the image and by every slot."
     )
-    header = ["network", "in", "nodes", "largest error", "bound", "controls caught", "by"]
+    header = [
+        "network",
+        "in",
+        "mode",
+        "compared",
+        "largest error",
+        "bound",
+        "controls caught",
+        "by",
+    ]
     yield table(header, rows)
     lines = [
         line
         for network in networks
-        for name, parity in network["parity"].items()
-        for line in parted(network["model"], view.labels[name], parity)
+        for key, mode in MODES.items()
+        for name, parity in network[key].items()
+        for line in parted(network["model"], mode, view.labels[name], parity)
     ]
     if lines:
         yield "\n".join(lines)

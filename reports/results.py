@@ -14,17 +14,17 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cached_property
 from itertools import combinations
-from math import isfinite
 from pathlib import Path
 from typing import Any
 
 import reference
 from conformance.agreement import Agreement, agreement
 from conformance.evidence import DamagedEvidence, Record, Run
-from conformance.parity import NodeParity, Parity
+from conformance.modes import Compared, compared
 from conformance.trace.graph import Graph
 from conformance.verdict import DEVIATES, CannotMeasure, judge, measure, row_of
 from reference import Claim, Model, Printed
+from reports.numbers import finite, parity, place, result, selftest
 
 SCHEMA = 1
 
@@ -36,6 +36,9 @@ VERDICTS = (DEVIATES, "inconclusive", "not run", "conforms")
 
 #: Keys of what may differ between two machines that agree.
 LOCAL = frozenset({"measured", "environment"})
+
+#: Where a network has what its numbers were compared in.
+MODES = {"parity": "inference", "training": "training", "gradients": "gradients"}
 
 Json = dict[str, Any]
 
@@ -65,6 +68,7 @@ def results(runs: list[Run], documents: Path = reference.HERE) -> Json:
         "runs": [_run(run) for run in runs],
         "counts": {status: counts[status] for status in STATUSES},
         "checks": {run.name: _checks(run, claims, subjects) for run in runs},
+        "selftest": {run.name: selftest(run.selftest) for run in runs if run.selftest},
         "networks": [_network(model, runs, subjects) for model in models.values()],
         "claims": claims,
     }
@@ -118,9 +122,17 @@ class Subject:
     open: list[str] = field(default_factory=list)
 
     @cached_property
+    def modes(self) -> dict[str, Compared]:
+        """What its numbers were compared in."""
+        return compared(self.record)
+
+    @cached_property
     def rows(self) -> list[str]:
         """The row of each node, by the paper's name."""
-        return row_of(self.record.graph, [row.name for row in self.model.rows])
+        return self.owners(self.record.graph)
+
+    def owners(self, graph: Graph) -> list[str]:
+        return row_of(graph, [row.name for row in self.model.rows])
 
     def judge(self, claim: Claim) -> None:
         """Measure what a claim speaks of and keep the outcome."""
@@ -139,14 +151,7 @@ class Subject:
 
     def place(self, node: int) -> Json:
         """A node as a reader finds it: the paper's row and the port's own address."""
-        graph = self.record.graph
-        where = graph.nodes[node].where
-        return {
-            "node": node,
-            "row": self.rows[node],
-            "kind": graph.nodes[node].kind,
-            "where": str(where),
-        }
+        return place(self.record.graph, self.rows, node)
 
 
 def _refuse(runs: list[Run], models: Iterable[str]) -> None:
@@ -229,12 +234,12 @@ def _checks(run: Run, claims: list[Json], subjects: dict[tuple[str, str], Subjec
         if "reason" in outcome:
             missing.setdefault(outcome["reason"], []).append(each["id"])
     own = [subject for (name, _), subject in subjects.items() if name == run.name]
-    parities = [each.record.parity for each in own if each.record.parity]
+    values = [each.modes["inference"] for each in own if "inference" in each.modes]
     return {
         "claims": {"planned": len(planned), "run": len(planned) - sum(map(len, missing.values()))},
         "nodes": {
             "planned": sum(_computed(each.record.graph) for each in own),
-            "run": sum(len(parity.nodes) for parity in parities),
+            "run": sum(len(each.results) for each in values),
         },
         "not_run": [{"reason": reason, "claims": ids} for reason, ids in missing.items()],
     }
@@ -252,7 +257,14 @@ def _network(model: Model, runs: list[Run], subjects: dict[tuple[str, str], Subj
         "family": model.family,
         "verdicts": {name: _verdict(subject) for name, subject in own.items()},
         "totals": {name: _totals(each.record.graph) for name, each in present.items()},
-        "parity": {name: _parity(each) for name, each in present.items() if each.record.parity},
+        **{
+            key: {
+                name: parity(each.modes[mode], each.owners(each.modes[mode].graph))
+                for name, each in present.items()
+                if mode in each.modes
+            }
+            for key, mode in MODES.items()
+        },
         "agreement": [_agreement(a, b) for a, b in combinations(present.values(), 2)],
     }
 
@@ -262,32 +274,19 @@ def _verdict(subject: Subject | None) -> Json:
     if subject is None:
         return {"verdict": "not run", "reasons": []}
     wrong = [each.sentence for each in subject.judged.values() if each.status == DEVIATES]
-    parity, graph = subject.record.parity, subject.record.graph
-    if parity and (first := parity.first_divergence):
-        place = subject.place(first.node)
-        wrong.append(f"the first value that differs is that of {_named(place)}")
+    doubts = [f"nobody measured: {claim}" for claim in subject.open]
+    doubts += [f"no word for {node.kind} at {node.where}" for node in subject.record.graph.unknown]
+    if "inference" not in subject.modes:
+        doubts.append("it was not run on numbers")
+    for mode, found in subject.modes.items():
+        said = "" if mode == "inference" else f"{mode}: "
+        if first := found.first_divergence:
+            at = result(found, subject.owners(found.graph), first)
+            wrong.append(f"{said}the first value that differs is that of {_named(at)}")
+        doubts += [said + doubt for doubt in found.doubts()]
     if wrong:
         return {"verdict": DEVIATES, "reasons": wrong}
-    doubts = [f"nobody measured: {claim}" for claim in subject.open]
-    doubts += [f"no word for {node.kind} at {node.where}" for node in graph.unknown]
-    doubts += _numeric_doubts(parity, graph)
     return {"verdict": "inconclusive" if doubts else "conforms", "reasons": doubts}
-
-
-def _numeric_doubts(parity: Parity | None, graph: Graph) -> list[str]:
-    if parity is None:
-        return ["it was not run on numbers"]
-    doubts = [parity.problem] if parity.problem else []
-    if len(parity.nodes) < _computed(graph):
-        doubts.append(f"{len(parity.nodes)} of {_computed(graph)} nodes were compared")
-    if not parity.controls:
-        doubts.append("no control arm was run")
-    doubts += [
-        f"a control arm was not caught: {graph.nodes[each.node].kind}, {each.alteration}"
-        for each in parity.controls
-        if not each.caught
-    ]
-    return doubts
 
 
 def _totals(graph: Graph) -> Json:
@@ -298,61 +297,6 @@ def _totals(graph: Graph) -> Json:
         "connections": graph.connections,
         "weight_layers": graph.depth,
         "nodes": len(graph),
-    }
-
-
-def _parity(subject: Subject) -> Json:
-    parity = subject.record.parity
-    assert parity is not None
-    closest = max(parity.nodes, key=_nearness, default=None)
-    first = parity.first_divergence
-    return {
-        "planned": _computed(subject.record.graph),
-        "compared": len(parity.nodes),
-        "agrees": first is None and not parity.problem and bool(parity.nodes),
-        "problem": parity.problem,
-        "first_divergence": first and _divergence(subject, parity, first),
-        "controls": [
-            {
-                "row": subject.rows[each.node],
-                "kind": subject.record.graph.nodes[each.node].kind,
-                "alteration": each.alteration,
-                "caught": each.caught,
-                "measured": {"separation": _ratio(each.error, each.bound)},
-            }
-            for each in sorted(parity.controls, key=lambda each: each.node)
-        ],
-        "measured": {
-            "error": _finite(max((each.error for each in parity.nodes), default=0.0)),
-            "closest": closest
-            and {
-                **subject.place(closest.node),
-                "error": _finite(closest.error),
-                "bound": _finite(closest.bound),
-            },
-            "separation": min(
-                (_ratio(each.error, each.bound) for each in parity.controls),
-                key=lambda ratio: float("inf") if ratio is None else ratio,
-                default=None,
-            ),
-        },
-    }
-
-
-def _nearness(result: NodeParity) -> float:
-    """How near a node came to its bound; what is not a number came nearest."""
-    near = result.error / result.bound if result.bound else float("inf")
-    return near if isfinite(near) else float("inf")
-
-
-def _divergence(subject: Subject, parity: Parity, first: NodeParity) -> Json:
-    return {
-        **subject.place(first.node),
-        "measured": {
-            "error": _finite(first.error),
-            "bound": _finite(first.bound),
-            "before": _finite(parity.before(first)),
-        },
     }
 
 
@@ -379,7 +323,7 @@ def _agreement(first: Subject, second: Subject) -> Json:
         ],
         "first_divergence": None if part is None else first.place(part),
         "measured": {
-            "largest": _finite(found.largest),
+            "largest": finite(found.largest),
             "node": None if found.node is None else first.place(found.node),
         },
     }
@@ -388,16 +332,8 @@ def _agreement(first: Subject, second: Subject) -> Json:
 def _named(place: Json) -> str:
     """A node's place in words: its row, what it is, its number and the port's address."""
     where = f", {place['where']}" if place["where"] else ""
-    return f"{place['row'] or 'no row'} {place['kind']} (node {place['node']}{where})"
-
-
-def _ratio(error: float, bound: float) -> float | None:
-    return _finite(error / bound) if bound else None
-
-
-def _finite(value: float) -> float | None:
-    """The number, or None for what is no number: JSON has no word for it."""
-    return value if isfinite(value) else None
+    kind = f"{place['kind']}'s {place['slot']}" if "slot" in place else place["kind"]
+    return f"{place['row'] or 'no row'} {kind} (node {place['node']}{where})"
 
 
 def _plain(value: Any) -> Any:

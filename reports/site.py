@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import reference
 from conformance.commands.output import put
 from conformance.evidence import Run
-from reports import ledger, network, port
+from reports import ledger, network, port, selftest, variants
 from reports.folder import NotOurs, begins, publish
 from reports.front import worst
 from reports.results import VERDICTS, Json, dumped
@@ -49,6 +49,8 @@ def write(results: Json, runs: list[Run], folder: Path, documents: Path = refere
     pages = {
         "index.html": page("front.html", _front(view)),
         "ledger.html": page("ledger.html", _ledger(view)),
+        "selftest.html": page("selftest.html", selftest.context(view)),
+        "variants.html": page("variants.html", variants.context(view)),
         **ledger.files(results),
         "results.json": dumped(results),
     }
@@ -157,6 +159,8 @@ def _front(view: View) -> Json:
         ],
         "runs": [_run(view, run) for run in view.results["runs"]],
         "missing": list(missing(view.results, view.claims)),
+        "selftest": selftest.summary(view),
+        "variants": variants.summary(view),
     }
 
 

@@ -100,12 +100,13 @@ def place(place: Json | None) -> str:
     if place is None:
         return "nothing"
     where = f" at {place['where']}" if place["where"] else ""
-    return text(f"{place['row']} {place['kind']} (node {place['node']}){where}".strip())
+    kind = f"{place['kind']}'s {place['slot']}" if "slot" in place else place["kind"]
+    return text(f"{place['row']} {kind} (node {place['node']}){where}".strip())
 
 
-def parted(model: str, label: str, parity: Json) -> Iterator[str]:
-    """Sentences on what kept a run from agreeing with the oracle."""
-    subject = f"{text(model)} in {label}"
+def parted(model: str, mode: str, label: str, parity: Json) -> Iterator[str]:
+    """Sentences on what kept a run from agreeing with the oracle in one mode."""
+    subject = f"{text(model)} in {label}" + ("" if mode == "inference" else f", {mode},")
     if parity["problem"]:
         yield f"- {subject}: {text(parity['problem'])}"
     if first := parity["first_divergence"]:

@@ -13,7 +13,7 @@ from conformance import frameworks
 from conformance.commands import output as codes
 from conformance.commands.aside import NO_GPU, environment
 from conformance.commands.facts import found
-from conformance.commands.output import Output, Refused, put
+from conformance.commands.output import Output, Refused, put, refuse_early
 
 Json = dict[str, Any]
 
@@ -28,6 +28,8 @@ def run(options: Namespace) -> int:
     from conformance.porting import telling
 
     output = Output(options.json)
+    for target in filter(None, (options.html, options.badge)):
+        refuse_early(Path(target))
     baseline = _baseline(options.baseline) if options.baseline else None
     job = job_of(options) | {
         "task": "gate",

@@ -9,8 +9,8 @@ from math import isfinite
 from typing import Any
 
 import reference
+from conformance import modes
 from conformance.evidence import Record
-from conformance.parity import NodeParity
 from conformance.verdict import CannotMeasure, Verdict, judge, measure, row_of, shown
 from reference import Claim, Model
 
@@ -152,18 +152,16 @@ def _finding(verdict: Verdict) -> dict[str, Any]:
 
 def _compared(found: Outcome, record: Record, rows: list[str]) -> None:
     """What the float64 run says: every node but the input, and control arms that must fail."""
-    parity, graph = record.parity, record.graph
-    nodes = sum(node.kind != "input" for node in graph)
-    controls = parity.controls if parity else ()
-    found.planned += nodes + max(1, len(controls))
-    if parity is None:
+    values = modes.compared(record).get("inference")
+    if values is None:
+        found.planned += sum(node.kind != "input" for node in record.graph) + 1
         found.open.append("it was not run on numbers")
         return
-    found.run += len(parity.nodes) + len(controls)
-    closest = max(parity.nodes, key=_nearness, default=None)
-    diverged = parity.first_divergence
+    controls, closest, diverged = values.controls, values.closest, values.first_divergence
+    found.planned += values.planned + max(1, len(controls))
+    found.run += len(values.results) + len(controls)
     found.parity = {
-        "compared": len(parity.nodes),
+        "compared": len(values.results),
         "error": _finite(closest.error if closest else 0.0),
         "bound": _finite(closest.bound if closest else 0.0),
         "first_divergence": diverged.node if diverged else None,
@@ -171,40 +169,21 @@ def _compared(found: Outcome, record: Record, rows: list[str]) -> None:
         "caught": sum(each.caught for each in controls),
     }
     if diverged:
-        found.findings.append(_divergence(found, record, diverged, rows))
-    if parity.problem:
-        found.open.append(parity.problem)
-    if not controls:
-        found.open.append("no control arm was run")
-    for each in controls:
-        if not each.caught:
-            kind = graph.nodes[each.node].kind
-            found.open.append(f"a control arm was not caught: {kind}, {each.alteration}")
-
-
-def _divergence(
-    found: Outcome, record: Record, diverged: NodeParity, rows: list[str]
-) -> dict[str, Any]:
-    assert record.parity is not None
-    node = record.graph.nodes[diverged.node]
-    row = row_of(record.graph, rows)[diverged.node]
-    before = record.parity.before(diverged)
-    return {
-        "check": "forward",
-        "node": row,
-        "attribute": node.kind,
-        "expected": f"at most {diverged.bound:.0e}",
-        "found": f"{diverged.error:.0e}",
-        "sentence": f"{found.model.name} {row} in {found.framework}: the first value that differs"
-        f" is that of {node.kind} {node.where}: by {diverged.error:.0e}, bound"
-        f" {diverged.bound:.0e}, everything before it by {before:.0e}",
-        "source": str(node.where),
-    }
-
-
-def _nearness(result: NodeParity) -> float:
-    near = result.error / result.bound if result.bound else float("inf")
-    return near if isfinite(near) else float("inf")
+        node, row = record.graph.nodes[diverged.node], row_of(record.graph, rows)[diverged.node]
+        found.findings.append(
+            {
+                "check": "forward",
+                "node": row,
+                "attribute": node.kind,
+                "expected": f"at most {diverged.bound:.0e}",
+                "found": f"{diverged.error:.0e}",
+                "sentence": f"{found.model.name} {row} in {found.framework}: the first value that"
+                f" differs is that of {node.kind} {node.where}: by {diverged.error:.0e}, bound"
+                f" {diverged.bound:.0e}, everything before it by {values.before:.0e}",
+                "source": str(node.where),
+            }
+        )
+    found.open += values.doubts()
 
 
 def _finite(value: float) -> float | None:

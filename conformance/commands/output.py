@@ -38,7 +38,7 @@ class Output:
         self.aside = target == "-"
         self.console = Console(stderr=self.aside, highlight=False)
         if target and not self.aside:
-            _refuse_early(Path(target))
+            refuse_early(Path(target))
 
     def line(self, text: str = "", style: str | None = None) -> None:
         """One line, however long: it is wrapped by nobody but the terminal."""
@@ -106,7 +106,7 @@ def folder(path: Path) -> Path:
     return path
 
 
-def _refuse_early(target: Path) -> None:
+def refuse_early(target: Path) -> None:
     """Say before minutes of work that its result could not be written."""
     if target.is_dir():
         raise Refused(f"cannot write {target}: it is a folder")

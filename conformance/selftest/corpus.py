@@ -230,6 +230,7 @@ class Tally:
         return {
             "schema": 1,
             "framework": self.framework,
+            "planned": sum(m.mode in CHECKS for m in mutants(self.framework).values()),
             "mutants": [m.as_json() for m in self.mutants],
             "unjudged": list(self.unjudged),
             "false_alarms": sum(self.alarms.values()),

@@ -6,7 +6,8 @@ from dataclasses import replace
 from typing import Any
 
 from conformance.evidence import Record, Run
-from conformance.parity import Control, NodeParity, Parity
+from conformance.gradients import Gradients
+from conformance.parity import Control, NodeParity, Parity, SlotParity
 from conformance.trace.graph import Graph, Node, Where
 
 REFERENCE = """# Tiny <b>networks</b>
@@ -52,6 +53,44 @@ REFERENCE = """# Tiny <b>networks</b>
 """
 
 
+PROFILE = """# Tiny networks: known variants
+
+## <b>wide</b>
+
+- models: Tiny-A
+- says: the convolution is <i>5</i> wide | or `wider`
+- source: Nobody, <script>alert(1)</script>
+- found in: [x](javascript:y)
+- verdict: another network
+
+| layer | node    | attribute | paper | variant | how many |
+|-------|---------|-----------|-------|---------|----------|
+| conv1 | conv *  | width     | 2     | 5       | 1        |
+| *     | dense * | inputs    | *     | *       | any      |
+"""
+
+
+def mutant(name: str = "wide", **changes: Any) -> dict[str, Any]:
+    """What became of a wrong model: caught, unless something else is said."""
+    caught = {"killed": True, "at_layer": True, "by_word": True, "error": 0.1, "bound": 1e-10}
+    words = {"architecture": "Tiny-A", "mode": "structure", "layer": "conv1", "attribute": "width"}
+    return {"name": name, "who": "Nobody.", "said": "conv1: width", **words, **caught, **changes}
+
+
+def tally(*mutants: dict[str, Any], **changes: Any) -> dict[str, Any]:
+    """A self-test that judged these wrong models, all that were planned."""
+    return {
+        "schema": 1,
+        "framework": "one",
+        "planned": len(mutants),
+        "mutants": list(mutants),
+        "unjudged": [],
+        "false_alarms": 0,
+        "checked": 2,
+        "separation": 1e9,
+    } | changes
+
+
 def graph(width: int = 2, last: str = "fc", **attributes: Any) -> Graph:
     """Convolution, ReLU, flatten, dense layer."""
     conv = {"kernel": (3, 3), "stride": (1, 1), "padding": ((0, 0), (0, 0)), "bias": True}
@@ -87,9 +126,22 @@ def record(
     return Record(model, of, parity(of, **changes) if numbers else None)
 
 
-def run(framework: str = "one", *records: Record) -> Run:
+def thorough(model: str = "Tiny-A", error: float = 1e-14, **changes: Any) -> Record:
+    """A record with a step of training and gradients, whose errors those in the last are."""
+    of = graph()
+    slots = [(4, "bias"), (4, "kernel"), (1, "bias"), (1, "kernel"), (0, "image")]
+    found = tuple(SlotParity(node, s, 1.0, error, 1e-10, 1.0, (0.5,)) for node, s in slots)
+    controls = (Control(4, "bias: channels reversed", 0.1, 1e-10),)
+    gradients = replace(Gradients(0, found, controls), **changes)
+    return replace(record(model), training=of, training_parity=parity(of), gradients=gradients)
+
+
+def run(framework: str = "one", *records: Record, selftest: bool = False) -> Run:
     records = records or (record("Tiny-A"), record("Tiny-B"))
-    return Run(framework, "cpu", {framework: "1.0"}, 0, "c0de", {r.model: r for r in records})
+    found = {r.model: r for r in records}
+    missed = mutant("<i>x</i>", killed=False, by_word=False, said="<script>|nothing", mode="a|b")
+    judged = tally(mutant(), missed) if selftest else None
+    return Run(framework, "cpu", {framework: "1.0"}, 0, "c0de", found, judged)
 
 
 def sampled(**changes: Any) -> dict[str, Any]:

@@ -1,0 +1,97 @@
+"""Numeric checks and the self-test as results have them.
+
+What may differ between two machines that agree stands under ``measured``.
+"""
+
+from __future__ import annotations
+
+from math import isfinite
+from typing import Any
+
+from conformance.deviation import NodeParity, SlotParity
+from conformance.modes import Compared
+from conformance.trace.graph import Graph
+
+Json = dict[str, Any]
+
+
+def place(graph: Graph, rows: list[str], node: int) -> Json:
+    """A node as a reader finds it: the paper's row and the port's own address."""
+    found = graph.nodes[node]
+    return {"node": node, "row": rows[node], "kind": found.kind, "where": str(found.where)}
+
+
+def parity(found: Compared, rows: list[str]) -> Json:
+    """One numeric check, with what is beyond its bound or came nearest to it."""
+    closest, first = found.closest, found.first_divergence
+    separations = [ratio(each.error, each.bound) for each in found.controls]
+    return {
+        "planned": found.planned,
+        "compared": len(found.results),
+        "agrees": first is None and not found.problem and bool(found.results),
+        "problem": found.problem,
+        "first_divergence": first
+        and {
+            **result(found, rows, first),
+            "measured": {
+                "error": finite(first.error),
+                "bound": finite(first.bound),
+                "before": finite(found.before),
+            },
+        },
+        "controls": [
+            {
+                "row": rows[each.node],
+                "kind": found.graph.nodes[each.node].kind,
+                "alteration": each.alteration,
+                "caught": each.caught,
+                "measured": {"separation": ratio(each.error, each.bound)},
+            }
+            for each in sorted(found.controls, key=lambda each: each.node)
+        ],
+        "measured": {
+            "error": finite(max((each.error for each in found.results), default=0.0)),
+            "closest": closest
+            and {
+                **result(found, rows, closest),
+                "error": finite(closest.error),
+                "bound": finite(closest.bound),
+            },
+            "separation": min(
+                separations,
+                key=lambda ratio: float("inf") if ratio is None else ratio,
+                default=None,
+            ),
+        },
+    }
+
+
+def result(found: Compared, rows: list[str], result: NodeParity | SlotParity) -> Json:
+    """Where a result is: its node and, of a slot's, which slot."""
+    at = place(found.graph, rows, result.node)
+    return at | {"slot": result.slot} if isinstance(result, SlotParity) else at
+
+
+def selftest(found: Json) -> Json:
+    """A self-test as it was recorded, with what may differ between machines set apart."""
+    return {
+        "planned": found["planned"],
+        "mutants": [
+            {key: value for key, value in each.items() if key not in ("error", "bound")}
+            | {"measured": {"error": each["error"], "bound": each["bound"]}}
+            for each in found["mutants"]
+        ],
+        "unjudged": found["unjudged"],
+        "false_alarms": found["false_alarms"],
+        "checked": found["checked"],
+        "measured": {"separation": found["separation"] and finite(found["separation"])},
+    }
+
+
+def ratio(error: float, bound: float) -> float | None:
+    return finite(error / bound) if bound else None
+
+
+def finite(value: float) -> float | None:
+    """The number, or None for what is no number: JSON has no word for it."""
+    return value if isfinite(value) else None
