@@ -78,7 +78,7 @@ class WithoutGamma(nn.BatchNorm2d):
 
     def __init__(self, maps: int) -> None:
         super().__init__(maps, eps=1e-3, momentum=3e-4)
-        self.weight = None  # type: ignore[assignment]
+        self.weight = None
 
 
 def cifar_resnet(
@@ -105,7 +105,7 @@ def cifar_resnet(
             stride = 2 if maps > 16 and block == 0 else 1
             residual = [*conv(inputs, maps, stride), nn.ReLU(), *conv(maps, maps)]
             if len(layers) - before < zero:
-                nn.init.zeros_(residual[-1].weight)  # type: ignore[arg-type]
+                nn.init.zeros_(residual[-1].weight)
             around = nn.Identity() if inputs == maps else shortcut(inputs, maps, epsilon)
             layers.append(Sum(nn.Sequential(*residual), around))
             inputs = maps
@@ -187,7 +187,7 @@ def cadene_bninception() -> nn.Module:
 
 
 def mxnet_inception_bn() -> nn.Module:
-    """Cadene's network with the pools of MXNet's: the stem's round down, the modules' are padded."""
+    """Cadene's with the pools of MXNet's: the stem's round down, the modules' are padded."""
     floored, padded = partial(nn.MaxPool2d, 3, 2), partial(nn.MaxPool2d, 3, 2, 1)
     return bn_inception(cadene, [cadene(3, 64, 7, 2)], 128, True, floored, padded)
 
