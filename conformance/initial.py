@@ -49,6 +49,9 @@ UNIFORM: dict[str, Callable[[float], float]] = {
 #: in TensorFlow, 0.02 and Keras's 0.05.
 FIXED = (0.01, 0.001, 0.005, 0.02, 0.05, 0.1)
 
+#: The scheme of a norm that ends a residual branch, where each block starts as its shortcut.
+ZERO_LAST = "zero gamma at the end of a residual branch"
+
 
 @dataclass(frozen=True, slots=True)
 class Initial:
@@ -103,7 +106,7 @@ def _constants(index: int, slot: str, values: np.ndarray, last: bool) -> Iterato
     """Gammas and statistics; ``last`` is the norm at the end of a residual branch."""
     if slot == "gamma" and not np.ptp(values) and values.flat[0] != 1:
         if last and not values.any():
-            yield Initial(index, slot, "zero gamma at the end of a residual branch")
+            yield Initial(index, slot, ZERO_LAST)
         else:
             stuck = ": nothing gets through" if not values.any() else ""
             yield Initial(index, slot, finding=f"starts at {values.flat[0]:g}, not 1{stuck}")

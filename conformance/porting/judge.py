@@ -20,6 +20,7 @@ from conformance import frameworks
 from conformance.align import align, findings
 from conformance.check import examine
 from conformance.evidence import Record, graph_to_json
+from conformance.initial import initial
 from conformance.parity import NodeParity, Parity, parity
 from conformance.porting import modes, start
 from conformance.porting.expectations import is_about
@@ -386,7 +387,9 @@ def _start(
     slots = start.judged(inference.found)
     result.planned += slots
     result.run += slots
-    result.findings += start.findings(inference, own, partial(source, result.model))
+    values = initial(inference.found, own)
+    result.findings += start.findings(inference, values, partial(source, result.model))
+    result.profiles += start.variants(inference, values, known.of(result.model))
 
 
 def _settle(result: Judgement, found: Graph, ran: Parity | None) -> bool:

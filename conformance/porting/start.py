@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from conformance.initial import Initial, initial
+from conformance.align import Finding
+from conformance.initial import ZERO_LAST, Initial
 from conformance.porting.naming import names
-from conformance.porting.variants import Comparison
+from conformance.porting.variants import Comparison, explain
 from conformance.stored import whole
 from conformance.trace.graph import Graph
+from reference.variants import Profile
 
 Json = dict[str, Any]
 Own = Callable[[str], np.ndarray]
@@ -34,12 +37,24 @@ def trained(graph: Graph, own: Own) -> bool:
     )
 
 
-def findings(comparison: Comparison, own: Own, source: Callable[[str], str]) -> list[Json]:
+def findings(
+    comparison: Comparison, values: Sequence[Initial], source: Callable[[str], str]
+) -> list[Json]:
     """A finding for each slot that no usual scheme starts like."""
-    graph = comparison.found
-    wrong = [each for each in initial(graph, own) if each.finding]
     labels = names(comparison.expected, [row.name for row in comparison.model.rows])
-    return [_written(comparison, labels, each, source) for each in wrong]
+    return [_written(comparison, labels, each, source) for each in values if each.finding]
+
+
+def variants(
+    comparison: Comparison, values: Sequence[Initial], profiles: Sequence[Profile]
+) -> list[Profile]:
+    """The known variants that a port starts as: the last gamma of every residual branch at 0."""
+    zero = [
+        Finding("initial gamma", 1, 0, comparison.back[each.node], each.node)
+        for each in values
+        if each.scheme == ZERO_LAST and each.node in comparison.back
+    ]
+    return explain(replace(comparison, findings=zero), profiles).profiles
 
 
 def _written(

@@ -14,7 +14,8 @@ class Stranger:
     """A network of a library: what it is called there, what it is, and as which variants.
 
     ``build`` makes it; ``package`` has to be installed.  ``variants`` are all that the gate has to
-    find, in any order; ``another`` is the name of the network that it is instead.
+    find, in any order; ``another`` is the name of the network that it is instead.  With ``numbers``
+    it is run, and what it starts from is looked at.
     """
 
     package: str
@@ -22,6 +23,7 @@ class Stranger:
     architecture: str
     variants: tuple[str, ...] = ()
     another: str = ""
+    numbers: bool = False
 
     @property
     def missing(self) -> str:
@@ -31,8 +33,14 @@ class Stranger:
 
 def strangers(framework: str) -> dict[str, Stranger]:
     """The networks of a framework that is installed, by their names in their libraries."""
+    return _listed(framework, "STRANGERS")
+
+
+def others(framework: str) -> dict[str, Stranger]:
+    """Networks that resemble one of the papers' and are not it: each has to deviate."""
+    return _listed(framework, "OTHERS")
+
+
+def _listed(framework: str, name: str) -> dict[str, Stranger]:
     module = f"{__name__}.{framework}"
-    if find_spec(module) is None:
-        return {}
-    found: dict[str, Stranger] = import_module(module).STRANGERS
-    return found
+    return getattr(import_module(module), name, {}) if find_spec(module) else {}

@@ -29,6 +29,31 @@ class LinenVGG(linen.Module):
         return linen.Dense(1000)(x)
 
 
+class LinenResNet(linen.Module):
+    """ResNet-50 as Flax's example of ImageNet has it: the last gamma of a block starts at 0."""
+
+    @linen.compact
+    def __call__(self, x: jax.Array, train: bool = False) -> jax.Array:
+        def conv(x: jax.Array, maps: int, side: int, stride: int = 1, **options: Any) -> jax.Array:
+            sides, strides = (side, side), (stride, stride)
+            return linen.Conv(maps, sides, strides, use_bias=False, **options)(x)
+
+        def norm(x: jax.Array, **options: Any) -> jax.Array:
+            return linen.BatchNorm(not train, momentum=0.9, epsilon=1e-5, **options)(x)
+
+        x = linen.relu(norm(conv(x, 64, 7, 2, padding=3)))
+        x = linen.max_pool(x, (3, 3), (2, 2), "SAME")
+        for stage, blocks in enumerate((3, 4, 6, 3)):
+            for block in range(blocks):
+                maps, stride = 64 * 2**stage, 2 if stage and not block else 1
+                y = linen.relu(norm(conv(x, maps, 1)))
+                y = linen.relu(norm(conv(y, maps, 3, stride)))
+                y = norm(conv(y, 4 * maps, 1), scale_init=linen.initializers.zeros)
+                x = x if block else norm(conv(x, 4 * maps, 1, stride))
+                x = linen.relu(x + y)
+        return linen.Dense(1000)(x.mean((1, 2)))
+
+
 def haiku_resnet50() -> Any:
     """The ResNet-50 that Haiku ships."""
     hk = import_module("haiku")
@@ -83,5 +108,8 @@ def equinox_alexnet() -> Any:
 STRANGERS: dict[str, Stranger] = {
     "Linen VGG-A": Stranger("flax", LinenVGG, "VGG-A"),
     "Haiku ResNet50": Stranger("haiku", haiku_resnet50, "ResNet-50", ("v1.5", "same padding")),
+    "Linen ResNet50": Stranger(
+        "flax", LinenResNet, "ResNet-50", ("v1.5", "same padding behind conv1")
+    ),
     "Equinox AlexNet": Stranger("equinox", equinox_alexnet, "AlexNet"),
 }
