@@ -8,14 +8,12 @@ explains every difference, beside that variant, which is the port's own graph.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from math import isfinite
 from typing import Any
 
-import reference
 from conformance import frameworks
 from conformance.align import align, findings
 from conformance.check import examine
@@ -24,9 +22,9 @@ from conformance.initial import initial
 from conformance.parity import NodeParity, Parity, parity
 from conformance.porting import modes, start
 from conformance.porting.expectations import is_about
-from conformance.porting.hints import hint
 from conformance.porting.naming import names
-from conformance.porting.variants import Comparison, explain, matches, text
+from conformance.porting.rows import key, other_outputs, own_causes, source, written
+from conformance.porting.variants import Comparison, explain, matches
 from conformance.trace.canonical import canonical
 from conformance.trace.graph import Graph, Node
 from conformance.trace.port import Port, Size, UntraceableModel
@@ -210,32 +208,22 @@ def _structure(result: Judgement, inference: Comparison, training: Comparison | 
     left = [i for i in range(len(inference.findings)) if i not in seen]
     result.planned += len(inference.expected)
     result.run += len(inference.expected)
-    written = _written(inference, left, "structure", result.model)
+    told = written(inference, left, "structure", result.model)
     if training is not None:
         result.planned += len(training.expected)
         result.run += len(training.expected)
-        every = _written(inference, range(len(inference.findings)), "", result.model)
-        said = {_key(each) for each in every}
-        later = _written(
-            training, _own_causes(training, explained.surplus), "training", result.model
-        )
+        every = written(inference, range(len(inference.findings)), "", result.model)
+        said = {key(each) for each in every}
+        later = written(training, own_causes(training, explained.surplus), "training", result.model)
         for each in later:
             if each["kind"].startswith("unknown:"):
                 word = each["kind"].removeprefix("unknown:")
                 result.open.append(f"no word for {word} at {each['port_node']} in training")
-            elif _key(each) not in said:
-                written.append(each)
+            elif key(each) not in said:
+                told.append(each)
     if len(inference.found.outputs) != len(inference.expected.outputs):
-        written.append(_outputs(inference, result.model))
-    result.findings = written
-
-
-def _own_causes(comparison: Comparison, indices: list[int]) -> list[int]:
-    """Without what only follows: a norm that keeps no statistics has no momentum either."""
-    of = comparison.findings
-    idle = {of[i].found_node for i in indices if of[i].attribute == "statistics"}
-    follows = ("momentum", "unbiased")
-    return [i for i in indices if of[i].attribute not in follows or of[i].found_node not in idle]
+        told.append(other_outputs(inference, result.model))
+    result.findings = told
 
 
 def _set_aside(result: Judgement, expect: Sequence[str]) -> None:
@@ -245,76 +233,6 @@ def _set_aside(result: Judgement, expect: Sequence[str]) -> None:
         result.expected[name] = [*result.expected.get(name, ()), *found]
     meant = [each for found in result.expected.values() for each in found]
     result.findings = [each for each in result.findings if each not in meant]
-
-
-def _key(finding: Json) -> tuple[Any, ...]:
-    return tuple(str(finding[name]) for name in ("node", "attribute", "expected", "found"))
-
-
-def _written(comparison: Comparison, indices: Any, check: str, model: Model) -> list[Json]:
-    rows = [row.name for row in model.rows]
-    expected_names = names(comparison.expected, rows)
-    result = []
-    for index in indices:
-        finding = comparison.findings[index]
-        anchor = comparison.anchor(finding)
-        node = comparison.node(finding)
-        there = finding.found_node
-        if there is None:  # what is missing would stand behind this
-            there = comparison.pairs.get(anchor, _nearest(comparison, anchor))
-        want, have = finding.expected, finding.found
-        if finding.attribute == "inputs":
-            want, have = (tuple(expected_names[i] for i in side) for side in (want, have))
-        where = comparison.found.nodes[there].where if there is not None else ""
-        result.append(
-            {
-                "check": check,
-                "node": f"after {expected_names[anchor]}" if finding.expected_node is None
-                else expected_names[anchor],
-                "port_node": str(where),
-                "kind": node.kind,
-                "attribute": finding.attribute,
-                "expected": want,
-                "found": have,
-                "hint": hint(node.kind, finding.attribute, text(want), text(have)),
-                "source": source(model, comparison.rows[anchor]),
-            }
-        )  # fmt: skip
-    return result
-
-
-def _nearest(comparison: Comparison, index: int) -> int | None:
-    """The port's node for the nearest expected one upstream that has one."""
-    while index not in comparison.pairs:
-        inputs = comparison.expected.nodes[index].inputs
-        if not inputs:
-            return None
-        index = inputs[0]
-    return comparison.pairs[index]
-
-
-def _outputs(comparison: Comparison, model: Model) -> Json:
-    want, have = len(comparison.expected.outputs), len(comparison.found.outputs)
-    return {
-        "check": "shape",
-        "node": "output",
-        "port_node": "",
-        "kind": "output",
-        "attribute": "outputs",
-        "expected": want,
-        "found": have,
-        "hint": hint("output", "outputs", "", ""),
-        "source": source(model, model.rows[-1].name),
-    }
-
-
-def source(model: Model, row: str) -> str:
-    """Where the paper says what a row of its table is: the document, its row, our file's line."""
-    sources = reference.family(model.family).sources
-    paper = sources.get("paper") or next(iter(sources.values()), "")
-    paper = re.sub(r"\[([^]]*)\]\([^)]*\)", r"\1", paper.replace("*", "")).rstrip(".")
-    places = {each.name: each.place for each in model.rows}
-    return ", ".join(filter(None, (paper, row, places.get(row, ""))))
 
 
 def _forward(
