@@ -8,7 +8,7 @@ import pytest
 
 import reference
 from conformance import frameworks
-from conformance.porting import telling
+from conformance.porting import identify, telling
 from conformance.porting.judge import judge
 from conformance.porting.naming import names
 from conformance.selftest import mutants
@@ -75,6 +75,20 @@ def test_every_node_has_a_name_of_its_own(room):
     found = names(canonical(graph), rows)
     assert len(set(found)) == len(found)
     assert all(name.split("/")[0].split(" ")[0] in [*rows, "input"] for name in found)
+
+
+def test_network_is_identified(room, tmp_path):
+    """Of all networks the port's own comes first, without a difference; its neighbour has some."""
+    file = tmp_path / "own_port.py"
+    file.write_text(
+        f"from implementations.{room}.{SMALLEST.family} import MODELS\n"
+        f"factory = MODELS[{SMALLEST.name!r}]\n",
+        encoding="utf-8",
+    )
+    job = {"port": f"{file}:factory", "framework": room, "size": None, "top": 2}
+    first, second = identify.work(job, lambda name, done, total: None)["candidates"]
+    assert (first["architecture"], first["differences"]) == (SMALLEST.name, 0)
+    assert second["architecture"] != SMALLEST.name and second["differences"] > 0
 
 
 FINDING = {
