@@ -13,6 +13,7 @@ from benchmarks.probe import Figures, measured, repeated
 from conformance import frameworks
 from conformance.check import examine
 from conformance.oracle import Oracle
+from conformance.porting.judge import judge
 from conformance.trace.canonical import canonical
 from conformance.weights import Weights
 
@@ -41,6 +42,27 @@ def parity(framework: str, name: str) -> dict[str, Figures]:
         raise AssertionError(f"{name} does not agree with the oracle: its time says nothing")
     theirs = repeated(_forward(framework, name))
     return {"ours": figures, f"{framework}: float64 forward": theirs}
+
+
+def gate(framework: str, name: str) -> dict[str, Figures]:
+    """A whole gate run, all modes, on our own model as the port; and two of its forwards."""
+    return _gated(framework, name, numbers=True)
+
+
+def gate_structure(framework: str, name: str) -> dict[str, Figures]:
+    """What the gate does without running the port: structure, in inference and in training."""
+    return _gated(framework, name, numbers=False)
+
+
+def _gated(framework: str, name: str, numbers: bool) -> dict[str, Figures]:
+    model = reference.find(name)
+    port = frameworks.port(framework, model)  # imports the framework
+    found, figures = measured(lambda: judge(port, model, numbers=numbers))
+    if found.verdict != "conforms":
+        raise AssertionError(f"{name} is judged as {found.verdict}: its time says nothing")
+    once = repeated(_forward(framework, name))
+    theirs = {"seconds": 2 * once["seconds"]}
+    return {"ours": figures, f"{framework}: two float64 forwards": theirs}
 
 
 def oracle(framework: str, name: str) -> dict[str, Figures]:

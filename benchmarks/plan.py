@@ -51,6 +51,15 @@ def measurements() -> Iterator[Measurement]:
             {"seconds": None},
             repeats=5,
         )
+    for probe, repeats in (("gate_structure", 5), ("gate", 3)):
+        tools = [("torch", "torchinfo", "ResNet-50", "cpu")]
+        yield Measurement(
+            f"{probe}-torch-ResNet-50",
+            f"{probe.replace('_', ', ')} of ResNet-50 in torch",
+            (("ours", probe, "torch", "ResNet-50"), *tools),
+            {"seconds": None},
+            repeats=repeats,
+        )
     for framework in frameworks.frameworks():
         for network in ("ResNet-50", "VGG-D"):
             yield Measurement(
