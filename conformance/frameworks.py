@@ -49,7 +49,8 @@ def missing(framework: str) -> str:
     if not absent:
         return ""
     verb = "is" if len(absent) == 1 else "are"
-    return f"{' and '.join(absent)} {verb} not installed: pip install '.[{framework}]'"
+    extra = getattr(room, "EXTRA", framework)
+    return f"{' and '.join(absent)} {verb} not installed: pip install '.[{extra}]'"
 
 
 def require(framework: str) -> None:

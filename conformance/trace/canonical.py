@@ -181,6 +181,10 @@ class _Canonical(Placing):
         if flow.padding != NO_PADDING:
             neutral = flow.fill == -np.inf or (flow.fill == 0 and self._non_negative(flow.node))
             zero = flow.fill == 0 and padding == NO_PADDING
+            if flow.fill == "edge" and padding == NO_PADDING:
+                # A window that reaches beyond the edge has the edge in it: no maximum changes.
+                beyond = zip(flow.padding, (kh, kw), strict=True)
+                neutral = all(max(pads) < kernel for pads, kernel in beyond)
             if not (neutral if a["reduce"] == "max" else zero):
                 flow = self._place(op.inputs[0])
             else:
@@ -380,7 +384,10 @@ class _Canonical(Placing):
         return replace(flow, axes=axes, value=value)
 
     def _on_transpose(self, value: int, op: Operation) -> Flow | None:
-        flow = self._relayout(op.inputs[0])
+        flow = self.meaning[op.inputs[0]]
+        # A padding and a choice of channels belong to named axes, wherever those come to lie.
+        if not isinstance(flow, Flow) or flow.slope is not None or flow.offset is not None:
+            flow = self._relayout(op.inputs[0])
         if flow is None:
             return None
         return replace(flow, axes=transposed(flow.axes, op.attributes["axes"]), value=value)
@@ -436,7 +443,7 @@ class _Canonical(Placing):
             for i, axis in enumerate(flow.axes)
         )
         both: Any = (padding.get("H", (0, 0)), padding.get("W", (0, 0)))
-        fill = float(op.attributes["value"])
+        fill = op.attributes["value"]
         if channels := padding.get("C", (0, 0)) != (0, 0) and padding["C"]:
             flow = self._place(op.inputs[0])
             attributes = {"padding": both, "channels": channels, "value": fill}

@@ -7,8 +7,10 @@ way: index arithmetic, masks, divisors.  Nothing here knows which JAX library wr
 
 from __future__ import annotations
 
+import concurrent.futures.thread
 import math
 import sys
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
@@ -31,13 +33,15 @@ class Program:
 
     ``handles`` names each input but the image: the parameter's handle, or None for state that
     holds no weights.  The last results, as many as there are ``updates``, replace the parameters
-    of these handles.  ``path`` reads the module's address out of a JAX name stack.
+    of these handles.  ``path`` reads the module's address out of a JAX name stack, and ``axes``
+    spells the layout of the images.
     """
 
     jaxpr: ClosedJaxpr
     handles: tuple[str | None, ...]
     path: Callable[[str], str] = str
     updates: tuple[str, ...] = ()
+    axes: str = "NHWC"
 
 
 class Run(NamedTuple):
@@ -352,7 +356,7 @@ class _Walk:
     def inputs(self) -> list[_Value]:
         """The image and the parameters, in the order of the jaxpr; a run loads them when read."""
         *state, image = (v.aval for v in self.program.jaxpr.jaxpr.invars)
-        index = self.tape.input(tuple(image.shape), "NHWC")
+        index = self.tape.input(tuple(image.shape), self.program.axes)
         values = [self._state(*pair) for pair in zip(self.program.handles, state, strict=True)]
         picture = _Value(self._same(index))
         if self.run:
@@ -599,12 +603,18 @@ def _lines(traceback: Any) -> list[str]:
     return [f"{f.file_name}:{f.line_num}" for f in frames if not _is_library(f.file_name)]
 
 
+#: A trace in a thread of its own has the thread's beginning on its stack.
+_STARTED = {threading.__file__, concurrent.futures.thread.__file__}
+
+
 @cache
 def _is_library(file: str) -> bool:
     """Whether a file belongs to JAX, to a library of layers or to this package."""
-    names = ("jax", "jaxlib", "flax", "haiku", "equinox", "conformance.trace")
+    names = ("jax", "jaxlib", "flax", "haiku", "equinox", "keras", "conformance.trace")
     origins = (getattr(sys.modules.get(name), "__file__", None) for name in names)
-    return any(file.startswith(f"{Path(origin).parent}/") for origin in origins if origin)
+    return file in _STARTED or any(
+        file.startswith(f"{Path(origin).parent}/") for origin in origins if origin
+    )
 
 
 # ---------------------------------------------------------------------------------------------

@@ -18,12 +18,14 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from textwrap import shorten
 from typing import Any
+from unittest import mock
 
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import keras  # noqa: E402
 import numpy as np  # noqa: E402
+from keras.src.backend.common import dtypes  # noqa: E402
 
 from conformance.trace.port import NO_DRAWS, Own, Size, UntraceableModel  # noqa: E402
 from conformance.trace.tape import Tape  # noqa: E402
@@ -58,7 +60,7 @@ class KerasPort:
     def trace(self, size: Size, training: bool = False) -> Tape:
         """See :class:`conformance.trace.port.Port`."""
         self.size = size
-        return self._apart(2 if training else 1, size, training)
+        return _apart(self._record, 2 if training else 1, size, training)
 
     def run(
         self,
@@ -74,14 +76,14 @@ class KerasPort:
         batch, *size = image.shape
         if batch != tape[0].shape[0]:
             # Shapes are written into a graph, so another batch is another graph, built alike.
-            alike = self._apart(batch, tuple(size), training)
+            alike = _apart(self._record, batch, tuple(size), training)
             if [o.name for o in alike.operations] != [o.name for o in tape.operations]:
                 raise UntraceableModel("the model computes otherwise when the batch is larger")
             tape = alike
         if tape[0].attributes["axes"] == "NCHW":
             image = image.transpose(0, 3, 1, 2)
-        replaced: dict[str, np.ndarray] = self.tracer.execute(
-            tape, values, image, wanted, observe, draws
+        replaced: dict[str, np.ndarray] = _apart(
+            self.tracer.execute, tape, values, image, wanted, observe, draws
         )
         return replaced
 
@@ -97,7 +99,7 @@ class KerasPort:
         """See :class:`conformance.trace.port.Port`."""
         if tape[0].attributes["axes"] == "NCHW":
             image = image.transpose(0, 3, 1, 2)
-        self.tracer.differentiate(tape, values, image, cotangent, wanted, observe)
+        _apart(self.tracer.differentiate, tape, values, image, cotangent, wanted, observe)
 
     def own(self) -> Own:
         """What the model stores when it is built with its weights, in Keras's own precision."""
@@ -118,15 +120,6 @@ class KerasPort:
                     if keras.backend.is_float_dtype(variable.dtype)
                 }
             )
-
-    def _apart(self, batch: int, size: Size, training: bool = False) -> Tape:
-        """Record the model in double precision, in a thread of its own."""
-        before = keras.config.floatx()
-        keras.config.set_floatx("float64")
-        try:
-            return _in_a_thread(self._record, batch, size, training)
-        finally:
-            keras.config.set_floatx(before)
 
     def _record(self, batch: int, size: Size, training: bool) -> Tape:
         height, width, channels = size
@@ -149,7 +142,9 @@ class KerasPort:
                     result = model(image, training=training)
                 given = dict(zip(variables, arrays, strict=True))
                 current = {h: scope.get_current_value(v) for h, v in variables.items()}
-                replaced[:] = [h for h, now in current.items() if now is not given[h]]
+                # The state of a random stream is replaced as well, and is integers.
+                floats = {h for h, v in variables.items() if keras.backend.is_float_dtype(v.dtype)}
+                replaced[:] = [h for h in current if h in floats and current[h] is not given[h]]
                 return result, [current[handle] for handle in replaced]
 
             tape: Tape = self.tracer.record(
@@ -164,6 +159,19 @@ class KerasPort:
             tape.updates = dict(zip(replaced, tape.outputs[kept:], strict=True))
             tape.outputs = tape.outputs[:kept]
             return tape
+
+
+def _apart(work: Callable[..., Any], *arguments: Any) -> Any:
+    """Do some work of Keras in double precision, in a thread of its own."""
+    # Outside TensorFlow the promotion of types has float32 for its widest.
+    widest = mock.patch.dict(dtypes.BIT64_TO_BIT32_DTYPE, float64="float64")
+    before = keras.config.floatx()
+    keras.config.set_floatx("float64")
+    try:
+        with widest:
+            return _in_a_thread(work, *arguments)
+    finally:
+        keras.config.set_floatx(before)
 
 
 def _in_a_thread(work: Callable[..., Any], *arguments: Any) -> Any:
@@ -187,14 +195,12 @@ def _in_a_thread(work: Callable[..., Any], *arguments: Any) -> Any:
 
 def _tracer(backend: str) -> Any:
     """The module that reads and runs what this backend of Keras computes."""
-    module: Any = None
-    if importlib.util.find_spec(f"conformance.trace.{backend}"):
-        module = importlib.import_module(f"conformance.trace.{backend}")
-    if not hasattr(module, "record"):
+    name = {"tensorflow": "tensorflow", "jax": "keras_jax", "torch": "keras_torch"}.get(backend)
+    if name is None:
         raise UntraceableModel(
-            f"Keras computes with {backend} here: set KERAS_BACKEND=tensorflow and try again"
+            f"Keras computes with {backend} here: set KERAS_BACKEND to tensorflow, jax or torch"
         )
-    return module
+    return importlib.import_module(f"conformance.trace.{name}")
 
 
 @contextmanager

@@ -40,7 +40,8 @@ class Placing(Walk):
             flow = self._node("unknown:take", attributes, (meaning.node,), meaning.axes, value)
         elif meaning.padding != NO_PADDING:
             attributes = {"padding": meaning.padding, "value": meaning.fill}
-            flow = self._node("pad", attributes, (meaning.node,), meaning.axes, value)
+            kind = "unknown:pad" if meaning.fill == "edge" else "pad"
+            flow = self._node(kind, attributes, (meaning.node,), meaning.axes, value)
         else:
             flow = self._place_affine(meaning) or self._opaque(value, [meaning.node])
         self.placed[value] = flow

@@ -31,7 +31,7 @@ reshape            to the shape given
 transpose          ``axes`` as in numpy.transpose
 broadcast          ``axes``: where the operand's axes go in the shape given
 concat             ``axis``
-pad                ``padding`` for every axis, ``value``
+pad                ``padding`` for every axis, ``value``; "edge" repeats the outermost cells
 slice              ``start``, ``stop``, ``step`` for every axis
 take               ``axis``, ``indices``
 reverse            ``axes``
@@ -210,6 +210,8 @@ def _once(x: np.ndarray, idle: list[bool], function: Any) -> np.ndarray:
 def _pad(operation: Operation, x: np.ndarray) -> np.ndarray:
     padding, fill = operation.attributes["padding"], operation.attributes["value"]
     idle = [tuple(pair) == (0, 0) for pair in padding]
+    if fill == "edge":
+        return np.pad(x, padding, mode="edge")
     return _once(x, idle, lambda y: np.pad(y, padding, constant_values=fill))
 
 

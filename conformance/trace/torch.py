@@ -326,9 +326,13 @@ class Recorder(TorchDispatchMode):
         for name, child in module.named_modules(remove_duplicate=False):
             self._names.setdefault(id(child), []).append(name)
 
-    def begin(self, image: Tensor) -> None:
+    def begin(self, image: Tensor, axes: str = "NCHW") -> None:
         """The first line of the tape."""
-        self._know(image, self._added(self.tape.input(tuple(image.shape), "NCHW")))
+        self._know(image, self._added(self.tape.input(tuple(image.shape), axes)))
+
+    def place(self) -> Where:
+        """Where in the port the operator is that is being dispatched."""
+        return Where(self._stack[-1], _line(sys._getframe(2)))
 
     def enter(self, module: nn.Module, args: Any) -> None:
         """A module is called: what follows is done inside it."""
@@ -383,7 +387,7 @@ class Recorder(TorchDispatchMode):
             args = (args[0], [_numbered(index) for index in args[1]])
         if "out" in kwargs:
             raise NotImplementedError(f"{func} into out= is not traced")
-        where = Where(self._stack[-1], _line(sys._getframe(1)))
+        where = self.place()
         if func.is_view:
             result = self._execute(func, args, kwargs)
             shapes = [_on_meta(x) for x in _listed(result)]
@@ -996,6 +1000,12 @@ def _(r: Recorder, outs: list[Tensor], x: Tensor, pad: Sequence[int], value: flo
     return _padded(r, result, shape, [(max(0, a), max(0, b)) for a, b in pads], float(value))
 
 
+@aten("replication_pad1d", "replication_pad2d", "replication_pad3d")
+def _(r: Recorder, outs: list[Tensor], x: Tensor, pad: Sequence[int]) -> int | None:
+    pads = list(zip(pad[-2::-2], pad[-1::-2], strict=True))
+    return None if min(pad) < 0 else _padded(r, r.of(x), x.shape, pads, "edge")
+
+
 SEVERAL: dict[str, Translation] = {
     "clone detach alias lift_fresh contiguous _to_copy positive dropout": _nothing,
     "view _unsafe_view reshape _reshape_alias unsqueeze squeeze flatten unflatten": _reshape,
@@ -1060,7 +1070,11 @@ def _positions(r: Recorder, name: str, x: Tensor, outs: list[Tensor]) -> list[Va
 
 
 def _padded(
-    r: Recorder, value: int, shape: Sequence[int], pads: Sequence[tuple[int, int]], fill: float
+    r: Recorder,
+    value: int,
+    shape: Sequence[int],
+    pads: Sequence[tuple[int, int]],
+    fill: float | str,
 ) -> int:
     padding = ((0, 0),) * (len(shape) - len(pads)) + tuple(pads)
     if not any(map(any, padding)):

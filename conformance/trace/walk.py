@@ -35,7 +35,7 @@ class Flow:
     slope: int | None = None
     offset: int | None = None
     padding: Padding = NO_PADDING
-    fill: float = 0.0
+    fill: float | str = 0.0
     channels: tuple[int, ...] | None = None
 
     @property
