@@ -548,7 +548,7 @@ class _Canonical(Placing):
             return None
         self._slot(node, "bias", stored[0], ((("C", length),)))
         node.attributes["bias"] = True
-        node.value = value
+        node.value, node.axes = value, flow.axes
         return replace(flow, value=value)
 
     def _narrow(self, side: int) -> tuple[int, tuple[int, ...]]:

@@ -333,18 +333,28 @@ class Placing(Walk):
     def _batch_norm(self, local: Local) -> Flow | None:
         """Normalisation by the batch's own statistics."""
         base, value = local.base, local.value
-        axes = self.nodes[base.node].axes
-        channel = axis_of(axes, "C")
-        if channel is None:
+        channel = axis_of(base.axes, "C")
+        entry = self._entry(base, value)
+        if channel is None or entry is None:
             return None
-        part = self._excerpt(local)
+        part = excerpt(self.tape, entry, value)
         found = recognise.batch_normalisation(part, channel)
         if found is None:
             return None
         slots = {slot: part.members[p] for slot, p in found.slots.items()}
         attributes = {"epsilon": found.epsilon} | in_training(None, None)
-        plain = Flow(base.node, axes, base.value)
-        return self._normalisation(plain, attributes, slots, value)
+        return self._normalisation(base, attributes, slots, value)
+
+    def _entry(self, base: Flow, value: int) -> int | None:
+        """The first value that is the base's result in the layout in which the algebra has it."""
+        for i in range(base.value, value):
+            flow = self.meaning.get(i)
+            if isinstance(flow, Flow) and flow.plain and (flow.node, flow.axes) == (
+                base.node,
+                base.axes,
+            ):
+                return i
+        return None
 
     def _follow_statistics(self) -> None:
         """Give every norm by batch statistics the running ones that its input replaces."""
