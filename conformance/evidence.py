@@ -56,6 +56,7 @@ class Run:
 
     ``selftest`` is what became of the framework's wrong models, as
     :meth:`conformance.selftest.corpus.Tally.as_json` says it; None where none was judged.
+    ``backend`` is what the framework computes with, where that is not the usual one.
     """
 
     framework: str
@@ -65,10 +66,11 @@ class Run:
     code: str
     records: dict[str, Record] = field(default_factory=dict)
     selftest: dict[str, Any] | None = None
+    backend: str = ""
 
     @property
     def name(self) -> str:
-        return f"{self.framework}-{self.device}"
+        return "-".join(filter(None, (self.framework, self.backend, self.device)))
 
 
 def code_identity(framework: str) -> str:
@@ -97,6 +99,7 @@ def write(run: Run, folder: Path) -> Path:
             {
                 "schema": SCHEMA,
                 "framework": run.framework,
+                **({"backend": run.backend} if run.backend else {}),
                 "device": run.device,
                 "versions": run.versions,
                 "seed": run.seed,

@@ -49,8 +49,13 @@ def missing(framework: str) -> str:
     if not absent:
         return ""
     verb = "is" if len(absent) == 1 else "are"
-    extra = getattr(room, "EXTRA", framework)
+    extra = "-".join(filter(None, (framework, backend(framework))))
     return f"{' and '.join(absent)} {verb} not installed: pip install '.[{extra}]'"
+
+
+def backend(framework: str) -> str:
+    """What a framework computes with here, if that is a matter of choice and not the usual one."""
+    return getattr(import_module(f"implementations.{framework}"), "BACKEND", "")
 
 
 def require(framework: str) -> None:

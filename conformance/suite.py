@@ -37,6 +37,12 @@ def pytest_addoption(parser):
         help="check this port, package.module:factory or file.py:factory, against the network that"
         " --arch names, and nothing else",
     )
+    group.addoption(
+        "--few",
+        action="store_true",
+        help="check one network of each family: the one with the most kinds of layers, of several"
+        " the one with the fewest layers",
+    )
     group.addoption("--device", choices=("cpu", "gpu"), default="cpu", help="where numbers are run")
     group.addoption(
         "--evidence",
@@ -111,8 +117,7 @@ def pytest_generate_tests(metafunc):
         return
     chosen = [frameworks.find(f) for f in metafunc.config.getoption("framework") or ()]
     rooms = chosen or list(frameworks.frameworks())
-    named = metafunc.config.getoption("arch") or ()
-    models = [reference.find(n) for n in named] or list(reference.models().values())
+    models = _models(metafunc.config)
     names = {model.name for model in models}
     if "claim" in metafunc.fixturenames:
         claims = [c for c in reference.claims() if c.model in names]
@@ -127,6 +132,22 @@ def pytest_generate_tests(metafunc):
         metafunc.parametrize(("framework", "model"), cases)
     elif "framework" in metafunc.fixturenames:
         metafunc.parametrize("framework", rooms)
+
+
+def _models(config):
+    """The networks that were asked for, in the reference's order."""
+    named = config.getoption("arch") or ()
+    models = [reference.find(name) for name in named] or list(reference.models().values())
+    if not config.getoption("few"):
+        return models
+    families = dict.fromkeys(model.family for model in models)
+    return [max((m for m in models if m.family == f), key=_kinds) for f in families]
+
+
+def _kinds(model):
+    """How many kinds of layers a network has by the reference, and how few layers."""
+    kinds = {layer.kind for row in model.rows for layer in row.layers}
+    return len(kinds), -model.count("weight layers")
 
 
 class Examined:
@@ -173,15 +194,16 @@ class Examined:
         if framework not in self.runs:
             versions = frameworks.tracer(framework).versions()
             code = evidence.code_identity(framework)
-            self.runs[framework] = evidence.Run(framework, "cpu", versions, self.seed, code)
+            backend = frameworks.backend(framework)
+            self.runs[framework] = evidence.Run(
+                framework, "cpu", versions, self.seed, code, backend=backend
+            )
         return self.runs[framework]
 
 
 @pytest.fixture(scope="session")
 def _examined(pytestconfig: pytest.Config) -> Iterator[Examined]:
-    named = pytestconfig.getoption("arch") or ()
-    models = [reference.find(name) for name in named] or list(reference.models().values())
-    examined = Examined(pytestconfig.getoption("seed"), models)
+    examined = Examined(pytestconfig.getoption("seed"), _models(pytestconfig))
     yield examined
     folder = pytestconfig.getoption("evidence")
     if folder and pytestconfig.getoption("framework"):

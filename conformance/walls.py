@@ -48,7 +48,8 @@ def python_files(root: Path) -> list[Path]:
 
 def framework_imports(root: Path, path: Path) -> Iterator[str]:
     """A file imports a framework, or a file of ours that does, only if its path names it."""
-    words = set() if path.parts[0] in FRAMEWORKLESS else {*path.parts, path.stem}
+    words = {*path.parts, path.stem, *path.stem.split("_")}
+    words = set() if path.parts[0] in FRAMEWORKLESS else words
     allowed = words.union(*(BUILT_ON.get(word, ()) for word in words))
     for module, line in _imports(root / path, path):
         for name in sorted(frameworks(root).intersection(module.split(".")) - allowed):

@@ -76,7 +76,8 @@ def _here(name: str, models: list[Model], options: Namespace, output: Output) ->
                 _use_gpu(name)
             versions = frameworks.tracer(name).versions()
         code = evidence.code_identity(name)
-        run = evidence.Run(name, options.device, versions, options.seed, code)
+        backend = frameworks.backend(name)
+        run = evidence.Run(name, options.device, versions, options.seed, code, backend=backend)
         for model in models:
             outcomes.append(_outcome(run, model, options))
             _lines(outcomes[-1], max(len(each.name) for each in models), output)

@@ -27,6 +27,7 @@ TREE = {
         "importlib.import_module(f'conformance.trace.{keras.backend.backend()}')\n"
     ),
     "conformance/trace/jax.py": "import jax\n",
+    "conformance/trace/keras_jax.py": "import keras\nfrom conformance.trace import jax\n",
     "conformance/trace/flax.py": "import flax\nfrom conformance.trace import jax\n",
     "conformance/selftest/torch.py": "from implementations.torch.lenet import x\ny = 'LeNet-5'\n",
     "reports/markdown.py": "import reference\nfrom conformance.trace import graph\n",
@@ -56,6 +57,7 @@ BREACHES = [
     ("framework_imports", "implementations/torch/lenet.py", "import implementations.flax.lenet\n"),
     ("framework_imports", "conformance/trace/keras.py", "import conformance.trace.jax\n"),
     ("framework_imports", "conformance/trace/jax.py", "import jax, flax\n"),
+    ("framework_imports", "conformance/trace/keras_jax.py", "import keras, torch\n"),
     # A framework where no name would help.
     ("framework_imports", "reference/torch.py", "import torch\n"),
     ("framework_imports", "reports/keras.py", "import keras\n"),

@@ -3,6 +3,7 @@
 import os
 
 #: What Keras computes with, by the variable that Keras itself reads.
-BACKEND = os.environ.get("KERAS_BACKEND") or "tensorflow"
-REQUIRES = ("keras", BACKEND)
-EXTRA = "keras" if BACKEND == "tensorflow" else f"keras-{BACKEND}"
+_CHOSEN = os.environ.get("KERAS_BACKEND") or "tensorflow"
+REQUIRES = ("keras", _CHOSEN)
+#: Where it is not the usual one: then runs and extras are called after it.
+BACKEND = "" if _CHOSEN == "tensorflow" else _CHOSEN
