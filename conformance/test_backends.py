@@ -1,4 +1,4 @@
-"""Keras computes with more than TensorFlow: what is found is the same, and said of the right one."""
+"""Keras computes with more than TensorFlow: what is found is the same, of the right one."""
 
 import json
 import subprocess

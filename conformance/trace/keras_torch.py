@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 from typing import Any
 from unittest import mock
 
@@ -95,8 +96,11 @@ def record(
     """
     tape = CallTape()
     tape.call, tape.parameters, tape.names = call, parameters, (modules, root)
-    state = {handle: _hollow(shape) for handle, (shape, dtype) in parameters.items()
-             if dtype.startswith("float")}
+    state = {
+        handle: _hollow(shape)
+        for handle, (shape, dtype) in parameters.items()
+        if dtype.startswith("float")
+    }
     recorder = InKeras(nn.Module(), state)
     recorder.tape = tape
     _follow(recorder, tape, axes, _hollow(image), state)
@@ -184,8 +188,11 @@ def _tensor(array: np.ndarray) -> Tensor:
 
 def _filled(tape: CallTape, values: Callable[[str], np.ndarray]) -> dict[str, Tensor]:
     """Numbers for all that the tape reads; the rest has none."""
-    state = {handle: _hollow(shape) for handle, (shape, dtype) in tape.parameters.items()
-             if dtype.startswith("float")}
+    state = {
+        handle: _hollow(shape)
+        for handle, (shape, dtype) in tape.parameters.items()
+        if dtype.startswith("float")
+    }
     for operation in tape.operations:
         if operation.name == "parameter":
             handle = operation.attributes["handle"]
@@ -198,7 +205,7 @@ def _filled(tape: CallTape, values: Callable[[str], np.ndarray]) -> dict[str, Te
 
 def _line() -> str:
     """The line outside the libraries that is being executed, as ``folder/file.py:41``."""
-    frame = sys._getframe(1)
+    frame: FrameType | None = sys._getframe(1)
     while frame is not None and frame.f_code is not _follow.__code__:
         file = frame.f_code.co_filename
         if not file.startswith(_LIBRARIES):

@@ -349,9 +349,14 @@ class Placing(Walk):
         """The first value that is the base's result in the layout in which the algebra has it."""
         for i in range(base.value, value):
             flow = self.meaning.get(i)
-            if isinstance(flow, Flow) and flow.plain and (flow.node, flow.axes) == (
-                base.node,
-                base.axes,
+            if (
+                isinstance(flow, Flow)
+                and flow.plain
+                and (flow.node, flow.axes)
+                == (
+                    base.node,
+                    base.axes,
+                )
             ):
                 return i
         return None

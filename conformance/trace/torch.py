@@ -827,6 +827,22 @@ def _adaptive_pool(
     return [value, *_positions(r, "adaptive_max_pool.indices", x, outs)]
 
 
+@aten("var.correction")
+def _(
+    r: Recorder, outs: list[Tensor], x: Tensor, dim: Sequence[int] | None = None,
+    correction: float | None = 1, keepdim: bool = False,
+) -> int:  # fmt: skip
+    axes = tuple(sorted(d % x.ndim for d in (dim if dim else range(x.ndim))))
+    wide = [1 if axis in axes else n for axis, n in enumerate(x.shape)]
+    mean = r.emit("reduce", [r.of(x)], wide, reduce="mean", axes=axes, keep=True)
+    apart = r.emit("sub", [r.of(x), mean], x.shape)
+    squares = r.emit("mul", [apart, apart], x.shape)
+    shape = outs[0].shape
+    total = r.emit("reduce", [squares], shape, reduce="sum", axes=axes, keep=keepdim)
+    count = x.numel() // max(outs[0].numel(), 1) - (1 if correction is None else correction)
+    return r.emit("div", [total, r.of(float(count))], shape)
+
+
 @aten("_softmax")
 def _(r: Recorder, outs: list[Tensor], x: Tensor, dim: int, half: bool) -> int:
     return r.emit("softmax", [r.of(x)], x.shape, axis=dim % x.ndim)
