@@ -15,6 +15,7 @@ from conformance.trace.tape import Tape, evaluate
 ASK = "from conformance import frameworks as f; print(f.backend('keras'), f.missing('keras'))"
 
 
+@pytest.mark.bare
 @pytest.mark.parametrize(
     ("chosen", "backend", "package", "extra"),
     [
@@ -35,6 +36,7 @@ def test_what_is_required_depends_on_the_backend(chosen, backend, package, extra
     )
 
 
+@pytest.mark.bare
 def test_a_run_on_another_backend_has_another_name(tmp_path):
     """It does not take the place of the usual one, and is read as what it was."""
     usual, other = run("keras"), run("keras")
@@ -61,6 +63,7 @@ def pooled(reduce, pads, size=3, fill="edge"):
     return tape
 
 
+@pytest.mark.bare
 @pytest.mark.parametrize(
     ("reduce", "pads", "size", "kinds"),
     [
@@ -77,6 +80,7 @@ def test_a_repeated_edge_is_padding_of_a_maximum_only(reduce, pads, size, kinds)
         assert graph.nodes[1].attributes["padding"] == ((0, pads), (0, 0))
 
 
+@pytest.mark.bare
 def test_a_repeated_edge_is_what_numpy_makes_of_it():
     """The tape's own evaluation repeats the outermost cells."""
     tape = pooled("max", 1)
