@@ -7,7 +7,6 @@ says which placeholder stands for which variable, and gives everything float64.
 from __future__ import annotations
 
 import importlib
-import importlib.util
 import os
 import re
 import sys
