@@ -6,6 +6,7 @@ With ``--port`` the suite is about somebody's port, and its checks are the only 
 from __future__ import annotations
 
 import gc
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -199,6 +200,12 @@ class Examined:
                 framework, "cpu", versions, self.seed, code, backend=backend
             )
         return self.runs[framework]
+
+
+@pytest.fixture(autouse=True)
+def _own_path(monkeypatch):
+    """Folders of ports that a test loads are looked into by that test alone."""
+    monkeypatch.setattr(sys, "path", [*sys.path])
 
 
 @pytest.fixture(scope="session")

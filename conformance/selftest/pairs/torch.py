@@ -272,7 +272,7 @@ PAIRS = {
         partial(changed, not_a_number), partial(changed, not_a_number), SIZE,
         "norm", "gamma", "wrong", open="not finite from norm on",
     ),
-    "another pooling": _wrong(pool, "pool", "missing", None, "flat", "pool"),
+    "another pooling": _wrong(pool, "pool", "kind", "avg_pool", "pool"),
 }  # fmt: skip
 
 
