@@ -32,18 +32,20 @@ def examine(
     """
     port = frameworks.port(framework, model)
     tape = port.trace(model.input)
-    graph = canonical(tape)
-    training_tape = port.trace(model.input, training=True)
-    record = Record(model.name, graph, training=canonical(training_tape))
+    record = Record(model.name, canonical(tape))
     if numbers:
-        record.parity = parity(port, tape, graph, seed=seed, progress=progress)
+        record.parity = parity(port, tape, record.graph, seed=seed, progress=progress)
     if thorough:
-        assert record.training is not None
-        record.training_parity = parity(
-            port, training_tape, record.training, seed=seed, training=True
-        )
-        record.gradients = gradients(port, tape, graph, seed=seed)
+        record.gradients = gradients(port, tape, record.graph, seed=seed)
+    # A tape may hold its framework's record of the run: two at once are much in a deep network.
+    del tape
     gc.collect()  # frameworks keep models alive in reference cycles
+    tape = port.trace(model.input, training=True)
+    record.training = canonical(tape)
+    if thorough:
+        record.training_parity = parity(port, tape, record.training, seed=seed, training=True)
+    del tape
+    gc.collect()
     return record
 
 
