@@ -14,6 +14,7 @@ from conformance.commands import output as codes
 from conformance.commands.aside import NO_GPU, environment
 from conformance.commands.facts import found
 from conformance.commands.output import Output, Refused, put, refuse_early
+from conformance.porting.loading import MODULES
 
 Json = dict[str, Any]
 
@@ -81,15 +82,15 @@ def _unjudged(job: Json, reason: str) -> Json:
 
 def job_of(options: Namespace) -> Json:
     """What a process needs to know of a port."""
-    framework = None
-    if options.framework:
+    framework = options.framework
+    if framework and framework.lower() != MODULES:
         try:
-            framework = frameworks.find(options.framework)
+            framework = frameworks.find(framework)
         except frameworks.UnknownFramework as unknown:
             raise Refused(str(unknown)) from None
     return {
         "port": options.port,
-        "framework": framework,
+        "framework": framework and framework.lower(),
         "size": options.input,
         "seed": options.seed,
         "debug": options.debug,

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import Any
 
 import reference
 from conformance import frameworks
 from conformance.porting.judge import Stage, judge
-from conformance.porting.loading import framework_of, load
+from conformance.porting.loading import MODULES, framework_of, load
 from conformance.trace.port import Port
 
 Json = dict[str, Any]
@@ -31,5 +32,10 @@ def opened(job: Json, stage: Stage) -> Port:
     factory = load(job["port"])
     framework = job["framework"] or framework_of(factory)
     stage(f"importing {framework}", 0, 0)
-    found: Port = frameworks.tracer(framework).port(factory)
+    if framework == MODULES:
+        frameworks.require("keras")
+        tracer = import_module(f"conformance.trace.{MODULES}_module")
+    else:
+        tracer = frameworks.tracer(framework)
+    found: Port = tracer.port(factory)
     return found

@@ -159,8 +159,8 @@ def _in_training(
     """The port in training; None, with the reason, where it cannot be had."""
     if not port.trains:
         result.unjudged.append(
-            "training: a pair (apply, variables) shows inference only; give the module itself, or"
-            " judge dropout and batch statistics in another way"
+            "training: nothing tells this port that it trains; dropout and batch statistics have"
+            " to be judged in another way"
         )
         return None
     stage("tracing the port in training", 0, 0)

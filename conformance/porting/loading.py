@@ -13,8 +13,11 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+#: A framework that has no room of its own: its modules are set beside Keras' networks.
+MODULES = "tensorflow"
+
 #: Whose tracer reads a model, by the package that its class comes from.
-ROOMS = {"keras": "keras", "torch": "torch", "flax": "flax"}
+ROOMS = {"keras": "keras", "torch": "torch", "flax": "flax", "tensorflow": MODULES}
 
 
 class BadPort(Exception):
@@ -111,6 +114,8 @@ def framework_of(factory: Callable[..., Any]) -> str:
     if inspect.isclass(target) and (room := _room(target)):
         return room
     loaded = {room for package, room in ROOMS.items() if package in sys.modules}
+    if len(loaded) > 1:  # Keras imports TensorFlow
+        loaded.discard(MODULES)
     if not loaded and {"jax", "haiku", "equinox"} & sys.modules.keys():
         return "flax"
     if len(loaded) == 1:

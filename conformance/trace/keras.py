@@ -225,7 +225,10 @@ def _build(factory: Callable[[], Any]) -> Any:
         with _one_line("the model cannot be built"):
             model = factory()
     if not isinstance(model, keras.Layer):
-        raise UntraceableModel(f"the factory returns {type(model).__name__}, not a Keras 3 model")
+        raise UntraceableModel(
+            f"the factory returns {type(model).__name__}, not a Keras 3 model (a tf.Module is read"
+            " with --framework tensorflow)"
+        )
     return model
 
 
