@@ -228,7 +228,7 @@ def examined(_examined: Examined, framework: str, pytestconfig: pytest.Config) -
     return _examined
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def runs(pytestconfig: pytest.Config) -> list[evidence.Run]:
     """The evidence of earlier runs, joined; skips where none is asked for."""
     folder = pytestconfig.getoption("evidence")
