@@ -47,7 +47,7 @@ def run(options: Namespace) -> int:
         result = _unjudged(job, str(refused))
     drawing = result.pop("drawing", None)
     if baseline is not None:
-        _set_aside(result, baseline)
+        set_aside(result, baseline)
     if options.format == "markdown":
         output.line(telling.markdown(result).rstrip())
     else:
@@ -125,26 +125,39 @@ def _progress() -> Iterator[Callable[[str, int, int], None]]:
 
 
 def _baseline(path: str) -> Json:
+    """An earlier result of the gate.  Raises :class:`Refused`."""
+    import jsonschema
+
+    schema = Path(__file__).parents[1] / "gate.schema.json"
     try:
         data: Json = json.loads(Path(path).read_text(encoding="utf-8"))
-        if data["schema"] != 1 or not isinstance(data["findings"], list):
-            raise KeyError("findings")
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise Refused(f"{path} is not a result of 'conformance gate --json' ({error})") from None
+        jsonschema.validate(data, json.loads(schema.read_text(encoding="utf-8")))
+    except OSError as error:
+        raise Refused(f"cannot read {path}: {error.strerror}") from None
+    except (ValueError, jsonschema.ValidationError) as error:
+        reason = error.message if isinstance(error, jsonschema.ValidationError) else error
+        said = " ".join(str(reason).split())[:120]
+        raise Refused(f"{path} is not a result of 'conformance gate --json': {said}") from None
     return data
 
 
-def _set_aside(result: Json, baseline: Json) -> None:
+def set_aside(result: Json, baseline: Json) -> None:
     """Leave only the findings that the baseline has not; without any, nothing new deviates."""
-
-    def key(finding: Json) -> str:
-        names = ("check", "node", "attribute", "expected", "found")
-        return json.dumps([finding[name] for name in names])
-
-    before = {key(each) for each in baseline["findings"]}
-    now = {key(each) for each in result["findings"]}
-    result["findings"] = [each for each in result["findings"] if key(each) not in before]
+    if baseline["architecture"] != result["architecture"]:
+        raise Refused(f"the baseline is about {baseline['architecture']}: record one of its own")
+    before = {_named(each) for each in baseline["findings"]}
+    now = {_named(each) for each in result["findings"]}
+    result["findings"] = [each for each in result["findings"] if _named(each) not in before]
     result["baseline"] = {"known": len(now & before), "gone": sorted(before - now)}
     if result["verdict"] == "deviates" and not result["findings"]:
         ran = 0 < result["checks"]["planned"] == result["checks"]["run"] and not result["open"]
         result["verdict"] = "conforms" if ran else "inconclusive"
+
+
+def _named(finding: Json) -> str:
+    """What makes a finding the same in another run: not the error that was measured there."""
+    names = ["check", "node", "attribute"]
+    measured = finding["check"] in ("forward", "gradient", "initialisation")
+    if not measured and finding["attribute"] not in ("value", "mean", "variance"):
+        names += ["expected", "found"]
+    return json.dumps([finding[name] for name in names])

@@ -2,12 +2,16 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import jsonschema
 import pytest
 
 import reference
 from conformance import frameworks
+from conformance.cli import main
+from conformance.commands import gate
+from conformance.commands.output import Refused
 from conformance.porting import identify, telling
 from conformance.porting.judge import judge
 from conformance.porting.naming import names
@@ -91,11 +95,11 @@ def test_network_is_identified(room, tmp_path):
     assert second["architecture"] != SMALLEST.name and second["differences"] > 0
 
 
-FINDING = {
+FINDING: dict[str, Any] = {
     "check": "structure", "node": "conv1", "port_node": "features.0", "kind": "conv",
     "attribute": "stride", "expected": [1, 1], "found": [2, 2], "hint": "", "source": "Table 1",
 }  # fmt: skip
-RESULT = {
+RESULT: dict[str, Any] = {
     "port": "my_models:net", "framework": "torch", "architecture": "Net", "verdict": "deviates",
     "variant": None, "variants": [], "another": None, "open": [], "unjudged": [],
     "totals": {"parameters": 1, "multiply_adds": 2, "layers": 3}, "forward": None,
@@ -123,3 +127,35 @@ def test_badge_has_the_verdict():
     badge = telling.badge(RESULT | {"verdict": "conforms-as-variant", "variant": "v1.5"})
     assert (badge["label"], badge["message"]) == ("Net", "conforms as v1.5")
     assert telling.badge(RESULT)["color"] == "red"
+
+
+def test_baseline_knows_a_measured_finding_again():
+    """Another run measures another error: the finding is the same one, and nothing is new."""
+    once = FINDING | {"check": "forward", "attribute": "value", "expected": 1e-10, "found": 1e-3}
+    result = RESULT | {"findings": [once | {"found": 1.1e-3}]}
+    gate.set_aside(result, RESULT | {"findings": [once]})
+    assert (result["findings"], result["baseline"]["gone"]) == ([], [])
+    assert result["verdict"] == "conforms"
+
+
+def test_baseline_hides_nothing_new():
+    """The same attribute with another value is a finding of its own, and the old one is gone."""
+    result = RESULT | {"findings": [FINDING | {"found": [3, 3]}]}
+    gate.set_aside(result, RESULT)
+    assert (result["verdict"], len(result["findings"])) == ("deviates", 1)
+    assert len(result["baseline"]["gone"]) == 1
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"schema": 1, "findings": [1]}'])
+def test_damaged_baseline_is_refused(tmp_path, capsys, text):
+    """One line before the port is started."""
+    file = tmp_path / "known.json"
+    file.write_text(text, encoding="utf-8")
+    assert main(["gate", "m:f", "--arch", SMALLEST.name, "--baseline", str(file)]) == 2
+    assert f"{file} is not a result of 'conformance gate --json'" in capsys.readouterr().err
+
+
+def test_baseline_of_another_network_is_refused():
+    """A list of what is known of one network says nothing of another."""
+    with pytest.raises(Refused, match="the baseline is about Net"):
+        gate.set_aside(RESULT | {"architecture": "Other"}, RESULT)
