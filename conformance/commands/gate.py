@@ -67,7 +67,7 @@ def run(options: Namespace) -> int:
     elif options.html:
         output.line(f"  there is nothing to draw: {options.html} was not written")
     output.result(result)
-    return CODES.get(result["verdict"], codes.INCONCLUSIVE)
+    return _code(result)
 
 
 def _unjudged(job: Json, reason: str) -> Json:
@@ -142,16 +142,21 @@ def _baseline(path: str) -> Json:
 
 
 def set_aside(result: Json, baseline: Json) -> None:
-    """Leave only the findings that the baseline has not; without any, nothing new deviates."""
+    """Leave only the findings that the baseline has not; the verdict stays what it is."""
     if baseline["architecture"] != result["architecture"]:
         raise Refused(f"the baseline is about {baseline['architecture']}: record one of its own")
     before = {_named(each) for each in baseline["findings"]}
     now = {_named(each) for each in result["findings"]}
     result["findings"] = [each for each in result["findings"] if _named(each) not in before]
     result["baseline"] = {"known": len(now & before), "gone": sorted(before - now)}
-    if result["verdict"] == "deviates" and not result["findings"]:
+
+
+def _code(result: Json) -> int:
+    """The verdict's exit code; with a baseline only what is new deviates."""
+    if "baseline" in result and result["verdict"] == "deviates" and not result["findings"]:
         ran = 0 < result["checks"]["planned"] == result["checks"]["run"] and not result["open"]
-        result["verdict"] = "conforms" if ran else "inconclusive"
+        return codes.CONFORMS if ran else codes.INCONCLUSIVE
+    return CODES.get(result["verdict"], codes.INCONCLUSIVE)
 
 
 def _named(finding: Json) -> str:

@@ -21,11 +21,17 @@ WORDS = {"missing": "is missing", "extra": "is extra", "value": "computes someth
 
 def headline(result: Json) -> str:
     """The verdict in one line."""
-    named = f" {result['variant']}" if result["verdict"] == VARIANT else ""
     verdict = result["verdict"].replace("-as-variant", " as")
-    return (
-        f"{result['port']} ({result['framework']}) and {result['architecture']}: {verdict}{named}"
-    )
+    if result["verdict"] == VARIANT:
+        verdict += f" {result['variant']}"
+    elif result["verdict"] == DEVIATES and is_known(result):
+        verdict += ", but in nothing new"
+    return f"{result['port']} ({result['framework']}) and {result['architecture']}: {verdict}"
+
+
+def is_known(result: Json) -> bool:
+    """Whether a baseline knew all that there is to find."""
+    return "baseline" in result and not result["findings"]
 
 
 def causes(findings: list[Json]) -> list[list[Json]]:
@@ -131,7 +137,8 @@ def agreed(forward: Json) -> str:
 
 def markdown(result: Json) -> str:
     """A block for a job summary: under a screen when green, a block a root cause when red."""
-    mark = {CONFORMS: "✅", VARIANT: "✅", DEVIATES: "❌"}.get(result["verdict"], "⚠️")
+    marks = {CONFORMS: "✅", VARIANT: "✅", DEVIATES: "⚠️" if is_known(result) else "❌"}
+    mark = marks.get(result["verdict"], "⚠️")
     told = [f"### {mark} {_plain(headline(result))}", ""]
     told += [
         f"- **{_plain(each['name'])}**: {_plain(each['says'])} ({_plain(each['source'])})"

@@ -135,7 +135,8 @@ def test_baseline_knows_a_measured_finding_again():
     result = RESULT | {"findings": [once | {"found": 1.1e-3}]}
     gate.set_aside(result, RESULT | {"findings": [once]})
     assert (result["findings"], result["baseline"]["gone"]) == ([], [])
-    assert result["verdict"] == "conforms"
+    assert result["verdict"] == "deviates"
+    assert telling.headline(result).endswith("deviates, but in nothing new")
 
 
 def test_baseline_hides_nothing_new():
