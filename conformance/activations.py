@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from conformance.deviation import HALFWAY, SINGLE
 from conformance.oracle import CannotCompute, Oracle
+from conformance.precision import FLOAT32, FLOAT64
 from conformance.side import Side
 from conformance.stored import Slots
 from conformance.trace.axes import to_neutral
@@ -80,7 +80,7 @@ class _First:
         graph = side.graph
         self.wanted = {n.value: i for i, n in enumerate(graph) if seen(graph, i)}
         slots = Slots(graph, side.single)
-        self.oracles = [Oracle(graph, slots, image), Oracle(graph, slots, image, np.float32)]
+        self.oracles = [Oracle(graph, slots, image), Oracle(graph, slots, image, FLOAT32)]
         for index in set(range(len(graph))) - set(self.wanted.values()):
             for oracle in self.oracles:
                 oracle.release(index)
@@ -113,13 +113,13 @@ class _First:
             self._open(f"{unknown}, so nothing after it has a bound")
             return inf
         inherited = max((self.costs.get(i, 0.0) for i in node.inputs), default=0.0)
-        cost = max(distance(single, double, rms), inherited, SINGLE)
+        cost = max(distance(single, double, rms), inherited, FLOAT32.unit)
         self.costs[index] = cost
         for oracle in self.oracles:
             oracle.release(index)
-        if distance(got, double, rms) > cost * HALFWAY:
+        if distance(got, double, rms) > cost * FLOAT64.margin:
             self._open(f"A does not compute what its trace says at {self.side.at(index)}")
-        return cost * HALFWAY
+        return cost * FLOAT64.margin
 
     def _open(self, problem: str) -> None:
         self.problem = self.problem or problem

@@ -8,11 +8,7 @@ from typing import Any
 
 import numpy as np
 
-#: Halfway, in powers of two, between the unit roundoffs of float32 (2^-24) and float64 (2^-53).
-HALFWAY = 2.0**-14.5
-
-#: The smallest cost of single precision: storing the result in it.
-SINGLE = 2.0**-24
+from conformance.precision import FLOAT64
 
 #: Differences are taken of this many numbers at a time.
 STRIP = 1 << 22
@@ -64,7 +60,7 @@ class SlotParity:
         rms = sqrt(square / want.size) or 1.0
         share = float(np.vdot(got, want)) / square if square else 1.0
         error = distance(got, want, rms)
-        return cls(node, slot, rms, error, cost * HALFWAY, share, sample(got))
+        return cls(node, slot, rms, error, cost * FLOAT64.margin, share, sample(got))
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> SlotParity:

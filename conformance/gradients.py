@@ -20,9 +20,10 @@ from typing import Any
 import numpy as np
 
 from conformance.adjoint import TRAINED, backward
-from conformance.deviation import SINGLE, Control, SlotParity, distance
+from conformance.deviation import Control, SlotParity, distance
 from conformance.oracle import CannotCompute, Oracle
 from conformance.parity import outputs_differ
+from conformance.precision import FLOAT32
 from conformance.stored import whole
 from conformance.trace.axes import to_neutral
 from conformance.trace.graph import Graph, Parameter
@@ -156,7 +157,7 @@ class _Comparison:
         """Compare everything received, from the output back."""
         output, image = self.expected.outputs[0], weights.image()
         double = Oracle(self.expected, weights.slot, image)
-        single = Oracle(self.expected, weights.slot, image, np.float32)
+        single = Oracle(self.expected, weights.slot, image, FLOAT32)
         for oracle in (double, single):
             oracle.result(output)
         cotangents = {output: weights.cotangent()}
@@ -164,7 +165,8 @@ class _Comparison:
         costs: dict[int, float] = {}
         wide, narrow = backward(double, cotangents), backward(single, cotangents, double)
         for (index, gradient, of_slots), (_, rough, rough_slots) in zip(wide, narrow, strict=True):
-            costs[index] = max((costs[i] for i in consumers[index] if i in costs), default=SINGLE)
+            nearer = (costs[i] for i in consumers[index] if i in costs)
+            costs[index] = max(nearer, default=FLOAT32.unit)
             if self.expected.nodes[index].kind == "input" and None in received:
                 axes = self.found.nodes[self.found.inputs[0]].axes
                 got = to_neutral(received[None], axes).reshape(gradient.shape)

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from conformance.precision import FLOAT64, Precision
 from conformance.trace.graph import Graph, Node
 
 #: A slot's array for a node of the graph, in neutral layout.
@@ -28,13 +29,17 @@ class CannotCompute(Exception):
 class Oracle:
     """Results of a graph's nodes for one batch, computed on demand and forgotten when used up.
 
-    ``dtype`` is the precision of every stored result and of every product and sum.
+    ``precision`` is that of whatever a framework may store: parameters, results, and the steps
+    between them where an operation has several.
     """
 
-    def __init__(self, graph: Graph, slots: Slots, image: np.ndarray, dtype: Any = np.float64):
-        self.graph, self.slots, self.dtype = graph, slots, np.dtype(dtype)
+    def __init__(
+        self, graph: Graph, slots: Slots, image: np.ndarray, precision: Precision = FLOAT64
+    ):
+        self.graph, self.slots, self.precision = graph, slots, precision
+        self.dtype = np.dtype(precision.dtype)
         self.results: dict[int, np.ndarray] = {}
-        self.image = image.astype(self.dtype)
+        self.image = self.stored(image)
         self.pending = [len(readers) for readers in graph.consumers()]
         self.done: set[int] = set()
 
@@ -61,7 +66,15 @@ class Oracle:
     def parameters(self, index: int) -> dict[str, np.ndarray]:
         """The arrays in a node's slots, in this oracle's precision."""
         names = self.graph.nodes[index].parameters
-        return {name: self.slots(index, name).astype(self.dtype, copy=False) for name in names}
+        return {name: self.stored(self.slots(index, name)) for name in names}
+
+    def stored(self, x: np.ndarray) -> np.ndarray:
+        """What is kept of numbers that a framework may store."""
+        return self.precision.round(x.astype(self.dtype, copy=False))
+
+    def add(self, x: np.ndarray, y: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
+        """A sum, into ``out`` if there is one, that a framework may store."""
+        return self.stored(np.add(x, y, out=out))
 
     def _forget(self, index: int) -> None:
         if index in self.done and not self.pending[index]:
@@ -75,7 +88,7 @@ class Oracle:
         slots = self.parameters(index)
         with np.errstate(all="ignore"):
             result = OPERATIONS[node.kind](self, node, slots, *inputs)
-        self.results[index] = shaped(np.asarray(result, dtype=self.dtype), node.shape)
+        self.results[index] = shaped(self.stored(np.asarray(result)), node.shape)
         for source in node.inputs:
             self.pending[source] -= 1
             self._forget(source)
@@ -133,13 +146,15 @@ def convolve(x: np.ndarray, kernel: np.ndarray, attributes: dict[str, Any]) -> n
 
 
 def _conv(o: Oracle, node: Node, slots: dict[str, np.ndarray], x: np.ndarray) -> np.ndarray:
-    y = convolve(x, slots["kernel"], node.attributes)
-    return y + slots["bias"] if "bias" in slots else y
+    read = o.precision.read
+    y = convolve(read(x), read(slots["kernel"]), node.attributes)
+    return o.stored(y) + slots["bias"] if "bias" in slots else y
 
 
 def _dense(o: Oracle, node: Node, slots: dict[str, np.ndarray], x: np.ndarray) -> np.ndarray:
-    y = x.reshape(len(x), -1) @ slots["kernel"]
-    return y + slots["bias"] if "bias" in slots else y
+    read = o.precision.read
+    y = read(x.reshape(len(x), -1)) @ read(slots["kernel"])
+    return o.stored(y) + slots["bias"] if "bias" in slots else y
 
 
 def _max_pool(o: Oracle, node: Node, slots: dict[str, np.ndarray], x: np.ndarray) -> np.ndarray:
@@ -162,7 +177,7 @@ def by_offset(x: np.ndarray, a: dict[str, Any], combine: Any) -> np.ndarray:
 
 def _avg_pool(o: Oracle, node: Node, slots: dict[str, np.ndarray], x: np.ndarray) -> np.ndarray:
     a = node.attributes
-    total = by_offset(pad(x, a["padding"]), a, np.add)
+    total = by_offset(pad(x, a["padding"]), a, o.add)
     if a["padding"] == ((0, 0), (0, 0)) or a["count_include_pad"]:
         return total / x.dtype.type(prod(a["kernel"]))
     inside = pad(np.ones((1, *x.shape[1:3], 1), x.dtype), a["padding"])
@@ -171,23 +186,23 @@ def _avg_pool(o: Oracle, node: Node, slots: dict[str, np.ndarray], x: np.ndarray
 
 def _subsample(o: Oracle, node: Node, slots: dict[str, np.ndarray], x: np.ndarray) -> np.ndarray:
     a = node.attributes
-    y = by_offset(pad(x, a["padding"]), a, np.add) / x.dtype.type(a["divisor"])
-    y = y * slots["coefficient"]
+    y = by_offset(pad(x, a["padding"]), a, o.add) / x.dtype.type(a["divisor"])
+    y = o.stored(o.stored(y) * slots["coefficient"])
     return y + slots["bias"] if "bias" in slots else y
 
 
 def _rbf(o: Oracle, node: Node, slots: dict[str, np.ndarray], x: np.ndarray) -> np.ndarray:
-    return ((x.reshape(len(x), 1, -1) - slots["centres"]) ** 2).sum(axis=2)
+    return (o.stored(x.reshape(len(x), 1, -1) - slots["centres"]) ** 2).sum(axis=2)
 
 
 def _batch_norm(o: Oracle, node: Node, slots: dict[str, np.ndarray], x: np.ndarray) -> np.ndarray:
     kind = x.dtype.type
     if node.attributes.get("statistics") == "batch":
-        mean, variance = batch_statistics(x)
+        mean, variance = map(o.stored, batch_statistics(x))
     else:
         mean, variance = slots.get("mean", kind(0)), slots["variance"]
     scale = slots.get("gamma", kind(1)) / np.sqrt(variance + kind(node.attributes["epsilon"]))
-    return (x - mean) * scale + slots.get("beta", kind(0))
+    return o.stored(o.stored(x - mean) * o.stored(scale)) + slots.get("beta", kind(0))
 
 
 def batch_statistics(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -221,21 +236,23 @@ def _lrn(o: Oracle, node: Node, slots: dict[str, np.ndarray], x: np.ndarray) -> 
     a = node.attributes
     n, kind = int(a["n"]), x.dtype.type
     # For an even n the window holds one more channel below than above, as in the papers' sum.
-    squares = np.pad(x * x, [(0, 0)] * (x.ndim - 1) + [(n // 2, (n - 1) // 2)])
-    total = sum(squares[..., i : i + x.shape[-1]] for i in range(n))
-    return x / (kind(a["k"]) + kind(a["alpha"]) * total) ** kind(a["beta"])
+    squares = np.pad(o.stored(x * x), [(0, 0)] * (x.ndim - 1) + [(n // 2, (n - 1) // 2)])
+    total = o.stored(sum(squares[..., i : i + x.shape[-1]] for i in range(n)))
+    root = o.stored(kind(a["k"]) + o.stored(kind(a["alpha"]) * total))
+    return x / o.stored(root ** kind(a["beta"]))
 
 
 def _softmax(o: Oracle, node: Node, slots: dict[str, np.ndarray], x: np.ndarray) -> np.ndarray:
-    e = np.exp(x - x.max(axis=-1, keepdims=True))
+    e = o.stored(np.exp(x - x.max(axis=-1, keepdims=True)))
     return e / e.sum(axis=-1, keepdims=True)
 
 
 def _scale(o: Oracle, node: Node, slots: dict[str, np.ndarray], x: np.ndarray) -> np.ndarray:
     y = x * np.asarray(node.attributes["factor"], x.dtype)
-    y = y * slots["gamma"] if "gamma" in slots else y
-    y = y + np.asarray(node.attributes["offset"], x.dtype) if "offset" in node.attributes else y
-    return y + slots["beta"] if "beta" in slots else y
+    y = o.stored(y) * slots["gamma"] if "gamma" in slots else y
+    if "offset" in node.attributes:
+        y = o.stored(y) + np.asarray(node.attributes["offset"], x.dtype)
+    return o.stored(y) + slots["beta"] if "beta" in slots else y
 
 
 def _pad(o: Oracle, node: Node, slots: dict[str, np.ndarray], x: np.ndarray) -> np.ndarray:
@@ -263,7 +280,7 @@ OPERATIONS: dict[str, Any] = {
     "lrn": _lrn,
     "relu": lambda o, node, slots, x: np.maximum(x, 0),
     "tanh": lambda o, node, slots, x: np.tanh(x),
-    "sigmoid": lambda o, node, slots, x: 1 / (1 + np.exp(-x)),
+    "sigmoid": lambda o, node, slots, x: 1 / (1 + o.stored(np.exp(-x))),
     "softmax": _softmax,
     "add": lambda o, node, slots, x, y: x + y,
     "concat": lambda o, node, slots, *xs: np.concatenate(xs, axis=-1),

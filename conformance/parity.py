@@ -1,11 +1,11 @@
-"""Does a live model compute what its graph says?  Every node, in float64, against the oracle.
+"""Does a live model compute what its graph says?  Every node against the oracle.
 
-The bound is derived, not chosen.  The oracle computes each node twice, in float64 and in float32;
-the difference is what single precision costs this network up to this node.  The same sums in
-double precision cost 2^-29 of that (the ratio of the two unit roundoffs), give or take the order
-of summation.  A float64 result is accepted while it is nearer, on a logarithmic scale, to that
-double-precision cost than to the single-precision one: below ``2^-14.5`` of the latter.  What lies
-above was not computed from the same formula, or not in double precision.
+Float64 decides.  The bound is derived, not chosen, by :mod:`conformance.precision`: the oracle
+computes each node twice, in float64 and in float32, and the difference is what single precision
+costs this network up to this node; a float64 result passes below ``2^-14.5`` of it.  What lies
+above was not computed from the same formula, or not in double precision.  In a lower precision the
+oracle computes in that one, on weights and an image that it can store, so that only arithmetic
+can differ.
 """
 
 from __future__ import annotations
@@ -18,21 +18,14 @@ from typing import Any
 import numpy as np
 
 from conformance.alterations import ALTERATIONS
-from conformance.deviation import (
-    HALFWAY,
-    SINGLE,
-    Control,
-    NodeParity,
-    SlotParity,
-    distance,
-    sample,
-)
+from conformance.deviation import Control, NodeParity, SlotParity, distance, sample
 from conformance.oracle import CannotCompute, Oracle, running_statistics, shaped
+from conformance.precision import PRECISIONS, Precision
 from conformance.stored import whole
 from conformance.trace.axes import to_neutral
 from conformance.trace.graph import Graph, Node
-from conformance.trace.port import Port
-from conformance.trace.tape import Tape
+from conformance.trace.port import PLAIN, CannotExecute, Execution, Port
+from conformance.trace.tape import Tape, evaluate
 from conformance.weights import Weights, carried, counterparts, keeping
 
 __all__ = ["Control", "NodeParity", "Parity", "SlotParity", "outputs_differ", "parity"]
@@ -43,6 +36,7 @@ class Parity:
     """All that one run of one model says: nodes in order of execution, and control arms.
 
     ``statistics`` are the running means and variances that one training step leaves behind.
+    ``precision`` and ``compiled`` are as in :class:`~conformance.trace.port.Execution`.
     """
 
     seed: int
@@ -50,6 +44,8 @@ class Parity:
     controls: tuple[Control, ...]
     problem: str = ""
     statistics: tuple[SlotParity, ...] = ()
+    precision: str = PLAIN.precision
+    compiled: bool = False
 
     @property
     def first_divergence(self) -> NodeParity | None:
@@ -68,7 +64,7 @@ class Parity:
         nodes = tuple(NodeParity(**(n | {"sample": tuple(n["sample"])})) for n in data["nodes"])
         controls = tuple(Control(**c) for c in data["controls"])
         statistics = tuple(map(SlotParity.from_json, data["statistics"]))
-        return cls(data["seed"], nodes, controls, data["problem"], statistics)
+        return cls(**data | {"nodes": nodes, "controls": controls, "statistics": statistics})
 
 
 def parity(
@@ -81,8 +77,9 @@ def parity(
     to_the_end: bool = True,
     progress: Callable[[int, int], None] = lambda done, total: None,
     training: bool = False,
+    how: Execution = PLAIN,
 ) -> Parity:
-    """Run a port in float64 on canonical weights and compare every node with the oracle.
+    """Run a port on canonical weights and compare every node with the oracle.
 
     The oracle executes ``expected`` (the port's own graph when None); ``pairs`` says which node
     of ``found`` stands for which expected one.  Nodes without a counterpart are not compared.
@@ -93,23 +90,32 @@ def parity(
     that the step leaves behind are compared as well.  Dropout keeps everything, in the model by
     a draw that its mask keeps and in the oracle by definition; both scale by ``1 / (1 - rate)``,
     so that a wrong rate shows.
+
+    Of a compiled model the outputs alone are compared, with the bounds that the way there gives
+    them.
     """
     expected = expected or found
     pairs = pairs or {i: i for i in range(len(found))}
-    weights = Weights(expected, seed)
-    batch = weights.images(2 if training else 1)
-    observer = _Observer(expected, found, pairs, weights, batch, to_the_end, progress)
+    weights, precision = Weights(expected, seed), PRECISIONS[how.precision]
+    batch = _kept(precision, weights.images(2 if training else 1))
+    observer = _Observer(
+        expected, found, pairs, weights, batch, to_the_end, progress, precision,
+        tape if how.compiled else None,
+    )  # fmt: skip
     slot = counterparts(weights, found, pairs)
     problem = ""
     shapes = {op.attributes["handle"]: op.shape for op in tape.operations if op.name == "parameter"}
     try:
-        values = carried(found, slot, shapes)
+        given = carried(found, slot, shapes)
         wanted, draws = frozenset(observer.wanted), keeping(tape, found) if training else {}
         with np.errstate(all="ignore"):  # what is not finite is reported, with its node
-            replaced = port.run(tape, values, batch, wanted, observer, training, draws)
+            replaced = port.run(
+                tape, lambda handle: _kept(precision, given(handle)), batch, wanted, observer,
+                training, draws, how,
+            )  # fmt: skip
             observer.replaced(replaced)
-    except CannotCompute as unknown:
-        problem = str(unknown)
+    except (CannotCompute, CannotExecute) as reason:
+        problem = str(reason)
     except _Parted:
         problem = "stopped at the first divergence"
     missing = len(observer.wanted) - len(observer.results)
@@ -122,7 +128,14 @@ def parity(
         tuple(observer.controls),
         problem,
         tuple(observer.statistics),
+        how.precision,
+        how.compiled,
     )
+
+
+def _kept(precision: Precision, array: np.ndarray) -> np.ndarray:
+    """What is left in float64 of numbers that were stored in a precision."""
+    return precision.round(array.astype(precision.dtype, copy=False)).astype(np.float64, copy=False)
 
 
 class _Parted(Exception):
@@ -141,22 +154,28 @@ class _Observer:
         image: np.ndarray,
         to_the_end: bool,
         progress: Callable[[int, int], None],
+        precision: Precision,
+        compiled: Tape | None,
     ):
         self.expected, self.found, self.weights, self.progress = expected, found, weights, progress
-        self.to_the_end = to_the_end
+        self.to_the_end, self.precision, self.compiled = to_the_end, precision, compiled
         self.pairs, self.back = pairs, {b: a for a, b in pairs.items()}
-        self.double = Oracle(expected, weights.slot, image)
-        self.single = Oracle(expected, weights.slot, image, np.float32)
+        self.double = Oracle(expected, self.slot, image)
+        self.rough = Oracle(expected, self.slot, image, precision.oracle)
         self.wanted = {
             found.nodes[b].value: b
             for a, b in pairs.items()
             if found.nodes[b].value >= 0 and found.nodes[b].kind != "input"
         }
+        if compiled:
+            results = zip(compiled.outputs, found.outputs, strict=True)
+            self.wanted = {value: b for value, b in results if b in self.back}
         observed = {self.back[b] for b in self.wanted.values()}
-        for index in set(range(len(expected))) - observed:
+        for index in set(range(len(expected))) - observed if not compiled else ():
             self.double.release(index)
-            self.single.release(index)
-        self.single_cost: dict[int, float] = {}
+            self.rough.release(index)
+        #: What the precision of the rough oracle costs up to each node.
+        self.costs: dict[int, float] = {}
         self.results: list[NodeParity] = []
         self.controls: list[Control] = []
         self.statistics: list[SlotParity] = []
@@ -164,30 +183,47 @@ class _Observer:
         self.running: dict[int, tuple[dict[str, np.ndarray], dict[str, np.ndarray]]] = {}
         self.controlled = _cheapest_of_each_kind(expected, observed)
 
+    def slot(self, index: int, name: str) -> np.ndarray:
+        """The values of a slot that both sides are given."""
+        return _kept(self.precision, self.weights.slot(index, name))
+
     def __call__(self, value: int, array: np.ndarray) -> None:
         b = self.wanted[value]
         a = self.back[b]
         port_node = self.found.nodes[b]
-        got = _neutral(array, port_node)
         node = self.expected.nodes[a]
+        if self.compiled:
+            array = _unfolded(self.compiled, value, port_node.value, array)
+            for index in sorted(self.expected.ancestors(a) - self.costs.keys() - {a}):
+                self._costed(index)
+                self._release(index)
+        got = _neutral(array, port_node)
         inputs = [self.double.result(i) for i in node.inputs] if a in self.controlled else []
         if node.attributes.get("momentum") is not None:
-            self.running[a] = self._running(a, self.double), self._running(a, self.single)
-        want = self.double.result(a)
-        rms = sqrt(float(np.mean(np.square(want)))) or 1.0
-        cost = distance(self.single.result(a), want, rms)
-        inherited = max((self.single_cost.get(i, 0.0) for i in node.inputs), default=0.0)
-        self.single_cost[a] = max(cost, inherited, SINGLE)
-        bound = self.single_cost[a] * HALFWAY
+            self.running[a] = self._running(a, self.double), self._running(a, self.rough)
+        want, rms = self._costed(a)
+        bound = self.costs[a] * self.precision.margin
         error = distance(got, want, rms)
         if a in self.controlled:
             self._control(a, node, inputs, got, rms, bound)
-        self.double.release(a)
-        self.single.release(a)
+        self._release(a)
         self.results.append(NodeParity(a, rms, error, bound, sample(got)))
         self.progress(len(self.results), len(self.wanted))
         if not self.to_the_end and error > bound:
             raise _Parted
+
+    def _costed(self, a: int) -> tuple[np.ndarray, float]:
+        """What a node should compute, and its root mean square; the node's cost is noted."""
+        want = self.double.result(a)
+        rms = sqrt(float(np.mean(np.square(want)))) or 1.0
+        inherited = [self.costs.get(i, 0.0) for i in self.expected.nodes[a].inputs]
+        cost = distance(self.rough.result(a), want, rms)
+        self.costs[a] = max(cost, *inherited, self.precision.oracle.unit)
+        return want, rms
+
+    def _release(self, a: int) -> None:
+        self.double.release(a)
+        self.rough.release(a)
 
     def _running(self, a: int, oracle: Oracle) -> dict[str, np.ndarray]:
         node = self.expected.nodes[a]
@@ -202,7 +238,7 @@ class _Observer:
                 if all(p.handle in arrays for p in pieces):
                     got = whole(self.found.nodes[self.pairs[a]], slot, arrays.__getitem__)
                     rms = sqrt(float(np.mean(np.square(want)))) or 1.0
-                    cost = max(self.single_cost[a], distance(single[slot], want, rms))
+                    cost = max(self.costs[a], distance(single[slot], want, rms))
                     self.statistics.append(SlotParity.of(a, slot, got, want, cost))
 
     @property
@@ -222,7 +258,7 @@ class _Observer:
         bound: float,
     ) -> None:  # fmt: skip
         alteration, wrong = ALTERATIONS[node.kind]
-        slots = {name: self.weights.slot(a, name) for name in node.parameters}
+        slots = self.double.parameters(a)
         result = shaped(wrong(self.double, node, slots, *inputs), node.shape)
         self.controls.append(Control(a, alteration, distance(got, result, rms), bound))
 
@@ -232,6 +268,21 @@ def _neutral(array: np.ndarray, node: Node) -> np.ndarray:
     if array.size != prod(size for axis in node.axes for _, size in axis):
         return array
     return to_neutral(array, node.axes).reshape((-1, *node.shape))
+
+
+def _unfolded(tape: Tape, output: int, value: int, array: np.ndarray) -> np.ndarray:
+    """A node's result from the output that returns it, perhaps reshaped or transposed."""
+    if output == value:
+        return array
+    shape = tape[value].shape
+    places = np.arange(prod(shape), dtype=np.float64).reshape(shape)
+    try:
+        found = evaluate(tape, output, {value: places})
+    except KeyError:
+        raise CannotExecute("an output is more than a layout of its last node") from None
+    result = np.empty(prod(shape))
+    result[found.reshape(-1).astype(int)] = array.reshape(-1)
+    return result.reshape(shape)
 
 
 def outputs_differ(expected: Graph, found: Graph, pairs: dict[int, int]) -> str:

@@ -245,7 +245,7 @@ def test_wrong_network_deviates(room, monkeypatch, capsys):
 def test_diverging_values_deviate(room, monkeypatch, capsys):
     """A node that is further from the oracle than its bound is named."""
     # The smallest network may agree to the last bit: no error is below this.
-    monkeypatch.setattr("conformance.parity.HALFWAY", -1.0)
+    monkeypatch.setattr("conformance.precision.Precision.margin", -1.0)
     assert main(["check", SMALLEST.name, "--framework", room]) == 1
     assert "the first value that differs is that of" in capsys.readouterr().out
 

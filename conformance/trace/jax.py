@@ -23,7 +23,16 @@ import numpy as np
 from jax.extend.core import ClosedJaxpr, Jaxpr, JaxprEqn, Literal
 
 from conformance.trace.graph import Where
-from conformance.trace.port import NO_DRAWS, Own, Size, UntraceableModel
+from conformance.trace.jax_execution import DOUBLE, Arithmetic, computing
+from conformance.trace.port import (
+    NO_DRAWS,
+    PLAIN,
+    CannotExecute,
+    Execution,
+    Own,
+    Size,
+    UntraceableModel,
+)
 from conformance.trace.tape import BINARY, UNARY, Tape, evaluate
 
 
@@ -53,6 +62,7 @@ class Run(NamedTuple):
     wanted: frozenset[int]
     observe: Callable[[int, np.ndarray], None]
     draws: Mapping[int, float] = NO_DRAWS
+    how: Execution = PLAIN
 
 
 def versions() -> dict[str, str]:
@@ -94,9 +104,10 @@ class JaxPort:
         observe: Callable[[int, np.ndarray], None],
         training: bool = False,
         draws: Mapping[int, float] = NO_DRAWS,
+        how: Execution = PLAIN,
     ) -> dict[str, np.ndarray]:
-        """Execute the model in float64 with the given values for its parameters."""
-        run = Run(tape, values, image, wanted, observe, draws)
+        """See :class:`conformance.trace.port.Port`; compiled by XLA."""
+        run = Run(tape, values, image, wanted, observe, draws, how)
         return replay(self.program(image.shape, training), run)
 
     def gradient(
@@ -178,7 +189,9 @@ def program(
         return flat(*arrays[:-1], arrays[-1].transpose(0, 3, 1, 2))
 
     with jax.enable_x64(True):
-        inputs = [jax.ShapeDtypeStruct(leaf.shape, _widened(leaf.dtype)) for _, leaf in leaves]
+        inputs = [
+            jax.ShapeDtypeStruct(leaf.shape, _in(DOUBLE.dtype, leaf.dtype)) for _, leaf in leaves
+        ]
         inputs.append(jax.ShapeDtypeStruct(shape, jnp.float64))
         try:
             jaxpr = jax.make_jaxpr(flat)(*inputs)
@@ -216,8 +229,34 @@ def record(program: Program) -> Tape:
 
 
 def replay(program: Program, run: Run) -> dict[str, np.ndarray]:
-    """Execute the program in float64, handing out what is wanted; returns what is replaced."""
+    """Execute the program, handing out what is wanted; returns what is replaced."""
+    if run.how.compiled:
+        _compiled(program, run)
+        return {}
     return _walk(program, run)[1]
+
+
+def _compiled(program: Program, run: Run) -> None:
+    """Hand out the outputs of a program as XLA makes code of it."""
+    with computing(run.how) as arithmetic:
+        *state, _ = (v.aval for v in program.jaxpr.jaxpr.invars)
+        arrays = [
+            _blank(aval.shape, aval.dtype)
+            if handle is None
+            else jnp.asarray(run.values(handle), arithmetic.dtype)
+            for handle, aval in zip(program.handles, state, strict=True)
+        ]
+
+        def call(*inputs: Any) -> list[Any]:
+            return _evaluated(program.jaxpr.jaxpr, program.jaxpr.consts, inputs, arithmetic)
+
+        try:
+            results = jax.jit(call)(*arrays, jnp.asarray(run.image, arithmetic.dtype))
+        except Exception as error:
+            raise CannotExecute(f"the model is not compiled here: {told(error)}") from error
+    for value, result in zip(run.tape.outputs, results, strict=True):
+        if value in run.wanted:
+            run.observe(value, _observed(result))
 
 
 def differentiate(
@@ -256,8 +295,10 @@ def differentiate(
         observe(handle, np.asarray(gradient))
 
 
-def _evaluated(jaxpr: Jaxpr, consts: Sequence[Any], inputs: Sequence[Any]) -> list[Any]:
-    """A jaxpr's results in float64; a rule of differentiation that it brings along stays."""
+def _evaluated(
+    jaxpr: Jaxpr, consts: Sequence[Any], inputs: Sequence[Any], arithmetic: Arithmetic = DOUBLE
+) -> list[Any]:
+    """A jaxpr's results; in float64 a rule of differentiation that it brings along stays."""
     environment = dict(zip([*jaxpr.invars, *jaxpr.constvars], [*inputs, *consts], strict=True))
 
     def read(atom: Any) -> Any:
@@ -268,16 +309,17 @@ def _evaluated(jaxpr: Jaxpr, consts: Sequence[Any], inputs: Sequence[Any]) -> li
     for equation, dead in _with_last_uses(jaxpr):
         name, operands = equation.primitive.name, [read(atom) for atom in equation.invars]
         inner = equation.params.get(_CALLS.get(name, ""))
+        ruled = name.startswith("custom_") and arithmetic is DOUBLE
         if _is_cast(equation):
             results = operands
-        elif inner is not None and not name.startswith("custom_"):
+        elif inner is not None and not ruled:
             closed = inner if isinstance(inner, ClosedJaxpr) else ClosedJaxpr(inner, ())
-            results = _evaluated(closed.jaxpr, closed.consts, operands)
+            results = _evaluated(closed.jaxpr, closed.consts, operands, arithmetic)
         elif name.startswith("custom_"):
             params = equation.primitive.get_bind_params(equation.params)
             results = equation.primitive.bind(*operands, **params)
         else:
-            results = _bind(equation, operands)
+            results = _bind(equation, operands, arithmetic)
         environment.update(zip(equation.outvars, results, strict=True))
         for var in dead:
             environment.pop(var, None)
@@ -329,8 +371,8 @@ _COMPARISONS = {"gt": "greater", "ge": "greater_equal", "lt": "less", "le": "les
 
 def _walk(program: Program, run: Run | None) -> tuple[Tape, dict[str, np.ndarray]]:
     walk = _Walk(program, run)
-    # Float64 throughout: constants are exact and a bug cannot hide behind rounding.
-    with jax.enable_x64(True):
+    # Float64 unless asked otherwise: constants are exact and no bug hides behind rounding.
+    with computing(run.how if run else PLAIN) as walk.arithmetic:
         inputs = walk.inputs()
         outputs = walk.jaxpr(program.jaxpr.jaxpr, program.jaxpr.consts, inputs, Where())
         values = [walk.index(value) for value in outputs]
@@ -338,7 +380,7 @@ def _walk(program: Program, run: Run | None) -> tuple[Tape, dict[str, np.ndarray
         walk.tape.outputs = tuple(values[:kept])
         walk.tape.updates = dict(zip(program.updates, values[kept:], strict=True))
         new = zip(program.updates, outputs[kept:], strict=True)
-        return walk.tape, {h: np.asarray(v.read()) for h, v in new} if run else {}
+        return walk.tape, {h: _observed(v.read()) for h, v in new} if run else {}
 
 
 class _Walk:
@@ -350,6 +392,7 @@ class _Walk:
         self.tape = Tape()
         self.where = Where()
         self.primitive = ""
+        self.arithmetic = DOUBLE
         self.shape: tuple[int, ...] = ()
         self.observed: set[int] = set()
 
@@ -360,7 +403,7 @@ class _Walk:
         values = [self._state(*pair) for pair in zip(self.program.handles, state, strict=True)]
         picture = _Value(self._same(index))
         if self.run:
-            picture.array = jnp.asarray(self.run.image, jnp.float64)
+            picture.array = jnp.asarray(self.run.image, self.arithmetic.dtype)
             self._observe(picture)
         return [*values, picture]
 
@@ -377,7 +420,7 @@ class _Walk:
         array = np.asarray(self.run.values(handle), np.float64)
         if array.shape != shape:
             raise ValueError(f"{handle} has shape {shape} and was given values of {array.shape}")
-        return jnp.asarray(array)
+        return jnp.asarray(array, self.arithmetic.dtype)
 
     def jaxpr(
         self, jaxpr: Jaxpr, consts: Sequence[Any], inputs: list[_Value], outer: Where
@@ -434,10 +477,12 @@ class _Walk:
 
     def _computed(self, equation: JaxprEqn, arrays: list[Any]) -> list[Any]:
         try:
-            return _bind(equation, arrays)
+            return _bind(equation, arrays, self.arithmetic)
         except Exception as error:
-            raise UntraceableModel(
-                f"{equation.primitive.name} at {self.where} cannot be run in float64: {told(error)}"
+            kind = UntraceableModel if self.arithmetic is DOUBLE else CannotExecute
+            raise kind(
+                f"{equation.primitive.name} at {self.where} cannot be run in"
+                f" {self.arithmetic.dtype}: {told(error)}"
             ) from error
 
     def _translate(self, equation: JaxprEqn, operands: list[_Value]) -> list[_Value]:
@@ -498,7 +543,7 @@ class _Walk:
         index = value.index
         if index is not None and index in self.run.wanted and index not in self.observed:
             self.observed.add(index)
-            self.run.observe(index, np.asarray(value.array))
+            self.run.observe(index, _observed(value.array))
 
     def _observe_between(self, before: int, operands: list[_Value], results: list[_Value]) -> None:
         """Hand out what an equation made, its intermediate operations included."""
@@ -506,7 +551,7 @@ class _Walk:
         made = {value.index for value in results}
         for index in range(before, len(self.tape)):
             if index in self.run.wanted and index not in made:
-                known = {v.index: np.asarray(v.array) for v in operands if v.index is not None}
+                known = {v.index: _observed(v.array) for v in operands if v.index is not None}
                 self._observe(_Value(index, evaluate(self.tape, index, known)))
         for value in results:
             self._observe(value)
@@ -543,19 +588,22 @@ def _with_last_uses(jaxpr: Jaxpr) -> Iterator[tuple[JaxprEqn, list[Any]]]:
 
 
 def _is_cast(equation: JaxprEqn) -> bool:
-    """Whether an equation only changes the precision, which is float64 throughout here."""
+    """Whether an equation only changes the precision, which is one throughout here."""
     if equation.primitive.name != "convert_element_type":
         return False
     before, after = equation.invars[0].aval.dtype, equation.outvars[0].aval.dtype
     return before == after or all(jnp.issubdtype(d, jnp.floating) for d in (before, after))
 
 
-def _bind(equation: JaxprEqn, arrays: Sequence[Any]) -> list[Any]:
-    """Compute an equation, its own precision replaced by float64."""
-    params = dict(equation.params)
+def _bind(equation: JaxprEqn, arrays: Sequence[Any], arithmetic: Arithmetic = DOUBLE) -> list[Any]:
+    """Compute an equation, its own precision replaced by the one given."""
+    params, dtype = dict(equation.params), arithmetic.dtype
     if equation.primitive.name != "bitcast_convert_type":  # It reads bits, not numbers.
-        params = {name: _widened(value) for name, value in params.items()}
-    results = equation.primitive.bind(*map(_double, arrays), **params)
+        params = {name: _in(dtype, value) for name, value in params.items()}
+    if equation.primitive.name in ("dot_general", "conv_general_dilated"):
+        params["precision"] = (arithmetic.products, arithmetic.products)
+    cast = (array.astype(dtype) if _is_floating(array.dtype) else array for array in arrays)
+    results = equation.primitive.bind(*cast, **params)
     return list(results) if equation.primitive.multiple_results else [results]
 
 
@@ -575,12 +623,14 @@ def _is_floating(dtype: Any) -> bool:
     return isinstance(dtype, np.dtype) and bool(jnp.issubdtype(dtype, jnp.floating))
 
 
-def _widened(dtype: Any) -> Any:
-    return jnp.dtype(jnp.float64) if _is_floating(dtype) else dtype
+def _in(precision: Any, value: Any) -> Any:
+    """A precision in the place of a type of numbers with a fraction; anything else as it is."""
+    return precision if _is_floating(value) else value
 
 
-def _double(array: Any) -> Any:
-    return array.astype(jnp.float64) if _is_floating(array.dtype) else array
+def _observed(array: Any) -> np.ndarray:
+    """An array for eyes that know no bfloat16; float32 holds its numbers and float16's."""
+    return np.asarray(array.astype(jnp.float32) if array.dtype.itemsize < 4 else array)
 
 
 def _plain(array: Any) -> Any:

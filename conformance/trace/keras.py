@@ -1,7 +1,7 @@
 """Keras models on the tape, whichever backend Keras computes with here.
 
 The backend's own tracer reads the computation; this module builds the model without weights,
-says which placeholder stands for which variable, and gives everything float64.
+says which placeholder stands for which variable, and gives everything one precision.
 """
 
 from __future__ import annotations
@@ -26,7 +26,15 @@ import keras  # noqa: E402
 import numpy as np  # noqa: E402
 from keras.src.backend.common import dtypes  # noqa: E402
 
-from conformance.trace.port import NO_DRAWS, Own, Size, UntraceableModel  # noqa: E402
+from conformance.trace.port import (  # noqa: E402
+    NO_DRAWS,
+    PLAIN,
+    CannotExecute,
+    Execution,
+    Own,
+    Size,
+    UntraceableModel,
+)
 from conformance.trace.tape import Tape  # noqa: E402
 
 #: Calls inside one another, and bytes of stack for them, that suffice for thousands of layers.
@@ -36,6 +44,12 @@ DEPTH, STACK = 100_000, 1 << 29
 def port(factory: Callable[[], Any]) -> KerasPort:
     """A model of Keras 3: Functional, Sequential or subclassed."""
     return KerasPort(factory)
+
+
+def gpu() -> str:
+    """The name of the GPU that Keras can compute on here; empty if there is none."""
+    found: str = _tracer(keras.backend.backend()).gpu()
+    return found
 
 
 def versions() -> dict[str, str]:
@@ -59,7 +73,7 @@ class KerasPort:
     def trace(self, size: Size, training: bool = False) -> Tape:
         """See :class:`conformance.trace.port.Port`."""
         self.size = size
-        return _apart(self._record, 2 if training else 1, size, training)
+        return _apart(PLAIN, self._record, 2 if training else 1, size, training)
 
     def run(
         self,
@@ -70,19 +84,24 @@ class KerasPort:
         observe: Callable[[int, np.ndarray], None],
         training: bool = False,
         draws: Mapping[int, float] = NO_DRAWS,
+        how: Execution = PLAIN,
     ) -> dict[str, np.ndarray]:
-        """See :class:`conformance.trace.port.Port`."""
+        """See :class:`conformance.trace.port.Port`; compiled as the backend does it."""
         batch, *size = image.shape
-        if batch != tape[0].shape[0]:
-            # Shapes are written into a graph, so another batch is another graph, built alike.
-            alike = _apart(self._record, batch, tuple(size), training)
+        larger = batch != tape[0].shape[0]
+        other = self.tracer.TYPED and how.dtype != PLAIN.dtype
+        if larger or other:
+            # Shapes and types are written into a graph, so this is another graph, built alike.
+            alike = _apart(how, self._record, batch, tuple(size), training, how)
             if [o.name for o in alike.operations] != [o.name for o in tape.operations]:
-                raise UntraceableModel("the model computes otherwise when the batch is larger")
+                when = "the batch is larger" if larger else f"it is {how.precision}"
+                kind = UntraceableModel if larger else CannotExecute
+                raise kind(f"the model computes otherwise when {when}")
             tape = alike
         if tape[0].attributes["axes"] == "NCHW":
             image = image.transpose(0, 3, 1, 2)
         replaced: dict[str, np.ndarray] = _apart(
-            self.tracer.execute, tape, values, image, wanted, observe, draws
+            how, self.tracer.execute, tape, values, image, wanted, observe, draws, how
         )
         return replaced
 
@@ -98,7 +117,7 @@ class KerasPort:
         """See :class:`conformance.trace.port.Port`."""
         if tape[0].attributes["axes"] == "NCHW":
             image = image.transpose(0, 3, 1, 2)
-        _apart(self.tracer.differentiate, tape, values, image, cotangent, wanted, observe)
+        _apart(PLAIN, self.tracer.differentiate, tape, values, image, cotangent, wanted, observe)
 
     def own(self) -> Own:
         """What the model stores when it is built with its weights, in Keras's own precision."""
@@ -120,17 +139,18 @@ class KerasPort:
                 }
             )
 
-    def _record(self, batch: int, size: Size, training: bool) -> Tape:
+    def _record(self, batch: int, size: Size, training: bool, how: Execution = PLAIN) -> Tape:
         height, width, channels = size
         called = f"the model cannot be called on an image of {height}x{width}x{channels}"
-        with self.tracer.double():
+        with self.tracer.computing(how):
             if self.model is None:
                 self.model = _build(self.factory)
-            model = self.model
+            # Operations without weights keep the precision that they were built in.
+            model = self.model if how.dtype == PLAIN.dtype else _build(self.factory)
             axes = _layout(model, size)
             shape = (batch, *size) if axes == "NHWC" else (batch, channels, height, width)
             with _one_line(called):
-                _prepare(model, shape)
+                _prepare(model, shape, how.dtype)
             variables = _by_handle(model.variables)
             replaced: list[str] = []
 
@@ -150,9 +170,13 @@ class KerasPort:
                 call,
                 shape,
                 axes,
-                {handle: (tuple(v.shape), _double(v.dtype)) for handle, v in variables.items()},
+                {
+                    handle: (tuple(v.shape), _in(how.dtype, v.dtype))
+                    for handle, v in variables.items()
+                },
                 frozenset(layer.name for layer in model._flatten_layers()),
                 model.name,
+                how,
             )
             kept = len(tape.outputs) - len(replaced)
             tape.updates = dict(zip(replaced, tape.outputs[kept:], strict=True))
@@ -160,12 +184,12 @@ class KerasPort:
             return tape
 
 
-def _apart(work: Callable[..., Any], *arguments: Any) -> Any:
-    """Do some work of Keras in double precision, in a thread of its own."""
+def _apart(how: Execution, work: Callable[..., Any], *arguments: Any) -> Any:
+    """Do some work of Keras in the precision of an execution, in a thread of its own."""
     # Outside TensorFlow the promotion of types has float32 for its widest.
     widest = mock.patch.dict(dtypes.BIT64_TO_BIT32_DTYPE, float64="float64")
     before = keras.config.floatx()
-    keras.config.set_floatx("float64")
+    keras.config.set_floatx(how.dtype)
     try:
         with widest:
             return _in_a_thread(work, *arguments)
@@ -247,23 +271,24 @@ def _layout(model: Any, size: Size) -> str:
     raise UntraceableModel(f"the model takes {takes}, not {height}x{width}x{channels}")
 
 
-def _prepare(model: Any, shape: tuple[int, ...]) -> None:
-    """Make every variable known, without a value, and every layer compute in float64."""
-    _compute_in_double(model)
+def _prepare(model: Any, shape: tuple[int, ...], dtype: str) -> None:
+    """Make every variable known, without a value, and every layer compute in one precision."""
+    _compute_in(dtype, model)
     if not getattr(model, "_inputs", None):
         with keras.StatelessScope(initialize_variables=False):
-            model(keras.KerasTensor(shape, "float64"), training=False)
-        _compute_in_double(model)
+            model(keras.KerasTensor(shape, dtype), training=False)
+        _compute_in(dtype, model)
 
 
-def _compute_in_double(model: Any) -> None:
+def _compute_in(dtype: str, model: Any) -> None:
     for layer in model._flatten_layers():
-        if layer.compute_dtype != _double(layer.compute_dtype):
-            layer.dtype_policy = "float64"
+        if layer.compute_dtype != _in(dtype, layer.compute_dtype):
+            layer.dtype_policy = dtype
 
 
-def _double(dtype: str) -> str:
-    return "float64" if keras.backend.is_float_dtype(dtype) else dtype
+def _in(precision: str, dtype: str) -> str:
+    """A precision in the place of a type of numbers with a fraction; another type as it is."""
+    return precision if keras.backend.is_float_dtype(dtype) else dtype
 
 
 def _by_handle(variables: Sequence[Any]) -> dict[str, Any]:

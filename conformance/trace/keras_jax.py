@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -12,17 +11,16 @@ import jax.numpy as jnp
 import numpy as np
 
 from conformance.trace import jax as jaxprs
-from conformance.trace.port import NO_DRAWS
+from conformance.trace.jax_execution import computing, gpu
+from conformance.trace.port import NO_DRAWS, PLAIN, Execution
 from conformance.trace.tape import Tape
+
+__all__ = ["computing", "differentiate", "execute", "gpu", "record", "versions"]
 
 versions = jaxprs.versions
 
-
-@contextmanager
-def double() -> Iterator[None]:
-    """JAX makes no float64 unless it is allowed to."""
-    with jax.enable_x64(True):
-        yield
+#: Whether what was recorded computes in one precision only.
+TYPED = False
 
 
 class ProgramTape(Tape):
@@ -38,6 +36,7 @@ def record(
     parameters: Mapping[str, tuple[tuple[int, ...], str]],
     modules: frozenset[str],
     root: str,
+    how: Execution = PLAIN,
 ) -> ProgramTape:
     """Write down what ``call(image, *parameters)`` computes, from shapes and types alone.
 
@@ -54,7 +53,7 @@ def record(
         return "/".join(layers[1:] if layers and layers[0] == root else layers)
 
     inputs = [jax.ShapeDtypeStruct(shape, dtype) for shape, dtype in parameters.values()]
-    jaxpr = jax.make_jaxpr(flat)(*inputs, jax.ShapeDtypeStruct(image, jnp.float64))
+    jaxpr = jax.make_jaxpr(flat)(*inputs, jax.ShapeDtypeStruct(image, how.dtype))
     # A random stream's state is integers and no weight.
     handles = tuple(
         handle if jnp.issubdtype(dtype, jnp.floating) else None
@@ -74,13 +73,14 @@ def execute(
     wanted: frozenset[int],
     observe: Callable[[int, np.ndarray], None],
     draws: Mapping[int, float] = NO_DRAWS,
+    how: Execution = PLAIN,
 ) -> dict[str, np.ndarray]:
     """Run the recorded program and hand over what is wanted, in order.
 
     Returned is what a training step replaces, by handle.
     """
     program = replace(tape.program, updates=tuple(tape.updates))
-    return jaxprs.replay(program, jaxprs.Run(tape, values, image, wanted, observe, draws))
+    return jaxprs.replay(program, jaxprs.Run(tape, values, image, wanted, observe, draws, how))
 
 
 def differentiate(

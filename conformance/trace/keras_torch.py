@@ -22,26 +22,38 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 
 from conformance.trace import torch as aten
+from conformance.trace import torch_execution
 from conformance.trace.graph import Where
-from conformance.trace.port import NO_DRAWS, UntraceableModel
+from conformance.trace.port import NO_DRAWS, PLAIN, CannotExecute, Execution, UntraceableModel
 from conformance.trace.tape import Tape
+from conformance.trace.torch_execution import as_array
 
 versions = aten.versions
+
+#: Whether what was recorded computes in one precision only.
+TYPED = True
 
 #: Where nothing is a port's own source.
 _LIBRARIES = (aten.TORCH, *(str(Path(file).parent) for file in (keras.__file__, __file__)))
 
 
+def gpu() -> str:
+    """Keras moves tensors by itself where PyTorch sees a GPU, so it is not given one."""
+    return ""
+
+
 @contextmanager
-def double() -> Iterator[None]:
-    """Numbers made without a type are float64, and convolutions of it have a gradient.
+def computing(how: Execution = PLAIN) -> Iterator[None]:
+    """The execution's precision and device, and convolutions that have a gradient in float64.
 
     PyTorch's own in float64 has none by a kernel whose memory has the channels last, which
     Keras prefers; the order of memory is no part of a result.
     """
+    if how.device == "gpu":
+        raise CannotExecute("Keras on PyTorch is run on the CPU only: set KERAS_BACKEND=jax")
     with (
         torch.no_grad(),
-        aten._double(),
+        torch_execution.computing(how),
         mock.patch.object(convolutions, "_maybe_convert_to_channels_last", lambda tensor: tensor),
     ):
         yield
@@ -88,6 +100,7 @@ def record(
     parameters: Mapping[str, tuple[tuple[int, ...], str]],
     modules: frozenset[str],
     root: str,
+    how: Execution = PLAIN,
 ) -> CallTape:
     """Write down what ``call(image, *parameters)`` computes, from shapes and types alone.
 
@@ -99,11 +112,11 @@ def record(
     state = {
         handle: _hollow(shape)
         for handle, (shape, dtype) in parameters.items()
-        if dtype.startswith("float")
+        if getattr(torch, dtype, torch.uint8).is_floating_point
     }
     recorder = InKeras(nn.Module(), state)
     recorder.tape = tape
-    _follow(recorder, tape, axes, _hollow(image), state)
+    _follow(recorder, tape, axes, _hollow(image), state, how)
     return tape
 
 
@@ -114,21 +127,25 @@ def execute(
     wanted: frozenset[int],
     observe: Callable[[int, np.ndarray], None],
     draws: Mapping[int, float] = NO_DRAWS,
+    how: Execution = PLAIN,
 ) -> dict[str, np.ndarray]:
     """Make the recorded call on numbers, and hand over what is wanted as it goes.
 
     Returned is what a training step replaces, by handle.
     """
-    state = _filled(tape, values)
+    if how.compiled:
+        raise CannotExecute("Keras on PyTorch is run step by step only")
+    with computing(how):
+        state, picture = _filled(tape, values), _tensor(image)
     replay = Replay(nn.Module(), state, tape, wanted, observe, draws)
-    results = _follow(replay, tape, tape[0].attributes["axes"], _tensor(image), state)
+    results = _follow(replay, tape, tape[0].attributes["axes"], picture, state, how)
     if replay.wanted:
         raise UntraceableModel(
             f"the run did not produce values {sorted(replay.wanted)} of the tape; a model to be"
             " compared must compute the same steps every time"
         )
     kept = len(results) - len(tape.updates)
-    return {h: x.numpy() for h, x in zip(tape.updates, results[kept:], strict=True)}
+    return {h: as_array(x) for h, x in zip(tape.updates, results[kept:], strict=True)}
 
 
 def differentiate(
@@ -140,11 +157,12 @@ def differentiate(
     observe: Callable[[str | None, np.ndarray], None],
 ) -> None:
     """Hand out the gradients of the recorded call by PyTorch's own reverse mode."""
-    state, picture = _filled(tape, values), _tensor(image)
+    with computing():
+        state, picture = _filled(tape, values), _tensor(image)
     handles = sorted(wanted)
     leaves = [picture, *(state[handle] for handle in handles)]
     try:
-        with double(), torch.enable_grad(), aten.Widening():
+        with computing(), torch.enable_grad(), aten.Widening():
             for leaf in leaves:
                 leaf.requires_grad_()
             output = tree_leaves(tape.call(picture, *tape.arrays(state)))[0]
@@ -161,13 +179,18 @@ def differentiate(
 
 
 def _follow(
-    recorder: aten.Recorder, tape: CallTape, axes: str, image: Tensor, state: dict[str, Tensor]
+    recorder: aten.Recorder,
+    tape: CallTape,
+    axes: str,
+    image: Tensor,
+    state: dict[str, Tensor],
+    how: Execution,
 ) -> list[Tensor]:
     """Make the call under a recorder; what the recorder's observer raises comes out as it is."""
     recorder.names = tape.names
     recorder.begin(image, axes)
     try:
-        with double(), recorder:
+        with computing(how), recorder:
             results = tree_leaves(tape.call(image, *tape.arrays(state)))
     except UntraceableModel as error:
         if recorder.interrupted is not None:
@@ -179,11 +202,13 @@ def _follow(
 
 
 def _hollow(shape: tuple[int, ...]) -> Tensor:
-    return aten.Hollow(torch.empty(shape, dtype=torch.float64, device="meta"))
+    """Nothing, in the type that numbers have without one."""
+    return aten.Hollow(torch.empty(shape, device="meta"))
 
 
 def _tensor(array: np.ndarray) -> Tensor:
-    return torch.from_numpy(np.require(array, np.float64, ["C", "W"]))
+    """An array in the type that numbers have without one."""
+    return torch.from_numpy(np.require(array, np.float64, ["C", "W"])).to(torch.get_default_dtype())
 
 
 def _filled(tape: CallTape, values: Callable[[str], np.ndarray]) -> dict[str, Tensor]:
@@ -191,7 +216,7 @@ def _filled(tape: CallTape, values: Callable[[str], np.ndarray]) -> dict[str, Te
     state = {
         handle: _hollow(shape)
         for handle, (shape, dtype) in tape.parameters.items()
-        if dtype.startswith("float")
+        if getattr(torch, dtype, torch.uint8).is_floating_point
     }
     for operation in tape.operations:
         if operation.name == "parameter":

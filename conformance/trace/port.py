@@ -12,12 +12,40 @@ from conformance.trace.tape import Tape
 
 Size = tuple[int, int, int]
 
+
+@dataclass(frozen=True, slots=True)
+class Execution:
+    """How a port is executed: in what precision, on which device, step by step or compiled.
+
+    ``precision`` is a name of :data:`conformance.precision.PRECISIONS`, ``device`` cpu or gpu.
+    """
+
+    precision: str = "float64"
+    device: str = "cpu"
+    compiled: bool = False
+
+    @property
+    def dtype(self) -> str:
+        """The type that numbers are stored in."""
+        return "float32" if self.precision == "tf32" else self.precision
+
+    def __str__(self) -> str:
+        return f"{self.precision}, compiled" if self.compiled else self.precision
+
+
+#: On the processor, in the precision that decides.
+PLAIN = Execution()
+
 #: Randomness is left to the framework.
 NO_DRAWS: Mapping[int, float] = {}
 
 
 class UntraceableModel(Exception):
     """The model cannot be built or traced; the message says what was wrong and what to do."""
+
+
+class CannotExecute(Exception):
+    """It cannot be executed in this way here, whatever the model; the message says why."""
 
 
 @dataclass(frozen=True)
@@ -64,12 +92,15 @@ class Port(Protocol):
         observe: Callable[[int, np.ndarray], None],
         training: bool = False,
         draws: Mapping[int, float] = NO_DRAWS,
+        how: Execution = PLAIN,
     ) -> dict[str, np.ndarray]:
-        """Execute the real model in float64, with ``values(handle)`` as its parameters.
+        """Execute the real model, with ``values(handle)`` as its parameters.
 
         ``image`` is batch x height x width x channels.  For each value of the tape in
         ``wanted``, in order of execution, ``observe(value, array)`` receives the result in the
-        framework's own layout; the array is not kept.  ``values`` is asked once a handle.
+        framework's own layout, as float32 or float64; the array is not kept.  ``values`` is
+        asked once a handle.  A ``compiled`` model has no values but its outputs.  Raises
+        :class:`CannotExecute` where the model is not at fault.
 
         In training mode, on a tape of training, every number of a random value in ``draws`` is
         the one given there.  Returned is what the step puts in the place of stored arrays, the

@@ -18,14 +18,22 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import numpy as np  # noqa: E402
 import tensorflow as tf  # noqa: E402
-from tensorflow.core.protobuf import rewriter_config_pb2  # noqa: E402
 from tensorflow.python.framework.function_def_to_graph import (  # noqa: E402
     function_def_to_graph,
 )
 
 from conformance.trace.graph import Where  # noqa: E402
-from conformance.trace.port import NO_DRAWS, UntraceableModel  # noqa: E402
+from conformance.trace.port import (  # noqa: E402
+    NO_DRAWS,
+    PLAIN,
+    CannotExecute,
+    Execution,
+    UntraceableModel,
+)
 from conformance.trace.tape import Tape, evaluate  # noqa: E402
+
+#: Whether what was recorded computes in one precision only.
+TYPED = True
 
 _HERE = str(Path(__file__).parent)
 
@@ -38,9 +46,20 @@ def versions() -> dict[str, str]:
     return {"tensorflow": tf.__version__}
 
 
+def gpu() -> str:
+    """The name of the GPU that TensorFlow sees; empty if it sees none."""
+    seen = tf.config.list_physical_devices("GPU")
+    return str(tf.config.experimental.get_device_details(seen[0])["device_name"]) if seen else ""
+
+
 @contextmanager
-def double() -> Iterator[None]:
+def computing(how: Execution = PLAIN) -> Iterator[None]:
     """TensorFlow has no float64 kernel of its LRN: in here that name is its definition."""
+    if how.device == "gpu" and not gpu():
+        raise CannotExecute("TensorFlow sees no GPU here")
+    if how.precision == "tf32" and how.device == "cpu":
+        raise CannotExecute("tf32 is a precision of GPUs: leave it out, or add --device gpu")
+    tf.config.experimental.enable_tensor_float_32_execution(how.precision == "tf32")
     with (
         mock.patch.object(tf.nn, "local_response_normalization", _local_response_normalization),
         mock.patch.object(tf.nn, "lrn", _local_response_normalization),
@@ -75,6 +94,7 @@ def record(
     parameters: Mapping[str, tuple[tuple[int, ...], str]],
     modules: frozenset[str],
     root: str,
+    how: Execution = PLAIN,
 ) -> GraphTape:
     """Write down what ``call(image, *parameters)`` computes, from shapes and types alone.
 
@@ -83,7 +103,7 @@ def record(
     """
     specs = [tf.TensorSpec(shape, dtype) for shape, dtype in parameters.values()]
     function = tf.function(call, autograph=False).get_concrete_function(
-        tf.TensorSpec(image, tf.float64), *specs
+        tf.TensorSpec(image, how.dtype), *specs
     )
     tape = GraphTape(function)
     recorder = _Recorder(tape, function.graph, modules, root)
@@ -110,10 +130,12 @@ def execute(
     wanted: frozenset[int],
     observe: Callable[[int, np.ndarray], None],
     draws: Mapping[int, float] = NO_DRAWS,
+    how: Execution = PLAIN,
 ) -> dict[str, np.ndarray]:
     """Run as much of the recorded function as is wanted, and hand that over in order.
 
-    Returned is what a training step replaces, by handle.
+    Returned is what a training step replaces, by handle.  Compiled it is rewritten and fused as
+    in a ``tf.function``.
     """
     sources = {value: _tensors_behind(tape, value) for value in sorted(wanted)}
     replaced = {value: _tensors_behind(tape, value) for value in tape.updates.values()}
@@ -126,14 +148,17 @@ def execute(
             feeds[tape.tensors[value]] = values(tape[value].attributes["handle"])
         elif value in draws:
             feeds[tape.tensors[value]] = np.full(tape[value].shape, draws[value])
-    with tf.compat.v1.Session(graph=tape.function.graph, config=_literally()) as session:
+    with tf.compat.v1.Session(graph=tape.function.graph, config=_configuration(how)) as session:
         try:
             results = session.run({value: tape.tensors[value] for value in fetched}, feeds)
         except tf.errors.OpError as error:
             # The place, then "Node:" with its name, then the reason, then the node again.
             reason = " ".join(error.message.rpartition("Node: ")[2].partition("[[")[0].split())
-            raise UntraceableModel(f"the model does not run in float64: {reason}") from error
+            kind = UntraceableModel if how.precision == PLAIN.precision else CannotExecute
+            raise kind(f"the model does not run in {how.precision}: {reason}") from error
     feeds.clear()
+    for value, result in results.items():  # nothing that NumPy does not know, such as bfloat16
+        results[value] = result.astype(np.float32) if result.itemsize < 4 else result
     for value, group in sources.items():
         known = {source: results[source] for source in group}
         observe(value, known[value] if value in known else evaluate(tape, value, known))
@@ -166,7 +191,7 @@ def differentiate(
         main = graph.get_tensor_by_name(tape.tensors[output])
         found = iter(tf.gradients(main, flat, tf.constant(cotangent), unconnected_gradients="zero"))
         fetched = {i: [next(found) for _ in group] for i, group in enumerate(sources.values())}
-    with tf.compat.v1.Session(graph=graph, config=_literally()) as session:
+    with tf.compat.v1.Session(graph=graph, config=_configuration(PLAIN)) as session:
         try:
             results = session.run(fetched, feeds)
         except tf.errors.OpError as error:
@@ -195,12 +220,14 @@ def _upstream(tape: Tape, values: Iterable[int]) -> set[int]:
     return seen
 
 
-def _literally() -> Any:
-    """Every kernel as the port wrote it, on the processor: no rewriting, fusing or folding."""
-    rewriting = rewriter_config_pb2.RewriterConfig(disable_meta_optimizer=True)
-    optimizer = tf.compat.v1.OptimizerOptions(opt_level=tf.compat.v1.OptimizerOptions.L0)
-    options = tf.compat.v1.GraphOptions(rewrite_options=rewriting, optimizer_options=optimizer)
-    return tf.compat.v1.ConfigProto(graph_options=options, device_count={"GPU": 0})
+def _configuration(how: Execution) -> Any:
+    """Every kernel as the port wrote it: no rewriting, fusing or folding, unless it is compiled."""
+    config = tf.compat.v1.ConfigProto(device_count={"GPU": 0} if how.device == "cpu" else {})
+    if not how.compiled:
+        options = config.graph_options
+        options.rewrite_options.disable_meta_optimizer = True
+        options.optimizer_options.opt_level = tf.compat.v1.OptimizerOptions.L0
+    return config
 
 
 class _Unreadable(Exception):
@@ -248,7 +275,7 @@ class _Recorder:
             raise _Unreadable(tensor.name)
         known = tf.get_static_value(tensor)
         if known is None:
-            with tf.compat.v1.Session(graph=self.graph, config=_literally()) as session:
+            with tf.compat.v1.Session(graph=self.graph, config=_configuration(PLAIN)) as session:
                 known = session.run(tensor, {**self.tape.captured, **self.shapes})
         return np.asarray(known)
 

@@ -16,7 +16,15 @@ import numpy as np
 import tensorflow as tf
 
 from conformance.trace import tensorflow as graphs
-from conformance.trace.port import NO_DRAWS, Own, Size, UntraceableModel
+from conformance.trace.port import (
+    NO_DRAWS,
+    PLAIN,
+    CannotExecute,
+    Execution,
+    Own,
+    Size,
+    UntraceableModel,
+)
 from conformance.trace.tape import Tape
 
 #: How a call is told whether this is training.
@@ -52,9 +60,13 @@ class ModulePort:
         observe: Callable[[int, np.ndarray], None],
         training: bool = False,
         draws: Mapping[int, float] = NO_DRAWS,
+        how: Execution = PLAIN,
     ) -> dict[str, np.ndarray]:
         """See :class:`conformance.trace.port.Port`."""
-        return graphs.execute(tape, values, image, wanted, observe, draws)  # type: ignore[arg-type]
+        if how.precision != PLAIN.precision:
+            raise CannotExecute("a tf.Module's variables are float64 here, and so is its run")
+        with graphs.computing(how):
+            return graphs.execute(tape, values, image, wanted, observe, draws, how)  # type: ignore[arg-type]
 
     def gradient(
         self,
@@ -75,7 +87,7 @@ class ModulePort:
     def _record(self, batch: int, size: Size) -> Tape:
         shape = (batch, *size)
         called = "x".join(map(str, size))
-        with graphs.double():
+        with graphs.computing():
             if self.module is None:
                 self.module = _build(self.factory, shape)
             flags = {

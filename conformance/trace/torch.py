@@ -13,8 +13,8 @@ traversal with real tensors, checked line by line against the tape.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, fields, is_dataclass
 from functools import partial
 from itertools import accumulate, pairwise
@@ -38,8 +38,19 @@ from torch.utils._pytree import tree_leaves, tree_map
 from torch.utils.weak import WeakTensorKeyDictionary
 
 from conformance.trace.graph import Where
-from conformance.trace.port import NO_DRAWS, Own, Size, UntraceableModel
+from conformance.trace.port import (
+    NO_DRAWS,
+    PLAIN,
+    CannotExecute,
+    Execution,
+    Own,
+    Size,
+    UntraceableModel,
+)
 from conformance.trace.tape import Operation, Tape, evaluate
+from conformance.trace.torch_execution import as_array, computing, gpu
+
+__all__ = ["TorchPort", "gpu", "port", "versions"]
 
 TORCH = str(Path(torch.__file__).parent)
 
@@ -86,7 +97,7 @@ class TorchPort:
         height, width, channels = size
         batch = 2 if training else 1
         image = torch.empty(batch, channels, height, width, dtype=torch.float64, device="meta")
-        with torch.no_grad(), _double():
+        with torch.no_grad(), computing():
             module = self._build(image).train(training)
             state = _hollow_state(module)
             recorder = Recorder(module, state)
@@ -102,23 +113,49 @@ class TorchPort:
         observe: Callable[[int, np.ndarray], None],
         training: bool = False,
         draws: Mapping[int, float] = NO_DRAWS,
+        how: Execution = PLAIN,
     ) -> dict[str, np.ndarray]:
-        """Execute the model in float64 with ``values(handle)`` as its parameters."""
-        tensor = torch.from_numpy(image.astype(np.float64).transpose(0, 3, 1, 2).copy())
-        with torch.no_grad(), _double():
+        """See :class:`~conformance.trace.port.Port`; compiled by TorchInductor."""
+        with torch.no_grad(), computing(how) as (dtype, device):
+            tensor = torch.from_numpy(image.transpose(0, 3, 1, 2).copy()).to(device, dtype)
             module = self._build(tensor.to("meta")).train(training)
-            state = self._filled(module, tape, values)
+            state = self._filled(module, tape, values, device, dtype)
+            if how.compiled:
+                results = self._compiled(module, state, tensor)
+                for value, result in zip(tape.outputs, results, strict=True):
+                    if value in wanted:
+                        observe(value, as_array(result))
+                return {}
             buffers = [handle for handle, _ in module.named_buffers() if handle in state]
             kept = {h: state[h].clone() for h in buffers if not isinstance(state[h], Hollow)}
             recorder = Replay(module, state, tape, wanted, observe, draws)
-            self._forward(module, recorder, state, tensor)
+            try:
+                self._forward(module, recorder, state, tensor)
+            except UntraceableModel as failed:
+                if how.dtype != PLAIN.dtype and isinstance(failed.__cause__, NotImplementedError):
+                    raise CannotExecute(f"PyTorch on the {device}: {failed.__cause__}") from failed
+                raise
         if recorder.wanted:
             raise UntraceableModel(
                 f"{self.name}: the run did not produce values {sorted(recorder.wanted)} of the"
                 " tape; a model to be compared must compute the same steps every time"
             )
         # A batch norm replaces its statistics without a word: they are compared.
-        return {h: state[h].numpy() for h, old in kept.items() if not torch.equal(state[h], old)}
+        return {h: as_array(state[h]) for h, old in kept.items() if not torch.equal(state[h], old)}
+
+    def _compiled(self, module: nn.Module, state: dict[str, Tensor], image: Tensor) -> list[Tensor]:
+        """The outputs of the module as TorchInductor makes code of it."""
+        filled = {handle: x for handle, x in state.items() if not isinstance(x, Hollow)}
+
+        def call(image: Tensor, filled: dict[str, Tensor]) -> list[Tensor]:
+            return _outputs(functional_call(module, filled, ((self._given or _as_it_is)(image),)))
+
+        try:
+            return list(torch.compile(call)(image, filled))
+        except Exception as error:
+            raise CannotExecute(f"{self.name} is not compiled here: {_told(error)}") from error
+        finally:
+            torch.compiler.reset()  # it keeps what it has compiled
 
     def gradient(
         self,
@@ -131,7 +168,7 @@ class TorchPort:
     ) -> None:
         """See :class:`~conformance.trace.port.Port`; a module's own hooks take part."""
         tensor = torch.from_numpy(image.astype(np.float64).transpose(0, 3, 1, 2).copy())
-        with _double():
+        with computing():
             module = self._build(tensor.to("meta")).eval()
             state = self._filled(module, tape, values)
             leaves = [tensor.requires_grad_(), *(state[handle] for handle in sorted(wanted))]
@@ -141,7 +178,10 @@ class TorchPort:
                 with Widening():
                     output = functional_call(module, state, ((self._given or _as_it_is)(tensor),))
                     found = torch.autograd.grad(
-                        _outputs(output)[0], leaves, torch.from_numpy(cotangent), allow_unused=True
+                        _outputs(output)[0],
+                        leaves,
+                        torch.from_numpy(cotangent),
+                        allow_unused=True,
                     )
             except Exception as error:
                 raise UntraceableModel(f"{self.name} has no gradient: {_told(error)}") from error
@@ -150,7 +190,12 @@ class TorchPort:
             observe(handle, known.detach().numpy())
 
     def _filled(
-        self, module: nn.Module, tape: Tape, values: Callable[[str], np.ndarray]
+        self,
+        module: nn.Module,
+        tape: Tape,
+        values: Callable[[str], np.ndarray],
+        device: torch.device | None = None,
+        dtype: torch.dtype = torch.float64,
     ) -> dict[str, Tensor]:
         """The module's state with values for all that the tape reads; the rest has none."""
         state = _hollow_state(module)
@@ -160,7 +205,7 @@ class TorchPort:
                 array = np.require(values(handle), np.float64, ["C", "W"])
                 if array.shape != operation.shape:
                     raise ValueError(f"{handle} is {operation.shape}, given {array.shape}")
-                state[handle] = torch.from_numpy(array)
+                state[handle] = torch.from_numpy(array).to(device, dtype)
         return state
 
     def own(self) -> Own:
@@ -172,13 +217,9 @@ class TorchPort:
                     height, width, channels = self._size
                     module((self._given or _as_it_is)(torch.zeros(1, channels, height, width)))
                 stored = [*module.named_parameters(), *module.named_buffers()]
-                # NumPy has no bfloat16; float32 holds all of its numbers and of float16's.
                 return Own(
                     {
-                        handle: (tensor.float() if tensor.itemsize < 4 else tensor)
-                        .detach()
-                        .cpu()
-                        .numpy()
+                        handle: as_array(tensor)
                         for handle, tensor in stored
                         if tensor.is_floating_point()
                     }
@@ -380,9 +421,10 @@ class Recorder(TorchDispatchMode):
         if not read:
             return func(*args, **kwargs)
         if name in CONSTANTS:
-            return func(torch.empty(read[0].shape, dtype=read[0].dtype), *args[1:], **kwargs)
+            like = torch.empty(read[0].shape, dtype=read[0].dtype, device=read[0].device)
+            return func(like, *args[1:], **kwargs)
         if name == "_to_copy" and _both_floating(read[0].dtype, kwargs.get("dtype")):
-            kwargs = {**kwargs, "dtype": read[0].dtype}  # float64 throughout
+            kwargs = {**kwargs, "dtype": read[0].dtype}  # one precision throughout
         if name == "index":
             args = (args[0], [_numbered(index) for index in args[1]])
         if "out" in kwargs:
@@ -488,7 +530,7 @@ class Recorder(TorchDispatchMode):
             raise TypeError(
                 f"a tensor of {tuple(x.shape)} was made like a weight and is no parameter or buffer"
             )
-        return self._added(self.tape.constant(x.detach().numpy()))
+        return self._added(self.tape.constant(as_array(x)))
 
     def _depends(self, x: Tensor | None) -> bool:
         """Whether a tensor comes from the image or the state."""
@@ -561,11 +603,11 @@ class Replay(Recorder):
 
     def _made(self, value: int, x: Tensor) -> None:
         if value in self.wanted:
-            self._show(value, x.detach().numpy())
+            self._show(value, as_array(x))
 
     def _passed(self, lines: range, operands: list[tuple[int, Tensor]], result: Any) -> None:
         for value in sorted(self.wanted.intersection(lines)):
-            known = {i: (self._before if x is result else x).numpy() for i, x in operands}
+            known = {i: as_array(self._before if x is result else x) for i, x in operands}
             try:
                 array = evaluate(self.tape, value, known)
             except KeyError:  # a convolution without its bias, say
@@ -1216,14 +1258,3 @@ def _told(error: Exception) -> str:
 
 def _short(file: str, line: int) -> str:
     return "/".join(Path(file).parts[-2:]) + f":{line}"
-
-
-@contextmanager
-def _double() -> Iterator[None]:
-    """Numbers made without a type are float64."""
-    before = torch.get_default_dtype()
-    torch.set_default_dtype(torch.float64)
-    try:
-        yield
-    finally:
-        torch.set_default_dtype(before)

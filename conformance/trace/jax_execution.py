@@ -1,0 +1,49 @@
+"""In what precision and on which device JAX computes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from conformance.trace.port import PLAIN, CannotExecute, Execution
+
+
+class Arithmetic(NamedTuple):
+    """The type of all numbers with a fraction, and the precision of products."""
+
+    dtype: Any
+    products: jax.lax.Precision
+
+
+#: What decides, and what constants are computed in.
+DOUBLE = Arithmetic(jnp.dtype(jnp.float64), jax.lax.Precision.HIGHEST)
+
+
+def gpu() -> str:
+    """The name of the GPU that JAX sees; empty if it sees none."""
+    try:
+        return str(jax.devices("gpu")[0].device_kind)
+    except RuntimeError:
+        return ""
+
+
+@contextmanager
+def computing(how: Execution = PLAIN) -> Iterator[Arithmetic]:
+    """The arithmetic of an execution, on its device and with float64 allowed.
+
+    A program says of each product how precisely it is computed, and mostly that it does not
+    mind, which on a GPU is TF32: that is replaced.
+    """
+    fast = how.precision == "tf32"
+    if fast and how.device == "cpu":
+        raise CannotExecute("tf32 is a precision of GPUs: leave it out, or add --device gpu")
+    if how.device == "gpu" and not gpu():
+        raise CannotExecute("JAX sees no GPU here")
+    products = jax.lax.Precision.HIGH if fast else jax.lax.Precision.HIGHEST
+    dtype = jnp.dtype(jnp.float32 if fast else how.precision)
+    with jax.enable_x64(True), jax.default_device(jax.devices(how.device)[0]):
+        yield Arithmetic(dtype, products)
