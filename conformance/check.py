@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from conformance import frameworks
 from conformance.evidence import Record
@@ -11,6 +11,7 @@ from conformance.gradients import gradients
 from conformance.parity import parity
 from conformance.trace.canonical import canonical
 from conformance.trace.graph import Graph
+from conformance.trace.port import PLAIN, Execution
 from reference import Model
 
 
@@ -21,11 +22,15 @@ def examine(
     numbers: bool = True,
     thorough: bool = False,
     seed: int = 0,
+    how: Execution = PLAIN,
+    others: Sequence[Execution] = (),
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Record:
     """Trace our implementation of ``model`` in inference and in training and, with ``numbers``,
     compare what it computes in inference with the oracle; with ``thorough`` also what it
     computes in training and how it differentiates, at about four times the cost.
+
+    ``how`` has to be in float64, which decides; ``others`` are further ways to execute it.
 
     Raises :class:`~conformance.frameworks.NotInstalled` and
     :class:`~conformance.trace.port.UntraceableModel`.
@@ -34,7 +39,11 @@ def examine(
     tape = port.trace(model.input)
     record = Record(model.name, canonical(tape))
     if numbers:
-        record.parity = parity(port, tape, record.graph, seed=seed, progress=progress)
+        record.parity = parity(port, tape, record.graph, seed=seed, progress=progress, how=how)
+        record.executions = tuple(
+            parity(port, tape, record.graph, seed=seed, progress=progress, how=other)
+            for other in others
+        )
     if thorough:
         record.gradients = gradients(port, tape, record.graph, seed=seed)
     # A tape may hold its framework's record of the run: two at once are much in a deep network.

@@ -85,6 +85,8 @@ def _check(options: argparse.Namespace) -> int:
       conformance check
       conformance check resnet50 vgg16 --framework torch
       conformance check lenet5 --no-numbers --json -
+      conformance check googlenet --precision float32 --precision bfloat16 --compiled
+      conformance check --device gpu --evidence evidence
       conformance check --framework keras --evidence evidence
     """
     from conformance.commands import check
@@ -301,6 +303,16 @@ def parser() -> Parser:
     check.add_argument(
         "--device", choices=("cpu", "gpu"), default="cpu", help="where to run (default: cpu)"
     )
+    check.add_argument(
+        "--precision", metavar="P", action="append",
+        help="compare in this precision as well: float32, tf32, float16 or bfloat16 (repeatable;"
+        " float64 decides and is always there; default: none on the CPU, float32, tf32 and bfloat16"
+        " on a GPU)",
+    )  # fmt: skip
+    check.add_argument(
+        "--compiled", action="store_true",
+        help="compare what torch.compile, jax.jit or tf.function makes of it as well",
+    )  # fmt: skip
     check.add_argument("--no-numbers", action="store_true", help="trace and judge, but run nothing")
     check.add_argument(
         "--seed", metavar="N", type=_seed, default=0, help="of the weights (default: 0)"

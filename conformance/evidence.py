@@ -24,7 +24,7 @@ from conformance.gradients import Gradients
 from conformance.parity import Parity
 from conformance.trace.graph import Graph, Node, Parameter, Where
 
-SCHEMA = 2
+SCHEMA = 3
 
 #: The file of a run's self-test.
 SELFTEST = "selftest.json"
@@ -40,6 +40,8 @@ class Record:
 
     ``graph`` is what it does in inference, ``training`` what it does in training.  Of a network
     that was examined thoroughly there are also the parity of a step of training and the gradients.
+    ``executions`` are parities in inference that were computed in other ways than ``parity``,
+    which is in float64 and step by step, and decides.
     """
 
     model: str
@@ -48,6 +50,7 @@ class Record:
     training: Graph | None = None
     training_parity: Parity | None = None
     gradients: Gradients | None = None
+    executions: tuple[Parity, ...] = ()
 
 
 @dataclass(slots=True)
@@ -207,6 +210,7 @@ def _record_to_json(record: Record) -> dict[str, Any]:
         "training": graph_to_json(record.training) if record.training else None,
         "training_parity": record.training_parity.as_json() if record.training_parity else None,
         "gradients": record.gradients.as_json() if record.gradients else None,
+        "executions": [each.as_json() for each in record.executions],
     }
 
 
@@ -221,6 +225,7 @@ def _record_from_json(data: dict[str, Any]) -> Record:
         read_if_there("training", graph_from_json),
         read_if_there("training_parity", Parity.from_json),
         read_if_there("gradients", Gradients.from_json),
+        tuple(map(Parity.from_json, data["executions"])),
     )
 
 

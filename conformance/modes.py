@@ -1,7 +1,8 @@
 """The numeric checks of a record alike: what was to be compared, what was, and how near it came.
 
 A record's values are compared in inference, and of some networks in a step of training and
-backwards as well.  Whoever judges or shows them takes them from here.
+backwards as well, and in inference in lower precisions or compiled.  Whoever judges or shows them
+takes them from here.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from conformance.deviation import Control, NodeParity, SlotParity
 from conformance.evidence import Record
 from conformance.parity import Parity
 from conformance.trace.graph import Graph
+from conformance.trace.port import PLAIN, Execution
 
 #: The slots that a step of training replaces.
 RUNNING = frozenset({"mean", "variance"})
@@ -22,7 +24,10 @@ RUNNING = frozenset({"mean", "variance"})
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """One numeric check: results in the order in which they were compared, and control arms."""
+    """One numeric check: results in the order in which they were compared, and control arms.
+
+    One in a ``lower`` precision than float64 need not see every control arm: float64 does.
+    """
 
     mode: str
     graph: Graph
@@ -30,6 +35,7 @@ class Compared:
     results: tuple[NodeParity | SlotParity, ...]
     controls: tuple[Control, ...]
     problem: str
+    lower: bool = False
 
     @property
     def first_divergence(self) -> NodeParity | SlotParity | None:
@@ -56,10 +62,16 @@ class Compared:
             yield f"{len(self.results)} of {self.planned} {things} were compared"
         if not self.controls:
             yield "no control arm was run"
-        for each in self.controls:
-            if not each.caught:
-                kind = self.graph.nodes[each.node].kind
-                yield f"a control arm was not caught: {kind}, {each.alteration}"
+        elif self.lower and not any(each.caught for each in self.controls):
+            yield "no control arm was caught"
+        for each in self.unseen if not self.lower else ():
+            kind = self.graph.nodes[each.node].kind
+            yield f"a control arm was not caught: {kind}, {each.alteration}"
+
+    @property
+    def unseen(self) -> tuple[Control, ...]:
+        """The control arms that passed for right."""
+        return tuple(each for each in self.controls if not each.caught)
 
 
 def compared(record: Record) -> dict[str, Compared]:
@@ -76,6 +88,7 @@ def compared(record: Record) -> dict[str, Compared]:
         found.append(
             Compared("gradients", record.graph, slots + 1, each.slots, each.controls, each.problem)
         )
+    found += [_executed(record.graph, each) for each in record.executions]
     return {each.mode: each for each in found}
 
 
@@ -87,6 +100,21 @@ def _values(mode: str, graph: Graph, parity: Parity) -> Compared:
         planned += sum(len(RUNNING & node.slots.keys()) for node in norms)
     results: tuple[NodeParity | SlotParity, ...] = parity.nodes + parity.statistics
     return Compared(mode, graph, planned, results, parity.controls, parity.problem)
+
+
+def _executed(graph: Graph, parity: Parity) -> Compared:
+    """Every node but the input; of a compiled network the outputs."""
+    how = Execution(parity.precision, compiled=parity.compiled)
+    nodes = sum(node.kind != "input" for node in graph)
+    return Compared(
+        str(how),
+        graph,
+        len(graph.outputs) if parity.compiled else nodes,
+        parity.nodes,
+        parity.controls,
+        parity.problem,
+        parity.precision != PLAIN.precision,
+    )
 
 
 def nearness(result: NodeParity | SlotParity) -> float:

@@ -237,7 +237,7 @@ def _lrn(o: Oracle, node: Node, slots: dict[str, np.ndarray], x: np.ndarray) -> 
     n, kind = int(a["n"]), x.dtype.type
     # For an even n the window holds one more channel below than above, as in the papers' sum.
     squares = np.pad(o.stored(x * x), [(0, 0)] * (x.ndim - 1) + [(n // 2, (n - 1) // 2)])
-    total = o.stored(sum(squares[..., i : i + x.shape[-1]] for i in range(n)))
+    total = o.stored(np.sum([squares[..., i : i + x.shape[-1]] for i in range(n)], axis=0))
     root = o.stored(kind(a["k"]) + o.stored(kind(a["alpha"]) * total))
     return x / o.stored(root ** kind(a["beta"]))
 

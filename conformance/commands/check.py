@@ -20,11 +20,15 @@ from conformance.commands.aside import NO_GPU, aside, bar, environment
 from conformance.commands.facts import found
 from conformance.commands.outcome import CONFORMS, DEVIATES, Outcome, compared, not_run, outcome
 from conformance.commands.output import Output, Refused, folder
-from conformance.trace.port import UntraceableModel
+from conformance.precision import PRECISIONS
+from conformance.trace.port import PLAIN, Execution, UntraceableModel
 from reference import Model
 
 CODES = {CONFORMS: codes.CONFORMS, DEVIATES: codes.DEVIATES}
 COLOURS = {CONFORMS: "green", DEVIATES: "red"}
+
+#: What is compared on a GPU where nothing is said.
+GPU_PRECISIONS = ("float32", "tf32", "bfloat16")
 
 #: How many sentences a network gets on the terminal; the result has them all.
 SENTENCES = 10
@@ -38,6 +42,7 @@ def run(options: Namespace) -> int:
     names = options.architectures or list(reference.models())
     models = list({model.name: model for model in map(found, names)}.values())
     chosen = _frameworks(options.framework or [])
+    options.executions = _executions(options)
     if options.evidence:
         folder(options.evidence)
     if len(chosen) == 1:
@@ -49,6 +54,22 @@ def run(options: Namespace) -> int:
         _last_line(f"{len(chosen)} frameworks", result, output)
     output.result(result)
     return CODES.get(result["verdict"], codes.INCONCLUSIVE)
+
+
+def _executions(options: Namespace) -> list[Execution]:
+    """The ways to execute a network besides the one that decides.  Raises :class:`Refused`."""
+    usual = GPU_PRECISIONS if options.device == "gpu" else ()
+    asked = list(dict.fromkeys(name.lower() for name in options.precision or usual))
+    if unknown := [name for name in asked if name not in PRECISIONS]:
+        raise Refused(f"no precision {unknown[0]!r}; known are {', '.join(PRECISIONS)}")
+    if "tf32" in asked and options.device == "cpu":
+        raise Refused("tf32 is a precision of GPUs: leave it out, or add --device gpu")
+    if options.no_numbers and (options.precision or options.compiled):
+        raise Refused("--no-numbers runs nothing: leave out --precision and --compiled")
+    found = [Execution(name, options.device) for name in asked if name != PLAIN.precision]
+    if options.compiled:
+        found.append(Execution(PLAIN.precision, options.device, compiled=True))
+    return [] if options.no_numbers else found
 
 
 def _frameworks(asked: list[str]) -> list[str]:
@@ -72,9 +93,8 @@ def _here(name: str, models: list[Model], options: Namespace, output: Output) ->
     outcomes = []
     with environment(NO_GPU if options.device == "cpu" else {}):
         with aside(options.debug) as terminal, bar(f"starting {name}", terminal):
-            if options.device == "gpu":
-                _use_gpu(name)
-            versions = frameworks.tracer(name).versions()
+            gpu = {"gpu": _gpu(name)} if options.device == "gpu" else {}
+            versions = frameworks.tracer(name).versions() | gpu
         code = evidence.code_identity(name)
         backend = frameworks.backend(name)
         run = evidence.Run(name, options.device, versions, options.seed, code, backend=backend)
@@ -93,11 +113,11 @@ def _here(name: str, models: list[Model], options: Namespace, output: Output) ->
     return result
 
 
-def _use_gpu(name: str) -> None:
-    """Ask the framework's tracer to run on a GPU.  Raises :class:`Refused` where it sees none."""
-    use = getattr(frameworks.tracer(name), "use_gpu", None)
-    if use is None or not use():
-        raise Refused(f"{name} sees no GPU here: leave out --device gpu", codes.INCONCLUSIVE)
+def _gpu(name: str) -> str:
+    """The name of the GPU that a framework sees.  Raises :class:`Refused` where it sees none."""
+    if found := frameworks.tracer(name).gpu():
+        return str(found)
+    raise Refused(f"{name} sees no GPU here: leave out --device gpu", codes.INCONCLUSIVE)
 
 
 def _outcome(run: evidence.Run, model: Model, options: Namespace) -> Outcome:
@@ -109,8 +129,10 @@ def _outcome(run: evidence.Run, model: Model, options: Namespace) -> Outcome:
         with bar(f"{model.name} in {run.framework}", terminal) as progress:
             try:
                 record = examine(
-                    run.framework, model, numbers=numbers, seed=run.seed, progress=progress
-                )
+                    run.framework, model, numbers=numbers, seed=run.seed,
+                    how=Execution(device=options.device), others=options.executions,
+                    progress=progress,
+                )  # fmt: skip
                 beside = {
                     each.name: run.records.get(each.name)
                     or examine(run.framework, each, numbers=False)
@@ -120,7 +142,7 @@ def _outcome(run: evidence.Run, model: Model, options: Namespace) -> Outcome:
             except UntraceableModel as refused:
                 return not_run(run.framework, model, str(refused))
     run.records[model.name] = record
-    return outcome(run.framework, model, record, numbers, beside)
+    return outcome(run.framework, model, record, numbers, beside, options.executions)
 
 
 def _implemented(name: str, model: Model) -> bool:
@@ -144,6 +166,8 @@ def _apart(name: str, models: list[Model], options: Namespace, output: Output) -
             *("--framework", name, "--device", options.device, "--seed", str(options.seed)),
             *("--json", str(target)),
             *(("--evidence", str(options.evidence)) if options.evidence else ()),
+            *(part for each in options.precision or () for part in ("--precision", each)),
+            *(("--compiled",) if options.compiled else ()),
             *(("--no-numbers",) if options.no_numbers else ()),
             *(("--debug",) if options.debug else ()),
         ]

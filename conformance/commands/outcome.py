@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from math import isfinite
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 import reference
 from conformance import modes
 from conformance.evidence import Record
+from conformance.trace.port import Execution
 from conformance.verdict import CannotMeasure, Verdict, judge, measure, row_of, shown
 from reference import Claim, Model
 
@@ -36,6 +37,7 @@ class Outcome:
     run: int = 0
     totals: dict[str, int] | None = None
     parity: dict[str, Any] | None = None
+    executions: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     @property
     def verdict(self) -> str:
@@ -54,6 +56,9 @@ class Outcome:
             near = f" to {self.parity['error']:.0e} (bound {self.parity['bound']:.0e})"
             agrees = self.parity["bound"] and not self.parity["first_divergence"]
             said.append(f"{self.parity['compared']} nodes{near if agrees else ' compared'}")
+        for name, each in self.executions.items():
+            if each["bound"] and each["error"] is not None:
+                said.append(f"{name} to {each['error']:.0e} (bound {each['bound']:.0e})")
         return ", ".join(said)
 
     def as_json(self) -> dict[str, Any]:
@@ -67,6 +72,7 @@ class Outcome:
             "open": self.open,
             "totals": self.totals,
             "parity": self.parity,
+            "executions": self.executions,
             "checks": {"planned": self.planned, "run": self.run},
         }
 
@@ -82,8 +88,11 @@ def outcome(
     record: Record,
     numbers: bool,
     beside: Mapping[str, Record] | None = None,
+    executions: Sequence[Execution] = (),
 ) -> Outcome:
     """Judge a network by its record; ``numbers`` says whether it had to be run as well.
+
+    ``executions`` are the other ways in which it had to be run.
 
     ``beside`` has the networks with which its claims compare it, :func:`compared`.
     """
@@ -100,6 +109,8 @@ def outcome(
     }
     if numbers:
         _compared(found, record, rows)
+        for name in map(str, executions):
+            _executed(found, name, modes.compared(record).get(name), record, rows)
     return found
 
 
@@ -169,21 +180,53 @@ def _compared(found: Outcome, record: Record, rows: list[str]) -> None:
         "caught": sum(each.caught for each in controls),
     }
     if diverged:
-        node, row = record.graph.nodes[diverged.node], row_of(record.graph, rows)[diverged.node]
-        found.findings.append(
-            {
-                "check": "forward",
-                "node": row,
-                "attribute": node.kind,
-                "expected": f"at most {diverged.bound:.0e}",
-                "found": f"{diverged.error:.0e}",
-                "sentence": f"{found.model.name} {row} in {found.framework}: the first value that"
-                f" differs is that of {node.kind} {node.where}: by {diverged.error:.0e}, bound"
-                f" {diverged.bound:.0e}, everything before it by {values.before:.0e}",
-                "source": str(node.where),
-            }
-        )
+        found.findings.append(_parted(found, values, record, rows))
     found.open += values.doubts()
+
+
+def _executed(
+    found: Outcome, name: str, values: modes.Compared | None, record: Record, rows: list[str]
+) -> None:
+    """What a run in a lower precision, or of the compiled network, says."""
+    if values is None:
+        found.planned += 1
+        found.open.append(f"it was not run in {name}")
+        return
+    found.planned += values.planned
+    found.run += len(values.results)
+    closest = values.closest
+    found.executions[name] = {
+        "compared": len(values.results),
+        "error": _finite(closest.error if closest else 0.0),
+        "bound": _finite(closest.bound if closest else 0.0),
+        "unseen": [
+            f"{values.graph.nodes[each.node].kind}: {each.alteration}" for each in values.unseen
+        ],
+    }
+    if values.first_divergence:
+        found.findings.append(_parted(found, values, record, rows))
+    found.open += (f"{name}: {doubt}" for doubt in values.doubts())
+
+
+def _parted(
+    found: Outcome, values: modes.Compared, record: Record, rows: list[str]
+) -> dict[str, Any]:
+    """The finding that a network's values part from the oracle's."""
+    diverged = values.first_divergence
+    assert diverged
+    node, row = record.graph.nodes[diverged.node], row_of(record.graph, rows)[diverged.node]
+    manner = "" if values.mode == "inference" else f" in {values.mode}"
+    return {
+        "check": "forward",
+        "node": row,
+        "attribute": f"{node.kind}{manner}",
+        "expected": f"at most {diverged.bound:.0e}",
+        "found": f"{diverged.error:.0e}",
+        "sentence": f"{found.model.name} {row} in {found.framework}: the first value that"
+        f" differs{manner} is that of {node.kind} {node.where}: by {diverged.error:.0e}, bound"
+        f" {diverged.bound:.0e}, everything before it by {values.before:.0e}",
+        "source": str(node.where),
+    }
 
 
 def _finite(value: float) -> float | None:
