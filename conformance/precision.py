@@ -95,3 +95,6 @@ PRECISIONS = {
         Precision("bfloat16", 8, 8),
     )
 }
+
+#: What a network is compared in besides float64, on each device.
+ON = {"cpu": ("float32",), "gpu": ("float32", "tf32", "bfloat16")}

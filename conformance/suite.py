@@ -8,14 +8,19 @@ from __future__ import annotations
 import gc
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
+from math import prod
 from pathlib import Path
 
 import pytest
 
 import reference
 from conformance import check, evidence, frameworks
+from conformance.parity import Parity, parity
 from conformance.porting.ported import Ported
+from conformance.precision import ON
 from conformance.trace.graph import Graph
+from conformance.trace.port import Execution
 
 HERE = Path(__file__).parent
 
@@ -154,9 +159,10 @@ def _kinds(model):
 class Examined:
     """What this session has found out, a network at a time; written down at its end."""
 
-    def __init__(self, seed: int, models: list[reference.Model]) -> None:
+    def __init__(self, seed: int, models: list[reference.Model], device: str) -> None:
         self.seed = seed
         self.models = models
+        self.device = device
         self.runs: dict[str, evidence.Run] = {}
 
     def traced(self, framework: str, model: reference.Model) -> evidence.Record:
@@ -176,9 +182,27 @@ class Examined:
         if model.name not in records or records[model.name].parity is None:
             # A network that --arch left out may still be asked for, as the smallest of all.
             thorough = model in self.models and self.telling(framework, model.family) == model
-            records[model.name] = check.examine(framework, model, thorough=thorough, seed=self.seed)
+            records[model.name] = check.examine(
+                framework, model, thorough=thorough, seed=self.seed,
+                how=Execution(device=self.device),
+                others=[Execution(name, self.device) for name in ON[self.device]],
+            )  # fmt: skip
             gc.collect()
         return records[model.name]
+
+    def executed(self, framework: str, model: reference.Model, how: Execution) -> Parity:
+        """One network executed in another way; the evidence of the run has it as well."""
+        record = self.record(framework, model)
+        port = frameworks.port(framework, model)
+        how = replace(how, device=self.device)
+        found = parity(port, port.trace(model.input), record.graph, seed=self.seed, how=how)
+        record.executions += (found,)
+        return found
+
+    @property
+    def smallest(self) -> reference.Model:
+        """The network with the fewest pixels in its image and, of several, the fewest layers."""
+        return min(self.models, key=lambda m: (prod(m.input), m.count("weight layers")))
 
     def telling(self, framework: str, family: str) -> reference.Model:
         """The network that is examined thoroughly, of a family's that this session checks.
@@ -194,11 +218,14 @@ class Examined:
 
     def run(self, framework: str) -> evidence.Run:
         if framework not in self.runs:
-            versions = frameworks.tracer(framework).versions()
+            tracer = frameworks.tracer(framework)
+            versions = tracer.versions()
+            if self.device == "gpu":
+                versions["gpu"] = tracer.gpu()
             code = evidence.code_identity(framework)
             backend = frameworks.backend(framework)
             self.runs[framework] = evidence.Run(
-                framework, "cpu", versions, self.seed, code, backend=backend
+                framework, self.device, versions, self.seed, code, backend=backend
             )
         return self.runs[framework]
 
@@ -211,7 +238,8 @@ def _own_path(monkeypatch):
 
 @pytest.fixture(scope="session")
 def _examined(pytestconfig: pytest.Config) -> Iterator[Examined]:
-    examined = Examined(pytestconfig.getoption("seed"), _models(pytestconfig))
+    device = pytestconfig.getoption("device")
+    examined = Examined(pytestconfig.getoption("seed"), _models(pytestconfig), device)
     yield examined
     folder = pytestconfig.getoption("evidence")
     if folder and pytestconfig.getoption("framework"):
@@ -224,8 +252,8 @@ def examined(_examined: Examined, framework: str, pytestconfig: pytest.Config) -
     """What is known of the framework's networks; skips where the framework is not installed."""
     if reason := frameworks.missing(framework):
         pytest.skip(reason)
-    if pytestconfig.getoption("device") == "gpu":
-        pytest.skip("this run has no GPU check yet: leave out --device gpu")
+    if pytestconfig.getoption("device") == "gpu" and not frameworks.tracer(framework).gpu():
+        pytest.skip(f"{framework} sees no GPU here")
     return _examined
 
 

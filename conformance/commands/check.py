@@ -20,15 +20,12 @@ from conformance.commands.aside import NO_GPU, aside, bar, environment
 from conformance.commands.facts import found
 from conformance.commands.outcome import CONFORMS, DEVIATES, Outcome, compared, not_run, outcome
 from conformance.commands.output import Output, Refused, folder
-from conformance.precision import PRECISIONS
+from conformance.precision import ON, PRECISIONS
 from conformance.trace.port import PLAIN, Execution, UntraceableModel
 from reference import Model
 
 CODES = {CONFORMS: codes.CONFORMS, DEVIATES: codes.DEVIATES}
 COLOURS = {CONFORMS: "green", DEVIATES: "red"}
-
-#: What is compared on a GPU where nothing is said.
-GPU_PRECISIONS = ("float32", "tf32", "bfloat16")
 
 #: How many sentences a network gets on the terminal; the result has them all.
 SENTENCES = 10
@@ -58,7 +55,7 @@ def run(options: Namespace) -> int:
 
 def _executions(options: Namespace) -> list[Execution]:
     """The ways to execute a network besides the one that decides.  Raises :class:`Refused`."""
-    usual = GPU_PRECISIONS if options.device == "gpu" else ()
+    usual = ON[options.device] if options.device == "gpu" else ()
     asked = list(dict.fromkeys(name.lower() for name in options.precision or usual))
     if unknown := [name for name in asked if name not in PRECISIONS]:
         raise Refused(f"no precision {unknown[0]!r}; known are {', '.join(PRECISIONS)}")
