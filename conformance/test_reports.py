@@ -17,6 +17,7 @@ from conformance.selftest.tiny import (
     REFERENCE,
     STRANGE,
     UNKNOWN,
+    executed,
     graph,
     parity,
     record,
@@ -49,6 +50,10 @@ WRONG = [
         "deviates",
         id="not a number in training",
     ),
+    pytest.param(executed(error=1e-9), "deviates", id="a value beyond its bound in float32"),
+    pytest.param(executed(problem="stopped"), "inconclusive", id="a run that stopped in float32"),
+    pytest.param(executed(caught=False), "inconclusive", id="float32 sees nothing"),
+    pytest.param(executed(compiled=True, nodes=()), "inconclusive", id="no output of a compiler"),
 ]
 
 EVIDENCE = {
@@ -56,6 +61,7 @@ EVIDENCE = {
     "two that differ": [run("one"), run("two", record(of=STRANGE, error=1e-9))],
     "one without values": [run("one", record(numbers=False))],
     "not a number": [run("one", record(error=nan)), run("two", record(error=nan))],
+    "in float32": [run("one", executed()), run("two", executed(error=1e-9))],
     "in every mode": [run("one", thorough(), selftest=True), run("two", thorough(error=1e-9))],
     "none": [],
 }
@@ -127,6 +133,20 @@ def test_an_open_claim_is_no_pass(documents, monkeypatch):
     verdict = results([run()], documents)["networks"][0]["verdicts"]["one-cpu"]
     assert verdict["verdict"] == "inconclusive"
     assert "nobody measured: Tiny-A fc output 3" in verdict["reasons"]
+
+
+def test_a_lower_precision_need_not_see_everything(documents, write):
+    """One control arm of two suffices there; which was seen may be a matter of the machine."""
+    blind, seen = executed(caught=False), executed()
+    arms = blind.executions[0].controls + seen.executions[0].controls
+    runs = [run("one", executed(controls=arms))]
+    network = results(runs, documents)["networks"][0]
+    assert network["verdicts"]["one-cpu"]["verdict"] == "conforms"
+    found = network["executions"]["one-cpu"]["float32"]["controls"]
+    assert [arm["measured"]["caught"] for arm in found] == [False, True]
+    assert not any("caught" in arm for arm in found)
+    assert "| 1 of 1" in (page := write(runs)["precisions.md"])
+    assert "| 1 of 2" in page
 
 
 @pytest.mark.parametrize(
@@ -236,6 +256,7 @@ def test_only_own_files_are_replaced(write, tmp_path):
         "ledger.csv",
         "ledger.md",
         "notes.md",
+        "precisions.md",
         "results.json",
         "selftest.md",
         "tiny.md",

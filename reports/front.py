@@ -7,7 +7,7 @@ from itertools import islice, zip_longest
 
 from reference import Printed
 from reference.claims import LISTED
-from reports import selftest, variants
+from reports import precisions, selftest, variants
 from reports.cells import listed, table, text
 from reports.results import VERDICTS as ORDER
 from reports.results import Json
@@ -36,7 +36,8 @@ def front(view: View) -> str:
         " `agree` counts those that are alike, in layers and values, in every two runs. Claims"
         " by status: " + listed(f"{mark} {status}" for status, (mark, _) in MARKS.items()) + ".",
         f"[Self-test](selftest.md), {text(selftest.summary(view))}."
-        f" [Known variants](variants.md): {variants.summary(view)}.",
+        f" [Known variants](variants.md): {variants.summary(view)}."
+        f" [Precisions](precisions.md): {precisions.summary(view)}.",
         "## Where the documents are wrong",
         f"Of {view.results['counts']['contradicted']} refuted claims, the furthest off of each"
         " family; the rest is on the families' pages.",

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import reference
 from conformance.evidence import Run
-from reports import ledger, selftest, variants
+from reports import ledger, precisions, selftest, variants
 from reports.folder import publish
 from reports.front import front
 from reports.page import page
@@ -22,7 +22,7 @@ MARK = "<!-- Written by `conformance report`; it replaces this file. -->"
 
 
 def write(results: Json, runs: list[Run], folder: Path, documents: Path = reference.HERE) -> None:
-    """Write ``index.md``, a page a family, ledger, self-test, variants, and data into ``folder``.
+    """Write ``index.md``, a page a family and one a subject, and data into ``folder``.
 
     Other files there are kept.  Raises :class:`~reports.folder.NotOurs` for a file of that name
     that no report wrote, before anything is changed.
@@ -33,6 +33,7 @@ def write(results: Json, runs: list[Run], folder: Path, documents: Path = refere
         "ledger.md": ledger.page(view),
         "selftest.md": selftest.page(view),
         "variants.md": variants.page(view),
+        "precisions.md": precisions.page(view),
     }
     pages |= {f"{family.stem}.md": page(view, family) for family in view.families}
     marked = {name: f"{MARK}\n\n{text.rstrip()}\n" for name, text in pages.items()}

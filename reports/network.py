@@ -153,7 +153,8 @@ def _parts(
 def _plots(view: View, records: Mapping[str, Record]) -> Iterator[Json]:
     """A plot a mode in which any run compared numbers, with a curve a run."""
     modes = {name: compared(record) for name, record in records.items()}
-    for mode, words in MODES.items():
+    others = {mode: None for found in modes.values() for mode in found if mode not in MODES}
+    for mode, words in (MODES | {mode: f"The same in {mode}." for mode in others}).items():
         own = [(view.names[name], found[mode]) for name, found in modes.items() if mode in found]
         arms = [
             curves.Arm(arm.node, arm.error, number, f"{label}: {arm.alteration}")

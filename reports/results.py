@@ -265,6 +265,14 @@ def _network(model: Model, runs: list[Run], subjects: dict[tuple[str, str], Subj
             }
             for key, mode in MODES.items()
         },
+        "executions": {
+            name: {
+                mode: parity(found, each.owners(found.graph))
+                for mode, found in each.modes.items()
+                if mode not in MODES.values()
+            }
+            for name, each in present.items()
+        },
         "agreement": [_agreement(a, b) for a, b in combinations(present.values(), 2)],
     }
 

@@ -12,6 +12,9 @@ from typing import IO
 #: Without a GPU in sight a framework computes on the processor, which is then what we may say.
 NO_GPU = {"CUDA_VISIBLE_DEVICES": "-1", "JAX_PLATFORMS": "cpu"}
 
+#: A framework takes the memory that it needs and leaves the rest of a GPU to others.
+SHARED_GPU = {"XLA_PYTHON_CLIENT_PREALLOCATE": "false", "TF_FORCE_GPU_ALLOW_GROWTH": "true"}
+
 
 @contextmanager
 def aside(show: bool) -> Iterator[IO[str]]:

@@ -16,7 +16,7 @@ import reference
 from conformance import evidence, frameworks
 from conformance.check import examine
 from conformance.commands import output as codes
-from conformance.commands.aside import NO_GPU, aside, bar, environment
+from conformance.commands.aside import NO_GPU, SHARED_GPU, aside, bar, environment
 from conformance.commands.facts import found
 from conformance.commands.outcome import CONFORMS, DEVIATES, Outcome, compared, not_run, outcome
 from conformance.commands.output import Output, Refused, folder
@@ -88,7 +88,7 @@ def _frameworks(asked: list[str]) -> list[str]:
 def _here(name: str, models: list[Model], options: Namespace, output: Output) -> Json:
     """Check in one framework, in this process, and leave its evidence."""
     outcomes = []
-    with environment(NO_GPU if options.device == "cpu" else {}):
+    with environment(NO_GPU if options.device == "cpu" else SHARED_GPU):
         with aside(options.debug) as terminal, bar(f"starting {name}", terminal):
             gpu = {"gpu": _gpu(name)} if options.device == "gpu" else {}
             versions = frameworks.tracer(name).versions() | gpu

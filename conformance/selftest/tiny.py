@@ -136,6 +136,12 @@ def thorough(model: str = "Tiny-A", error: float = 1e-14, **changes: Any) -> Rec
     return replace(record(model), training=of, training_parity=parity(of), gradients=gradients)
 
 
+def executed(caught: bool = True, precision: str = "float32", **changes: Any) -> Record:
+    """A record that was executed in another way as well, of which something is changed."""
+    other = parity(graph(), caught=caught, precision=precision, **changes)
+    return replace(record(), executions=(other,))
+
+
 def run(framework: str = "one", *records: Record, selftest: bool = False) -> Run:
     records = records or (record("Tiny-A"), record("Tiny-B"))
     found = {r.model: r for r in records}
