@@ -78,6 +78,12 @@ class Computes:
         tape.outputs = (x,)
         return tape
 
+    def own(self):
+        """Nothing: it is given everything."""
+        raise NotImplementedError
+
+    gradient = own
+
     def run(self, tape, values, image, wanted, observe, training=False, draws=(), how=PLAIN):
         graph = canonical(tape)
         oracle = Oracle(graph, lambda index, slot: values(slot), image, self.precision)
