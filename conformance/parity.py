@@ -33,7 +33,7 @@ from conformance.trace.axes import to_neutral
 from conformance.trace.graph import Graph, Node
 from conformance.trace.port import Port
 from conformance.trace.tape import Tape
-from conformance.weights import Weights, carried, counterparts, keeping
+from conformance.weights import BATCH, Weights, carried, counterparts, keeping
 
 __all__ = ["Control", "NodeParity", "Parity", "SlotParity", "outputs_differ", "parity"]
 
@@ -97,7 +97,7 @@ def parity(
     expected = expected or found
     pairs = pairs or {i: i for i in range(len(found))}
     weights = Weights(expected, seed)
-    batch = weights.images(2 if training else 1)
+    batch = weights.images(BATCH if training else 1)
     observer = _Observer(expected, found, pairs, weights, batch, to_the_end, progress)
     slot = counterparts(weights, found, pairs)
     problem = ""
