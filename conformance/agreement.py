@@ -1,40 +1,60 @@
 """Do two runs of one network agree?  Their graphs are aligned and their recorded values compared.
 
 No framework is needed: both sides are evidence.  Each run was held against the oracle on its own
-graph; here the two are held against each other, so that an oracle that would follow a port into
-its mistake cannot hide it.
+graph; here the two are held against each other, in inference and in training, so that an oracle
+that would follow a port into its mistake cannot hide it.
+
+What frameworks do by convention is stated and is no finding.  There is one such convention: the
+running variance takes in the variance of a sample in PyTorch (``unbiased``) and that of the batch
+in Keras and Flax; no paper says which.  Where two runs differ in it, the first kind is reduced to
+the second by arithmetic before the two are compared.  The momentum is the network's own and a
+finding like any other.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from math import isfinite
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from math import isfinite, prod
 
 from conformance.align import Finding, align, findings
-from conformance.deviation import NodeParity, SlotParity
+from conformance.deviation import NodeParity, SlotParity, sample
 from conformance.evidence import Record
+from conformance.gradients import Gradients
+from conformance.parity import Parity
+from conformance.trace.graph import Graph
+from conformance.weights import BATCH, Weights
+
+#: A node, and one of its slots; no slot for the node's own result.
+Key = tuple[int, str]
+Results = Mapping[Key, NodeParity | SlotParity]
+
+#: The attribute in which frameworks differ by convention.
+UNBIASED = "unbiased"
 
 
 @dataclass(frozen=True, slots=True)
-class Agreement:
-    """What two records of one network have in common, and where they part.
+class Mode:
+    """What two runs recorded of one mode, set side by side.
 
-    ``planned`` and ``compared`` count pairs of nodes.  ``largest`` is the largest difference of
-    two recorded values of a pair, over the smaller of its two bounds, and ``node`` the first
-    record's node where it was found; ``gradient`` is the same for the gradients of slots, where
-    both runs have recorded them.  A ``problem`` is never a pass.
+    ``planned`` and ``compared`` count pairs of nodes, none where neither run recorded values;
+    of gradients, pairs of slots.  ``largest`` is the largest difference of two recorded values
+    of a pair, over the smaller of its two bounds, and ``worst`` where it was found; a slot is
+    that of a gradient or of a running statistic after a step.  ``conventions`` are differences
+    that are the frameworks' and not the network's.  A ``problem`` is never a pass.
     """
 
-    model: str
+    graph: Graph = field(repr=False)
+    other: Graph = field(repr=False)
     planned: int
     compared: int
     complete: bool
-    findings: tuple[Finding, ...]
-    largest: float
-    node: int | None
-    first_divergence: int | None
-    problem: str
-    gradient: float = 0.0
+    findings: tuple[Finding, ...] = ()
+    conventions: tuple[Finding, ...] = ()
+    largest: float = 0.0
+    worst: Key | None = None
+    first_divergence: Key | None = None
+    problem: str = ""
 
     @property
     def agrees(self) -> bool:
@@ -43,77 +63,150 @@ class Agreement:
             self.complete
             and not self.findings
             and not self.problem
-            and 0 < self.planned == self.compared
+            and self.planned == self.compared
             and self.largest <= 1.0
-            and self.gradient <= 1.0
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """What two records of one network have in common, and where they part.
+
+    ``modes`` are inference, training and gradients, as far as either run has them.
+    """
+
+    model: str
+    modes: dict[str, Mode]
+    problem: str
+
+    @property
+    def agrees(self) -> bool:
+        """Whether the runs agree in every mode, and at least inference was compared."""
+        compared = self.modes["inference"].compared > 0
+        return compared and not self.problem and all(mode.agrees for mode in self.modes.values())
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        return tuple(finding for mode in self.modes.values() for finding in mode.findings)
 
 
 def agreement(a: Record, b: Record) -> Agreement:
     """Set two records of one network side by side."""
-    alignment = align(a.graph, b.graph)
-    pairs = sorted((i, j) for i, j in alignment.pairs.items() if a.graph.nodes[i].kind != "input")
-    differences, problem = _differences(a, b, pairs)
-    gradient, unlike = _gradients(a, b, alignment.pairs)
-    node = max(differences, key=lambda i: differences[i], default=None)
-    return Agreement(
-        model=a.model,
-        planned=len(pairs),
+    modes = {"inference": _values((a.graph, a.parity), (b.graph, b.parity))}
+    problems = [
+        "" if a.model == b.model else f"{a.model} is not {b.model}",
+        "" if a.parity and b.parity else "values were not recorded in both runs",
+    ]
+    if a.training and b.training:
+        sides = (a.training, a.training_parity), (b.training, b.training_parity)
+        modes["training"] = _values(*sides)
+    elif a.training or b.training:
+        problems.append("training was traced in one of the runs only")
+    if a.gradients or b.gradients:
+        modes["gradients"] = _gradients((a.graph, a.gradients), (b.graph, b.gradients))
+    said = {name: "" if name == "inference" else f"{name}: " for name in modes}
+    problems += [mode.problem and said[name] + mode.problem for name, mode in modes.items()]
+    return Agreement(a.model, modes, next(filter(None, problems), ""))
+
+
+def _values(a: tuple[Graph, Parity | None], b: tuple[Graph, Parity | None]) -> Mode:
+    """Set two graphs of one mode side by side, and the values where both runs have them."""
+    (graph, first), (other, second) = a, b
+    alignment = align(graph, other)
+    every = findings(graph, other, alignment)
+    conventions = tuple(each for each in every if _by_convention(each))
+    mode = Mode(
+        graph, other, 0, 0, alignment.complete,
+        tuple(each for each in every if not _by_convention(each)), conventions,
+    )  # fmt: skip
+    if first is None or second is None:
+        alone = "values were recorded in one of the runs only"
+        return mode if first is second else replace(mode, problem=alone)
+    nodes = [(i, "") for i in sorted(alignment.pairs) if graph.nodes[i].kind != "input"]
+    left, right = (
+        _by_key([*parity.nodes, *_of_the_batch(parity, of, norms)])
+        for parity, of, norms in (
+            (first, graph, {each.expected_node for each in conventions}),
+            (second, other, {each.found_node for each in conventions}),
+        )
+    )
+    problem = first.problem or second.problem
+    if first.seed != second.seed:
+        problem = f"seeds {first.seed} and {second.seed} are different weights"
+    elif not nodes:
+        problem = problem or "no nodes correspond"
+    return _compared(replace(mode, problem=problem), left, right, alignment.pairs, nodes)
+
+
+def _gradients(a: tuple[Graph, Gradients | None], b: tuple[Graph, Gradients | None]) -> Mode:
+    """Set the gradients of two runs side by side."""
+    (graph, first), (other, second) = a, b
+    alignment = align(graph, other)
+    mode = Mode(graph, other, 0, 0, alignment.complete)
+    if first is None or second is None:
+        return replace(mode, problem="gradients were recorded in one of the runs only")
+    mode = replace(mode, problem=first.problem or second.problem)
+    left, right = _by_key(first.slots), _by_key(second.slots)
+    return _compared(mode, left, right, alignment.pairs, [])
+
+
+def _compared(
+    mode: Mode, left: Results, right: Results, pairs: dict[int, int], needed: list[Key]
+) -> Mode:
+    """Compare what is ``needed`` and all that either run has of a paired node."""
+    back = {j: i for i, j in pairs.items()}
+    here = [key for key in left if key[0] in pairs]
+    there = [(back[j], slot) for j, slot in right if j in back]
+    keys = list(dict.fromkeys([*needed, *here, *there]))
+    differences: dict[Key, float] = {}
+    problem = mode.problem
+    for key in keys:
+        (node, slot), other = key, (pairs[key[0]], key[1])
+        subject = f"node {node} ({mode.graph.nodes[node].kind})"
+        subject = f"{slot} of {subject}" if slot else subject
+        if key not in left or other not in right:
+            problem = problem or f"{subject} has no value in {_which(key in left, other in right)}"
+        elif len(left[key].sample) != len(right[other].sample) or not left[key].sample:
+            problem = problem or f"{subject} has samples of different length"
+        elif isfinite(difference := _over_bound(left[key], right[other])):
+            differences[key] = difference
+        else:
+            problem = problem or f"{subject} is not a finite number in both runs"
+    return replace(
+        mode,
+        planned=len(keys),
         compared=len(differences),
-        complete=alignment.complete,
-        findings=tuple(findings(a.graph, b.graph, alignment)),
-        largest=0.0 if node is None else differences[node],
-        node=node,
-        first_divergence=next((i for i, each in differences.items() if each > 1.0), None),
-        problem=problem or unlike,
-        gradient=gradient,
+        largest=max(differences.values(), default=0.0),
+        worst=max(differences, key=lambda key: differences[key], default=None),
+        first_divergence=next((key for key, each in differences.items() if each > 1.0), None),
+        problem=problem,
     )
 
 
-def _gradients(a: Record, b: Record, pairs: dict[int, int]) -> tuple[float, str]:
-    """The largest difference of two slots' gradients over its bound; and the first problem."""
-    if a.gradients is None or b.gradients is None:
-        alone = a.gradients is not b.gradients
-        return 0.0, "gradients were recorded in one of the runs only" if alone else ""
-    left = {(result.node, result.slot): result for result in a.gradients.slots}
-    right = {(result.node, result.slot): result for result in b.gradients.slots}
-    largest, problem = 0.0, a.gradients.problem or b.gradients.problem
-    matched = {(i, slot): (pairs.get(i, -1), slot) for i, slot in left}
-    if set(matched.values()) != right.keys() and not problem:
-        problem = "the two runs have gradients of different slots"
-    for key in matched.keys() if not problem else ():
-        difference = _over_bound(left[key], right[matched[key]])
-        if not isfinite(difference):
-            return largest, f"the gradient of {key[1]} at node {key[0]} is not finite in both runs"
-        largest = max(largest, difference)
-    return largest, problem
+def _by_convention(finding: Finding) -> bool:
+    return finding.attribute == UNBIASED and {finding.expected, finding.found} == {True, False}
 
 
-def _differences(
-    a: Record, b: Record, pairs: list[tuple[int, int]]
-) -> tuple[dict[int, float], str]:
-    """For each comparable pair its largest difference over its bound; and the first problem."""
-    if a.model != b.model:
-        return {}, f"{a.model} is not {b.model}"
-    if a.parity is None or b.parity is None:
-        return {}, "values were not recorded in both runs"
-    if a.parity.seed != b.parity.seed:
-        return {}, f"seeds {a.parity.seed} and {b.parity.seed} are different weights"
-    left = {result.node: result for result in a.parity.nodes}
-    right = {result.node: result for result in b.parity.nodes}
-    differences: dict[int, float] = {}
-    problem = a.parity.problem or b.parity.problem
-    for i, j in pairs:
-        subject = f"node {i} ({a.graph.nodes[i].kind})"
-        if i not in left or j not in right:
-            problem = problem or f"{subject} has no value in {_which(i in left, j in right)}"
-        elif len(left[i].sample) != len(right[j].sample) or not left[i].sample:
-            problem = problem or f"{subject} has samples of different length"
-        elif isfinite(difference := _over_bound(left[i], right[j])):
-            differences[i] = difference
-        else:
-            problem = problem or f"{subject} is not a finite number in both runs"
-    return differences, problem or ("" if pairs else "no nodes correspond")
+def _of_the_batch(parity: Parity, graph: Graph, norms: set[int | None]) -> Iterable[SlotParity]:
+    """The running statistics of a step, as if some norms had taken in the batch's own variance.
+
+    In ``momentum * old + (1 - momentum) * new`` a sample's variance makes the second part
+    ``count / (count - 1)`` times as large; what was there before is canonical.
+    """
+    weights = Weights(graph, parity.seed)
+    for each in parity.statistics:
+        node = graph.nodes[each.node]
+        if each.node in norms and each.slot == "variance" and node.attributes[UNBIASED]:
+            old = sample(weights.slot(each.node, each.slot))
+            count = BATCH * prod(graph.nodes[node.inputs[0]].shape[:-1])
+            kept = node.attributes["momentum"]
+            found = (x - (x - kept * y) / count for x, y in zip(each.sample, old, strict=False))
+            each = replace(each, sample=tuple(found))
+        yield each
+
+
+def _by_key(results: Iterable[NodeParity | SlotParity]) -> Results:
+    return {(each.node, getattr(each, "slot", "")): each for each in results}
 
 
 def _which(in_first: bool, in_second: bool) -> str:

@@ -26,7 +26,7 @@ from conformance.trace.axes import to_neutral
 from conformance.trace.graph import Graph, Node
 from conformance.trace.port import PLAIN, CannotExecute, Execution, Port
 from conformance.trace.tape import Tape, evaluate
-from conformance.weights import Weights, carried, counterparts, keeping
+from conformance.weights import BATCH, Weights, carried, counterparts, keeping
 
 __all__ = ["Control", "NodeParity", "Parity", "SlotParity", "outputs_differ", "parity"]
 
@@ -97,7 +97,7 @@ def parity(
     expected = expected or found
     pairs = pairs or {i: i for i in range(len(found))}
     weights, precision = Weights(expected, seed), PRECISIONS[how.precision]
-    batch = _kept(precision, weights.images(2 if training else 1))
+    batch = _kept(precision, weights.images(BATCH if training else 1))
     observer = _Observer(
         expected, found, pairs, weights, batch, to_the_end, progress, precision,
         tape if how.compiled else None,

@@ -36,7 +36,8 @@ def _records(a, b, model):
     """Two runs' records of a network; with fewer networks, another one is examined thoroughly."""
     records = a.records[model], b.records[model]
     if (a.backend or b.backend) and not all(record.gradients for record in records):
-        return tuple(replace(record, gradients=None) for record in records)
+        less = {"gradients": None, "training_parity": None}
+        return tuple(replace(record, **less) for record in records)
     return records
 
 

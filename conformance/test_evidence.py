@@ -7,8 +7,10 @@ import pytest
 from conformance.agreement import agreement
 from conformance.evidence import Record, Run, read, write
 from conformance.gradients import Gradients
+from conformance.oracle import Oracle, running_statistics
 from conformance.parity import Control, NodeParity, Parity, SlotParity
-from conformance.trace.graph import Graph, Node
+from conformance.trace.graph import Graph, Node, Parameter
+from conformance.weights import BATCH, Weights
 
 pytestmark = pytest.mark.bare
 
@@ -38,9 +40,9 @@ def test_equal_gradients_agree():
     [
         (None, "one of the runs only"),
         (replace(GRADIENTS, problem="it has no gradient"), "it has no gradient"),
-        (replace(GRADIENTS, slots=()), "different slots"),
-        (replace(GRADIENTS, slots=(replace(SLOT, slot="kernel"),)), "different slots"),
-        (replace(GRADIENTS, slots=(replace(SLOT, sample=(0.5, float("nan"))),)), "not finite"),
+        (replace(GRADIENTS, slots=()), "no value in the"),
+        (replace(GRADIENTS, slots=(replace(SLOT, slot="kernel"),)), "no value in the"),
+        (replace(GRADIENTS, slots=(replace(SLOT, sample=(0.5, float("nan"))),)), "not a finite"),
         (replace(GRADIENTS, slots=(replace(SLOT, sample=(0.5, -0.2)),)), ""),
     ],
 )
@@ -50,3 +52,68 @@ def test_gradients_that_differ_are_no_agreement(changed, problem):
     for found in (agreement(RECORD, other), agreement(other, RECORD)):
         assert not found.agrees
         assert problem in found.problem
+
+
+NORM = ("gamma", "beta", "mean", "variance")
+
+
+def taught(unbiased, **changes):
+    """A record of a norm that is in training, its statistics as the oracle has them."""
+    attributes = {"epsilon": 0.1, "statistics": "batch", "momentum": 0.9, "unbiased": unbiased}
+    slots: dict[str, tuple[int, ...]] = dict.fromkeys(NORM, (3,))
+    parameters: dict[str, tuple[Parameter, ...]] = {n: (Parameter(n, (3,)),) for n in NORM}
+    norm = Node("batch_norm", attributes | changes, (0,), (4, 4, 3), parameters, slots)
+    graph = Graph([Node("input", {}, (), (4, 4, 3)), norm], (0,), (1,))
+    weights = Weights(graph)
+    oracle = Oracle(graph, weights.slot, weights.images(BATCH))
+    stored = running_statistics(norm, oracle.parameters(1), oracle.result(0))
+    statistics = [SlotParity.of(1, slot, new, new, 1e-7) for slot, new in stored.items()]
+    values = NodeParity(1, 1.0, 1e-14, 1e-10, (0.5, 0.25))
+    step = Parity(0, (values,), (CONTROL,), statistics=tuple(statistics))
+    return Record("Tiny", GRAPH, PARITY, graph, step)
+
+
+def test_a_convention_is_stated_and_no_finding():
+    """A sample's variance on one side and the batch's on the other: the same network."""
+    for pair in ((taught(True), taught(False)), (taught(False), taught(True))):
+        found = agreement(*pair)
+        assert found.agrees
+        assert [each.attribute for each in found.modes["training"].conventions] == ["unbiased"]
+    assert not agreement(taught(True), taught(True)).modes["training"].conventions
+
+
+@pytest.mark.parametrize("slot", ["mean", "variance"])
+@pytest.mark.parametrize("unbiased", [True, False])
+def test_a_convention_hides_nothing(unbiased, slot):
+    """A running statistic that is a thousandth off is told apart, whatever the convention."""
+    one, other = taught(True), taught(unbiased)
+    off = [
+        replace(each, sample=tuple(1.001 * x for x in each.sample)) if each.slot == slot else each
+        for each in other.training_parity.statistics
+    ]
+    other.training_parity = replace(other.training_parity, statistics=tuple(off))
+    found = agreement(one, other)
+    assert not found.agrees
+    assert found.modes["training"].first_divergence == (1, slot)
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({"training": None}, "traced in one of the runs only"),
+        ({"training_parity": None}, "training: values were recorded in one of the runs only"),
+        ({"training_parity": replace(PARITY, seed=1)}, "training: seeds"),
+        ({"training_parity": replace(PARITY, problem="2 outputs")}, "training: 2 outputs"),
+        ({"training_parity": replace(PARITY, nodes=(VALUES,))}, "has no value in the"),
+        ({"training": taught(False, momentum=0.99).training}, ""),
+        ({"training": taught(False, momentum=None).training}, ""),
+    ],
+)
+def test_training_that_differs_is_no_agreement(changes, problem):
+    """Nor is that which only one run has, whichever comes first."""
+    one, other = taught(True), replace(taught(True), **changes)
+    for found in (agreement(one, other), agreement(other, one)):
+        assert found.modes["inference"].agrees
+        assert not found.agrees
+        assert problem in found.problem
+        assert found.problem or found.modes["training"].findings

@@ -26,6 +26,10 @@ LAYERS = {
 }
 
 
+#: What inference does not show, or not all of.
+TRAINING = frozenset({"operations", "dropout", "epsilon", "momentum"})
+
+
 class CannotMeasure(LookupError):
     """A claim about something that the graph does not have; the message says what."""
 
@@ -105,7 +109,8 @@ def measure(
 ) -> Any:
     """What a traced network has of the thing a claim speaks of.
 
-    What inference leaves out, dropout and auxiliary heads, is looked up in the training graph.
+    What inference leaves out, such as dropout and auxiliary heads, is looked up in the training
+    graph.
     ``beside`` has the other networks with which a claim compares this one.
     Raises :class:`CannotMeasure`.
     """
@@ -114,7 +119,7 @@ def measure(
     if claim.quantity not in _MEASURES:
         raise CannotMeasure(f"no live model shows its {claim.quantity}")
     graph = record.graph
-    if record.training is not None and claim.quantity in ("operations", "dropout"):
+    if record.training is not None and claim.quantity in TRAINING:
         graph = record.training
     owners = layers(graph, rows)
     indices = owners[claim.layer] if claim.layer else list(range(len(graph)))
@@ -220,11 +225,11 @@ def _branches(claim: Claim, graph: Graph, indices: list[int], owners: Any) -> in
 
 
 def _only(kind: str, attribute: str) -> Callable[[Claim, Graph, list[int], Any], Any]:
-    """The one value that an attribute has in all nodes of a kind."""
+    """The one value that an attribute has in all nodes of a kind, as single precision holds it."""
 
     def found(claim: Claim, graph: Graph, indices: list[int], owners: Any) -> Any:
         nodes = [graph.nodes[i] for i in indices if graph.nodes[i].kind == kind]
-        values = {Fraction(repr(node.attributes[attribute])) for node in nodes}
+        values = {Fraction(f"{node.attributes[attribute]:.7g}") for node in nodes}
         if len(values) != 1:
             raise CannotMeasure(f"{claim.layer or claim.model} has {len(values)} values of {kind}")
         return values.pop()
@@ -259,6 +264,8 @@ _MEASURES: dict[str, Callable[[Claim, Graph, list[int], Any], Any]] = {
     "branches": _branches,
     "scale": _only("scale", "factor"),
     "dropout": _only("dropout", "rate"),
+    "epsilon": _only("batch_norm", "epsilon"),
+    "momentum": _only("batch_norm", "momentum"),
 }
 
 

@@ -20,6 +20,9 @@ from conformance.trace.graph import Graph, Node, Parameter
 from conformance.trace.recognise import leaves
 from conformance.trace.tape import Tape, evaluate
 
+#: How many images a step of training is given.
+BATCH = 2
+
 
 class Weights:
     """Canonical values for the slots of a graph."""

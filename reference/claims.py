@@ -15,7 +15,8 @@ TOTAL = re.compile(r"total\(([^:()]+): ([^()]+)\)")
 #: of rows that each name their own; a quantity without conventions can be counted in one way only.
 #: A ``number`` is whatever else a formula decides: seconds, images, a learning rate.  An
 #: ``identity`` is how far a block's output is from its input, negative values left out as by the
-#: ReLU at its end, when all its parameters are 0.
+#: ReLU at its end, when all its parameters are 0.  ``epsilon`` and ``momentum`` are those of every
+#: batch norm; the momentum is the share of the running statistics that a step keeps.
 QUANTITIES: dict[str, tuple[str, ...]] = {
     "input": (),
     "output": (),
@@ -41,6 +42,8 @@ QUANTITIES: dict[str, tuple[str, ...]] = {
     "padding": (),
     "scale": (),
     "dropout": (),
+    "epsilon": (),
+    "momentum": (),
     "receptive field": (),
     "identity": (),
     "ratio": (),
@@ -50,6 +53,9 @@ QUANTITIES: dict[str, tuple[str, ...]] = {
 
 #: Quantities whose print is a list of layers or kernels, not a number.
 LISTED = frozenset({"convolutions", "operations", "kernel"})
+
+#: Constants of a program: nothing was rounded before they were written.
+CONSTANTS = frozenset({"epsilon", "momentum"})
 
 
 def named(quantity: str, convention: str) -> str:
@@ -141,6 +147,8 @@ class Claim:
     def _agree(self, text: str, names: tuple[str, ...], found: Value | tuple[str, ...]) -> bool:
         if self.quantity in LISTED:
             return isinstance(found, tuple) and sorted(names) == sorted(map(str, found))
+        if self.quantity in CONSTANTS:
+            return Printed(text).value == found
         return Printed(text, self.k).agrees_with(found)  # type: ignore[arg-type]
 
 

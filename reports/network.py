@@ -231,7 +231,7 @@ def _marks(
             continue
         other = view.names[pair["second"]]
         for finding in pair["findings"]:
-            if place := finding["first_node"]:
+            if finding["mode"] == "inference" and (place := finding["first_node"]):
                 words = (
                     f"{other} has none"
                     if finding["attribute"] == "missing"
@@ -270,6 +270,7 @@ def _reasons(view: View, network: Json) -> Iterator[str]:
             values = " and ".join(labels.value(finding[side]) for side in ("first", "second"))
             row = f" in {place['row']}" if place["row"] else ""
             where = f"node {place['node']}, {place['kind']}{row}"
+            where += " in training" if finding["mode"] == "training" else ""
             yield f"{both} differ at {where}: {finding['attribute']}, {values}"
         if (more := len(pair["findings"]) - SENTENCES) > 0:
             yield f"{both} differ at {more} more nodes"

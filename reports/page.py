@@ -322,9 +322,15 @@ def _agreement(view: View, networks: list[Json]) -> Iterator[str]:
         return
     yield (
         "The graphs of two runs are aligned by structure alone, and the recorded values of"
-        " corresponding nodes compared with the stricter of the two bounds."
+        " corresponding nodes, statistics and gradients included, compared with the stricter of"
+        " the two bounds."
     )
-    yield table(["network", "runs", "nodes", "layers", "largest difference", "agree"], rows)
+    if any(pair["conventions"] for network in networks for pair in network["agreement"]):
+        yield (
+            "Frameworks differ by convention in which variance the running one takes in: a sample's"
+            " in PyTorch, the batch's in Keras and Flax.  It is converted and no finding."
+        )
+    yield table(["network", "runs", "values", "layers", "largest difference", "agree"], rows)
     if lines:
         yield "\n".join(lines)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cached_property
@@ -149,9 +149,12 @@ class Subject:
         verdict = judge(claim, self.run.name, found)
         self.judged[claim.id] = Judged(verdict.status, found, str(verdict))
 
-    def place(self, node: int) -> Json:
+    def place(self, graph: Graph, node: int | None, slot: str = "") -> Json | None:
         """A node as a reader finds it: the paper's row and the port's own address."""
-        return place(self.record.graph, self.rows, node)
+        if node is None:
+            return None
+        rows = self.rows if graph is self.record.graph else self.owners(graph)
+        return place(graph, rows, node) | ({"slot": slot} if slot else {})
 
 
 def _refuse(runs: list[Run], models: Iterable[str]) -> None:
@@ -310,31 +313,48 @@ def _totals(graph: Graph) -> Json:
 
 def _agreement(first: Subject, second: Subject) -> Json:
     found: Agreement = agreement(first.record, second.record)
-    part = found.first_divergence
+    modes = found.modes.values()
+    apart = next((mode for mode in modes if mode.first_divergence), None)
+    worst = max(modes, key=lambda mode: mode.largest)
     return {
         "first": first.run.name,
         "second": second.run.name,
         "agrees": found.agrees,
-        "complete": found.complete,
-        "planned": found.planned,
-        "compared": found.compared,
+        "complete": all(mode.complete for mode in modes),
+        "planned": sum(mode.planned for mode in modes),
+        "compared": sum(mode.compared for mode in modes),
         "problem": found.problem,
-        "findings": [
-            {
-                "attribute": each.attribute,
-                "first": _plain(each.expected),
-                "second": _plain(each.found),
-                "first_node": None if (a := each.expected_node) is None else first.place(a),
-                "second_node": None if (b := each.found_node) is None else second.place(b),
-            }
-            for each in found.findings
-        ],
-        "first_divergence": None if part is None else first.place(part),
+        "findings": list(_findings(found, first, second)),
+        "conventions": sorted({each.attribute for mode in modes for each in mode.conventions}),
+        "first_divergence": apart and first.place(apart.graph, *(apart.first_divergence or ())),
         "measured": {
-            "largest": finite(found.largest),
-            "node": None if found.node is None else first.place(found.node),
+            "largest": finite(worst.largest),
+            "node": worst.worst and first.place(worst.graph, *worst.worst),
         },
     }
+
+
+def _findings(found: Agreement, first: Subject, second: Subject) -> Iterator[Json]:
+    """What differs in any mode; in training only what inference does not show as well."""
+    said = set()
+    for name, mode in found.modes.items():
+        for each in mode.findings:
+            places = (
+                first.place(mode.graph, each.expected_node),
+                second.place(mode.other, each.found_node),
+            )
+            sides = _plain(each.expected), _plain(each.found)
+            told = str((each.attribute, sides, [place and place["where"] for place in places]))
+            if name == "inference" or told not in said:
+                yield {
+                    "mode": name,
+                    "attribute": each.attribute,
+                    "first": sides[0],
+                    "second": sides[1],
+                    "first_node": places[0],
+                    "second_node": places[1],
+                }
+            said.add(told)
 
 
 def _named(place: Json) -> str:

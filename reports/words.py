@@ -136,6 +136,7 @@ def apart(pair: Json, first: str, second: str) -> Iterator[str]:
         values = f"{text(found[0]['first'])} in {first}, {text(found[0]['second'])} in {second}"
         said = {"missing": f"only {first} has {where}", "extra": f"only {second} has {where}"}
         more = f" (and {count(len(found) - 1, 'more node')})" if len(found) > 1 else ""
-        yield said.get(attribute, f"{text(attribute)} of {where}: {values}") + more
+        told = said.get(attribute, f"{text(attribute)} of {where}: {values}") + more
+        yield told if found[0]["mode"] == "inference" else f"in training, {told}"
     if part := pair["first_divergence"]:
         yield f"the values first part at {place(part)}"

@@ -4,7 +4,8 @@ Residual Connections on Learning", Figure 15.
 The paper leaves open the scale of a residual (0.1 to 0.3) and whether its last convolution has
 batch norm: as in the authors' code, 0.17, 0.10 and 0.20, and a bias instead.  The ReLU at a
 block's entrance finds nothing negative and is left out.  The second network is facenet's: a sixth
-C block, neither scaled nor rectified, and an embedding, here before its L2 normalisation.
+C block, neither scaled nor rectified, an embedding, here before its L2 normalisation, and 0.995 as
+the momentum of every batch norm.
 """
 
 from collections.abc import Callable
@@ -103,8 +104,11 @@ class Facenet(InceptionResNetV1):
         del self.fc
         self.bottleneck = nnx.Sequential(
             nnx.Linear(1792, 512, use_bias=False, rngs=rngs),
-            nnx.BatchNorm(512, momentum=0.9997, epsilon=1e-3, rngs=rngs),
+            nnx.BatchNorm(512, epsilon=1e-3, rngs=rngs),
         )
+        for _, module in nnx.iter_modules(self):
+            if isinstance(module, nnx.BatchNorm):
+                module.momentum = 0.995
 
     def __call__(self, x: jax.Array) -> jax.Array:
         return self.bottleneck(self.features(x))

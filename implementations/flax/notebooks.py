@@ -1,9 +1,10 @@
 """The networks of the tutorial's notebooks, as their Keras code builds them.
 
 Batch norm has Keras' own constants.  Number of classes: 17 flowers; two (cat, dog) where the
-notebook counts folders.  Which layers a notebook freezes is not part of a Flax network: it is
-said to the optimiser, which is given the others' parameters only.  The ResNet-50 is that of
-keras_applications 1.0, with biases in its convolutions, each stage's stride on the first 1x1.
+notebook counts folders.  Which kernels a notebook freezes is not part of a Flax network: it is
+said to the optimiser, which is given the others' parameters only; a frozen norm keeps to its
+running statistics.  The ResNet-50 is that of keras_applications 1.0, with biases in its
+convolutions, each stage's stride on the first 1x1.
 """
 
 from collections.abc import Callable
@@ -54,6 +55,14 @@ class Model(nnx.Module):
         for name in self.names:
             x = getattr(self, name)(x)
         return x
+
+
+class Frozen(Model):
+    """Layers that are used as they are, in training too."""
+
+    def __call__(self, x: jax.Array) -> jax.Array:
+        self.eval()  # whatever the network around it was told
+        return super().__call__(x)
 
 
 def lenet(*, rngs: nnx.Rngs) -> Model:
@@ -142,7 +151,7 @@ def resnet50_notop(*, rngs: nnx.Rngs) -> dict[str, nnx.Module]:
 
 def resnet50(classes: int, *, rngs: nnx.Rngs) -> Model:
     top = nnx.Sequential(global_average, dense(2048, classes, nnx.softmax, rngs=rngs))
-    return Model(**resnet50_notop(rngs=rngs), predictions=top)
+    return Model(resnet=Frozen(**resnet50_notop(rngs=rngs)), predictions=top)
 
 
 def upsample(x: jax.Array) -> jax.Array:

@@ -2,7 +2,8 @@
 Architecture for Computer Vision" (2015), as the authors released it.
 
 Input 299x299x3.  Table 1 of the paper cannot be built as printed; names and widths are those of
-the release.  Average pools leave their padding out of the average.  One auxiliary classifier, on
+the release, and so are batch norm's epsilon and the 0.9997 of its running statistics that a step
+keeps.  Average pools leave their padding out of the average.  One auxiliary classifier, on
 Mixed_6e, in training only.
 """
 
@@ -22,7 +23,7 @@ def conv_bn(
     padding = (0, 0) if valid or stride > 1 else (height // 2, width // 2)
     return nn.Sequential(
         nn.Conv2d(inputs, maps, kernel, stride, padding, bias=False),
-        nn.BatchNorm2d(maps, eps=1e-3),
+        nn.BatchNorm2d(maps, eps=1e-3, momentum=3e-4),
         nn.ReLU(),
     )
 

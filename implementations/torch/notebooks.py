@@ -2,7 +2,8 @@
 
 Keras' defaults hold where the code says nothing: no padding, batch norm with epsilon 1e-3 and 0.99
 of the old statistics kept.  The softmax or sigmoid at the end is part of each.  ResNet50 is that
-of keras_applications 1.0: biases in all convolutions, stride on a block's first 1x1.
+of keras_applications 1.0: biases in all convolutions, stride on a block's first 1x1; where it is
+not to be trained, its norms keep to their running statistics.
 """
 
 from collections import OrderedDict
@@ -123,13 +124,20 @@ def resnet50() -> OrderedDict[str, nn.Module]:
     )
 
 
+class Frozen(nn.Sequential):
+    """A base that is used as it is, in training too."""
+
+    def train(self, mode: bool = True) -> "Frozen":
+        return super().train(False)
+
+
 def average() -> nn.Sequential:
     return nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
 
 
 def two_classes() -> nn.Sequential:
     return nn.Sequential(OrderedDict(
-        **resnet50(), predictions=nn.Sequential(average(), softmax(2048, 2))
+        resnet=Frozen(resnet50()), predictions=nn.Sequential(average(), softmax(2048, 2))
     ))
 
 

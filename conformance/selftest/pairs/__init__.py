@@ -45,6 +45,12 @@ def pairs(framework: str) -> dict[str, Pair]:
     return found
 
 
+def taught(framework: str) -> dict[str, Pair]:
+    """Pairs that are alike in inference, whatever they are in training."""
+    found: dict[str, Pair] = import_module(f"{__name__}.{framework}").TAUGHT
+    return found
+
+
 def starts(framework: str) -> dict[str, Start]:
     """The initial values, right and wrong, of a framework that is installed."""
     found: dict[str, Start] = import_module(f"{__name__}.{framework}").STARTS

@@ -119,6 +119,30 @@ PAIRS = {
     "epsilon": _wrong(epsilon, "norm", "epsilon", 1e-3),
 }
 
+
+class Taught(nnx.Module):
+    """A network that drops half of what its norm leaves."""
+
+    def __init__(self, rate: float = 0.5, momentum: float = 0.9) -> None:
+        rngs = nnx.Rngs(1)
+        self.stem = nnx.Conv(3, 16, (3, 3), padding="VALID", rngs=rngs)
+        self.norm = nnx.BatchNorm(16, momentum=momentum, rngs=rngs)
+        self.drop = nnx.Dropout(rate, rngs=rngs)
+        self.output = nnx.Linear(10 * 10 * 16, 24, rngs=rngs)
+
+    def __call__(self, x: jax.Array) -> jax.Array:
+        x = self.drop(nnx.relu(self.norm(self.stem(x))))
+        return self.output(x.reshape(len(x), -1))
+
+
+TAUGHT = {
+    "the same": Pair(Taught, Taught, SIZE),
+    "another rate": Pair(Taught, partial(Taught, rate=0.4), SIZE, "drop", "rate", 0.4),
+    "another momentum": Pair(
+        Taught, partial(Taught, momentum=0.99), SIZE, "norm", "momentum", 0.99
+    ),
+}
+
 STARTS = {
     "right": Start(partial(network, trained=False), SIZE),
     "linen": Start(Linen, SIZE),

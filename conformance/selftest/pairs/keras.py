@@ -83,6 +83,24 @@ PAIRS = {
     "epsilon": Pair(network, partial(network, epsilon=1e-5), SIZE, "norm", "epsilon", 1e-5, "norm"),
 }
 
+
+def taught(rate: float = 0.5, momentum: float = 0.9) -> Any:
+    """A network that drops half of what its norm leaves."""
+    x = image = keras.Input(SIZE)
+    x = layers.Conv2D(16, 3, name="stem")(x)
+    x = layers.ReLU()(layers.BatchNormalization(momentum=momentum, name="norm")(x))
+    x = layers.Flatten()(layers.Dropout(rate, name="drop")(x))
+    return keras.Model(image, layers.Dense(24, name="output")(x))
+
+
+TAUGHT = {
+    "the same": Pair(taught, taught, SIZE),
+    "another rate": Pair(taught, partial(taught, rate=0.4), SIZE, "drop", "rate", 0.4),
+    "another momentum": Pair(
+        taught, partial(taught, momentum=0.99), SIZE, "norm", "momentum", 0.99
+    ),
+}
+
 STARTS = {
     "right": Start(seeded, SIZE),
     "subclassed": Start(Subclassed, SIZE),

@@ -4,6 +4,7 @@
 whose initial values are wrong.  The network is small and has one of everything that matters.
 """
 
+from collections import OrderedDict
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -274,6 +275,23 @@ PAIRS = {
     ),
     "another pooling": _wrong(pool, "pool", "kind", "avg_pool", "pool"),
 }  # fmt: skip
+
+
+def taught(rate: float = 0.5, momentum: float = 0.1) -> nn.Module:
+    """A network that drops half of what its norm leaves."""
+    return nn.Sequential(OrderedDict(
+        stem=nn.Conv2d(3, 16, 3), norm=nn.BatchNorm2d(16, momentum=momentum), relu=nn.ReLU(),
+        drop=nn.Dropout(rate), flat=nn.Flatten(), output=nn.Linear(16 * 10 * 10, 24),
+    ))  # fmt: skip
+
+
+TAUGHT = {
+    "the same": Pair(taught, taught, SIZE),
+    "another rate": Pair(taught, partial(taught, rate=0.4), SIZE, "drop", "rate", 0.4),
+    "another momentum": Pair(
+        taught, partial(taught, momentum=0.01), SIZE, "norm", "momentum", 0.99
+    ),
+}
 
 
 def start(change: Callable[[Any], None]) -> Network:

@@ -88,7 +88,8 @@ def same_padding() -> nn.Module:
 
 HEADLESS = "without auxiliary heads"
 IDLE = "without dropout"
-CADENE = "Cadene", "plain first layer", "projections of 128", "symmetric padding"
+MOMENTUM = "PyTorch's momentum"
+CADENE = "Cadene", "plain first layer", "projections of 128", "symmetric padding", MOMENTUM
 CAFFE = "Caffe's normalisation", "dropout behind"
 
 STRANGERS: dict[str, Stranger] = {
@@ -114,17 +115,17 @@ STRANGERS: dict[str, Stranger] = {
     ),
     "torchvision inception_v3": of(
         torchvision, "inception_v3", "Inception-v3", "padding counted", "dropout 0.5",
-        "pooled auxiliary head", init_weights=False,
+        "pooled auxiliary head", MOMENTUM, init_weights=False,
     ),
     "timm resnet18": of(timm, "resnet18", "ResNet-18"),
     "timm resnet50": of(timm, "resnet50", "ResNet-50", "v1.5"),
     "timm vgg16": of(timm, "vgg16", "VGG-D", "fully convolutional", IDLE),
     "timm inception_v3": of(
-        timm, "inception_v3", "Inception-v3", "padding counted", HEADLESS, IDLE
+        timm, "inception_v3", "Inception-v3", "padding counted", HEADLESS, IDLE, MOMENTUM
     ),
-    "timm inception_v4": of(timm, "inception_v4", "Inception-v4", IDLE),
+    "timm inception_v4": of(timm, "inception_v4", "Inception-v4", IDLE, MOMENTUM),
     "timm inception_resnet_v2": of(
-        timm, "inception_resnet_v2", "Inception-ResNet-v2", IDLE
+        timm, "inception_resnet_v2", "Inception-ResNet-v2", IDLE, MOMENTUM
     ),
     "ResNet-20, option B": ported(
         ports.cifar_resnet, "ResNet-20-CIFAR", "projection shortcuts"
@@ -153,7 +154,7 @@ STRANGERS: dict[str, Stranger] = {
         ports.slim_inception_v1, "GoogLeNet", "torchvision", "same padding", HEADLESS
     ),
     "TF-slim inception_v2": ported(
-        ports.slim_inception_v2, "Inception-v2", "TF-slim", "without gamma", "TF-slim's momentum"
+        ports.slim_inception_v2, "Inception-v2", "TF-slim", "without gamma"
     ),
     "Cadene bninception": ported(ports.cadene_bninception, "Inception-v2", *CADENE),
     "MXNet Inception-BN": ported(
