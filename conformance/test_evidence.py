@@ -1,7 +1,10 @@
 """What was found in training and backwards is written down, read again, and compared."""
 
+import json
 from dataclasses import replace
+from pathlib import Path
 
+import jsonschema
 import pytest
 
 from conformance.agreement import agreement
@@ -28,6 +31,18 @@ def test_a_record_is_read_as_it_was_written(record, tmp_path):
     """Training, running statistics and gradients included; or none of them."""
     write(Run("one", "cpu", {"one": "1.0"}, 0, "c0de", {"Tiny": record}), tmp_path)
     assert read(tmp_path)[0].records["Tiny"] == record
+
+
+def test_what_is_written_has_its_schema(tmp_path):
+    """Each file of a run, whatever was compared in it."""
+    schema = json.loads(Path(__file__).with_name("evidence.schema.json").read_text())
+    record = replace(RECORD, executions=(replace(PARITY, precision="bfloat16"),))
+    place = write(Run("one", "cpu", {"one": "1.0"}, 0, "c0de", {"Tiny": record}), tmp_path)
+    files = [json.loads(path.read_text()) for path in place.iterdir()]
+    for written in files:
+        jsonschema.validate(written, schema)
+        with pytest.raises(jsonschema.ValidationError):
+            jsonschema.validate(written | {"seed": -1, "parity": {}}, schema)
 
 
 def test_equal_gradients_agree():
