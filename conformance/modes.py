@@ -13,6 +13,7 @@ from math import inf, isfinite
 from conformance.adjoint import TRAINED
 from conformance.deviation import Control, NodeParity, SlotParity
 from conformance.evidence import Record
+from conformance.gradients import Gradients
 from conformance.parity import Parity
 from conformance.trace.graph import Graph
 
@@ -66,17 +67,24 @@ def compared(record: Record) -> dict[str, Compared]:
     """What a record's numbers were compared in, by the name of the mode; empty if in none."""
     found = []
     if record.parity:
-        found.append(_values("inference", record.graph, record.parity))
+        found.append(check("inference", record.graph, record.parity))
     if record.training and record.training_parity:
-        found.append(_values("training", record.training, record.training_parity))
-    if each := record.gradients:
-        live = record.graph.ancestors(record.graph.outputs[0])
-        slots = sum(len(TRAINED & record.graph.nodes[index].slots.keys()) for index in live)
-        # One more is the gradient by the image.
-        found.append(
-            Compared("gradients", record.graph, slots + 1, each.slots, each.controls, each.problem)
-        )
+        found.append(check("training", record.training, record.training_parity))
+    if record.gradients:
+        found.append(check("gradients", record.graph, record.gradients))
     return {each.mode: each for each in found}
+
+
+def check(mode: str, graph: Graph, found: Parity | Gradients) -> Compared:
+    """One numeric check of a graph: what was to be compared beside what was."""
+    return _slots(graph, found) if isinstance(found, Gradients) else _values(mode, graph, found)
+
+
+def _slots(graph: Graph, found: Gradients) -> Compared:
+    """Every slot on the way to the main output, and the image."""
+    live = graph.ancestors(graph.outputs[0])
+    planned = sum(len(TRAINED & graph.nodes[index].slots.keys()) for index in live) + 1
+    return Compared("gradients", graph, planned, found.slots, found.controls, found.problem)
 
 
 def _values(mode: str, graph: Graph, parity: Parity) -> Compared:
@@ -89,7 +97,12 @@ def _values(mode: str, graph: Graph, parity: Parity) -> Compared:
     return Compared(mode, graph, planned, results, parity.controls, parity.problem)
 
 
-def nearness(result: NodeParity | SlotParity) -> float:
+def nearness(result: NodeParity | SlotParity | Control) -> float:
     """How near a result came to its bound; what is not a number came nearest."""
     near = result.error / result.bound if result.bound else inf
     return near if isfinite(near) else inf
+
+
+def finite(value: float) -> float | None:
+    """The number, or None for what is no number: JSON has no word for it."""
+    return value if isfinite(value) else None

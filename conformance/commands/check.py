@@ -18,8 +18,16 @@ from conformance.check import examine
 from conformance.commands import output as codes
 from conformance.commands.aside import NO_GPU, aside, bar, environment
 from conformance.commands.facts import found
-from conformance.commands.outcome import CONFORMS, DEVIATES, Outcome, compared, not_run, outcome
+from conformance.commands.outcome import (
+    CONFORMS,
+    DEVIATES,
+    Outcome,
+    compared_with,
+    not_run,
+    outcome,
+)
 from conformance.commands.output import Output, Refused, folder
+from conformance.repeat import Repeat, sentences
 from conformance.trace.port import UntraceableModel
 from reference import Model
 
@@ -35,6 +43,8 @@ Json = dict[str, Any]
 def run(options: Namespace) -> int:
     """Check every chosen network in every chosen framework, one process a framework."""
     output = Output(options.json)
+    if options.no_numbers and (options.thorough or options.repeat > 1):
+        raise Refused("--thorough and --repeat run numbers: leave out --no-numbers")
     names = options.architectures or list(reference.models())
     models = list({model.name: model for model in map(found, names)}.values())
     chosen = _frameworks(options.framework or [])
@@ -103,24 +113,26 @@ def _use_gpu(name: str) -> None:
 def _outcome(run: evidence.Run, model: Model, options: Namespace) -> Outcome:
     """Examine one network and judge it; what was found goes into the run."""
     numbers = not options.no_numbers
+    repeat = Repeat(run.seed, options.repeat) if options.repeat > 1 else None
     with aside(options.debug) as terminal:
         if not _implemented(run.framework, model):
             return not_run(run.framework, model, "there is no implementation")
         with bar(f"{model.name} in {run.framework}", terminal) as progress:
             try:
                 record = examine(
-                    run.framework, model, numbers=numbers, seed=run.seed, progress=progress
-                )
+                    run.framework, model, numbers=numbers, thorough=options.thorough,
+                    seed=run.seed, repeat=repeat, progress=progress,
+                )  # fmt: skip
                 beside = {
                     each.name: run.records.get(each.name)
                     or examine(run.framework, each, numbers=False)
-                    for each in compared(model)
+                    for each in compared_with(model)
                     if _implemented(run.framework, each)
                 }
             except UntraceableModel as refused:
                 return not_run(run.framework, model, str(refused))
     run.records[model.name] = record
-    return outcome(run.framework, model, record, numbers, beside)
+    return outcome(run.framework, model, record, numbers, beside, options.thorough, repeat)
 
 
 def _implemented(name: str, model: Model) -> bool:
@@ -145,6 +157,8 @@ def _apart(name: str, models: list[Model], options: Namespace, output: Output) -
             *("--json", str(target)),
             *(("--evidence", str(options.evidence)) if options.evidence else ()),
             *(("--no-numbers",) if options.no_numbers else ()),
+            *(("--thorough",) if options.thorough else ()),
+            *("--repeat", str(options.repeat)),
             *(("--debug",) if options.debug else ()),
         ]
         output.flush()
@@ -199,10 +213,12 @@ def _lines(outcome: Outcome, width: int, output: Output) -> None:
     said = f"{outcome.model.name:{width}}  {outcome.framework:{room}}  "
     line = Text.assemble(said, (f"{verdict:12}", COLOURS.get(verdict, "yellow")))
     output.console.print(line, Text(outcome.summary), soft_wrap=True)
-    sentences = [finding["sentence"] for finding in outcome.findings] + outcome.open
-    for sentence in sentences[:SENTENCES]:
+    for sentence in sentences(outcome.repeat) if outcome.repeat else ():
         output.line(f"    {sentence}")
-    if (more := len(sentences) - SENTENCES) > 0:
+    reasons = [finding["sentence"] for finding in outcome.findings] + outcome.open
+    for sentence in reasons[:SENTENCES]:
+        output.line(f"    {sentence}")
+    if (more := len(reasons) - SENTENCES) > 0:
         output.line(f"    and {more} more: --json FILE has them all")
 
 
