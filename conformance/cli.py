@@ -322,6 +322,7 @@ def parser() -> Parser:
     check.add_argument(
         "--evidence", type=Path, metavar="DIR", help="leave what was found in DIR, for 'report'"
     )
+    check.add_argument("--finished", type=Path, help=argparse.SUPPRESS)  # what is done so far
     gate = command("gate", _gate)
     _port(gate)
     gate.add_argument("--arch", metavar="ARCH", required=True, help="a name or alias from the list")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from typing import Any
 import reference
 from conformance import evidence, frameworks
 from conformance.check import examine
+from conformance.commands import memory
 from conformance.commands import output as codes
 from conformance.commands.aside import NO_GPU, aside, bar, environment
 from conformance.commands.facts import found
@@ -26,7 +28,7 @@ from conformance.commands.outcome import (
     not_run,
     outcome,
 )
-from conformance.commands.output import Output, Refused, folder
+from conformance.commands.output import Output, Refused, folder, put
 from conformance.repeat import Repeat, sentences
 from conformance.trace.port import UntraceableModel
 from reference import Model
@@ -79,7 +81,7 @@ def _frameworks(asked: list[str]) -> list[str]:
 
 def _here(name: str, models: list[Model], options: Namespace, output: Output) -> Json:
     """Check in one framework, in this process, and leave its evidence."""
-    outcomes = []
+    outcomes: list[Outcome] = []
     with environment(NO_GPU if options.device == "cpu" else {}):
         with aside(options.debug) as terminal, bar(f"starting {name}", terminal):
             if options.device == "gpu":
@@ -88,19 +90,37 @@ def _here(name: str, models: list[Model], options: Namespace, output: Output) ->
         code = evidence.code_identity(name)
         backend = frameworks.backend(name)
         run = evidence.Run(name, options.device, versions, options.seed, code, backend=backend)
+        if options.evidence:
+            run.selftest = evidence.earlier_selftest(run, options.evidence)
+
+        def result() -> Json:
+            rows = _result([each.as_json() for each in outcomes], options)
+            return rows | {"frameworks": {name: {"device": options.device, "versions": versions}}}
+
         for model in models:
-            outcomes.append(_outcome(run, model, options))
+            if options.finished:
+                put(json.dumps({"at": model.name} | result()), options.finished)
+            try:
+                outcomes.append(_outcome(run, model, options))
+                if options.evidence:
+                    _keep(run, options.evidence)
+            except KeyboardInterrupt:
+                if not run.placed:
+                    raise
+                kept = f"{len(run.placed)} of {len(models)} networks is in {options.evidence}"
+                raise Refused(f"interrupted; evidence of {kept}", codes.INTERRUPTED) from None
             _lines(outcomes[-1], max(len(each.name) for each in models), output)
-    if options.evidence:
-        try:
-            evidence.write(run, options.evidence)
-        except OSError as error:
-            raise Refused(f"cannot write into {options.evidence}: {error.strerror}") from None
-    result = _result([each.as_json() for each in outcomes], options)
-    result["frameworks"] = {name: {"device": options.device, "versions": versions}}
     packages = ", ".join(f"{package} {version}" for package, version in versions.items())
-    _last_line(f"{name} on {options.device} ({packages})", result, output)
-    return result
+    _last_line(f"{name} on {options.device} ({packages})", result(), output)
+    return result()
+
+
+def _keep(run: evidence.Run, place: Path) -> None:
+    """Write down what has been finished, so that nothing after it can take it away."""
+    try:
+        evidence.write(run, place)
+    except OSError as error:
+        raise Refused(f"cannot write into {place}: {error.strerror}") from None
 
 
 def _use_gpu(name: str) -> None:
@@ -129,8 +149,11 @@ def _outcome(run: evidence.Run, model: Model, options: Namespace) -> Outcome:
                     for each in compared_with(model)
                     if _implemented(run.framework, each)
                 }
-            except UntraceableModel as refused:
-                return not_run(run.framework, model, str(refused))
+            except Exception as error:
+                said = memory.shortage(error)
+                if not said and not isinstance(error, UntraceableModel):
+                    raise
+                return not_run(run.framework, model, said or str(error))
     run.records[model.name] = record
     return outcome(run.framework, model, record, numbers, beside, options.thorough, repeat)
 
@@ -150,11 +173,11 @@ def _implemented(name: str, model: Model) -> bool:
 def _apart(name: str, models: list[Model], options: Namespace, output: Output) -> Json:
     """Check in one framework in a process of its own: none has to hold more than one of them."""
     with tempfile.TemporaryDirectory() as room:
-        target = Path(room) / "result.json"
+        target, finished = Path(room) / "result.json", Path(room) / "finished.json"
         command = [
             *(sys.executable, "-m", "conformance", "check", *(model.name for model in models)),
             *("--framework", name, "--device", options.device, "--seed", str(options.seed)),
-            *("--json", str(target)),
+            *("--json", str(target), "--finished", str(finished)),
             *(("--evidence", str(options.evidence)) if options.evidence else ()),
             *(("--no-numbers",) if options.no_numbers else ()),
             *(("--thorough",) if options.thorough else ()),
@@ -162,21 +185,38 @@ def _apart(name: str, models: list[Model], options: Namespace, output: Output) -
             *(("--debug",) if options.debug else ()),
         ]
         output.flush()
-        code = _waited(subprocess.Popen(command, stdout=2 if output.aside else None))
+        code, peak = _waited(subprocess.Popen(command, stdout=2 if output.aside else None))
         if target.exists():
             part: Json = json.loads(target.read_text(encoding="utf-8"))
             return part
+        done: Json = {"at": "", "frameworks": {}, "results": []}
+        if finished.exists():
+            done = json.loads(finished.read_text(encoding="utf-8"))
     if code == codes.INCONCLUSIVE:  # it has said why
-        rows = [not_run(name, model, "the framework could not be run") for model in models]
-        return {"frameworks": {}, "results": [row.as_json() for row in rows]}
-    how = f"killed by {signal.Signals(-code).name}" if code < 0 else f"with exit code {code}"
-    raise Refused(f"the run of {name} ended {how}", codes.FAULT)
+        return done | {"results": _rest(name, models, done, "the framework could not be run")}
+    if code >= 0:
+        raise Refused(f"the run of {name} ended with exit code {code}", codes.FAULT)
+    how = f"killed by {signal.Signals(-code).name}"
+    if code == -signal.SIGKILL:  # nobody else does that to a process
+        how += f", as the system does for want of memory: {memory.held(peak)}"
+    at = f" at {done['at']}" if done["at"] else ""
+    output.line(f"the run of {name} ended{at}: {how}", style="yellow")
+    return done | {"results": _rest(name, models, done, f"the run of {name} ended{at}: {how}")}
 
 
-def _waited(process: subprocess.Popen[bytes]) -> int:
-    """The exit code of a process that is given time to leave nothing half-written."""
+def _rest(name: str, models: list[Model], done: Json, reason: str) -> list[Json]:
+    """The rows that a process has finished, and one for each network that it has not."""
+    rows = {row["architecture"]: row for row in done["results"]}
+    return [rows.get(each.name) or not_run(name, each, reason).as_json() for each in models]
+
+
+def _waited(process: subprocess.Popen[bytes]) -> tuple[int, int]:
+    """The exit code of a process, which is given time to leave nothing half-written, and the most
+    memory that it held, as the system counts it."""
     try:
-        return process.wait()
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        return process.returncode, usage.ru_maxrss
     except KeyboardInterrupt:
         # The terminal has told it as well; whoever told only us has to wait for our word.
         for patience, word in ((5, signal.SIGINT), (10, signal.SIGKILL)):
