@@ -8,10 +8,11 @@ from collections.abc import Callable, Sequence
 from conformance import frameworks
 from conformance.evidence import Record
 from conformance.gradients import gradients
-from conformance.parity import parity
+from conformance.parity import Parity, parity
+from conformance.repeat import Progress, Repeat
 from conformance.trace.canonical import canonical
 from conformance.trace.graph import Graph
-from conformance.trace.port import PLAIN, Execution
+from conformance.trace.port import PLAIN, Execution, Port
 from reference import Model
 
 
@@ -24,38 +25,72 @@ def examine(
     seed: int = 0,
     how: Execution = PLAIN,
     others: Sequence[Execution] = (),
-    progress: Callable[[int, int], None] = lambda done, total: None,
+    repeat: Repeat | None = None,
+    progress: Progress = lambda done, total: None,
 ) -> Record:
     """Trace our implementation of ``model`` in inference and in training and, with ``numbers``,
     compare what it computes in inference with the oracle; with ``thorough`` also what it
     computes in training and how it differentiates, at about four times the cost.
 
     ``how`` has to be in float64, which decides; ``others`` are further ways to execute it.
+    With ``repeat`` every numeric check is done once for each of its seeds, on one trace, and it
+    remembers how that went; the record has what was found with the first of them.
 
     Raises :class:`~conformance.frameworks.NotInstalled` and
     :class:`~conformance.trace.port.UntraceableModel`.
     """
+    repeat = repeat or Repeat(seed)
     port = frameworks.port(framework, model)
-    tape = port.trace(model.input)
-    record = Record(model.name, canonical(tape))
-    if numbers:
-        record.parity = parity(port, tape, record.graph, seed=seed, progress=progress, how=how)
-        record.executions = tuple(
-            parity(port, tape, record.graph, seed=seed, progress=progress, how=other)
-            for other in others
-        )
-    if thorough:
-        record.gradients = gradients(port, tape, record.graph, seed=seed)
     # A tape may hold its framework's record of the run: two at once are much in a deep network.
-    del tape
+    ways = (how, *others) if numbers else ()
+    record = _in_inference(port, model, ways, thorough, repeat, progress)
     gc.collect()  # frameworks keep models alive in reference cycles
-    tape = port.trace(model.input, training=True)
-    record.training = canonical(tape)
-    if thorough:
-        record.training_parity = parity(port, tape, record.training, seed=seed, training=True)
-    del tape
+    _in_training(record, port, model, thorough, repeat, progress)
     gc.collect()
     return record
+
+
+def _in_inference(
+    port: Port,
+    model: Model,
+    ways: Sequence[Execution],
+    thorough: bool,
+    repeat: Repeat,
+    progress: Progress,
+) -> Record:
+    tape = port.trace(model.input)
+    graph = canonical(tape)
+    record = Record(model.name, graph)
+
+    def compare(how: Execution) -> Callable[[int, Progress], Parity]:
+        return lambda seed, shown: parity(port, tape, graph, seed=seed, progress=shown, how=how)
+
+    found = [
+        repeat.run(str(how) if number else "inference", graph, compare(how), progress)
+        for number, how in enumerate(ways)
+    ]
+    if found:
+        record.parity, *executions = found
+        record.executions = tuple(executions)
+    if thorough:
+        record.gradients = repeat.run(
+            "gradients", graph, lambda seed, _: gradients(port, tape, graph, seed=seed), progress
+        )
+    return record
+
+
+def _in_training(
+    record: Record, port: Port, model: Model, thorough: bool, repeat: Repeat, progress: Progress
+) -> None:
+    tape = port.trace(model.input, training=True)
+    record.training = graph = canonical(tape)
+    if thorough:
+        record.training_parity = repeat.run(
+            "training",
+            graph,
+            lambda seed, shown: parity(port, tape, graph, seed=seed, progress=shown, training=True),
+            progress,
+        )
 
 
 def telling(graph: Graph) -> int:

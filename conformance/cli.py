@@ -84,6 +84,7 @@ def _check(options: argparse.Namespace) -> int:
     example:
       conformance check
       conformance check resnet50 vgg16 --framework torch
+      conformance check lenet5 --thorough --repeat 200
       conformance check lenet5 --no-numbers --json -
       conformance check googlenet --precision float32 --precision bfloat16 --compiled
       conformance check --device gpu --evidence evidence
@@ -207,6 +208,12 @@ def _seed(text: str) -> int:
     return int(text)
 
 
+def _times(text: str) -> int:
+    if not text.isdecimal() or not int(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 up")
+    return int(text)
+
+
 def _size(text: str) -> list[int]:
     sides = text.lower().split("x")
     if len(sides) != 3 or not all(side.isdecimal() and int(side) for side in sides):
@@ -318,8 +325,16 @@ def parser() -> Parser:
         "--seed", metavar="N", type=_seed, default=0, help="of the weights (default: 0)"
     )
     check.add_argument(
+        "--thorough", action="store_true", help="run a training step and gradients as well"
+    )
+    check.add_argument(
+        "--repeat", metavar="N", type=_times, default=1,
+        help="run the numbers N times, with seeds from --seed up, and show the spread",
+    )  # fmt: skip
+    check.add_argument(
         "--evidence", type=Path, metavar="DIR", help="leave what was found in DIR, for 'report'"
     )
+    check.add_argument("--finished", type=Path, help=argparse.SUPPRESS)  # what is done so far
     gate = command("gate", _gate)
     _port(gate)
     gate.add_argument("--arch", metavar="ARCH", required=True, help="a name or alias from the list")

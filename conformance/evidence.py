@@ -70,6 +70,10 @@ class Run:
     records: dict[str, Record] = field(default_factory=dict)
     selftest: dict[str, Any] | None = None
     backend: str = ""
+    #: The records that are in place already, with the checksums of their files.
+    placed: dict[str, tuple[Record, str]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     @property
     def name(self) -> str:
@@ -89,13 +93,18 @@ def code_identity(framework: str) -> str:
 
 
 def write(run: Run, folder: Path) -> Path:
-    """Put a run's files under ``folder`` in one move, in place of an earlier run's."""
+    """Put a run's files under ``folder`` in one move, in place of an earlier run's.
+
+    A run that grows may be written again and again: what is in place already is moved along.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     target = folder / run.name
     building = Path(tempfile.mkdtemp(dir=folder, prefix=f".{run.name}-"))
     try:
-        for record in run.records.values():
-            _dump(_record_to_json(record), building / f"{record.model}.json")
+        placed = {
+            name: (record, _placed(run, record, target, building / f"{name}.json"))
+            for name, record in run.records.items()
+        }
         if run.selftest:
             _dump(run.selftest, building / SELFTEST)
         _dump(
@@ -107,9 +116,7 @@ def write(run: Run, folder: Path) -> Path:
                 "versions": run.versions,
                 "seed": run.seed,
                 "code": run.code,
-                "networks": {
-                    name: _checksum(building / f"{name}.json") for name in sorted(run.records)
-                },
+                "networks": {name: checksum for name, (_, checksum) in sorted(placed.items())},
                 "selftest": _checksum(building / SELFTEST) if run.selftest else None,
             },
             building / "run.json",
@@ -117,11 +124,51 @@ def write(run: Run, folder: Path) -> Path:
         old = folder / f".{run.name}-old-{os.getpid()}"
         if target.exists():
             target.rename(old)
-        building.rename(target)
+        try:
+            building.rename(target)
+        finally:
+            if not target.exists() and old.exists():
+                old.rename(target)
+        run.placed = placed
         shutil.rmtree(old, ignore_errors=True)
     finally:
         shutil.rmtree(building, ignore_errors=True)
     return target
+
+
+def _placed(run: Run, record: Record, target: Path, file: Path) -> str:
+    """Have a record's file in the new folder, from the old one if it is there; its checksum."""
+    known, checksum = run.placed.get(record.model, (None, ""))
+    if known is record:
+        try:
+            file.hardlink_to(target / file.name)
+        except OSError:  # no such file any more, or no links here
+            pass
+        else:
+            return checksum
+    _dump(_record_to_json(record), file)
+    return _checksum(file)
+
+
+def earlier_selftest(run: Run, folder: Path) -> dict[str, Any] | None:
+    """The self-test of the run that ``run`` is going to replace, if that was one of the same.
+
+    Of the same code, versions and seed, that is; any other is None, and so is one that is damaged.
+    """
+    place = folder / run.name
+    try:
+        data = _load(place / "run.json")
+        same = all(
+            data.get(key) == value
+            for key, value in (
+                ("schema", SCHEMA), ("code", run.code), ("versions", run.versions),
+                ("seed", run.seed),
+            )
+        )  # fmt: skip
+        checksum = data.get("selftest")
+        return _listed(place / SELFTEST, checksum) if same and checksum else None
+    except DamagedEvidence:
+        return None
 
 
 def read(folder: Path) -> list[Run]:

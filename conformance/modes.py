@@ -14,6 +14,7 @@ from math import inf, isfinite
 from conformance.adjoint import TRAINED
 from conformance.deviation import Control, NodeParity, SlotParity
 from conformance.evidence import Record
+from conformance.gradients import Gradients
 from conformance.parity import Parity
 from conformance.trace.graph import Graph
 from conformance.trace.port import PLAIN, Execution
@@ -62,34 +63,40 @@ class Compared:
             yield f"{len(self.results)} of {self.planned} {things} were compared"
         if not self.controls:
             yield "no control arm was run"
-        elif self.lower and not any(each.caught for each in self.controls):
+        missed = [each for each in self.controls if not each.caught]
+        if self.lower and missed and len(missed) == len(self.controls):
             yield "no control arm was caught"
-        for each in self.unseen if not self.lower else ():
+        for each in missed if not self.lower else ():
             kind = self.graph.nodes[each.node].kind
             yield f"a control arm was not caught: {kind}, {each.alteration}"
-
-    @property
-    def unseen(self) -> tuple[Control, ...]:
-        """The control arms that passed for right."""
-        return tuple(each for each in self.controls if not each.caught)
 
 
 def compared(record: Record) -> dict[str, Compared]:
     """What a record's numbers were compared in, by the name of the mode; empty if in none."""
     found = []
     if record.parity:
-        found.append(_values("inference", record.graph, record.parity))
+        found.append(check("inference", record.graph, record.parity))
     if record.training and record.training_parity:
-        found.append(_values("training", record.training, record.training_parity))
-    if each := record.gradients:
-        live = record.graph.ancestors(record.graph.outputs[0])
-        slots = sum(len(TRAINED & record.graph.nodes[index].slots.keys()) for index in live)
-        # One more is the gradient by the image.
-        found.append(
-            Compared("gradients", record.graph, slots + 1, each.slots, each.controls, each.problem)
-        )
+        found.append(check("training", record.training, record.training_parity))
+    if record.gradients:
+        found.append(check("gradients", record.graph, record.gradients))
     found += [_executed(record.graph, each) for each in record.executions]
     return {each.mode: each for each in found}
+
+
+def check(mode: str, graph: Graph, found: Parity | Gradients) -> Compared:
+    """One numeric check of a graph: what was to be compared beside what was."""
+    if isinstance(found, Gradients):
+        return _slots(graph, found)
+    usual = mode in ("inference", "training")
+    return _values(mode, graph, found) if usual else _executed(graph, found)
+
+
+def _slots(graph: Graph, found: Gradients) -> Compared:
+    """Every slot on the way to the main output, and the image."""
+    live = graph.ancestors(graph.outputs[0])
+    planned = sum(len(TRAINED & graph.nodes[index].slots.keys()) for index in live) + 1
+    return Compared("gradients", graph, planned, found.slots, found.controls, found.problem)
 
 
 def _values(mode: str, graph: Graph, parity: Parity) -> Compared:
@@ -117,7 +124,12 @@ def _executed(graph: Graph, parity: Parity) -> Compared:
     )
 
 
-def nearness(result: NodeParity | SlotParity) -> float:
+def nearness(result: NodeParity | SlotParity | Control) -> float:
     """How near a result came to its bound; what is not a number came nearest."""
     near = result.error / result.bound if result.bound else inf
     return near if isfinite(near) else inf
+
+
+def finite(value: float) -> float | None:
+    """The number, or None for what is no number: JSON has no word for it."""
+    return value if isfinite(value) else None

@@ -5,11 +5,10 @@ What may differ between two machines that agree stands under ``measured``.
 
 from __future__ import annotations
 
-from math import isfinite
 from typing import Any
 
 from conformance.deviation import Control, NodeParity, SlotParity
-from conformance.modes import Compared
+from conformance.modes import Compared, finite
 from conformance.trace.graph import Graph
 
 Json = dict[str, Any]
@@ -96,8 +95,3 @@ def selftest(found: Json) -> Json:
 
 def ratio(error: float, bound: float) -> float | None:
     return finite(error / bound) if bound else None
-
-
-def finite(value: float) -> float | None:
-    """The number, or None for what is no number: JSON has no word for it."""
-    return value if isfinite(value) else None

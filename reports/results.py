@@ -20,11 +20,11 @@ from typing import Any
 import reference
 from conformance.agreement import Agreement, agreement
 from conformance.evidence import DamagedEvidence, Record, Run
-from conformance.modes import Compared, compared
+from conformance.modes import Compared, compared, finite
 from conformance.trace.graph import Graph
 from conformance.verdict import DEVIATES, CannotMeasure, judge, measure, row_of
 from reference import Claim, Model, Printed
-from reports.numbers import finite, parity, place, result, selftest
+from reports.numbers import parity, place, result, selftest
 
 SCHEMA = 1
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -15,12 +16,21 @@ from typing import Any
 import reference
 from conformance import evidence, frameworks
 from conformance.check import examine
+from conformance.commands import memory
 from conformance.commands import output as codes
 from conformance.commands.aside import NO_GPU, SHARED_GPU, aside, bar, environment
 from conformance.commands.facts import found
-from conformance.commands.outcome import CONFORMS, DEVIATES, Outcome, compared, not_run, outcome
-from conformance.commands.output import Output, Refused, folder
+from conformance.commands.outcome import (
+    CONFORMS,
+    DEVIATES,
+    Outcome,
+    compared_with,
+    not_run,
+    outcome,
+)
+from conformance.commands.output import Output, Refused, folder, put
 from conformance.precision import ON, PRECISIONS
+from conformance.repeat import Repeat, sentences
 from conformance.trace.port import PLAIN, Execution, UntraceableModel
 from reference import Model
 
@@ -36,6 +46,9 @@ Json = dict[str, Any]
 def run(options: Namespace) -> int:
     """Check every chosen network in every chosen framework, one process a framework."""
     output = Output(options.json)
+    ran = options.thorough or options.repeat > 1 or options.precision or options.compiled
+    if options.no_numbers and ran:
+        raise Refused("--thorough, --repeat, --precision and --compiled: leave out --no-numbers")
     names = options.architectures or list(reference.models())
     models = list({model.name: model for model in map(found, names)}.values())
     chosen = _frameworks(options.framework or [])
@@ -61,8 +74,6 @@ def _executions(options: Namespace) -> list[Execution]:
         raise Refused(f"no precision {unknown[0]!r}; known are {', '.join(PRECISIONS)}")
     if "tf32" in asked and options.device == "cpu":
         raise Refused("tf32 is a precision of GPUs: leave it out, or add --device gpu")
-    if options.no_numbers and (options.precision or options.compiled):
-        raise Refused("--no-numbers runs nothing: leave out --precision and --compiled")
     found = [Execution(name, options.device) for name in asked if name != PLAIN.precision]
     if options.compiled:
         found.append(Execution(PLAIN.precision, options.device, compiled=True))
@@ -87,7 +98,7 @@ def _frameworks(asked: list[str]) -> list[str]:
 
 def _here(name: str, models: list[Model], options: Namespace, output: Output) -> Json:
     """Check in one framework, in this process, and leave its evidence."""
-    outcomes = []
+    outcomes: list[Outcome] = []
     with environment(NO_GPU if options.device == "cpu" else SHARED_GPU):
         with aside(options.debug) as terminal, bar(f"starting {name}", terminal):
             gpu = {"gpu": _gpu(name)} if options.device == "gpu" else {}
@@ -95,19 +106,37 @@ def _here(name: str, models: list[Model], options: Namespace, output: Output) ->
         code = evidence.code_identity(name)
         backend = frameworks.backend(name)
         run = evidence.Run(name, options.device, versions, options.seed, code, backend=backend)
+        if options.evidence:
+            run.selftest = evidence.earlier_selftest(run, options.evidence)
+
+        def result() -> Json:
+            rows = _result([each.as_json() for each in outcomes], options)
+            return rows | {"frameworks": {name: {"device": options.device, "versions": versions}}}
+
         for model in models:
-            outcomes.append(_outcome(run, model, options))
+            if options.finished:
+                put(json.dumps({"at": model.name} | result()), options.finished)
+            try:
+                outcomes.append(_outcome(run, model, options))
+                if options.evidence:
+                    _keep(run, options.evidence)
+            except KeyboardInterrupt:
+                if not run.placed:
+                    raise
+                kept = f"{len(run.placed)} of {len(models)} networks is in {options.evidence}"
+                raise Refused(f"interrupted; evidence of {kept}", codes.INTERRUPTED) from None
             _lines(outcomes[-1], max(len(each.name) for each in models), output)
-    if options.evidence:
-        try:
-            evidence.write(run, options.evidence)
-        except OSError as error:
-            raise Refused(f"cannot write into {options.evidence}: {error.strerror}") from None
-    result = _result([each.as_json() for each in outcomes], options)
-    result["frameworks"] = {name: {"device": options.device, "versions": versions}}
     packages = ", ".join(f"{package} {version}" for package, version in versions.items())
-    _last_line(f"{name} on {options.device} ({packages})", result, output)
-    return result
+    _last_line(f"{name} on {options.device} ({packages})", result(), output)
+    return result()
+
+
+def _keep(run: evidence.Run, place: Path) -> None:
+    """Write down what has been finished, so that nothing after it can take it away."""
+    try:
+        evidence.write(run, place)
+    except OSError as error:
+        raise Refused(f"cannot write into {place}: {error.strerror}") from None
 
 
 def _gpu(name: str) -> str:
@@ -120,26 +149,32 @@ def _gpu(name: str) -> str:
 def _outcome(run: evidence.Run, model: Model, options: Namespace) -> Outcome:
     """Examine one network and judge it; what was found goes into the run."""
     numbers = not options.no_numbers
+    repeat = Repeat(run.seed, options.repeat) if options.repeat > 1 else None
     with aside(options.debug) as terminal:
         if not _implemented(run.framework, model):
             return not_run(run.framework, model, "there is no implementation")
         with bar(f"{model.name} in {run.framework}", terminal) as progress:
             try:
                 record = examine(
-                    run.framework, model, numbers=numbers, seed=run.seed,
-                    how=Execution(device=options.device), others=options.executions,
-                    progress=progress,
+                    run.framework, model, numbers=numbers, thorough=options.thorough,
+                    seed=run.seed, how=Execution(device=options.device),
+                    others=options.executions, repeat=repeat, progress=progress,
                 )  # fmt: skip
                 beside = {
                     each.name: run.records.get(each.name)
                     or examine(run.framework, each, numbers=False)
-                    for each in compared(model)
+                    for each in compared_with(model)
                     if _implemented(run.framework, each)
                 }
-            except UntraceableModel as refused:
-                return not_run(run.framework, model, str(refused))
+            except Exception as error:
+                said = memory.shortage(error)
+                if not said and not isinstance(error, UntraceableModel):
+                    raise
+                return not_run(run.framework, model, said or str(error))
     run.records[model.name] = record
-    return outcome(run.framework, model, record, numbers, beside, options.executions)
+    return outcome(
+        run.framework, model, record, numbers, beside, options.thorough, repeat, options.executions
+    )
 
 
 def _implemented(name: str, model: Model) -> bool:
@@ -157,33 +192,52 @@ def _implemented(name: str, model: Model) -> bool:
 def _apart(name: str, models: list[Model], options: Namespace, output: Output) -> Json:
     """Check in one framework in a process of its own: none has to hold more than one of them."""
     with tempfile.TemporaryDirectory() as room:
-        target = Path(room) / "result.json"
+        target, finished = Path(room) / "result.json", Path(room) / "finished.json"
         command = [
             *(sys.executable, "-m", "conformance", "check", *(model.name for model in models)),
             *("--framework", name, "--device", options.device, "--seed", str(options.seed)),
-            *("--json", str(target)),
+            *("--json", str(target), "--finished", str(finished)),
             *(("--evidence", str(options.evidence)) if options.evidence else ()),
             *(part for each in options.precision or () for part in ("--precision", each)),
             *(("--compiled",) if options.compiled else ()),
             *(("--no-numbers",) if options.no_numbers else ()),
+            *(("--thorough",) if options.thorough else ()),
+            *("--repeat", str(options.repeat)),
             *(("--debug",) if options.debug else ()),
         ]
         output.flush()
-        code = _waited(subprocess.Popen(command, stdout=2 if output.aside else None))
+        code, peak = _waited(subprocess.Popen(command, stdout=2 if output.aside else None))
         if target.exists():
             part: Json = json.loads(target.read_text(encoding="utf-8"))
             return part
+        done: Json = {"at": "", "frameworks": {}, "results": []}
+        if finished.exists():
+            done = json.loads(finished.read_text(encoding="utf-8"))
     if code == codes.INCONCLUSIVE:  # it has said why
-        rows = [not_run(name, model, "the framework could not be run") for model in models]
-        return {"frameworks": {}, "results": [row.as_json() for row in rows]}
-    how = f"killed by {signal.Signals(-code).name}" if code < 0 else f"with exit code {code}"
-    raise Refused(f"the run of {name} ended {how}", codes.FAULT)
+        return done | {"results": _rest(name, models, done, "the framework could not be run")}
+    if code >= 0:
+        raise Refused(f"the run of {name} ended with exit code {code}", codes.FAULT)
+    how = f"killed by {signal.Signals(-code).name}"
+    if code == -signal.SIGKILL:  # nobody else does that to a process
+        how += f", as the system does for want of memory: {memory.held(peak)}"
+    at = f" at {done['at']}" if done["at"] else ""
+    output.line(f"the run of {name} ended{at}: {how}", style="yellow")
+    return done | {"results": _rest(name, models, done, f"the run of {name} ended{at}: {how}")}
 
 
-def _waited(process: subprocess.Popen[bytes]) -> int:
-    """The exit code of a process that is given time to leave nothing half-written."""
+def _rest(name: str, models: list[Model], done: Json, reason: str) -> list[Json]:
+    """The rows that a process has finished, and one for each network that it has not."""
+    rows = {row["architecture"]: row for row in done["results"]}
+    return [rows.get(each.name) or not_run(name, each, reason).as_json() for each in models]
+
+
+def _waited(process: subprocess.Popen[bytes]) -> tuple[int, int]:
+    """The exit code of a process, which is given time to leave nothing half-written, and the most
+    memory that it held, as the system counts it."""
     try:
-        return process.wait()
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        return process.returncode, usage.ru_maxrss
     except KeyboardInterrupt:
         # The terminal has told it as well; whoever told only us has to wait for our word.
         for patience, word in ((5, signal.SIGINT), (10, signal.SIGKILL)):
@@ -220,10 +274,12 @@ def _lines(outcome: Outcome, width: int, output: Output) -> None:
     said = f"{outcome.model.name:{width}}  {outcome.framework:{room}}  "
     line = Text.assemble(said, (f"{verdict:12}", COLOURS.get(verdict, "yellow")))
     output.console.print(line, Text(outcome.summary), soft_wrap=True)
-    sentences = [finding["sentence"] for finding in outcome.findings] + outcome.open
-    for sentence in sentences[:SENTENCES]:
+    for sentence in sentences(outcome.repeat) if outcome.repeat else ():
         output.line(f"    {sentence}")
-    if (more := len(sentences) - SENTENCES) > 0:
+    reasons = [finding["sentence"] for finding in outcome.findings] + outcome.open
+    for sentence in reasons[:SENTENCES]:
+        output.line(f"    {sentence}")
+    if (more := len(reasons) - SENTENCES) > 0:
         output.line(f"    and {more} more: --json FILE has them all")
 
 

@@ -5,17 +5,29 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from math import isfinite
 from typing import Any
 
 import reference
-from conformance import modes
+from conformance.deviation import SlotParity
 from conformance.evidence import Record
+from conformance.modes import Compared, compared, finite
+from conformance.repeat import Repeat
+from conformance.trace.graph import Graph
 from conformance.trace.port import Execution
 from conformance.verdict import CannotMeasure, Verdict, judge, measure, row_of, shown
 from reference import Claim, Model
 
 CONFORMS, DEVIATES, INCONCLUSIVE = "conforms", "deviates", "inconclusive"
+
+#: How much of a mode was compared, in words.
+THINGS = {
+    "inference": "{} nodes",
+    "training": "training {} results",
+    "gradients": "{} gradients",
+}
+
+#: The word for a finding's check, by the mode of the numbers.
+NUMERIC = {"inference": "forward", "training": "training", "gradients": "gradient"}
 
 #: The word for a finding's check, by the claim's quantity; others are about structure.
 CHECKS = {
@@ -36,8 +48,8 @@ class Outcome:
     planned: int = 0
     run: int = 0
     totals: dict[str, int] | None = None
-    parity: dict[str, Any] | None = None
-    executions: dict[str, dict[str, Any]] = field(default_factory=dict)
+    numbers: dict[str, dict[str, Any]] = field(default_factory=dict)
+    repeat: dict[str, Any] | None = None
 
     @property
     def verdict(self) -> str:
@@ -52,13 +64,12 @@ class Outcome:
         if not self.run:
             return "not run"
         said = [f"{self.claims.total()} claims"]
-        if self.parity:
-            near = f" to {self.parity['error']:.0e} (bound {self.parity['bound']:.0e})"
-            agrees = self.parity["bound"] and not self.parity["first_divergence"]
-            said.append(f"{self.parity['compared']} nodes{near if agrees else ' compared'}")
-        for name, each in self.executions.items():
-            if each["bound"] and each["error"] is not None:
-                said.append(f"{name} to {each['error']:.0e} (bound {each['bound']:.0e})")
+        for mode, found in self.numbers.items():
+            things = THINGS.get(mode, f"{mode}: {{}}").format(found["compared"])
+            if found["bound"] and found["first_divergence"] is None:
+                said.append(f"{things} to {found['error']:.0e} (bound {found['bound']:.0e})")
+            else:
+                said.append(f"{things} compared")
         return ", ".join(said)
 
     def as_json(self) -> dict[str, Any]:
@@ -71,8 +82,11 @@ class Outcome:
             "findings": self.findings,
             "open": self.open,
             "totals": self.totals,
-            "parity": self.parity,
-            "executions": self.executions,
+            "parity": self.numbers.get("inference"),
+            "training": self.numbers.get("training"),
+            "gradients": self.numbers.get("gradients"),
+            "executions": {mode: each for mode, each in self.numbers.items() if mode not in THINGS},
+            "repeat": self.repeat,
             "checks": {"planned": self.planned, "run": self.run},
         }
 
@@ -88,13 +102,15 @@ def outcome(
     record: Record,
     numbers: bool,
     beside: Mapping[str, Record] | None = None,
+    thorough: bool = False,
+    repeat: Repeat | None = None,
     executions: Sequence[Execution] = (),
 ) -> Outcome:
-    """Judge a network by its record; ``numbers`` says whether it had to be run as well.
+    """Judge a network by its record.
 
-    ``executions`` are the other ways in which it had to be run.
-
-    ``beside`` has the networks with which its claims compare it, :func:`compared`.
+    ``numbers`` says whether it had to be run as well, ``thorough`` whether in training and
+    backwards too, ``executions`` in which other ways, and ``repeat`` how that went with other
+    seeds.  ``beside`` has the networks with which its claims compare it, :func:`compared_with`.
     """
     found = Outcome(framework, model)
     rows = [row.name for row in model.rows]
@@ -108,13 +124,19 @@ def outcome(
         "layers": record.graph.depth,
     }
     if numbers:
-        _compared(found, record, rows)
-        for name in map(str, executions):
-            _executed(found, name, modes.compared(record).get(name), record, rows)
+        modes = compared(record)
+        _ran(found, "inference", record.graph, modes, rows)
+        if thorough:
+            _ran(found, "training", record.training, modes, rows)
+            _ran(found, "gradients", record.graph, modes, rows)
+        for how in executions:
+            _ran(found, str(how), record.graph, modes, rows)
+    if repeat:
+        _repeated(found, repeat, rows)
     return found
 
 
-def compared(model: Model) -> list[Model]:
+def compared_with(model: Model) -> list[Model]:
     """The other networks that claims on this one count too."""
     names = {name for claim in _claims(model) for _, name in claim.compared} - {model.name}
     return [reference.models()[name] for name in sorted(names)]
@@ -161,74 +183,74 @@ def _finding(verdict: Verdict) -> dict[str, Any]:
     }
 
 
-def _compared(found: Outcome, record: Record, rows: list[str]) -> None:
-    """What the float64 run says: every node but the input, and control arms that must fail."""
-    values = modes.compared(record).get("inference")
-    if values is None:
-        found.planned += sum(node.kind != "input" for node in record.graph) + 1
-        found.open.append("it was not run on numbers")
+def _ran(
+    found: Outcome, mode: str, graph: Graph | None, modes: dict[str, Compared], rows: list[str]
+) -> None:
+    """What a run says: every result, and control arms that must fail."""
+    said = "" if mode == "inference" else f"{mode}: "
+    if (values := modes.get(mode)) is None:
+        found.planned += sum(node.kind != "input" for node in graph or ()) + 1
+        found.open.append(f"{said}it was not run on numbers")
         return
     controls, closest, diverged = values.controls, values.closest, values.first_divergence
     found.planned += values.planned + max(1, len(controls))
     found.run += len(values.results) + len(controls)
-    found.parity = {
+    found.numbers[mode] = {
         "compared": len(values.results),
-        "error": _finite(closest.error if closest else 0.0),
-        "bound": _finite(closest.bound if closest else 0.0),
+        "error": finite(closest.error if closest else 0.0),
+        "bound": finite(closest.bound if closest else 0.0),
         "first_divergence": diverged.node if diverged else None,
         "controls": len(controls),
         "caught": sum(each.caught for each in controls),
     }
-    if diverged:
-        found.findings.append(_parted(found, values, record, rows))
-    found.open += values.doubts()
+    _judge_numbers(found, values, rows)
 
 
-def _executed(
-    found: Outcome, name: str, values: modes.Compared | None, record: Record, rows: list[str]
+def _repeated(found: Outcome, repeat: Repeat, rows: list[str]) -> None:
+    """What other seeds say; what one has said already is not said again."""
+    found.repeat = repeat.as_json()
+    known = set()
+    for each in repeat.repetitions:
+        first = each.seed == repeat.seeds[0]
+        if not first:
+            found.planned += each.planned
+            found.run += each.run
+        if each.compared:
+            diverged = each.compared.first_divergence
+            said = each.mode, diverged and diverged.node, *each.compared.doubts()
+            if said not in known and not first:
+                _judge_numbers(found, each.compared, rows, each.seed)
+            known.add(said)
+
+
+def _judge_numbers(
+    found: Outcome, values: Compared, rows: list[str], seed: int | None = None
 ) -> None:
-    """What a run in a lower precision, or of the compiled network, says."""
-    if values is None:
-        found.planned += 1
-        found.open.append(f"it was not run in {name}")
-        return
-    found.planned += values.planned
-    found.run += len(values.results)
-    closest = values.closest
-    found.executions[name] = {
-        "compared": len(values.results),
-        "error": _finite(closest.error if closest else 0.0),
-        "bound": _finite(closest.bound if closest else 0.0),
-        "unseen": [
-            f"{values.graph.nodes[each.node].kind}: {each.alteration}" for each in values.unseen
-        ],
-    }
-    if values.first_divergence:
-        found.findings.append(_parted(found, values, record, rows))
-    found.open += (f"{name}: {doubt}" for doubt in values.doubts())
-
-
-def _parted(
-    found: Outcome, values: modes.Compared, record: Record, rows: list[str]
-) -> dict[str, Any]:
-    """The finding that a network's values part from the oracle's."""
-    diverged = values.first_divergence
-    assert diverged
-    node, row = record.graph.nodes[diverged.node], row_of(record.graph, rows)[diverged.node]
-    manner = "" if values.mode == "inference" else f" in {values.mode}"
-    return {
-        "check": "forward",
-        "node": row,
-        "attribute": f"{node.kind}{manner}",
-        "expected": f"at most {diverged.bound:.0e}",
-        "found": f"{diverged.error:.0e}",
-        "sentence": f"{found.model.name} {row} in {found.framework}: the first value that"
-        f" differs{manner} is that of {node.kind} {node.where}: by {diverged.error:.0e}, bound"
-        f" {diverged.bound:.0e}, everything before it by {values.before:.0e}",
-        "source": str(node.where),
-    }
-
-
-def _finite(value: float) -> float | None:
-    """JSON has no word for what is not a number."""
-    return value if isfinite(value) else None
+    """The result that diverges first is a finding, and whatever is missing stays open."""
+    mode, told = values.mode, "" if seed is None else f"with --seed {seed}: "
+    if diverged := values.first_divergence:
+        node = values.graph.nodes[diverged.node]
+        row = row_of(values.graph, rows)[diverged.node]
+        what = f"{node.kind} {node.where}"
+        if isinstance(diverged, SlotParity):
+            what = f"{diverged.slot} of {what}"
+        subject = {
+            "inference": "the first value that differs",
+            "training": "the first value that differs in training",
+            "gradients": "the first gradient that differs, from the output back,",
+        }.get(mode, f"the first value that differs in {mode}")
+        found.findings.append(
+            {
+                "check": NUMERIC.get(mode, "forward"),
+                "node": row,
+                "attribute": node.kind,
+                "expected": f"at most {diverged.bound:.0e}",
+                "found": f"{diverged.error:.0e}",
+                "sentence": f"{told}{found.model.name} {row} in {found.framework}: {subject} is"
+                f" that of {what}: by {diverged.error:.0e}, bound {diverged.bound:.0e},"
+                f" everything before it by {values.before:.0e}",
+                "source": str(node.where),
+            }
+        )
+    said = told if mode == "inference" else f"{told}{mode}: "
+    found.open += [f"{said}{doubt}" for doubt in values.doubts()]
