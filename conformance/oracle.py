@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from conformance.parts import each
 from conformance.precision import FLOAT64, Precision
 from conformance.trace.graph import Graph, Node
 
@@ -131,12 +132,16 @@ def convolve(x: np.ndarray, kernel: np.ndarray, attributes: dict[str, Any]) -> n
     shares = kernel.reshape(kh * kw * into, groups, out // groups)
     result = np.empty((groups, batch, height, width, out // groups), x.dtype)
     strip = max(1, UNFOLDED // (width * len(shares)))
-    for g, n, start in product(range(groups), range(batch), range(0, height, strip)):
+
+    def multiply(part: tuple[int, int, int]) -> None:
+        g, n, start = part
         rows = view[n, start : start + strip, :, g * into : (g + 1) * into]
         # The unfolded rows run through the kernel's height, width and channels.
         columns = rows.transpose(0, 1, 3, 4, 2).reshape(-1, len(shares))
-        into_place = result[g, n, start : start + strip].reshape(len(columns), -1)
-        np.matmul(columns, shares[:, g], out=into_place)
+        place = result[g, n, start : start + strip].reshape(len(columns), -1)
+        np.matmul(columns, shares[:, g], out=place)
+
+    each(multiply, product(range(groups), range(batch), range(0, height, strip)))
     return np.moveaxis(result, 0, 3).reshape(batch, height, width, out)
 
 
