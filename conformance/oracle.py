@@ -7,19 +7,21 @@ Arrays are batch x height x width x channels, kernels height x width x inputs x 
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import product
 from math import prod
 from typing import Any
 
 import numpy as np
 
+from conformance.parts import each
 from conformance.precision import FLOAT64, Precision
 from conformance.trace.graph import Graph, Node
 
 #: A slot's array for a node of the graph, in neutral layout.
 Slots = Callable[[int, str], np.ndarray]
 
-#: Rows of a convolution are unfolded into at most this many numbers at a time.
-UNFOLDED = 1 << 24
+#: Rows of a convolution are unfolded into about this many numbers at a time: what a cache holds.
+UNFOLDED = 1 << 20
 
 
 class CannotCompute(Exception):
@@ -123,26 +125,24 @@ def windows(x: np.ndarray, kernel: Any, stride: Any, dilation: Any = (1, 1)) -> 
 
 def convolve(x: np.ndarray, kernel: np.ndarray, attributes: dict[str, Any]) -> np.ndarray:
     """Cross-correlation, as every framework's convolution is, by one matrix product a strip."""
-    x = pad(x, attributes["padding"])
     groups, (kh, kw, into, out) = attributes["groups"], kernel.shape
-    if (kh, kw) == (1, 1) and groups == 1:
-        x = x[:, :: attributes["stride"][0], :: attributes["stride"][1]]
-        return x @ kernel[0, 0]
+    x = pad(x, attributes["padding"])
     view = windows(x, (kh, kw), attributes["stride"], attributes["dilation"])
     batch, height, width = view.shape[:3]
-    result = np.empty((batch, height, width, out), x.dtype)
-    strip = max(1, UNFOLDED // (batch * width * kh * kw * into * groups))
-    for start in range(0, height, strip):
-        rows = view[:, start : start + strip]
-        for g in range(groups):
-            # The unfolded rows run through the kernel's height, width and channels.
-            part = rows[..., g * into : (g + 1) * into, :, :].transpose(0, 1, 2, 4, 5, 3)
-            columns = part.reshape(-1, kh * kw * into)
-            share = kernel[..., g * (out // groups) : (g + 1) * (out // groups)]
-            product = columns @ share.reshape(kh * kw * into, -1)
-            width_out = slice(g * (out // groups), (g + 1) * (out // groups))
-            result[:, start : start + strip, :, width_out] = product.reshape((*rows.shape[:3], -1))
-    return result
+    shares = kernel.reshape(kh * kw * into, groups, out // groups)
+    result = np.empty((groups, batch, height, width, out // groups), x.dtype)
+    strip = max(1, UNFOLDED // (width * len(shares)))
+
+    def multiply(part: tuple[int, int, int]) -> None:
+        g, n, start = part
+        rows = view[n, start : start + strip, :, g * into : (g + 1) * into]
+        # The unfolded rows run through the kernel's height, width and channels.
+        columns = rows.transpose(0, 1, 3, 4, 2).reshape(-1, len(shares))
+        place = result[g, n, start : start + strip].reshape(len(columns), -1)
+        np.matmul(columns, shares[:, g], out=place)
+
+    each(multiply, product(range(groups), range(batch), range(0, height, strip)))
+    return np.moveaxis(result, 0, 3).reshape(batch, height, width, out)
 
 
 def _conv(o: Oracle, node: Node, slots: dict[str, np.ndarray], x: np.ndarray) -> np.ndarray:

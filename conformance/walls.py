@@ -20,7 +20,8 @@ ROOMS = {
     "implementations": {"implementations"},
     "conformance": set(
         "conformance implementations reference reports"
-        " jsonschema numpy psutil pytest rich safetensors selenium tabulate yaml".split()
+        " jsonschema numpy psutil pytest rich safetensors selenium tabulate threadpoolctl"
+        " yaml".split()
     ),
     "reports": set(
         "conformance reference reports jinja2 jsonschema markupsafe numpy rich tabulate".split()
