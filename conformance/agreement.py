@@ -18,7 +18,7 @@ from dataclasses import dataclass, field, replace
 from math import isfinite, prod
 
 from conformance.align import Finding, align, findings
-from conformance.deviation import NodeParity, SlotParity, sample
+from conformance.deviation import NodeParity, SlotParity, distance, sample
 from conformance.evidence import Record
 from conformance.gradients import Gradients
 from conformance.parity import Parity
@@ -41,7 +41,8 @@ class Mode:
     of gradients, pairs of slots.  ``largest`` is the largest difference of two recorded values
     of a pair, over the smaller of its two bounds, and ``worst`` where it was found; a slot is
     that of a gradient or of a running statistic after a step.  ``conventions`` are differences
-    that are the frameworks' and not the network's.  A ``problem`` is never a pass.
+    that are the frameworks' and not the network's.  ``whole`` counts the pairs of which every
+    number was compared and not only a sample.  A ``problem`` is never a pass.
     """
 
     graph: Graph = field(repr=False)
@@ -55,6 +56,7 @@ class Mode:
     worst: Key | None = None
     first_divergence: Key | None = None
     problem: str = ""
+    whole: int = 0
 
     @property
     def agrees(self) -> bool:
@@ -92,7 +94,7 @@ class Agreement:
 
 def agreement(a: Record, b: Record) -> Agreement:
     """Set two records of one network side by side."""
-    modes = {"inference": _values((a.graph, a.parity), (b.graph, b.parity))}
+    modes = {"inference": _in_full(_values((a.graph, a.parity), (b.graph, b.parity)), a, b)}
     problems = [
         "" if a.model == b.model else f"{a.model} is not {b.model}",
         "" if a.parity and b.parity else "values were not recorded in both runs",
@@ -136,6 +138,28 @@ def _values(a: tuple[Graph, Parity | None], b: tuple[Graph, Parity | None]) -> M
     elif not nodes:
         problem = problem or "no nodes correspond"
     return _compared(replace(mode, problem=problem), left, right, alignment.pairs, nodes)
+
+
+def _in_full(mode: Mode, a: Record, b: Record) -> Mode:
+    """The same where both runs have kept whole results."""
+    if not (a.arrays and b.arrays and a.parity and b.parity):
+        return mode
+    left, right = _by_key(a.parity.nodes), _by_key(b.parity.nodes)
+    differences: dict[Key, float] = {}
+    for i, j in sorted(align(a.graph, b.graph).pairs.items()):
+        if i in a.arrays and j in b.arrays and (i, "") in left and (j, "") in right:
+            one, other = left[i, ""], right[j, ""]
+            apart = distance(b.arrays[j], a.arrays[i], min(one.rms, other.rms))
+            differences[i, ""] = apart / min(one.bound, other.bound)
+    worst = max(differences, key=lambda key: differences[key], default=None)
+    if worst is None or differences[worst] <= mode.largest:
+        return replace(mode, whole=len(differences))
+    beyond = [key for key, each in differences.items() if each > 1.0] + [mode.first_divergence]
+    first = min(filter(None, beyond), default=None)
+    return replace(
+        mode, whole=len(differences), largest=differences[worst], worst=worst,
+        first_divergence=first,
+    )  # fmt: skip
 
 
 def _gradients(a: tuple[Graph, Gradients | None], b: tuple[Graph, Gradients | None]) -> Mode:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
+
+import numpy as np
 
 from conformance import frameworks
 from conformance.evidence import Record
@@ -13,7 +15,11 @@ from conformance.repeat import Progress, Repeat
 from conformance.trace.canonical import canonical
 from conformance.trace.graph import Graph
 from conformance.trace.port import PLAIN, Execution, Port
+from conformance.verdict import row_of
 from reference import Model
+
+#: The name of all rows.
+EVERY = "all"
 
 
 def examine(
@@ -25,6 +31,7 @@ def examine(
     seed: int = 0,
     how: Execution = PLAIN,
     others: Sequence[Execution] = (),
+    arrays: Collection[str] = (),
     repeat: Repeat | None = None,
     progress: Progress = lambda done, total: None,
 ) -> Record:
@@ -33,6 +40,7 @@ def examine(
     computes in training and how it differentiates, at about four times the cost.
 
     ``how`` has to be in float64, which decides; ``others`` are further ways to execute it.
+    Of the rows in ``arrays`` the record has whole results, :data:`EVERY` for those of all rows.
     With ``repeat`` every numeric check is done once for each of its seeds, on one trace, and it
     remembers how that went; the record has what was found with the first of them.
 
@@ -43,7 +51,7 @@ def examine(
     port = frameworks.port(framework, model)
     # A tape may hold its framework's record of the run: two at once are much in a deep network.
     ways = (how, *others) if numbers else ()
-    record = _in_inference(port, model, ways, thorough, repeat, progress)
+    record = _in_inference(port, model, ways, thorough, arrays, repeat, progress)
     gc.collect()  # frameworks keep models alive in reference cycles
     _in_training(record, port, model, thorough, repeat, progress)
     gc.collect()
@@ -55,6 +63,7 @@ def _in_inference(
     model: Model,
     ways: Sequence[Execution],
     thorough: bool,
+    arrays: Collection[str],
     repeat: Repeat,
     progress: Progress,
 ) -> Record:
@@ -62,8 +71,17 @@ def _in_inference(
     graph = canonical(tape)
     record = Record(model.name, graph)
 
+    rows = row_of(graph, [row.name for row in model.rows])
+
+    def keep(node: int, result: np.ndarray) -> None:
+        if rows[node] in arrays or EVERY in arrays:
+            record.arrays[node] = result.copy()
+
     def compare(how: Execution) -> Callable[[int, Progress], Parity]:
-        return lambda seed, shown: parity(port, tape, graph, seed=seed, progress=shown, how=how)
+        return lambda seed, shown: parity(
+            port, tape, graph, seed=seed, progress=shown, how=how,
+            keep=keep if how is ways[0] and seed == repeat.seeds[0] else None,
+        )  # fmt: skip
 
     found = [
         repeat.run(str(how) if number else "inference", graph, compare(how), progress)

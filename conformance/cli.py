@@ -332,6 +332,11 @@ def parser() -> Parser:
         help="run the numbers N times, with seeds from --seed up, and show the spread",
     )  # fmt: skip
     check.add_argument(
+        "--arrays", metavar="ROW", action="append",
+        help="keep every number of this row of the paper's table beside the evidence, as"
+        " safetensors ('all' for every row; repeatable)",
+    )  # fmt: skip
+    check.add_argument(
         "--evidence", type=Path, metavar="DIR", help="leave what was found in DIR, for 'report'"
     )
     check.add_argument("--finished", type=Path, help=argparse.SUPPRESS)  # what is done so far

@@ -2,6 +2,7 @@
 
     EVIDENCE/torch-cpu/run.json            framework, device, versions, seed, code, networks
     EVIDENCE/torch-cpu/ResNet-50.json      the neutral graph and the parity of every node
+    EVIDENCE/torch-cpu/ResNet-50.safetensors    whole results of nodes, if they were asked for
     EVIDENCE/torch-cpu/selftest.json       what became of every wrong model, if they were judged
 
 A run's folder is written beside its place and put there in one move when it is complete, so what
@@ -20,11 +21,17 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from safetensors.numpy import load_file, save_file
+
 from conformance.gradients import Gradients
 from conformance.parity import Parity
 from conformance.trace.graph import Graph, Node, Parameter, Where
 
 SCHEMA = 3
+
+#: How the name of a file of whole results ends.
+ARRAYS = ".safetensors"
 
 #: The file of a run's self-test.
 SELFTEST = "selftest.json"
@@ -41,7 +48,8 @@ class Record:
     ``graph`` is what it does in inference, ``training`` what it does in training.  Of a network
     that was examined thoroughly there are also the parity of a step of training and the gradients.
     ``executions`` are parities in inference that were computed in other ways than ``parity``,
-    which is in float64 and step by step, and decides.
+    which is in float64 and step by step, and decides.  ``arrays`` are whole results of it by node,
+    height x width x channels after the batch, where they were asked for.
     """
 
     model: str
@@ -51,6 +59,7 @@ class Record:
     training_parity: Parity | None = None
     gradients: Gradients | None = None
     executions: tuple[Parity, ...] = ()
+    arrays: dict[int, np.ndarray] = field(default_factory=dict, compare=False)
 
 
 @dataclass(slots=True)
@@ -139,14 +148,20 @@ def write(run: Run, folder: Path) -> Path:
 def _placed(run: Run, record: Record, target: Path, file: Path) -> str:
     """Have a record's file in the new folder, from the old one if it is there; its checksum."""
     known, checksum = run.placed.get(record.model, (None, ""))
+    arrays = file.with_suffix(ARRAYS)
     if known is record:
         try:
-            file.hardlink_to(target / file.name)
+            for each in (file, arrays) if record.arrays else (file,):
+                each.hardlink_to(target / each.name)
         except OSError:  # no such file any more, or no links here
-            pass
+            file.unlink(missing_ok=True)
         else:
             return checksum
-    _dump(_record_to_json(record), file)
+    data = _record_to_json(record)
+    if record.arrays:
+        save_file({str(node): array for node, array in record.arrays.items()}, arrays)
+        data["arrays"] = _checksum(arrays)
+    _dump(data, file)
     return _checksum(file)
 
 
@@ -190,7 +205,11 @@ def _read_run(folder: Path) -> Run:
         data.pop("schema")
         run = Run(**data)
         for name, checksum in networks.items():
-            run.records[name] = _record_from_json(_listed(folder / f"{name}.json", checksum))
+            data = _listed(folder / f"{name}.json", checksum)
+            record = run.records[name] = _record_from_json(data)
+            if checksum := data.get("arrays"):
+                file = _whole(folder / f"{name}{ARRAYS}", checksum)
+                record.arrays = {int(node): array for node, array in load_file(file).items()}
         if selftest:
             run.selftest = _listed(folder / SELFTEST, selftest)
     except (KeyError, TypeError, AttributeError) as error:
@@ -286,11 +305,16 @@ def _checksum(path: Path) -> str:
 
 def _listed(file: Path, checksum: str) -> dict[str, Any]:
     """A file that ``run.json`` lists, and no other in its place."""
+    return _load(_whole(file, checksum))
+
+
+def _whole(file: Path, checksum: str) -> Path:
+    """A file that is the one that was written.  Raises :class:`DamagedEvidence`."""
     if not file.is_file():
         raise DamagedEvidence(f"{file}: missing, though run.json lists it; record it again")
     if _checksum(file) != checksum:
         raise DamagedEvidence(f"{file}: not the file that run.json lists; record it again")
-    return _load(file)
+    return file
 
 
 def _load(path: Path) -> dict[str, Any]:

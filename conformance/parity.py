@@ -78,6 +78,7 @@ def parity(
     progress: Callable[[int, int], None] = lambda done, total: None,
     training: bool = False,
     how: Execution = PLAIN,
+    keep: Callable[[int, np.ndarray], None] | None = None,
 ) -> Parity:
     """Run a port on canonical weights and compare every node with the oracle.
 
@@ -91,6 +92,7 @@ def parity(
     a draw that its mask keeps and in the oracle by definition; both scale by ``1 / (1 - rate)``,
     so that a wrong rate shows.
 
+    ``keep`` receives the port's whole result of each node of ``expected``, in neutral layout.
     Of a compiled model the outputs alone are compared, with the bounds that the way there gives
     them.
     """
@@ -100,7 +102,7 @@ def parity(
     batch = _kept(precision, weights.images(BATCH if training else 1))
     observer = _Observer(
         expected, found, pairs, weights, batch, to_the_end, progress, precision,
-        tape if how.compiled else None,
+        tape if how.compiled else None, keep,
     )  # fmt: skip
     slot = counterparts(weights, found, pairs)
     problem = ""
@@ -156,7 +158,9 @@ class _Observer:
         progress: Callable[[int, int], None],
         precision: Precision,
         compiled: Tape | None,
+        keep: Callable[[int, np.ndarray], None] | None,
     ):
+        self.keep = keep
         self.expected, self.found, self.weights, self.progress = expected, found, weights, progress
         self.to_the_end, self.precision, self.compiled = to_the_end, precision, compiled
         self.pairs, self.back = pairs, {b: a for a, b in pairs.items()}
@@ -198,6 +202,8 @@ class _Observer:
                 self._costed(index)
                 self._release(index)
         got = _neutral(array, port_node)
+        if self.keep:
+            self.keep(a, got)
         inputs = [self.double.result(i) for i in node.inputs] if a in self.controlled else []
         if node.attributes.get("momentum") is not None:
             self.running[a] = self._running(a, self.double), self._running(a, self.rough)

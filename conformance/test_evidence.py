@@ -5,10 +5,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import jsonschema
+import numpy as np
 import pytest
 
 from conformance.agreement import agreement
-from conformance.evidence import Record, Run, read, write
+from conformance.evidence import DamagedEvidence, Record, Run, read, write
 from conformance.gradients import Gradients
 from conformance.oracle import Oracle, running_statistics
 from conformance.parity import Control, NodeParity, Parity, SlotParity
@@ -43,6 +44,33 @@ def test_what_is_written_has_its_schema(tmp_path):
         jsonschema.validate(written, schema)
         with pytest.raises(jsonschema.ValidationError):
             jsonschema.validate(written | {"seed": -1, "parity": {}}, schema)
+
+
+def with_arrays(*numbers):
+    """A record with every number of its one node."""
+    return replace(RECORD, arrays={1: np.array(numbers)})
+
+
+def test_whole_results_are_kept_beside_the_evidence(tmp_path):
+    """Bit for bit, and moved along when the run grows; a damaged file is refused by name."""
+    kept = with_arrays(0.1, 1 / 3)
+    run = Run("one", "cpu", {"one": "1.0"}, 0, "c0de", {"Tiny": kept})
+    for _ in range(2):
+        place = write(run, tmp_path) / "Tiny.safetensors"
+        assert read(tmp_path)[0].records["Tiny"].arrays[1].tolist() == [0.1, 1 / 3]
+    place.write_bytes(place.read_bytes()[:-1] + b"\x00")
+    with pytest.raises(DamagedEvidence, match="Tiny.safetensors"):
+        read(tmp_path)
+
+
+def test_whole_results_are_compared_where_both_have_them():
+    """A number that no sample holds parts two runs; without arrays on one side it is not seen."""
+    one, other = with_arrays(0.5, 0.25, 7.0), with_arrays(0.5, 0.25, 7.1)
+    assert agreement(one, one).modes["inference"].whole == 1
+    assert agreement(one, RECORD).agrees
+    apart = agreement(one, other)
+    assert not apart.agrees
+    assert apart.modes["inference"].first_divergence == (1, "")
 
 
 def test_equal_gradients_agree():

@@ -10,12 +10,13 @@ import sys
 import tempfile
 from argparse import Namespace
 from collections import Counter
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 import reference
 from conformance import evidence, frameworks
-from conformance.check import examine
+from conformance.check import EVERY, examine
 from conformance.commands import memory
 from conformance.commands import output as codes
 from conformance.commands.aside import NO_GPU, SHARED_GPU, aside, bar, environment
@@ -51,6 +52,7 @@ def run(options: Namespace) -> int:
         raise Refused("--thorough, --repeat, --precision and --compiled: leave out --no-numbers")
     names = options.architectures or list(reference.models())
     models = list({model.name: model for model in map(found, names)}.values())
+    _kept_rows(options, models)
     chosen = _frameworks(options.framework or [])
     options.executions = _executions(options)
     if options.evidence:
@@ -78,6 +80,19 @@ def _executions(options: Namespace) -> list[Execution]:
     if options.compiled:
         found.append(Execution(PLAIN.precision, options.device, compiled=True))
     return [] if options.no_numbers else found
+
+
+def _kept_rows(options: Namespace, models: list[Model]) -> None:
+    """Whether the rows to be kept whole exist and have a place.  Raises :class:`Refused`."""
+    if not options.arrays:
+        return
+    if not options.evidence or options.no_numbers:
+        raise Refused("--arrays keeps results beside the evidence: add --evidence DIR, run numbers")
+    rows = {row.name for model in models for row in model.rows} | {EVERY}
+    if unknown := [name for name in options.arrays if name not in rows]:
+        near = get_close_matches(unknown[0], rows, n=1)
+        guess = f": did you mean {near[0]}?" if near else ""
+        raise Refused(f"none of these networks has a row {unknown[0]!r}{guess}")
 
 
 def _frameworks(asked: list[str]) -> list[str]:
@@ -158,7 +173,8 @@ def _outcome(run: evidence.Run, model: Model, options: Namespace) -> Outcome:
                 record = examine(
                     run.framework, model, numbers=numbers, thorough=options.thorough,
                     seed=run.seed, how=Execution(device=options.device),
-                    others=options.executions, repeat=repeat, progress=progress,
+                    others=options.executions,
+                    arrays=options.arrays or (), repeat=repeat, progress=progress,
                 )  # fmt: skip
                 beside = {
                     each.name: run.records.get(each.name)
@@ -199,6 +215,7 @@ def _apart(name: str, models: list[Model], options: Namespace, output: Output) -
             *("--json", str(target), "--finished", str(finished)),
             *(("--evidence", str(options.evidence)) if options.evidence else ()),
             *(part for each in options.precision or () for part in ("--precision", each)),
+            *(part for each in options.arrays or () for part in ("--arrays", each)),
             *(("--compiled",) if options.compiled else ()),
             *(("--no-numbers",) if options.no_numbers else ()),
             *(("--thorough",) if options.thorough else ()),
