@@ -323,6 +323,7 @@ def _agreement(first: Subject, second: Subject) -> Json:
         "complete": all(mode.complete for mode in modes),
         "planned": sum(mode.planned for mode in modes),
         "compared": sum(mode.compared for mode in modes),
+        "whole": sum(mode.whole for mode in modes),
         "problem": found.problem,
         "findings": list(_findings(found, first, second)),
         "conventions": sorted({each.attribute for mode in modes for each in mode.conventions}),
