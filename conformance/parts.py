@@ -14,10 +14,13 @@ from contextvars import copy_context
 from functools import cache
 from typing import TypeVar
 
-import numpy as np  # noqa: F401  # it brings the BLAS that is looked for
+import numpy as np
 from threadpoolctl import ThreadpoolController
 
 Part = TypeVar("Part")
+
+#: Numbers worked on at a time: what a cache holds.
+STRIP = 1 << 16
 
 
 def each(work: Callable[[Part], object], parts: Iterable[Part]) -> None:
@@ -31,6 +34,16 @@ def each(work: Callable[[Part], object], parts: Iterable[Part]) -> None:
         calls = [copy_context().run for _ in todo]
         for _ in _threads().map(lambda run, part: run(work, part), calls, todo):
             pass
+
+
+def strips(length: int, size: int) -> list[slice]:
+    """Divide an axis of an array of so many numbers into strips of about ``STRIP`` of them."""
+    return slices(length, max(1, STRIP * length // max(size, 1)))
+
+
+def slices(length: int, step: int) -> list[slice]:
+    """Divide an axis into pieces of ``step`` numbers."""
+    return [slice(start, start + step) for start in range(0, length, step)]
 
 
 @cache
