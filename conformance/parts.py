@@ -14,7 +14,7 @@ from contextvars import copy_context
 from functools import cache
 from typing import TypeVar
 
-import numpy as np
+import numpy as np  # noqa: F401  # it brings the BLAS that is looked for
 from threadpoolctl import ThreadpoolController
 
 Part = TypeVar("Part")
@@ -27,8 +27,9 @@ def each(work: Callable[[Part], object], parts: Iterable[Part]) -> None:
     """Call ``work`` with every part, in no order."""
     todo = list(parts)
     with _blas().limit(limits=1):
-        if len(todo) == 1:
-            work(todo[0])
+        if len(todo) == 1 or _processors() == 1:
+            for part in todo:
+                work(part)
             return
         # How NumPy treats floating-point errors is a matter of context.
         calls = [copy_context().run for _ in todo]
@@ -53,5 +54,11 @@ def _blas() -> ThreadpoolController:
 
 @cache
 def _threads() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(_processors())
+
+
+@cache
+def _processors() -> int:
+    """How many this process may use."""
     allowed = getattr(os, "sched_getaffinity", None)
-    return ThreadPoolExecutor(len(allowed(0)) if allowed else os.cpu_count())
+    return len(allowed(0)) if allowed else os.cpu_count() or 1
