@@ -66,6 +66,16 @@ class Row:
     theirs: Spread
     ratio: Spread
     target: float | None
+    limit: float | None
+
+    @property
+    def above(self) -> str:
+        """The sentence that says by how much the ratio is above what is required, or nothing."""
+        if self.limit is None or self.ratio.median <= self.limit:
+            return ""
+        return (
+            f"{self.what} takes {self.ratio.median:.2f} times {self.tool}, required {self.limit:g}"
+        )
 
     def cells(self) -> list[str]:
         called, unit, scale, digits = SHOWN[self.figure]
@@ -75,6 +85,8 @@ class Row:
         if self.target is not None:
             met = "met" if self.ours.median < self.target else "missed"
             target = f"< {self.target / scale:,g} {unit}, {met}"
+        if self.limit is not None:
+            target = f"ratio <= {self.limit:g}, {'MISSED' if self.above else 'met'}"
         return [f"{self.what}: {called}", ours, self.tool, theirs, ratio, target]
 
 
@@ -101,7 +113,10 @@ def rows(measurement: Measurement, probes: list[Probe], repeats: int) -> Iterato
                 ours, theirs = ([turn[who][figure] for turn in turns] for who in ("ours", tool))
                 ratio = Spread.of([a / b for a, b in zip(ours, theirs, strict=True)])
                 both = Spread.of(ours), Spread.of(theirs)
-                yield Row(measurement.name, measurement.what, figure, tool, *both, ratio, target)
+                limit = measurement.ratio if figure == "seconds" else None
+                yield Row(
+                    measurement.name, measurement.what, figure, tool, *both, ratio, target, limit
+                )
 
 
 def main() -> int:
@@ -134,7 +149,8 @@ def main() -> int:
             failed.append(f"{measurement.name} failed: {error}")
     headers = ["what", "ours", "tool", "theirs", "ratio", "target"]
     print(tabulate([row.cells() for row in found], headers, disable_numparse=True))
-    for line in (*notes, *failed):
+    above = [row.above for row in found if row.above]
+    for line in (*above, *notes, *failed):
         print(line)
     if options.json:
         _write(options.json, found, notes, failed)

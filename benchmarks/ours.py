@@ -7,14 +7,20 @@ import sys
 from collections.abc import Callable
 from importlib import import_module
 from time import perf_counter
+from typing import Any
 
 import reference
 from benchmarks.probe import Figures, measured, repeated
 from conformance import frameworks
+from conformance import gradients as slots
+from conformance import parity as nodes
 from conformance.check import examine
 from conformance.oracle import Oracle
 from conformance.porting.judge import judge
 from conformance.trace.canonical import canonical
+from conformance.trace.graph import Graph
+from conformance.trace.port import Port
+from conformance.trace.tape import Tape
 from conformance.weights import Weights
 
 
@@ -32,16 +38,47 @@ def structure(framework: str, name: str) -> dict[str, Figures]:
     return {"ours": figures | counts}
 
 
-def parity(framework: str, name: str) -> dict[str, Figures]:
-    """All that is done to compare one network with the oracle in float64, from its factory on."""
+def check(framework: str, name: str) -> dict[str, Figures]:
+    """All that ``conformance check`` does with one network in float64, from its factory on."""
     model = reference.find(name)
     frameworks.port(framework, model)  # imports the framework
     record, figures = measured(lambda: examine(framework, model))
-    found = record.parity
-    if found is None or found.problem or found.first_divergence:
-        raise AssertionError(f"{name} does not agree with the oracle: its time says nothing")
+    _agrees(name, record.parity)
     theirs = repeated(_forward(framework, name))
     return {"ours": figures, f"{framework}: float64 forward": theirs}
+
+
+def parity(framework: str, name: str) -> dict[str, Figures]:
+    """A traced network compared with the oracle; and one forward of each, weights lying ready."""
+    port, tape, graph = _traced(framework, name)
+    found, figures = measured(lambda: nodes.parity(port, tape, graph))
+    _agrees(name, found)
+    oracles = repeated(_oracle(graph))
+    theirs = repeated(_forward(framework, name))
+    both = {
+        "seconds": oracles["seconds"] + theirs["seconds"],
+        "peak": max(oracles["peak"], theirs["peak"]),
+    }
+    return {"ours": figures, f"{framework} and oracle: a float64 forward each": both}
+
+
+def gradients(framework: str, name: str) -> dict[str, Figures]:
+    """Every gradient of a traced network compared with the oracle's, beside one way there."""
+    port, tape, graph = _traced(framework, name)
+    found, figures = measured(lambda: slots.gradients(port, tape, graph))
+    if found.problem or found.first_divergence:
+        raise AssertionError(f"{name} does not agree with the oracle: its time says nothing")
+    theirs = repeated(_backward(framework, name))
+    return {"ours": figures, f"{framework}: float64 forward and backward": theirs}
+
+
+def training(framework: str, name: str) -> dict[str, Figures]:
+    """A traced training step compared with the oracle, beside the framework's own step."""
+    port, tape, graph = _traced(framework, name, training=True)
+    found, figures = measured(lambda: nodes.parity(port, tape, graph, training=True))
+    _agrees(name, found)
+    theirs = repeated(_backward(framework, name, batch=2, training=True))
+    return {"ours": figures, f"{framework}: float64 forward and backward, training": theirs}
 
 
 def gate(framework: str, name: str) -> dict[str, Figures]:
@@ -67,21 +104,36 @@ def _gated(framework: str, name: str, numbers: bool) -> dict[str, Figures]:
 
 def oracle(framework: str, name: str) -> dict[str, Figures]:
     """The oracle's float64 forward, with weights that lie ready."""
-    model = reference.find(name)
-    graph = canonical(frameworks.port(framework, model).trace(model.input))
+    _, _, graph = _traced(framework, name)
+    ours = repeated(_oracle(graph))
+    theirs = repeated(_forward(framework, name))
+    return {"ours": ours, f"{framework}: float64 forward": theirs}
+
+
+def _oracle(graph: Graph) -> Callable[[], object]:
     weights = Weights(graph)
-    slots = {(i, slot): weights.slot(i, slot) for i, n in enumerate(graph) for slot in n.slots}
+    ready = {(i, slot): weights.slot(i, slot) for i, n in enumerate(graph) for slot in n.slots}
     image = weights.image()
 
     def forward() -> None:
-        run = Oracle(graph, lambda index, slot: slots[index, slot], image)
+        run = Oracle(graph, lambda index, slot: ready[index, slot], image)
         for index in range(len(graph)):
             run.release(index)
         run.result(graph.outputs[0])
 
-    ours = repeated(forward)
-    theirs = repeated(_forward(framework, name))
-    return {"ours": ours, f"{framework}: float64 forward": theirs}
+    return forward
+
+
+def _traced(framework: str, name: str, training: bool = False) -> tuple[Port, Tape, Graph]:
+    model = reference.find(name)
+    port = frameworks.port(framework, model)
+    tape = port.trace(model.input, training=training)
+    return port, tape, canonical(tape)
+
+
+def _agrees(name: str, found: nodes.Parity | None) -> None:
+    if found is None or found.problem or found.first_divergence:
+        raise AssertionError(f"{name} does not agree with the oracle: its time says nothing")
 
 
 def process(argument: str) -> dict[str, Figures]:
@@ -101,3 +153,11 @@ def _forward(framework: str, name: str) -> Callable[[], object]:
     tools = import_module(f"benchmarks.{framework}")
     forward: Callable[[], object] = tools.forward(frameworks.factory(framework, model), model.input)
     return forward
+
+
+def _backward(framework: str, name: str, **how: Any) -> Callable[[], object]:
+    model = reference.find(name)
+    tools = import_module(f"benchmarks.{framework}")
+    factory = frameworks.factory(framework, model)
+    backward: Callable[[], object] = tools.backward(factory, model.input, **how)
+    return backward

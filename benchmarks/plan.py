@@ -27,7 +27,8 @@ class Measurement:
     """One or more probes, the first of them ours; each runs in a process of its own.
 
     They take turns, as often as ``repeats`` says.  ``figures`` maps what is shown to the target
-    for ours, or to None.
+    for ours, or to None.  ``ratio`` is how many times their time ours may take, where that is
+    required.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Measurement:
     probes: tuple[Probe, ...]
     figures: dict[str, float | None]
     repeats: int
+    ratio: float | None = None
 
 
 def measurements() -> Iterator[Measurement]:
@@ -43,13 +45,14 @@ def measurements() -> Iterator[Measurement]:
     for framework in frameworks.frameworks():
         for network in ("ResNet-152", "VGG-D"):
             yield _structure(framework, network)
-    for network in ("AlexNet", "ResNet-50", "VGG-D"):
+    for network in ("AlexNet", "VGG-D", "GoogLeNet", "Inception-v3", "ResNet-50"):
         yield Measurement(
             f"oracle-torch-{network}",
             f"oracle's forward of {network}",
             (("ours", "oracle", "torch", network),),
             {"seconds": None},
             repeats=5,
+            ratio=3.0,
         )
     for probe, repeats in (("gate_structure", 5), ("gate", 3)):
         tools = [("torch", "torchinfo", "ResNet-50", "cpu")]
@@ -63,12 +66,28 @@ def measurements() -> Iterator[Measurement]:
     for framework in frameworks.frameworks():
         for network in ("ResNet-50", "VGG-D"):
             yield Measurement(
-                f"parity-{framework}-{network}",
-                f"float64 parity of {network} in {framework}",
-                (("ours", "parity", framework, network),),
+                f"check-{framework}-{network}",
+                f"check of {network} in {framework}",
+                (("ours", "check", framework, network),),
                 {"seconds": 60.0, "peak": 6e9},
                 repeats=3,
             )
+            yield Measurement(
+                f"parity-{framework}-{network}",
+                f"float64 parity of {network} in {framework}",
+                (("ours", "parity", framework, network),),
+                {"seconds": None, "peak": None},
+                repeats=3,
+                ratio=3.0,
+            )
+    for probe in ("gradients", "training"):
+        yield Measurement(
+            f"{probe}-torch-ResNet-50",
+            f"float64 {probe} of ResNet-50 in torch",
+            (("ours", probe, "torch", "ResNet-50"),),
+            {"seconds": None, "peak": None},
+            repeats=3,
+        )
 
 
 def _process(argument: str, target: float | None) -> Measurement:

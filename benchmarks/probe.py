@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gc
 import json
+import os
 import sys
 from collections.abc import Callable
 from contextlib import suppress
@@ -67,7 +68,9 @@ def _resident() -> tuple[int, int]:
 
 
 def main(module: str, function: str, *arguments: str) -> None:
-    """Print what one function of one module of this room finds."""
+    """Print what one function of one module of this room finds, on one processor."""
+    if hasattr(os, "sched_setaffinity"):  # before anything starts threads
+        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
     probe: Any = getattr(import_module(f"benchmarks.{module}"), function)
     print("\n" + json.dumps(probe(*arguments)))
 

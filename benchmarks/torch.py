@@ -59,6 +59,24 @@ def forward(factory: Callable[[], Any], size: tuple[int, int, int]) -> Callable[
     return torch.no_grad()(lambda: model(image))
 
 
+def backward(
+    factory: Callable[[], Any], size: tuple[int, int, int], batch: int = 1, training: bool = False
+) -> Callable[[], object]:
+    """A float64 forward and the way back from its first output, to all weights and the image."""
+    height, width, channels = size
+    torch.set_default_dtype(torch.float64)
+    model = factory().train(training)
+    image = torch.rand(batch, channels, height, width, requires_grad=True)
+
+    def step() -> object:
+        output = model(image)
+        first = output if isinstance(output, torch.Tensor) else output[0]
+        leaves = [image, *model.parameters()]
+        return torch.autograd.grad(first.sum(), leaves, allow_unused=True)
+
+    return step
+
+
 def _network(name: str) -> tuple[Callable[[], Any], tuple[int, ...]]:
     model = reference.find(name)
     height, width, channels = model.input

@@ -8,10 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from conformance.parts import each, strips
 from conformance.precision import FLOAT64
-
-#: Differences are taken of this many numbers at a time.
-STRIP = 1 << 22
 
 #: How many values of each node's result are kept, to be compared with other frameworks' results.
 SAMPLES = 12
@@ -86,18 +84,20 @@ def distance(got: np.ndarray, want: np.ndarray, rms: float) -> float:
     """The largest difference over the root mean square; infinite for what is not comparable."""
     if got.shape != want.shape:
         return inf
-    largest = 0.0
-    for part in range(0, len(got), strip := max(1, STRIP * len(got) // max(got.size, 1))):
-        apart = got[part : part + strip] - want[part : part + strip]
-        difference = float(np.max(np.abs(apart, out=apart), initial=0.0))
-        if not isfinite(difference):
-            return inf
-        largest = max(largest, difference)
-    return largest / rms if isfinite(rms) else inf
+    along = int(np.argmax(got.shape))
+    a, b = np.moveaxis(got, along, 0), np.moveaxis(want, along, 0)
+    largest = [0.0]
+
+    def measure(part: slice) -> None:
+        apart = a[part] - b[part]
+        largest.append(float(np.max(np.abs(apart, out=apart), initial=0.0)))
+
+    each(measure, strips(len(a), a.size))
+    furthest = float(np.max(largest))  # what is not a number is not passed over
+    return furthest / rms if isfinite(furthest) and isfinite(rms) else inf
 
 
 def sample(result: np.ndarray) -> tuple[float, ...]:
     """A few values, spread over the result in neutral layout."""
-    flat = result.reshape(-1)
-    spread = np.linspace(0, len(flat) - 1, min(SAMPLES, len(flat))).astype(int)
-    return tuple(map(float, flat[spread]))
+    spread = np.linspace(0, result.size - 1, min(SAMPLES, result.size)).astype(int)
+    return tuple(map(float, result[np.unravel_index(spread, result.shape)]))

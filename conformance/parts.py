@@ -19,18 +19,32 @@ from threadpoolctl import ThreadpoolController
 
 Part = TypeVar("Part")
 
+#: Numbers worked on at a time: what a cache holds.
+STRIP = 1 << 16
+
 
 def each(work: Callable[[Part], object], parts: Iterable[Part]) -> None:
     """Call ``work`` with every part, in no order."""
     todo = list(parts)
     with _blas().limit(limits=1):
-        if len(todo) == 1:
-            work(todo[0])
+        if len(todo) == 1 or _processors() == 1:
+            for part in todo:
+                work(part)
             return
         # How NumPy treats floating-point errors is a matter of context.
         calls = [copy_context().run for _ in todo]
         for _ in _threads().map(lambda run, part: run(work, part), calls, todo):
             pass
+
+
+def strips(length: int, size: int) -> list[slice]:
+    """Divide an axis of an array of so many numbers into strips of about ``STRIP`` of them."""
+    return slices(length, max(1, STRIP * length // max(size, 1)))
+
+
+def slices(length: int, step: int) -> list[slice]:
+    """Divide an axis into pieces of ``step`` numbers."""
+    return [slice(start, start + step) for start in range(0, length, step)]
 
 
 @cache
@@ -40,5 +54,11 @@ def _blas() -> ThreadpoolController:
 
 @cache
 def _threads() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(_processors())
+
+
+@cache
+def _processors() -> int:
+    """How many this process may use."""
     allowed = getattr(os, "sched_getaffinity", None)
-    return ThreadPoolExecutor(len(allowed(0)) if allowed else os.cpu_count())
+    return len(allowed(0)) if allowed else os.cpu_count() or 1

@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 
+from conformance.align import digest
+from conformance.parts import STRIP
 from conformance.trace.graph import Graph, Node, Parameter
 from conformance.weights import Weights, carried, stored
 
@@ -46,6 +48,16 @@ def test_seed_changes_everything():
     assert not np.array_equal(one.image(), other.image())
 
 
+def test_dividing_the_work_changes_no_value():
+    """A large array holds the numbers that one generator makes one after the other."""
+    graph = Graph([Node("input", {}, (), (STRIP // 4 + 1, 4, 4))], (0,), (0,))
+    key = int.from_bytes(digest(0, "image"), "big")
+    plain = np.random.Generator(np.random.Philox(key=key)).random(4 * STRIP + 16)
+    image = Weights(graph).image()
+    assert image.size > STRIP
+    assert np.array_equal(image.reshape(-1), (plain[: image.size] - 0.5) * (2 * 3**0.5))
+
+
 @pytest.mark.parametrize("slot", ["gamma", "beta", "mean", "variance"])
 def test_no_slot_is_neutral(slot):
     """No value of a norm's slots is 0 or 1, and no two are equal."""
@@ -60,6 +72,7 @@ def test_no_slot_is_neutral(slot):
     [
         ((4, 3, 5, 5), (("transpose", (2, 3, 1, 0)),)),
         ((6, 20), (("reshape", (6, 5, 4)), ("transpose", (1, 2, 0)), ("reshape", (20, 6)))),
+        ((2, 90, 70), (("transpose", (0, 2, 1)), ("reshape", (140, 90)))),
         ((3, 3, 2, 2), (("reverse", (0, 1)), ("transpose", (1, 0, 2, 3)))),
     ],
 )

@@ -11,11 +11,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import product
 from math import erf, exp, pi, prod, sqrt
+from typing import Any
 
 import numpy as np
 
 from conformance.align import digest, places
+from conformance.parts import each, slices, strips
 from conformance.trace.graph import Graph, Node, Parameter
 from conformance.trace.recognise import leaves
 from conformance.trace.tape import Tape, evaluate
@@ -137,22 +140,44 @@ def carried(
 
 def stored(part: np.ndarray, parameter: Parameter) -> np.ndarray:
     """Walk a parameter's layout steps back, from the slot's part to the stored array."""
-    shapes = [parameter.shape]
-    for step, argument in parameter.steps:
+    result = np.empty(parameter.shape, part.dtype)
+    # The steps lead from the stored array to the part: as far as they are views, they show where
+    # in the result each number belongs.
+    place, steps = result, list(parameter.steps)
+    while steps:
+        try:
+            place = _step(place, *steps[0])
+        except ValueError:
+            break
+        del steps[0]
+    shapes = [place.shape]
+    for step, argument in steps:
         before = shapes[-1]
         if step == "transpose":
             shapes.append(tuple(before[i] for i in argument))
         else:
             shapes.append(before if step == "reverse" else argument)
     part = part.reshape(shapes[-1])
-    for (step, argument), before in zip(reversed(parameter.steps), shapes[-2::-1], strict=True):
+    for (step, argument), before in zip(reversed(steps), shapes[-2::-1], strict=True):
         if step == "transpose":
             part = part.transpose(np.argsort(argument))
         elif step == "reverse":
             part = np.flip(part, argument)
         else:
             part = part.reshape(before)
-    return part
+    # The two run through memory in different orders: line by line, a large copy would miss the
+    # cache with every number.
+    sides = [1 << 60] * (part.ndim - 2) + [32, 64][-part.ndim :]
+    for tile in product(*map(slices, part.shape, sides)):
+        place[tile] = part[tile]
+    return result
+
+
+def _step(x: np.ndarray, step: str, argument: Any) -> np.ndarray:
+    """A view of ``x`` after one step.  Raises :class:`ValueError` if there is none."""
+    if step == "transpose":
+        return x.transpose(argument)
+    return np.flip(x, argument) if step == "reverse" else x.reshape(argument, copy=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,8 +288,16 @@ def _cells(node: Node) -> int:
 
 def _uniform(key: bytes, shape: tuple[int, ...], reach: float) -> np.ndarray:
     """Uniform numbers in +-reach, a function of the key alone."""
-    generator = np.random.Generator(np.random.Philox(key=int.from_bytes(key, "big")))
-    values = generator.random(shape)
-    values -= 0.5
-    values *= 2 * reach
+    values = np.empty(shape)
+    flat = values.reshape(-1)
+
+    def fill(part: slice) -> None:
+        count = np.random.Philox(key=int.from_bytes(key, "big"))
+        count.advance(part.start // 4)  # each count makes four numbers
+        some = flat[part]
+        np.random.Generator(count).random(out=some)
+        some -= 0.5
+        some *= 2 * reach
+
+    each(fill, strips(len(flat), flat.size))
     return values
