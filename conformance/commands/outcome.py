@@ -11,6 +11,7 @@ from typing import Any
 import reference
 from conformance import modes
 from conformance.evidence import Record
+from conformance.porting.hints import vanishes
 from conformance.trace.port import Execution
 from conformance.verdict import CannotMeasure, Verdict, judge, measure, row_of, shown
 from reference import Claim, Model
@@ -216,6 +217,8 @@ def _parted(
     assert diverged
     node, row = record.graph.nodes[diverged.node], row_of(record.graph, rows)[diverged.node]
     manner = "" if values.mode == "inference" else f" in {values.mode}"
+    causes = next((root.causes for root in values.roots if root.node == diverged.node), ())
+    why = f"; {vanishes(causes, '')}" if causes else ""
     return {
         "check": "forward",
         "node": row,
@@ -224,7 +227,7 @@ def _parted(
         "found": f"{diverged.error:.0e}",
         "sentence": f"{found.model.name} {row} in {found.framework}: the first value that"
         f" differs{manner} is that of {node.kind} {node.where}: by {diverged.error:.0e}, bound"
-        f" {diverged.bound:.0e}, everything before it by {values.before:.0e}",
+        f" {diverged.bound:.0e}, everything before it by {values.before:.0e}{why}",
         "source": str(node.where),
     }
 
