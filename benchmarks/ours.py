@@ -10,7 +10,7 @@ from time import perf_counter
 from typing import Any
 
 import reference
-from benchmarks.probe import Figures, measured, repeated
+from benchmarks.probe import Figures, again, measured, repeated
 from conformance import frameworks
 from conformance import gradients as slots
 from conformance import parity as nodes
@@ -51,10 +51,10 @@ def check(framework: str, name: str) -> dict[str, Figures]:
 def parity(framework: str, name: str) -> dict[str, Figures]:
     """A traced network compared with the oracle; and one forward of each, weights lying ready."""
     port, tape, graph = _traced(framework, name)
-    found, figures = measured(lambda: nodes.parity(port, tape, graph))
-    _agrees(name, found)
-    oracles = repeated(_oracle(graph))
     theirs = repeated(_forward(framework, name))
+    oracles = repeated(_oracle(graph))
+    found, figures = again(lambda: nodes.parity(port, tape, graph))
+    _agrees(name, found)
     both = {
         "seconds": oracles["seconds"] + theirs["seconds"],
         "peak": max(oracles["peak"], theirs["peak"]),
@@ -65,19 +65,18 @@ def parity(framework: str, name: str) -> dict[str, Figures]:
 def gradients(framework: str, name: str) -> dict[str, Figures]:
     """Every gradient of a traced network compared with the oracle's, beside one way there."""
     port, tape, graph = _traced(framework, name)
-    found, figures = measured(lambda: slots.gradients(port, tape, graph))
-    if found.problem or found.first_divergence:
-        raise AssertionError(f"{name} does not agree with the oracle: its time says nothing")
     theirs = repeated(_backward(framework, name))
+    found, figures = again(lambda: slots.gradients(port, tape, graph))
+    _agrees(name, found)
     return {"ours": figures, f"{framework}: float64 forward and backward": theirs}
 
 
 def training(framework: str, name: str) -> dict[str, Figures]:
     """A traced training step compared with the oracle, beside the framework's own step."""
     port, tape, graph = _traced(framework, name, training=True)
-    found, figures = measured(lambda: nodes.parity(port, tape, graph, training=True))
-    _agrees(name, found)
     theirs = repeated(_backward(framework, name, batch=2, training=True))
+    found, figures = again(lambda: nodes.parity(port, tape, graph, training=True))
+    _agrees(name, found)
     return {"ours": figures, f"{framework}: float64 forward and backward, training": theirs}
 
 
@@ -131,7 +130,7 @@ def _traced(framework: str, name: str, training: bool = False) -> tuple[Port, Ta
     return port, tape, canonical(tape)
 
 
-def _agrees(name: str, found: nodes.Parity | None) -> None:
+def _agrees(name: str, found: nodes.Parity | slots.Gradients | None) -> None:
     if found is None or found.problem or found.first_divergence:
         raise AssertionError(f"{name} does not agree with the oracle: its time says nothing")
 

@@ -40,6 +40,12 @@ def measured(call: Callable[[], Result]) -> tuple[Result, Figures]:
     return result, {"seconds": seconds, "memory": peak - before, "peak": peak}
 
 
+def again(call: Callable[[], Result]) -> tuple[Result, Figures]:
+    """As :func:`measured`, of a call that has run once before."""
+    call()
+    return measured(call)
+
+
 def repeated(forward: Callable[[], object]) -> Figures:
     """The median time of a forward that has run once before, and the peak of them all."""
 
