@@ -74,7 +74,7 @@ class Mode:
 class Agreement:
     """What two records of one network have in common, and where they part.
 
-    ``modes`` are inference, training and gradients, as far as either run has them.
+    ``modes`` are inference, training and the gradients of both, as far as either run has them.
     """
 
     model: str
@@ -106,6 +106,9 @@ def agreement(a: Record, b: Record) -> Agreement:
         problems.append("training was traced in one of the runs only")
     if a.gradients or b.gradients:
         modes["gradients"] = _gradients((a.graph, a.gradients), (b.graph, b.gradients))
+    back = a.training_gradients, b.training_gradients
+    if a.training and b.training and any(back):
+        modes["training gradients"] = _gradients((a.training, back[0]), (b.training, back[1]))
     said = {name: "" if name == "inference" else f"{name}: " for name in modes}
     problems += [mode.problem and said[name] + mode.problem for name, mode in modes.items()]
     return Agreement(a.model, modes, next(filter(None, problems), ""))

@@ -37,7 +37,7 @@ def examine(
 ) -> Record:
     """Trace our implementation of ``model`` in inference and in training and, with ``numbers``,
     compare what it computes in inference with the oracle; with ``thorough`` also what it
-    computes in training and how it differentiates, at about four times the cost.
+    computes in training and how it differentiates, in both, at about six times the cost.
 
     ``how`` has to be in float64, which decides; ``others`` are further ways to execute it.
     Of the rows in ``arrays`` the record has whole results, :data:`EVERY` for those of all rows.
@@ -107,6 +107,12 @@ def _in_training(
             "training",
             graph,
             lambda seed, shown: parity(port, tape, graph, seed=seed, progress=shown, training=True),
+            progress,
+        )
+        record.training_gradients = repeat.run(
+            "training gradients",
+            graph,
+            lambda seed, _: gradients(port, tape, graph, seed=seed, training=True),
             progress,
         )
 

@@ -52,10 +52,16 @@ class SlotParity:
         return self.error <= self.bound < inf
 
     @classmethod
-    def of(cls, node: int, slot: str, got: np.ndarray, want: np.ndarray, cost: float) -> SlotParity:
-        """Set an array beside the expected one; ``cost`` is what single precision costs here."""
+    def of(
+        cls, node: int, slot: str, got: np.ndarray, want: np.ndarray, cost: float,
+        scale: float = 0.0,
+    ) -> SlotParity:  # fmt: skip
+        """Set an array beside the expected one; ``cost`` is what single precision costs here.
+
+        An expected array that is nothing but rounding is measured on another ``scale``.
+        """
         square = float(np.vdot(want, want))
-        rms = sqrt(square / want.size) or 1.0
+        rms = scale or sqrt(square / want.size) or 1.0
         share = float(np.vdot(got, want)) / square if square else 1.0
         error = distance(got, want, rms)
         return cls(node, slot, rms, error, cost * FLOAT64.margin, share, sample(got))

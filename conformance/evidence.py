@@ -46,10 +46,10 @@ class Record:
     """One network in one framework: its graphs and, where it was run, its parity.
 
     ``graph`` is what it does in inference, ``training`` what it does in training.  Of a network
-    that was examined thoroughly there are also the parity of a step of training and the gradients.
-    ``executions`` are parities in inference that were computed in other ways than ``parity``,
-    which is in float64 and step by step, and decides.  ``arrays`` are whole results of it by node,
-    height x width x channels after the batch, where they were asked for.
+    that was examined thoroughly there are also the parity of a step of training and the gradients
+    of both.  ``executions`` are parities in inference that were computed in other ways than
+    ``parity``, which is in float64 and step by step, and decides.  ``arrays`` are whole results
+    of it by node, height x width x channels after the batch, where they were asked for.
     """
 
     model: str
@@ -59,6 +59,7 @@ class Record:
     training_parity: Parity | None = None
     gradients: Gradients | None = None
     executions: tuple[Parity, ...] = ()
+    training_gradients: Gradients | None = None
     arrays: dict[int, np.ndarray] = field(default_factory=dict, compare=False)
 
 
@@ -277,12 +278,15 @@ def _record_to_json(record: Record) -> dict[str, Any]:
         "training_parity": record.training_parity.as_json() if record.training_parity else None,
         "gradients": record.gradients.as_json() if record.gradients else None,
         "executions": [each.as_json() for each in record.executions],
+        "training_gradients": record.training_gradients.as_json()
+        if record.training_gradients
+        else None,
     }
 
 
 def _record_from_json(data: dict[str, Any]) -> Record:
     def read_if_there(key: str, read: Callable[[dict[str, Any]], Any]) -> Any:
-        return read(data[key]) if data[key] else None
+        return read(data[key]) if data.get(key) else None
 
     return Record(
         data["model"],
@@ -292,6 +296,7 @@ def _record_from_json(data: dict[str, Any]) -> Record:
         read_if_there("training_parity", Parity.from_json),
         read_if_there("gradients", Gradients.from_json),
         tuple(map(Parity.from_json, data["executions"])),
+        read_if_there("training_gradients", Gradients.from_json),
     )
 
 

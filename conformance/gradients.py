@@ -1,14 +1,22 @@
 """Does a live model differentiate to what its graph says?  Every gradient, against the oracle's.
 
-The loss is the sum of the main output times a fixed canonical cotangent, in inference mode and
-float64.  The model's own automatic differentiation gives the gradients with respect to the image
-and to every slot that training moves; the oracle walks its graph back for the same.  Two models
-that agree in the forward pass part here when one of them detaches something, stops or scales a
-gradient, or brings a derivative of its own along.
+The loss is the sum of every output times a fixed canonical cotangent, in float64.  The model's
+own automatic differentiation gives the gradients with respect to the image and to every slot that
+training moves; the oracle walks its graph back for the same.  Two models that agree in the forward
+pass part here when one of them detaches something, stops or scales a gradient, or brings a
+derivative of its own along.
+
+In training a batch goes through its own statistics and through auxiliary heads, and what flows
+back flows through both.  A step of stochastic gradient descent, ``w - rate * gradient``, is that
+gradient and a subtraction: it is right where the gradient is, and is no check of its own.  What
+a step does besides, to the running statistics, is compared by :mod:`conformance.parity`.
 
 The bound is derived as in :mod:`conformance.parity`: the oracle's gradient in float32, forward
 and back, differs from that in float64 by what single precision costs up to this place, counted
-from the output; a float64 gradient passes below ``2^-14.5`` of it.
+from the output; a float64 gradient passes below ``2^-14.5`` of it.  A gradient that is zero, such
+as that of a bias before a norm of the batch, is nothing but rounding in both: its unit is then the
+size that would lose all of itself to single precision here, and it may be as far from zero as the
+rounding of a double.
 """
 
 from __future__ import annotations
@@ -26,10 +34,10 @@ from conformance.parity import outputs_differ
 from conformance.precision import FLOAT32
 from conformance.stored import whole
 from conformance.trace.axes import to_neutral
-from conformance.trace.graph import Graph, Parameter
+from conformance.trace.graph import Graph, Node, Parameter
 from conformance.trace.port import Port, UntraceableModel
 from conformance.trace.tape import Tape, evaluate
-from conformance.weights import Weights, carried, counterparts
+from conformance.weights import BATCH, Weights, carried, counterparts, keeping
 
 #: The name of the image among the slots.
 IMAGE = "image"
@@ -92,10 +100,12 @@ def gradients(
     expected: Graph | None = None,
     pairs: dict[int, int] | None = None,
     seed: int = 0,
+    training: bool = False,
 ) -> Gradients:
     """Differentiate a port on canonical weights and compare every slot's gradient.
 
-    The graphs are those of inference; ``expected`` and ``pairs`` are as in
+    The graphs and ``tape`` are those of inference or, with ``training``, those of training;
+    ``expected``, ``pairs`` and what becomes of dropout are as in
     :func:`conformance.parity.parity`.  Slots of another shape than expected are not compared.
     That a framework cannot differentiate is a problem, never a pass.
     """
@@ -105,15 +115,21 @@ def gradients(
     if problem := outputs_differ(expected, found, pairs):
         return Gradients(seed, (), (), problem)
     comparison = _Comparison(expected, found, pairs)
+    count = BATCH if training else 1
+    batch, cotangents = weights.images(count), weights.cotangents(count)
     shapes = {op.attributes["handle"]: op.shape for op in tape.operations if op.name == "parameter"}
     received: dict[str | None, np.ndarray] = {}
     try:
-        cotangent = _laid_out(tape, found, weights.cotangent())
+        outputs = zip(tape.outputs, found.outputs, cotangents, strict=True)
+        own = [_laid_out(tape, value, found.nodes[node], each) for value, node, each in outputs]
         values = carried(found, counterparts(weights, found, pairs), shapes)
         wanted = frozenset(p.handle for pieces in comparison.pieces.values() for p in pieces)
-        port.gradient(tape, values, weights.image(), cotangent, wanted, received.__setitem__)
+        draws = keeping(tape, found) if training else {}
+        port.gradient(
+            tape, values, batch, own, wanted, received.__setitem__, training, draws
+        )  # fmt: skip
         with np.errstate(all="ignore"):
-            comparison.run(weights, received)
+            comparison.run(weights, batch, cotangents, received)
     except (CannotCompute, UntraceableModel) as reason:
         return Gradients(seed, (), (), str(reason))
     if missing := comparison.planned - len(comparison.slots):
@@ -122,11 +138,10 @@ def gradients(
     return Gradients(seed, tuple(comparison.slots), controls, problem)
 
 
-def _laid_out(tape: Tape, found: Graph, cotangent: np.ndarray) -> np.ndarray:
-    """A neutral array for the main output, in the shape and layout that the port returns it in."""
-    node, output = found.nodes[found.outputs[0]], tape.outputs[0]
+def _laid_out(tape: Tape, output: int, node: Node, cotangent: np.ndarray) -> np.ndarray:
+    """A neutral array for an output, in the shape and layout that the port returns it in."""
     if node.value < 0:
-        raise CannotCompute(f"the main output is not a result of {node.kind} at {node.where}")
+        raise CannotCompute(f"an output is not a result of {node.kind} at {node.where}")
     shape = tape[node.value].shape
     places = to_neutral(np.arange(prod(shape)).reshape(shape), node.axes)
     own = np.empty(prod(shape))
@@ -134,7 +149,11 @@ def _laid_out(tape: Tape, found: Graph, cotangent: np.ndarray) -> np.ndarray:
     try:
         return np.ascontiguousarray(evaluate(tape, output, {node.value: own.reshape(shape)}))
     except KeyError:
-        raise CannotCompute("the main output is more than a layout of its last node") from None
+        raise CannotCompute("an output is more than a layout of its last node") from None
+
+
+def _rms(array: np.ndarray) -> float:
+    return sqrt(float(np.vdot(array, array)) / array.size)
 
 
 class _Comparison:
@@ -142,7 +161,7 @@ class _Comparison:
 
     def __init__(self, expected: Graph, found: Graph, pairs: dict[int, int]) -> None:
         self.expected, self.found, self.pairs = expected, found, pairs
-        live = expected.ancestors(expected.outputs[0])
+        live = expected.ancestors(*expected.outputs)
         self.pieces: dict[tuple[int, str], tuple[Parameter, ...]] = {}
         for a, b in pairs.items():
             node, other = expected.nodes[a], found.nodes[b]
@@ -153,41 +172,52 @@ class _Comparison:
         self.slots: list[SlotParity] = []
         self.controls: dict[str, tuple[int, Control]] = {}
 
-    def run(self, weights: Weights, received: dict[str | None, np.ndarray]) -> None:
-        """Compare everything received, from the output back."""
-        output, image = self.expected.outputs[0], weights.image()
-        double = Oracle(self.expected, weights.slot, image)
-        single = Oracle(self.expected, weights.slot, image, FLOAT32)
+    def run(
+        self, weights: Weights, batch: np.ndarray, cotangents: list[np.ndarray],
+        received: dict[str | None, np.ndarray],
+    ) -> None:  # fmt: skip
+        """Compare everything received, from the outputs back."""
+        outputs = self.expected.outputs
+        double = Oracle(self.expected, weights.slot, batch)
+        single = Oracle(self.expected, weights.slot, batch, FLOAT32)
         for oracle in (double, single):
-            oracle.result(output)
-        cotangents = {output: weights.cotangent()}
+            for output in outputs:
+                oracle.result(output)
+        above: dict[int, np.ndarray] = {}
+        for output, cotangent in zip(outputs, cotangents, strict=True):
+            above[output] = above[output] + cotangent if output in above else cotangent
         consumers = self.expected.consumers()
         costs: dict[int, float] = {}
-        wide, narrow = backward(double, cotangents), backward(single, cotangents, double)
+        wide, narrow = backward(double, above), backward(single, above, double)
         for (index, gradient, of_slots), (_, rough, rough_slots) in zip(wide, narrow, strict=True):
             nearer = (costs[i] for i in consumers[index] if i in costs)
-            costs[index] = max(nearer, default=FLOAT32.unit)
+            own = distance(rough, gradient, _rms(gradient) or 1.0)
+            costs[index] = max(own, max(nearer, default=FLOAT32.unit))
             if self.expected.nodes[index].kind == "input" and None in received:
                 axes = self.found.nodes[self.found.inputs[0]].axes
                 got = to_neutral(received[None], axes).reshape(gradient.shape)
-                self._compare(index, IMAGE, gradient, rough, got, costs)
+                self._compare(index, IMAGE, gradient, rough, got, costs[index])
             for slot, want in of_slots.items():
                 pieces = self.pieces.get((index, slot), ())
                 if pieces and all(p.handle in received for p in pieces):
                     got = whole(self.found.nodes[self.pairs[index]], slot, received.__getitem__)
-                    self._compare(index, slot, want, rough_slots[slot], got, costs)
+                    self._compare(index, slot, want, rough_slots[slot], got, costs[index])
 
     def _compare(
         self, index: int, slot: str, want: np.ndarray, rough: np.ndarray, got: np.ndarray,
-        costs: dict[int, float],
+        inherited: float,
     ) -> None:  # fmt: skip
-        rms = sqrt(float(np.vdot(want, want)) / want.size) or 1.0
-        costs[index] = max(costs[index], distance(rough, want, rms))
-        result = SlotParity.of(index, slot, got, want, costs[index])
+        rms = _rms(want)
+        apart = distance(rough, want, 1.0)
+        if apart > rms:  # it is zero
+            self.slots.append(SlotParity.of(index, slot, got, want, inherited, apart / inherited))
+            return
+        cost = max(inherited, apart / (rms or 1.0))
+        result = SlotParity.of(index, slot, got, want, cost)
         self.slots.append(result)
         # The same numbers in another order must not pass; the smallest slot of a name is tried.
         before = self.controls.get(slot)
         if want.shape[-1] > 1 and (before is None or want.size < before[0]):
-            error = distance(got, want[..., ::-1], rms)
+            error = distance(got, want[..., ::-1], rms or 1.0)
             control = Control(index, f"{slot}: channels reversed", error, result.bound)
             self.controls[slot] = want.size, control

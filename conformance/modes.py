@@ -62,7 +62,7 @@ class Compared:
         if self.problem:
             yield self.problem
         if len(self.results) < self.planned:
-            things = "gradients" if self.mode == "gradients" else "nodes"
+            things = "gradients" if self.mode.endswith("gradients") else "nodes"
             yield f"{len(self.results)} of {self.planned} {things} were compared"
         if not self.controls:
             yield "no control arm was run"
@@ -83,6 +83,8 @@ def compared(record: Record) -> dict[str, Compared]:
         found.append(check("training", record.training, record.training_parity))
     if record.gradients:
         found.append(check("gradients", record.graph, record.gradients))
+    if record.training and record.training_gradients:
+        found.append(check("training gradients", record.training, record.training_gradients))
     found += [_executed(record.graph, each) for each in record.executions]
     return {each.mode: each for each in found}
 
@@ -90,16 +92,16 @@ def compared(record: Record) -> dict[str, Compared]:
 def check(mode: str, graph: Graph, found: Parity | Gradients) -> Compared:
     """One numeric check of a graph: what was to be compared beside what was."""
     if isinstance(found, Gradients):
-        return _slots(graph, found)
+        return _slots(mode, graph, found)
     usual = mode in ("inference", "training")
     return _values(mode, graph, found) if usual else _executed(graph, found)
 
 
-def _slots(graph: Graph, found: Gradients) -> Compared:
-    """Every slot on the way to the main output, and the image."""
-    live = graph.ancestors(graph.outputs[0])
+def _slots(mode: str, graph: Graph, found: Gradients) -> Compared:
+    """Every slot on the way to an output, and the image."""
+    live = graph.ancestors(*graph.outputs)
     planned = sum(len(TRAINED & graph.nodes[index].slots.keys()) for index in live) + 1
-    return Compared("gradients", graph, planned, found.slots, found.controls, found.problem)
+    return Compared(mode, graph, planned, found.slots, found.controls, found.problem)
 
 
 def _values(mode: str, graph: Graph, parity: Parity) -> Compared:

@@ -36,7 +36,7 @@ def _records(a, b, model):
     """Two runs' records of a network; with fewer networks, another one is examined thoroughly."""
     records = a.records[model], b.records[model]
     if (a.backend or b.backend) and not all(record.gradients for record in records):
-        less = {"gradients": None, "training_parity": None}
+        less = dict.fromkeys(("gradients", "training_parity", "training_gradients"))
         return tuple(replace(record, **less) for record in records)
     return records
 

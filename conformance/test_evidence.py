@@ -24,7 +24,8 @@ SLOT = SlotParity(0, "image", 1.0, 1e-14, 1e-10, 1.0, (0.5, -0.25))
 CONTROL = Control(0, "image: channels reversed", 0.1, 1e-10)
 PARITY = Parity(0, (VALUES,), (CONTROL,))
 GRADIENTS = Gradients(0, (SLOT,), (CONTROL,))
-RECORD = Record("Tiny", GRAPH, PARITY, GRAPH, replace(PARITY, statistics=(SLOT,)), GRADIENTS)
+STEP = replace(PARITY, statistics=(SLOT,))
+RECORD = Record("Tiny", GRAPH, PARITY, GRAPH, STEP, GRADIENTS, training_gradients=GRADIENTS)
 
 
 @pytest.mark.parametrize("record", [RECORD, Record("Tiny", GRAPH)], ids=["thorough", "traced"])
@@ -89,9 +90,10 @@ def test_equal_gradients_agree():
         (replace(GRADIENTS, slots=(replace(SLOT, sample=(0.5, -0.2)),)), ""),
     ],
 )
-def test_gradients_that_differ_are_no_agreement(changed, problem):
+@pytest.mark.parametrize("which", ["gradients", "training_gradients"])
+def test_gradients_that_differ_are_no_agreement(which, changed, problem):
     """Nor are those that only one run has, whichever comes first."""
-    other = replace(RECORD, gradients=changed)
+    other = replace(RECORD, **{which: changed})
     for found in (agreement(RECORD, other), agreement(other, RECORD)):
         assert not found.agrees
         assert problem in found.problem

@@ -50,9 +50,11 @@ def test_running_statistics_after_one_step(record):
     assert not wrong, "\n".join(wrong)
 
 
-def test_every_gradient_agrees(record):
+@pytest.mark.parametrize("training", [False, True], ids=["inference", "training"])
+def test_every_gradient_agrees(record, training):
     """The framework's own derivative by image and parameters is that of the graph."""
-    found, graph = record.gradients, record.graph
+    found = record.training_gradients if training else record.gradients
+    graph = record.training if training else record.graph
     assert not found.problem, found.problem
     if wrong := found.first_divergence:
         places = [place(record, graph, index) for index in found.suspects(graph)]
@@ -65,7 +67,7 @@ def test_every_gradient_agrees(record):
 
 def test_wrong_oracles_are_told_apart(record):
     """Control arms: altered nodes in training and reordered gradients exceed their bounds."""
-    for controls in (record.training_parity.controls, record.gradients.controls):
-        assert controls
+    for found in (record.training_parity, record.gradients, record.training_gradients):
+        assert (controls := found.controls)
         missed = [f"{c.alteration} at node {c.node}" for c in controls if not c.caught]
         assert not missed, "\n".join(missed)

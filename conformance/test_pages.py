@@ -103,16 +103,17 @@ def test_every_variant_is_told(tmp_path):
 
 @pytest.mark.bare
 def test_each_mode_has_its_plot(documents, tmp_path):
-    """Values in inference, in training and gradients are plotted where they were compared."""
+    """Values and gradients, in inference and in training, are plotted where they were compared."""
     runs = [run("one", thorough(), record("Tiny-B"))]
     site.write(results(runs, documents), runs, tmp_path / "site", documents)
     plots = {
         name: re.findall(
-            r'id="errors-(\w+)"', (tmp_path / f"site/networks/{name}.html").read_text("utf-8")
+            r'id="errors-([\w-]+)"', (tmp_path / f"site/networks/{name}.html").read_text("utf-8")
         )
         for name in ("Tiny-A", "Tiny-B")
     }
-    assert plots == {"Tiny-A": ["inference", "training", "gradients"], "Tiny-B": ["inference"]}
+    every = ["inference", "training", "gradients", "training-gradients"]
+    assert plots == {"Tiny-A": every, "Tiny-B": ["inference"]}
 
 
 @pytest.mark.bare

@@ -82,7 +82,9 @@ class Computes:
         """Nothing: it is given everything."""
         raise NotImplementedError
 
-    def gradient(self, tape, values, image, cotangent, wanted, observe):
+    def gradient(
+        self, tape, values, image, cotangents, wanted, observe, training=False, draws=None
+    ):
         """Nobody asks for it."""
         raise NotImplementedError
 

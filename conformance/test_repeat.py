@@ -67,7 +67,12 @@ def in_training(*args, **options):
 
 def backwards(*args, **options):
     found = gradients(*args, **options)
-    return replace(found, slots=off(found.slots))
+    return found if "training" in options else replace(found, slots=off(found.slots))
+
+
+def backwards_in_training(*args, **options):
+    found = gradients(*args, **options)
+    return replace(found, slots=off(found.slots)) if "training" in options else found
 
 
 def test_a_right_network_raises_no_alarm(checked):
@@ -75,7 +80,12 @@ def test_a_right_network_raises_no_alarm(checked):
     code, row, said = checked("--repeat", "5", "--thorough", "--seed", "3")
     assert code == 0
     assert (row["repeat"]["first_seed"], row["repeat"]["times"]) == (3, 5)
-    assert set(row["repeat"]["modes"]) == {"inference", "training", "gradients"}
+    assert set(row["repeat"]["modes"]) == {
+        "inference",
+        "training",
+        "gradients",
+        "training gradients",
+    }
     for mode, spread in row["repeat"]["modes"].items():
         assert not spread["deviating"]
         least, median, greatest = (spread["nearest"][k] for k in ("least", "median", "greatest"))
@@ -141,7 +151,7 @@ def test_a_repetition_traces_nothing(room, monkeypatch):
         room, SMALLEST, thorough=True, repeat=repeat, progress=lambda *each: told.append(each)
     )
     assert traced == [False, True]
-    assert len(repeat.repetitions) == 9
+    assert len(repeat.repetitions) == 12
     assert record.parity
     assert record.parity.seed == 0
     nodes = len(record.parity.nodes)
@@ -152,7 +162,8 @@ def test_a_repetition_traces_nothing(room, monkeypatch):
     ("replaced", "wrong", "name", "word"),
     [
         ("parity", in_training, "training", "in training"),
-        ("gradients", backwards, "gradient", "from the output back"),
+        ("gradients", backwards, "gradient", "the first gradient that differs"),
+        ("gradients", backwards_in_training, "gradient", "the first gradient of training"),
     ],
 )
 def test_thorough_sees_training_and_gradients(checked, monkeypatch, replaced, wrong, name, word):
@@ -164,7 +175,7 @@ def test_thorough_sees_training_and_gradients(checked, monkeypatch, replaced, wr
     assert word in said
     code, row, _ = checked()
     assert code == 0
-    assert row["training"] is row["gradients"] is None
+    assert row["training"] is row["gradients"] is row["training_gradients"] is None
 
 
 @pytest.mark.parametrize("option", [["--thorough"], ["--repeat", "2"]], ids=" ".join)

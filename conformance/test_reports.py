@@ -54,6 +54,11 @@ WRONG = [
     pytest.param(executed(problem="stopped"), "inconclusive", id="a run that stopped in float32"),
     pytest.param(executed(caught=False), "inconclusive", id="float32 sees nothing"),
     pytest.param(executed(compiled=True, nodes=()), "inconclusive", id="no output of a compiler"),
+    pytest.param(
+        replace(thorough(), training_gradients=thorough(error=1e-9).gradients),
+        "deviates",
+        id="a gradient of training beyond its bound",
+    ),
 ]
 
 EVIDENCE = {

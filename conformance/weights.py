@@ -46,10 +46,16 @@ class Weights:
         shape = self.graph.nodes[self.graph.inputs[0]].shape
         return _uniform(digest(self.seed, "image"), (count, *shape), sqrt(3))
 
-    def cotangent(self) -> np.ndarray:
-        """What the main output is multiplied by, before it is summed to a loss."""
-        shape = self.graph.nodes[self.graph.outputs[0]].shape
-        return _uniform(digest(self.seed, "cotangent"), (1, *shape), sqrt(3))
+    def cotangents(self, count: int) -> list[np.ndarray]:
+        """What each output for a batch is multiplied by, before all is summed to a loss."""
+        return [
+            _uniform(
+                digest(self.seed, "cotangent", *([place] if place else [])),
+                (count, *self.graph.nodes[index].shape),
+                sqrt(3),
+            )
+            for place, index in enumerate(self.graph.outputs)
+        ]
 
     def _slot(self, index: int, slot: str) -> np.ndarray:
         """The values of a slot, in neutral layout."""

@@ -33,6 +33,8 @@ MODES = {
     " norm keeps of them counts as its own.",
     "gradients": "The same of the gradients by each node's slots and by the image, of which the"
     " worst is drawn; they are computed from right to left.",
+    "training gradients": "The gradients of a step of training: through the batch's statistics, and"
+    " through auxiliary heads as well.",
 }
 
 TOTALS = {

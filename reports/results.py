@@ -38,7 +38,12 @@ VERDICTS = (DEVIATES, "inconclusive", "not run", "conforms")
 LOCAL = frozenset({"measured", "environment"})
 
 #: Where a network has what its numbers were compared in.
-MODES = {"parity": "inference", "training": "training", "gradients": "gradients"}
+MODES = {
+    "parity": "inference",
+    "training": "training",
+    "gradients": "gradients",
+    "training_gradients": "training gradients",
+}
 
 Json = dict[str, Any]
 

@@ -25,10 +25,16 @@ THINGS = {
     "inference": "{} nodes",
     "training": "training {} results",
     "gradients": "{} gradients",
+    "training gradients": "training {} gradients",
 }
 
 #: The word for a finding's check, by the mode of the numbers.
-NUMERIC = {"inference": "forward", "training": "training", "gradients": "gradient"}
+NUMERIC = {
+    "inference": "forward",
+    "training": "training",
+    "gradients": "gradient",
+    "training gradients": "gradient",
+}
 
 #: The word for a finding's check, by the claim's quantity; others are about structure.
 CHECKS = {
@@ -86,6 +92,7 @@ class Outcome:
             "parity": self.numbers.get("inference"),
             "training": self.numbers.get("training"),
             "gradients": self.numbers.get("gradients"),
+            "training_gradients": self.numbers.get("training gradients"),
             "executions": {mode: each for mode, each in self.numbers.items() if mode not in THINGS},
             "repeat": self.repeat,
             "checks": {"planned": self.planned, "run": self.run},
@@ -130,6 +137,7 @@ def outcome(
         if thorough:
             _ran(found, "training", record.training, modes, rows)
             _ran(found, "gradients", record.graph, modes, rows)
+            _ran(found, "training gradients", record.training, modes, rows)
         for how in executions:
             _ran(found, str(how), record.graph, modes, rows)
     if repeat:
@@ -239,6 +247,8 @@ def _judge_numbers(
             "inference": "the first value that differs",
             "training": "the first value that differs in training",
             "gradients": "the first gradient that differs, from the output back,",
+            "training gradients": "the first gradient of training that differs, from the output"
+            " back,",
         }.get(mode, f"the first value that differs in {mode}")
         causes = next((root.causes for root in values.roots if root.node == diverged.node), ())
         why = f"; {vanishes(causes, '')}" if causes else ""

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.numbers
 def pytest_generate_tests(metafunc):
     chosen = metafunc.config.getoption("framework") or frameworks.frameworks()
     rooms = [room for room in chosen if not frameworks.missing(room)]
-    (what,) = {"BACKWARD", "TRAINING"} & {name.upper() for name in metafunc.fixturenames}
+    (what,) = {"BACKWARD", "TRAINING", "STEP"} & {name.upper() for name in metafunc.fixturenames}
     cases = [
         pytest.param((room, wrong), id=f"{room}-{name}")
         for room in rooms
@@ -63,6 +63,24 @@ def test_the_gradient_is_wrong_where_it_was_altered(backward):
     if wrong.slot:
         assert (first.slot, suspects) == (wrong.slot, (first.node,))
         assert [s.slot for s in found.slots if not s.agrees] == [wrong.slot]
+
+
+def test_the_gradient_of_training_is_wrong_where_it_was_altered(step):
+    """Inference agrees, forward and back, and so do the values of training."""
+    wrong = step[1]
+    case = Case(*step)
+    back = gradients(case.port, case.tape, case.graph, case.right, case.pairs)
+    assert not back.problem
+    assert back.first_divergence is None
+    case = Case(step[0], wrong, training=True)
+    forward = case.run(training=True)
+    assert not forward.problem
+    assert forward.first_divergence is None
+    found = gradients(case.port, case.tape, case.graph, case.right, case.pairs, training=True)
+    assert not found.problem
+    first = found.first_divergence
+    assert first is not None
+    assert case.rows[first.node] == wrong.layer
 
 
 def test_training_is_wrong_where_it_was_altered(training):

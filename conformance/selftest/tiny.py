@@ -127,13 +127,14 @@ def record(
 
 
 def thorough(model: str = "Tiny-A", error: float = 1e-14, **changes: Any) -> Record:
-    """A record with a step of training and gradients, whose errors those in the last are."""
+    """A record with a step of training and gradients, whose errors those in the last two are."""
     of = graph()
     slots = [(4, "bias"), (4, "kernel"), (1, "bias"), (1, "kernel"), (0, "image")]
     found = tuple(SlotParity(node, s, 1.0, error, 1e-10, 1.0, (0.5,)) for node, s in slots)
     controls = (Control(4, "bias: channels reversed", 0.1, 1e-10),)
     gradients = replace(Gradients(0, found, controls), **changes)
-    return replace(record(model), training=of, training_parity=parity(of), gradients=gradients)
+    taught = replace(record(model), training=of, training_parity=parity(of))
+    return replace(taught, gradients=gradients, training_gradients=gradients)
 
 
 def executed(caught: bool = True, precision: str = "float32", **changes: Any) -> Record:

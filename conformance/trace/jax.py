@@ -32,6 +32,7 @@ from conformance.trace.port import (
     Own,
     Size,
     UntraceableModel,
+    drawn,
 )
 from conformance.trace.tape import BINARY, UNARY, Tape, evaluate
 
@@ -115,12 +116,16 @@ class JaxPort:
         tape: Tape,
         values: Callable[[str], np.ndarray],
         image: np.ndarray,
-        cotangent: np.ndarray,
+        cotangents: Sequence[np.ndarray],
         wanted: frozenset[str],
         observe: Callable[[str | None, np.ndarray], None],
+        training: bool = False,
+        draws: Mapping[int, float] = NO_DRAWS,
     ) -> None:
         """See :class:`conformance.trace.port.Port`."""
-        differentiate(self.program(image.shape), values, image, cotangent, wanted, observe)
+        program = self.program(image.shape, training)
+        randoms = tuple(drawn(tape, draws))
+        differentiate(program, values, image, cotangents, wanted, observe, randoms)
 
     def own(self) -> Own:
         """What the pair's variables hold."""
@@ -263,11 +268,15 @@ def differentiate(
     program: Program,
     values: Callable[[str], np.ndarray],
     image: np.ndarray,
-    cotangent: np.ndarray,
+    cotangents: Sequence[np.ndarray],
     wanted: frozenset[str],
     observe: Callable[[str | None, np.ndarray], None],
+    draws: Sequence[float | None] = (),
 ) -> None:
-    """Hand out the gradients of a program by JAX's own reverse mode, custom rules included."""
+    """Hand out the gradients of a program by JAX's own reverse mode, custom rules included.
+
+    ``draws`` are what is drawn at random, in order.
+    """
     *state, _ = (v.aval for v in program.jaxpr.jaxpr.invars)
     chosen = [i for i, handle in enumerate(program.handles) if handle in wanted]
     with jax.enable_x64(True):
@@ -281,14 +290,17 @@ def differentiate(
         def main(picture: Any, *some: Any) -> Any:
             given = dict(zip(chosen, some, strict=True))
             inputs = [given.get(i, array) for i, array in enumerate(arrays)]
-            return _evaluated(program.jaxpr.jaxpr, program.jaxpr.consts, [*inputs, picture])[0]
+            whole = program.jaxpr
+            results = _evaluated(whole.jaxpr, whole.consts, [*inputs, picture], draws=iter(draws))
+            return results[: len(cotangents)]
 
         def pulled(above: Any, *inputs: Any) -> Any:
             return jax.vjp(main, *inputs)[1](above)
 
         picture = jnp.asarray(image, jnp.float64)
         try:
-            found = jax.jit(pulled)(jnp.asarray(cotangent), picture, *(arrays[i] for i in chosen))
+            above = [jnp.asarray(cotangent) for cotangent in cotangents]
+            found = jax.jit(pulled)(above, picture, *(arrays[i] for i in chosen))
         except Exception as error:
             raise UntraceableModel(f"the model has no gradient: {told(error)}") from error
     for handle, gradient in zip([None, *(program.handles[i] for i in chosen)], found, strict=True):
@@ -296,7 +308,11 @@ def differentiate(
 
 
 def _evaluated(
-    jaxpr: Jaxpr, consts: Sequence[Any], inputs: Sequence[Any], arithmetic: Arithmetic = DOUBLE
+    jaxpr: Jaxpr,
+    consts: Sequence[Any],
+    inputs: Sequence[Any],
+    arithmetic: Arithmetic = DOUBLE,
+    draws: Iterator[float | None] | None = None,
 ) -> list[Any]:
     """A jaxpr's results; in float64 a rule of differentiation that it brings along stays."""
     environment = dict(zip([*jaxpr.invars, *jaxpr.constvars], [*inputs, *consts], strict=True))
@@ -312,9 +328,12 @@ def _evaluated(
         ruled = name.startswith("custom_") and arithmetic is DOUBLE
         if _is_cast(equation):
             results = operands
+        elif _is_uniform(equation):
+            draw = next(draws, None) if draws else None
+            results = [jnp.full(equation.outvars[0].aval.shape, 0.5 if draw is None else draw)]
         elif inner is not None and not ruled:
             closed = inner if isinstance(inner, ClosedJaxpr) else ClosedJaxpr(inner, ())
-            results = _evaluated(closed.jaxpr, closed.consts, operands, arithmetic)
+            results = _evaluated(closed.jaxpr, closed.consts, operands, arithmetic, draws)
         elif name.startswith("custom_"):
             params = equation.primitive.get_bind_params(equation.params)
             results = equation.primitive.bind(*operands, **params)
@@ -447,8 +466,7 @@ class _Walk:
         if not equation.outvars:
             return []  # a debugging callback
         where = self._where(equation, outer)
-        if name in _CALLS and equation.params.get("name") == "_uniform":
-            # However the bits of a random number are made, it is uniform in [0, 1).
+        if _is_uniform(equation):
             self.where, shape = where, tuple(equation.outvars[0].aval.shape)
             index = self.emit("random", shape=shape)
             draw = self.run.draws.get(index, 0.5) if self.run else 0.5
@@ -585,6 +603,11 @@ def _with_last_uses(jaxpr: Jaxpr) -> Iterator[tuple[JaxprEqn, list[Any]]]:
         dying.setdefault(number, []).append(var)
     for number, equation in enumerate(jaxpr.eqns):
         yield equation, dying.get(number, [])
+
+
+def _is_uniform(equation: JaxprEqn) -> bool:
+    """Whether a number is drawn: however its bits are made, it is uniform in [0, 1)."""
+    return equation.primitive.name in _CALLS and equation.params.get("name") == "_uniform"
 
 
 def _is_cast(equation: JaxprEqn) -> bool:

@@ -110,14 +110,19 @@ class KerasPort:
         tape: Tape,
         values: Callable[[str], np.ndarray],
         image: np.ndarray,
-        cotangent: np.ndarray,
+        cotangents: Sequence[np.ndarray],
         wanted: frozenset[str],
         observe: Callable[[str | None, np.ndarray], None],
+        training: bool = False,
+        draws: Mapping[int, float] = NO_DRAWS,
     ) -> None:
         """See :class:`conformance.trace.port.Port`."""
         if tape[0].attributes["axes"] == "NCHW":
             image = image.transpose(0, 3, 1, 2)
-        _apart(PLAIN, self.tracer.differentiate, tape, values, image, cotangent, wanted, observe)
+        _apart(
+            PLAIN, self.tracer.differentiate,
+            tape, values, image, cotangents, wanted, observe, draws,
+        )  # fmt: skip
 
     def own(self) -> Own:
         """What the model stores when it is built with its weights, in Keras's own precision."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -12,7 +12,7 @@ import numpy as np
 
 from conformance.trace import jax as jaxprs
 from conformance.trace.jax_execution import computing, gpu
-from conformance.trace.port import NO_DRAWS, PLAIN, Execution
+from conformance.trace.port import NO_DRAWS, PLAIN, Execution, drawn
 from conformance.trace.tape import Tape
 
 __all__ = ["computing", "differentiate", "execute", "gpu", "record", "versions"]
@@ -87,9 +87,11 @@ def differentiate(
     tape: ProgramTape,
     values: Callable[[str], np.ndarray],
     image: np.ndarray,
-    cotangent: np.ndarray,
+    cotangents: Sequence[np.ndarray],
     wanted: frozenset[str],
     observe: Callable[[str | None, np.ndarray], None],
+    draws: Mapping[int, float] = NO_DRAWS,
 ) -> None:
     """Hand out the gradients of the recorded program by JAX's own reverse mode."""
-    jaxprs.differentiate(tape.program, values, image, cotangent, wanted, observe)
+    randoms = tuple(drawn(tape, draws))
+    jaxprs.differentiate(tape.program, values, image, cotangents, wanted, observe, randoms)

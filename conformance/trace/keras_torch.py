@@ -6,7 +6,7 @@ A run is the same call with real tensors, checked line by line against the tape.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -24,7 +24,14 @@ from torch.utils._pytree import tree_leaves
 from conformance.trace import torch as aten
 from conformance.trace import torch_execution
 from conformance.trace.graph import Where
-from conformance.trace.port import NO_DRAWS, PLAIN, CannotExecute, Execution, UntraceableModel
+from conformance.trace.port import (
+    NO_DRAWS,
+    PLAIN,
+    CannotExecute,
+    Execution,
+    UntraceableModel,
+    drawn,
+)
 from conformance.trace.tape import Tape
 from conformance.trace.torch_execution import as_array
 
@@ -152,9 +159,10 @@ def differentiate(
     tape: CallTape,
     values: Callable[[str], np.ndarray],
     image: np.ndarray,
-    cotangent: np.ndarray,
+    cotangents: Sequence[np.ndarray],
     wanted: frozenset[str],
     observe: Callable[[str | None, np.ndarray], None],
+    draws: Mapping[int, float] = NO_DRAWS,
 ) -> None:
     """Hand out the gradients of the recorded call by PyTorch's own reverse mode."""
     with computing():
@@ -162,13 +170,11 @@ def differentiate(
     handles = sorted(wanted)
     leaves = [picture, *(state[handle] for handle in handles)]
     try:
-        with computing(), torch.enable_grad(), aten.Widening():
+        with computing(), torch.enable_grad(), aten.Widening(drawn(tape, draws)):
             for leaf in leaves:
                 leaf.requires_grad_()
-            output = tree_leaves(tape.call(picture, *tape.arrays(state)))[0]
-            found = torch.autograd.grad(
-                output, leaves, torch.from_numpy(cotangent), allow_unused=True
-            )
+            outputs = tree_leaves(tape.call(picture, *tape.arrays(state)))
+            found = aten._pulled(outputs, cotangents, leaves)
     except UntraceableModel:
         raise
     except Exception as error:

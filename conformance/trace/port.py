@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -38,6 +38,13 @@ PLAIN = Execution()
 
 #: Randomness is left to the framework.
 NO_DRAWS: Mapping[int, float] = {}
+
+
+def drawn(tape: Tape, draws: Mapping[int, float]) -> Iterator[float | None]:
+    """For each random value of a tape, in order, the number that is drawn; None for any."""
+    for index, operation in enumerate(tape.operations):
+        if operation.name == "random":
+            yield draws.get(index)
 
 
 class UntraceableModel(Exception):
@@ -112,17 +119,20 @@ class Port(Protocol):
         tape: Tape,
         values: Callable[[str], np.ndarray],
         image: np.ndarray,
-        cotangent: np.ndarray,
+        cotangents: Sequence[np.ndarray],
         wanted: frozenset[str],
         observe: Callable[[str | None, np.ndarray], None],
+        training: bool = False,
+        draws: Mapping[int, float] = NO_DRAWS,
     ) -> None:
-        """Differentiate the real model by the framework's own means, in inference and float64.
+        """Differentiate the real model by the framework's own means, in float64.
 
-        The loss is the sum of ``main output * cotangent``; the cotangent has the shape and the
-        layout of that output.  ``observe(handle, array)`` receives the gradient with respect to
-        every stored array in ``wanted``, shaped as it is stored, and ``observe(None, array)``
-        that with respect to the image, in the framework's layout.  Where the framework knows of
-        no dependence the gradient is zero.  Raises :class:`UntraceableModel`.
+        The loss is the sum of ``output * cotangent`` over the first outputs, as many as there are
+        cotangents, each in the shape and the layout of its output.  ``observe(handle, array)``
+        receives the gradient with respect to every stored array in ``wanted``, shaped as it is
+        stored, and ``observe(None, array)`` that with respect to the image, in the framework's
+        layout.  Where the framework knows of no dependence the gradient is zero.  ``training``
+        and ``draws`` are as in :meth:`run`.  Raises :class:`UntraceableModel`.
         """
 
     def own(self) -> Own:

@@ -172,24 +172,28 @@ def differentiate(
     tape: GraphTape,
     values: Callable[[str], np.ndarray],
     image: np.ndarray,
-    cotangent: np.ndarray,
+    cotangents: Sequence[np.ndarray],
     wanted: frozenset[str],
     observe: Callable[[str | None, np.ndarray], None],
+    draws: Mapping[int, float] = NO_DRAWS,
 ) -> None:
     """Hand out the gradients of the recorded function by TensorFlow's own reverse mode."""
-    graph, output = tape.function.graph, tape.outputs[0]
+    graph, outputs = tape.function.graph, tape.outputs[: len(cotangents)]
     feeds = dict(tape.captured)
     sources: dict[str | None, list[Any]] = {None: [], **{handle: [] for handle in sorted(wanted)}}
-    for value in sorted(_upstream(tape, [output])):
-        if tape[value].name in ("input", "parameter"):
+    for value in sorted(_upstream(tape, outputs)):
+        if value in draws:
+            feeds[tape.tensors[value]] = np.full(tape[value].shape, draws[value])
+        elif tape[value].name in ("input", "parameter"):
             handle = tape[value].attributes.get("handle")
             feeds[tape.tensors[value]] = image if handle is None else values(handle)
             if handle in sources:
                 sources[handle].append(graph.get_tensor_by_name(tape.tensors[value]))
     flat = [tensor for tensors in sources.values() for tensor in tensors]
     with graph.as_default():
-        main = graph.get_tensor_by_name(tape.tensors[output])
-        found = iter(tf.gradients(main, flat, tf.constant(cotangent), unconnected_gradients="zero"))
+        results = [graph.get_tensor_by_name(tape.tensors[output]) for output in outputs]
+        above = [tf.constant(cotangent) for cotangent in cotangents]
+        found = iter(tf.gradients(results, flat, above, unconnected_gradients="zero"))
         fetched = {i: [next(found) for _ in group] for i, group in enumerate(sources.values())}
     with tf.compat.v1.Session(graph=graph, config=_configuration(PLAIN)) as session:
         try:

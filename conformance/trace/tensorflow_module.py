@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -73,12 +73,14 @@ class ModulePort:
         tape: Tape,
         values: Callable[[str], np.ndarray],
         image: np.ndarray,
-        cotangent: np.ndarray,
+        cotangents: Sequence[np.ndarray],
         wanted: frozenset[str],
         observe: Callable[[str | None, np.ndarray], None],
+        training: bool = False,
+        draws: Mapping[int, float] = NO_DRAWS,
     ) -> None:
         """See :class:`conformance.trace.port.Port`."""
-        graphs.differentiate(tape, values, image, cotangent, wanted, observe)  # type: ignore[arg-type]
+        graphs.differentiate(tape, values, image, cotangents, wanted, observe, draws)  # type: ignore[arg-type]
 
     def own(self) -> Own:
         """What the variables hold: the module is built with its weights to be traced at all."""

@@ -13,7 +13,7 @@ traversal with real tensors, checked line by line against the tape.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, fields, is_dataclass
 from functools import partial
@@ -46,6 +46,7 @@ from conformance.trace.port import (
     Own,
     Size,
     UntraceableModel,
+    drawn,
 )
 from conformance.trace.tape import Operation, Tape, evaluate
 from conformance.trace.torch_execution import as_array, computing, gpu
@@ -162,27 +163,24 @@ class TorchPort:
         tape: Tape,
         values: Callable[[str], np.ndarray],
         image: np.ndarray,
-        cotangent: np.ndarray,
+        cotangents: Sequence[np.ndarray],
         wanted: frozenset[str],
         observe: Callable[[str | None, np.ndarray], None],
+        training: bool = False,
+        draws: Mapping[int, float] = NO_DRAWS,
     ) -> None:
         """See :class:`~conformance.trace.port.Port`; a module's own hooks take part."""
         tensor = torch.from_numpy(image.astype(np.float64).transpose(0, 3, 1, 2).copy())
         with computing():
-            module = self._build(tensor.to("meta")).eval()
+            module = self._build(tensor.to("meta")).train(training)
             state = self._filled(module, tape, values)
             leaves = [tensor.requires_grad_(), *(state[handle] for handle in sorted(wanted))]
             for leaf in leaves:
                 leaf.requires_grad_()
             try:
-                with Widening():
+                with Widening(drawn(tape, draws)):
                     output = functional_call(module, state, ((self._given or _as_it_is)(tensor),))
-                    found = torch.autograd.grad(
-                        _outputs(output)[0],
-                        leaves,
-                        torch.from_numpy(cotangent),
-                        allow_unused=True,
-                    )
+                    found = _pulled(_outputs(output), cotangents, leaves)
             except Exception as error:
                 raise UntraceableModel(f"{self.name} has no gradient: {_told(error)}") from error
         for handle, leaf, gradient in zip([None, *sorted(wanted)], leaves, found, strict=True):
@@ -319,14 +317,37 @@ class Hollow(Tensor):
         raise NotImplementedError(f"{func} outside the trace")
 
 
+def _pulled(
+    outputs: Sequence[Tensor], cotangents: Sequence[np.ndarray], leaves: list[Tensor]
+) -> tuple[Tensor | None, ...]:
+    """The gradient of the sum of ``outputs * cotangents`` by each leaf; None where it has none."""
+    pulled = [
+        (output, torch.from_numpy(cotangent))
+        for output, cotangent in zip(outputs, cotangents, strict=False)
+        if output.requires_grad  # one that was detached moves nothing
+    ]
+    if not pulled:
+        return (None,) * len(leaves)
+    some, above = zip(*pulled, strict=True)
+    return torch.autograd.grad(some, leaves, above, allow_unused=True)
+
+
 class Widening(TorchDispatchMode):
-    """Float64 throughout: a cast from one floating type to another does nothing."""
+    """Float64 throughout: a cast from one floating type to another does nothing.
+
+    ``draws`` are what is drawn at random, in order; None is left to PyTorch.
+    """
+
+    def __init__(self, draws: Iterator[float | None]) -> None:
+        super().__init__()
+        self._draws = draws
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
-        if func.overloadpacket.__name__ == "_to_copy" and _both_floating(
-            args[0].dtype, kwargs.get("dtype")
-        ):
+        name = func.overloadpacket.__name__
+        if name == "bernoulli_" and (draw := next(self._draws, None)) is not None:
+            return args[0].fill_(float(draw < (args[1] if len(args) > 1 else 0.5)))
+        if name == "_to_copy" and _both_floating(args[0].dtype, kwargs.get("dtype")):
             kwargs = {**kwargs, "dtype": args[0].dtype}
         return func(*args, **kwargs)
 

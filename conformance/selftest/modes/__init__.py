@@ -10,7 +10,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Backward:
-    """A network whose gradient was altered in one place.
+    """A network whose gradient was altered in one place, in a STEP only that of training.
 
     ``layer`` is the row of the slot closest to the output that has to be wrong, and ``slot`` its
     name where no other of that node may be.  ``share`` is what is left of the right gradient
@@ -39,6 +39,6 @@ class Training:
 
 
 def wrong_models(framework: str, what: str) -> dict[str, Any]:
-    """The wrong models of a framework that is installed: its BACKWARD or TRAINING."""
+    """The wrong models of a framework that is installed: its BACKWARD, TRAINING or STEP."""
     found: dict[str, Any] = getattr(import_module(f"{__name__}.{framework}"), what)
     return found

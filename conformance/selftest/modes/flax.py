@@ -9,9 +9,9 @@ from flax import nnx
 from jax import lax
 
 from conformance.selftest.modes import Backward, Training
-from implementations.flax import lenet, resnet_cifar
+from implementations.flax import googlenet, lenet, resnet_cifar
 
-MODELS: dict[str, Any] = lenet.MODELS | resnet_cifar.MODELS
+MODELS: dict[str, Any] = googlenet.MODELS | lenet.MODELS | resnet_cifar.MODELS
 
 
 def planted(architecture: str, bug: Callable[[Any], None]) -> nnx.Module:
@@ -90,6 +90,27 @@ class Frozen(nnx.BatchNorm):
         return super().__call__(x, use_running_average=True)
 
 
+def statistics_stopped(model: Any) -> None:
+    """A norm written by hand, whose batch statistics are constants to the gradient."""
+    model.stage2.layers[1].residual.layers[0].layers[1].__class__ = Constant
+
+
+class Constant(nnx.BatchNorm):
+    def __call__(self, x: jax.Array) -> jax.Array:
+        if self.use_running_average:
+            return super().__call__(x)
+        mean, variance = (lax.stop_gradient(each((0, 1, 2))) for each in (x.mean, x.var))
+        for kept, new in ((self.mean, mean), (self.var, variance)):
+            kept[...] = self.momentum * kept[...] + (1 - self.momentum) * new
+        normal = (x - mean) / (variance + self.epsilon) ** 0.5
+        return normal * self.scale[...] + self.bias[...]
+
+
+def head_stopped(model: Any) -> None:
+    """An auxiliary head that trains itself and nothing before it."""
+    model.aux_4a = nnx.Sequential(lax.stop_gradient, model.aux_4a)
+
+
 def wrong(
     architecture: str, bug: Callable[[Any], None], layer: str, share: float | None, slot: str = ""
 ) -> Backward:
@@ -101,6 +122,11 @@ BACKWARD: dict[str, Backward] = {
     "doubled by a rule": wrong("LeNet-5", doubled_by_rule, "S2", 2.0),
     "frozen kernel": wrong("LeNet-5", frozen_kernel, "F6", 0.0, "kernel"),
     "straight-through ReLU": wrong("ResNet-20-CIFAR", straight_through, "stage3", None),
+}
+
+STEP: dict[str, Backward] = {
+    "statistics stopped": wrong("ResNet-20-CIFAR", statistics_stopped, "stage2", None),
+    "head stopped": wrong("GoogLeNet", head_stopped, "inception_4a", None),
 }
 
 TRAINING: dict[str, Training] = {

@@ -34,9 +34,28 @@ def momentum_turned_round() -> keras.Model:
     return model
 
 
+class Constant(keras.layers.BatchNormalization):
+    """A norm whose batch statistics are constants to the gradient."""
+
+    def _moments(self, inputs: Any, mask: Any) -> Any:
+        return tuple(map(ops.stop_gradient, super()._moments(inputs, mask)))
+
+
+def statistics_stopped() -> keras.Model:
+    """ResNet-20 with one such norm, the second of the second stage."""
+    model = resnet_cifar.MODELS["ResNet-20-CIFAR"]()
+    norms = [x for x in model.layers if isinstance(x, keras.layers.BatchNormalization)]
+    norms[8].__class__ = Constant
+    return model
+
+
 BACKWARD: dict[str, Backward] = {
     "stopped": Backward("LeNet-5", partial(planted, "S4", ops.stop_gradient), "S4", 0.0),
     "doubled by a rule": Backward("LeNet-5", partial(planted, "C5", doubled), "C5", 2.0),
+}
+
+STEP: dict[str, Backward] = {
+    "statistics stopped": Backward("ResNet-20-CIFAR", statistics_stopped, "stage2", None),
 }
 
 TRAINING: dict[str, Training] = {

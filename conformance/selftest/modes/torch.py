@@ -102,6 +102,26 @@ def kept_for_dropped(model: Any) -> None:
     model.to_end.dropout.p = 1 - model.to_end.dropout.p
 
 
+def statistics_detached(model: Any) -> None:
+    """A norm written by hand, whose batch statistics are constants to the gradient."""
+    model.stage2[1].residual[0][1].__class__ = Constant
+
+
+class Constant(nn.BatchNorm2d):
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.training:
+            return super().forward(x)
+        mean = x.mean((0, 2, 3), keepdim=True).detach()
+        variance = x.var((0, 2, 3), unbiased=False, keepdim=True).detach()
+        normal = (x - mean) / (variance + self.eps).sqrt()
+        return normal * self.weight[:, None, None] + self.bias[:, None, None]
+
+
+def head_detached(model: Any) -> None:
+    """An auxiliary head that trains itself and nothing before it."""
+    model.aux_4a.insert(0, Detach())
+
+
 def wrong(
     architecture: str, bug: Callable[[Any], None], layer: str, share: float | None, slot: str = ""
 ) -> Backward:
@@ -114,6 +134,11 @@ BACKWARD: dict[str, Backward] = {
     "frozen kernel": wrong("LeNet-5", frozen_kernel, "F6", 0.0, "kernel"),
     "straight-through ReLU": wrong("ResNet-20-CIFAR", straight_through, "stage3", None),
     "reversed by a hook": wrong("LeNet-5", reversed_by_hook, "S4", -1.0),
+}
+
+STEP: dict[str, Backward] = {
+    "statistics detached": wrong("ResNet-20-CIFAR", statistics_detached, "stage2", None),
+    "head detached": wrong("GoogLeNet", head_detached, "inception_4a", None),
 }
 
 TRAINING: dict[str, Training] = {
