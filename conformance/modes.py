@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from math import inf, isfinite
 
 from conformance.adjoint import TRAINED
+from conformance.causes.roots import Root
 from conformance.deviation import Control, NodeParity, SlotParity
 from conformance.evidence import Record
 from conformance.gradients import Gradients
@@ -28,6 +29,7 @@ class Compared:
     """One numeric check: results in the order in which they were compared, and control arms.
 
     One in a ``lower`` precision than float64 need not see every control arm: float64 does.
+    ``roots`` are the nodes that are wrong by themselves, and why.
     """
 
     mode: str
@@ -37,6 +39,7 @@ class Compared:
     controls: tuple[Control, ...]
     problem: str
     lower: bool = False
+    roots: tuple[Root, ...] = ()
 
     @property
     def first_divergence(self) -> NodeParity | SlotParity | None:
@@ -106,7 +109,9 @@ def _values(mode: str, graph: Graph, parity: Parity) -> Compared:
         norms = (node for node in graph if node.attributes.get("momentum") is not None)
         planned += sum(len(RUNNING & node.slots.keys()) for node in norms)
     results: tuple[NodeParity | SlotParity, ...] = parity.nodes + parity.statistics
-    return Compared(mode, graph, planned, results, parity.controls, parity.problem)
+    return Compared(
+        mode, graph, planned, results, parity.controls, parity.problem, roots=parity.roots
+    )
 
 
 def _executed(graph: Graph, parity: Parity) -> Compared:

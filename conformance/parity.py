@@ -18,9 +18,10 @@ from typing import Any
 import numpy as np
 
 from conformance.alterations import ALTERATIONS
+from conformance.causes.roots import Root, Roots, stand_ins
 from conformance.deviation import Control, NodeParity, SlotParity, distance, sample
 from conformance.oracle import CannotCompute, Oracle, running_statistics, shaped
-from conformance.precision import PRECISIONS, Precision
+from conformance.precision import FLOAT64, PRECISIONS, Precision
 from conformance.stored import whole
 from conformance.trace.axes import to_neutral
 from conformance.trace.graph import Graph, Node
@@ -37,6 +38,7 @@ class Parity:
 
     ``statistics`` are the running means and variances that one training step leaves behind.
     ``precision`` and ``compiled`` are as in :class:`~conformance.trace.port.Execution`.
+    ``roots`` are the nodes that are wrong by themselves, and why; float64 alone can tell.
     """
 
     seed: int
@@ -46,6 +48,7 @@ class Parity:
     statistics: tuple[SlotParity, ...] = ()
     precision: str = PLAIN.precision
     compiled: bool = False
+    roots: tuple[Root, ...] = ()
 
     @property
     def first_divergence(self) -> NodeParity | None:
@@ -64,7 +67,9 @@ class Parity:
         nodes = tuple(NodeParity(**(n | {"sample": tuple(n["sample"])})) for n in data["nodes"])
         controls = tuple(Control(**c) for c in data["controls"])
         statistics = tuple(map(SlotParity.from_json, data["statistics"]))
-        return cls(**data | {"nodes": nodes, "controls": controls, "statistics": statistics})
+        roots = tuple(map(Root.from_json, data.get("roots", ())))
+        kept = {"nodes": nodes, "controls": controls, "statistics": statistics, "roots": roots}
+        return cls(**data | kept)
 
 
 def parity(
@@ -97,7 +102,7 @@ def parity(
     them.
     """
     expected = expected or found
-    pairs = pairs or {i: i for i in range(len(found))}
+    pairs = stand_ins(expected, found, pairs or {i: i for i in range(len(found))})
     weights, precision = Weights(expected, seed), PRECISIONS[how.precision]
     batch = _kept(precision, weights.images(BATCH if training else 1))
     observer = _Observer(
@@ -132,6 +137,7 @@ def parity(
         tuple(observer.statistics),
         how.precision,
         how.compiled,
+        observer.roots.found_roots if observer.roots else (),
     )
 
 
@@ -186,6 +192,9 @@ class _Observer:
         #: What the step makes of a norm's running statistics, in double and single precision.
         self.running: dict[int, tuple[dict[str, np.ndarray], dict[str, np.ndarray]]] = {}
         self.controlled = _cheapest_of_each_kind(expected, observed)
+        self.roots: Roots | None = None
+        if precision is FLOAT64 and not compiled:
+            self.roots = Roots(expected, found, pairs, observed, weights, self.double)
 
     def slot(self, index: int, name: str) -> np.ndarray:
         """The values of a slot that both sides are given."""
@@ -207,11 +216,14 @@ class _Observer:
         inputs = [self.double.result(i) for i in node.inputs] if a in self.controlled else []
         if node.attributes.get("momentum") is not None:
             self.running[a] = self._running(a, self.double), self._running(a, self.rough)
+        stretch = self.roots.before(a) if self.roots else None
         want, rms = self._costed(a)
         bound = self.costs[a] * self.precision.margin
         error = distance(got, want, rms)
         if a in self.controlled:
             self._control(a, node, inputs, got, rms, bound)
+        if self.roots and stretch:
+            self.roots.after(a, stretch, got, want, rms, bound)
         self._release(a)
         self.results.append(NodeParity(a, rms, error, bound, sample(got)))
         self.progress(len(self.results), len(self.wanted))
@@ -246,6 +258,10 @@ class _Observer:
                     rms = sqrt(float(np.mean(np.square(want)))) or 1.0
                     cost = max(self.costs[a], distance(single[slot], want, rms))
                     self.statistics.append(SlotParity.of(a, slot, got, want, cost))
+                    if self.roots:
+                        before = self.expected.nodes[self.expected.nodes[a].inputs[0]].shape
+                        count = len(self.double.image) * prod(before[:-1])
+                        self.roots.statistic(self.statistics[-1], count, want, got)
 
     @property
     def missing_statistics(self) -> str:

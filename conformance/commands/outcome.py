@@ -11,6 +11,7 @@ import reference
 from conformance.deviation import SlotParity
 from conformance.evidence import Record
 from conformance.modes import Compared, compared, finite
+from conformance.porting.hints import vanishes
 from conformance.repeat import Repeat
 from conformance.trace.graph import Graph
 from conformance.trace.port import Execution
@@ -239,6 +240,9 @@ def _judge_numbers(
             "training": "the first value that differs in training",
             "gradients": "the first gradient that differs, from the output back,",
         }.get(mode, f"the first value that differs in {mode}")
+        slot = diverged.slot if isinstance(diverged, SlotParity) else ""
+        root = next((r for r in values.roots if (r.node, r.slot) == (diverged.node, slot)), None)
+        why = f"; {vanishes(root.causes, '')}" if root and root.causes else ""
         found.findings.append(
             {
                 "check": NUMERIC.get(mode, "forward"),
@@ -248,7 +252,7 @@ def _judge_numbers(
                 "found": f"{diverged.error:.0e}",
                 "sentence": f"{told}{found.model.name} {row} in {found.framework}: {subject} is"
                 f" that of {what}: by {diverged.error:.0e}, bound {diverged.bound:.0e},"
-                f" everything before it by {values.before:.0e}",
+                f" everything before it by {values.before:.0e}{why}",
                 "source": str(node.where),
             }
         )

@@ -1,7 +1,8 @@
-"""What is likely behind a finding, in one sentence: the habit or the default that makes it."""
+"""What is behind a finding, in one sentence: the habit or the default that makes it."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 #: By kind and attribute (``*`` for any kind): a sentence with places for what was expected and
@@ -41,3 +42,13 @@ def hint(kind: str, attribute: str, expected: str, found: str) -> str:
         "counted": "counted" if found == "yes" else "not counted",
     }
     return sentence.format(**words)
+
+
+#: How many causes of one error are told.
+TOLD = 3
+
+
+def vanishes(causes: Sequence[str], otherwise: str) -> str:
+    """The sentence for a value that is wrong: what makes its error vanish, if anything does."""
+    told = list(causes[:TOLD])
+    return f"the error vanishes if {', or if '.join(told)}" if told else otherwise

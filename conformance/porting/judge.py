@@ -16,17 +16,19 @@ from typing import Any
 
 from conformance import frameworks
 from conformance.align import align, findings
+from conformance.causes.roots import Root, stand_ins
 from conformance.check import examine
 from conformance.evidence import Record, graph_to_json
 from conformance.initial import initial
 from conformance.parity import NodeParity, Parity, parity
 from conformance.porting import modes, start
 from conformance.porting.expectations import is_about
+from conformance.porting.hints import vanishes
 from conformance.porting.naming import names
 from conformance.porting.rows import key, other_outputs, own_causes, source, written
 from conformance.porting.variants import Comparison, explain, matches
 from conformance.trace.canonical import canonical
-from conformance.trace.graph import Graph, Node
+from conformance.trace.graph import Graph
 from conformance.trace.port import Port, Size, UntraceableModel
 from conformance.trace.tape import Tape
 from reference import Model
@@ -34,6 +36,11 @@ from reference import variants as known
 
 CONFORMS, VARIANT = "conforms", "conforms-as-variant"
 DEVIATES, INCONCLUSIVE = "deviates", "inconclusive"
+
+#: Of a value that is wrong where the structure is right and no cause is known.
+UNEXPLAINED = (
+    "the structure is right and the values are not: the port computes this otherwise than it says"
+)
 
 Json = dict[str, Any]
 Stage = Callable[[str, int, int], None]
@@ -242,6 +249,7 @@ def _forward(
     variant = bool(inference.findings) and not result.findings
     expected = inference.found if variant else inference.expected
     pairs = {i: i for i in range(len(expected))} if variant else inference.pairs
+    pairs = stand_ins(expected, inference.found, pairs)
     stage("running in float64", 0, 0)
     ran = parity(
         port, tape, inference.found, expected, pairs, seed,
@@ -329,28 +337,31 @@ def _diverged(
     result: Judgement, inference: Comparison, ran: Parity, diverged: NodeParity,
     labels: list[str], expected: Graph, pairs: dict[int, int],
 ) -> None:  # fmt: skip
-    node: Node = expected.nodes[diverged.node]
     there = inference.found.nodes[pairs[diverged.node]]
-    before = ran.before(diverged)
     error = diverged.error if isfinite(diverged.error) else None
+    roots = {root.node: root for root in ran.roots}
+    why = roots.get(diverged.node, Root(diverged.node, ()))
     result.forward = {
         "compared": len(ran.nodes), "error": error, "bound": diverged.bound,
-        "first_divergence": labels[diverged.node], "port_node": str(there.where), "before": before,
+        "first_divergence": labels[diverged.node], "port_node": str(there.where),
+        "before": ran.before(diverged), "causes": list(why.causes),
     }  # fmt: skip
     if result.findings and any(f["check"] == "structure" for f in result.findings):
-        return  # the structure has said why
+        return  # the structure has said what differs
     rows = inference.rows if expected is inference.expected else None
-    result.findings.append(
-        {
-            "check": "forward",
-            "node": labels[diverged.node],
-            "port_node": str(there.where),
-            "kind": node.kind,
-            "attribute": "value",
-            "expected": diverged.bound,
-            "found": error,
-            "hint": "the structure is right and the values are not: the port computes this"
-            " otherwise than it says",
-            "source": source(result.model, rows[diverged.node]) if rows else "",
-        }
-    )
+    for each in ran.nodes:
+        if root := roots.get(each.node, why if each is diverged else None):
+            result.findings.append(
+                {
+                    "check": "forward",
+                    "node": labels[root.node],
+                    "port_node": str(inference.found.nodes[pairs[root.node]].where),
+                    "kind": expected.nodes[root.node].kind,
+                    "attribute": "value",
+                    "expected": each.bound,
+                    "found": each.error if isfinite(each.error) else None,
+                    "hint": vanishes(root.causes, UNEXPLAINED),
+                    "source": source(result.model, rows[root.node]) if rows else "",
+                    "inherited": root.inherited,
+                }
+            )

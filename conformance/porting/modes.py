@@ -5,8 +5,10 @@ from __future__ import annotations
 from math import isfinite
 from typing import Any
 
+from conformance.causes.roots import Root, stand_ins
 from conformance.gradients import IMAGE, gradients
 from conformance.parity import parity
+from conformance.porting.hints import vanishes
 from conformance.porting.naming import names
 from conformance.porting.variants import Comparison
 from conformance.trace.port import Port, UntraceableModel
@@ -27,7 +29,8 @@ class Side:
     def __init__(self, comparison: Comparison, variant: bool) -> None:
         self.comparison = comparison
         self.expected = comparison.found if variant else comparison.expected
-        self.pairs = {i: i for i in range(len(self.expected))} if variant else comparison.pairs
+        pairs = {i: i for i in range(len(self.expected))} if variant else comparison.pairs
+        self.pairs = stand_ins(self.expected, comparison.found, pairs)
         self.names = names(self.expected, [row.name for row in comparison.model.rows])
 
     def finding(self, check: str, node: int, attribute: str, **found: Any) -> Json:
@@ -50,24 +53,31 @@ def training(port: Port, tape: Tape, side: Side, seed: int) -> tuple[list[Json],
     """
     found = side.comparison.found
     try:
-        ran = parity(
-            port, tape, found, side.expected, side.pairs, seed, to_the_end=False, training=True
-        )
+        ran = parity(port, tape, found, side.expected, side.pairs, seed, training=True)
     except UntraceableModel as refused:
         return [], len(side.pairs), 0, str(refused)
     planned = sum(found.nodes[b].kind != "input" for b in side.pairs.values())
     planned += len(ran.statistics)
+    errors = {n.node: n for n in ran.nodes}
+    roots = {(root.node, root.slot): root for root in ran.roots}
     if diverged := ran.first_divergence:
-        wrong = side.finding(
-            "training", diverged.node, "value", expected=diverged.bound,
-            found=_finite(diverged.error), source="",
-            hint="in training the values are not those of what it says it computes",
-        )  # fmt: skip
-        return [wrong], planned, planned, ""
+        values = [root for root in ran.roots if not root.slot] or [Root(diverged.node, ())]
+        wrong = [
+            side.finding(
+                "training", root.node, "value", expected=errors[root.node].bound,
+                found=_finite(errors[root.node].error), source="", inherited=root.inherited,
+                hint=vanishes(root.causes, "in training the values are not those of what it says"
+                              " it computes"),
+            )
+            for root in values
+        ]  # fmt: skip
+        return wrong, planned, planned, ""
     wrong_statistics = [
         side.finding(
             "training", each.node, each.slot, expected=each.bound, found=_finite(each.error),
-            source="", hint="the running statistic after one step is another",
+            source="", hint=vanishes(
+                roots[each.node, each.slot].causes, "after one step it is another"
+            ),
         )
         for each in ran.statistics
         if not each.agrees

@@ -5,6 +5,7 @@ from __future__ import annotations
 from string import ascii_lowercase
 from typing import Any
 
+from conformance.porting.hints import vanishes
 from conformance.porting.judge import CONFORMS, DEVIATES, VARIANT
 from conformance.porting.variants import text
 
@@ -38,7 +39,9 @@ def causes(findings: list[Json]) -> list[list[Json]]:
     """Findings by root cause: one wrong default in fifty layers is told once."""
     groups: dict[str, list[Json]] = {}
     for finding in findings:
-        alike = ("check", "kind", "attribute", "expected", "found")
+        # Of what was measured the error is another at every node; what makes it vanish is not.
+        measured = "inherited" in finding
+        alike = ("check", "kind", "attribute", *(("hint",) if measured else ("expected", "found")))
         groups.setdefault(repr([finding[name] for name in alike]), []).append(finding)
     return list(groups.values())
 
@@ -56,8 +59,8 @@ def lines(result: Json) -> list[str]:
         told += [f"  {line}" for line in cause(group)]
     if len(groups) > SHOWN:
         told.append(f"  and {len(groups) - SHOWN} more root causes: --json FILE has them all")
-    if forward := result["forward"]:
-        told.append(f"  {divergence(forward) if forward['first_divergence'] else agreed(forward)}")
+    if result["forward"]:
+        told.append(f"  {_forward(result)}")
     told += [f"  open: {sentence}" for sentence in result["open"]]
     told += [f"  not judged: {sentence}" for sentence in result["unjudged"]]
     if groups and groups[0][0]["source"]:
@@ -83,6 +86,10 @@ def cause(group: list[Json]) -> list[str]:
         said.append(f"  and at {len(places)} more like it: {shown}")
     if first["hint"]:
         said.append(f"  {first['hint']}")
+    if inherited := sum(each.get("inherited", 0) for each in group):
+        them = "it" if len(group) == 1 else "them"
+        inherit = "node inherits" if inherited == 1 else "nodes inherit"
+        said.append(f"  {inherited} {inherit} the error from {them}")
     return said
 
 
@@ -111,6 +118,16 @@ def _listed(value: Any) -> str:
         return str(value).replace("_", " ")
     named = (ascii_lowercase[each] if isinstance(each, int) else each or "?" for each in value)
     return ", ".join(str(name).replace("_", " ") for name in named)
+
+
+def _forward(result: Json) -> str:
+    """How well the values agree, or where they part first; why, if no finding has said so."""
+    forward = result["forward"]
+    if not forward["first_divergence"]:
+        return agreed(forward)
+    told = any(each["check"] == "forward" for each in result["findings"])
+    why = "" if told else vanishes(forward.get("causes", ()), "")
+    return f"{divergence(forward)}; {why}" if why else divergence(forward)
 
 
 def divergence(forward: Json) -> str:
@@ -155,9 +172,8 @@ def markdown(result: Json) -> str:
         told.append(f"- and {len(groups) - SHOWN} more root causes")
     told += [f"- open: {_plain(sentence)}" for sentence in result["open"]]
     told += [f"- not judged: {_plain(sentence)}" for sentence in result["unjudged"]]
-    if forward := result["forward"]:
-        sentence = divergence(forward) if forward["first_divergence"] else agreed(forward)
-        told += ["", _plain(sentence)]
+    if result["forward"]:
+        told += ["", _plain(_forward(result))]
     checks = result["checks"]
     told += ["", f"{checks['run']:,} of {checks['planned']:,} checks ran."]
     return "\n".join(told) + "\n"
