@@ -35,9 +35,10 @@ def moved(
     for words, new in flowing.items():
         if words and near(kept * old + (1 - kept) * new):
             yield words
+            continue
         apart = old - new
         for text, share in written(float(np.vdot(got - new, apart) / np.vdot(apart, apart))):
-            if share != kept and near(share * old + (1 - share) * new):
+            if near(share * old + (1 - share) * new):
                 said = f"it keeps {text} of the old value, not {kept:g}"
                 yield f"{said}, and {words}" if words else said
                 break

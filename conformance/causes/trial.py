@@ -12,6 +12,9 @@ from conformance.deviation import distance
 from conformance.oracle import OPERATIONS, Oracle, shaped
 from conformance.trace.graph import Node
 
+#: No larger number stands under a fraction or a root that a person would have written.
+LARGEST = 1 << 16
+
 #: Words for what a node was computed as, and the result of that.
 Altered = Iterator[tuple[str, np.ndarray]]
 
@@ -65,19 +68,16 @@ class Trial:
 
 def written(value: float) -> Iterator[tuple[str, float]]:
     """A number, ever more exactly: as a person would write it first."""
-    value = float(value)
+    yield "0", 0.0
     for digits in (1, 2, 3):
         yield f"{value:.{digits}g}", float(f"{value:.{digits}g}")
-    if 0 < abs(value) < 1 and abs(1 / value) < 1 << 31:
-        yield f"1/{round(1 / value)}", 1 / round(1 / value)
-    if 0 < value * value < 1 << 31:
-        square = round(value * value) if value * value > 1 else 0
-        inverse = round(1 / value**2) if value * value < 1 else 0
-        sign = "-" if value < 0 else ""
-        if square:
-            yield f"{sign}sqrt({square})", float(np.copysign(square**0.5, value))
-        if inverse:
-            yield f"{sign}1/sqrt({inverse})", float(np.copysign(inverse**-0.5, value))
+    size, sign = abs(value), "-" if value < 0 else ""
+    if 1 / LARGEST < size < 1:
+        yield f"{sign}1/{(n := round(1 / size))}", float(np.copysign(1 / n, value))
+    if 1 < size**2 < LARGEST:
+        yield f"{sign}sqrt({(n := round(size**2))})", float(np.copysign(n**0.5, value))
+    if 1 / LARGEST < size**2 < 1:
+        yield f"{sign}1/sqrt({(n := round(size**-2))})", float(np.copysign(n**-0.5, value))
     for digits in (4, 6, 8):
         yield f"{value:.{digits}g}", float(f"{value:.{digits}g}")
     yield f"about {value:.6g}", value

@@ -70,7 +70,7 @@ def border(t: Trial) -> Altered:
 def zeros_in_the_border(t: Trial) -> Altered:
     grown = pad(t.x, t.node.attributes["padding"])
     yield (
-        "zeros are padded before it and may be the largest",
+        "the padding is zeros, which may be the largest",
         t.run(grown, padding=((0, 0), (0, 0))),
     )
 

@@ -64,6 +64,13 @@ def bugs() -> dict[str, Bug]:
     }
 
 
+@cache
+def causes() -> dict[str, str]:
+    """For each bug of one node that numbers see, what makes its error vanish."""
+    page = read(Path(__file__).with_name("causes.md"), needed=None)
+    return {row["bug"]: row["cause"] for table in page.tables for row in table.records}
+
+
 def mutants(framework: str) -> dict[str, Mutant]:
     """The wrong models of a framework that is installed, in the order of the list.
 

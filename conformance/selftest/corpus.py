@@ -13,7 +13,7 @@ from conformance import frameworks
 from conformance.align import Alignment, Finding, align, findings
 from conformance.gradients import gradients
 from conformance.initial import initial
-from conformance.parity import NodeParity, parity
+from conformance.parity import NodeParity, Parity, parity
 from conformance.selftest import Mutant, mutants
 from conformance.trace.canonical import canonical
 from conformance.trace.graph import Graph
@@ -106,12 +106,16 @@ class Case:
         assert found is not None  # a finding is about a node
         return row_of(self.wrong, self.correct.rows)[found]
 
-    def parted(self) -> tuple[str, NodeParity] | None:
-        """Where the results part in float64: the row and the node; None if they never do."""
-        result = parity(
+    @cached_property
+    def values(self) -> Parity:
+        """The float64 run beside the right network, up to where the results part."""
+        return parity(
             self.port, self.tape, self.wrong, self.right, self.alignment.pairs, to_the_end=False
         )
-        first = result.first_divergence
+
+    def parted(self) -> tuple[str, NodeParity] | None:
+        """Where the results part in float64: the row and the node; None if they never do."""
+        first = self.values.first_divergence
         return (self.row(first.node, None), first) if first else None
 
 

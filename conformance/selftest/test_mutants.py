@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from conformance import frameworks
-from conformance.selftest import mutants
+from conformance.selftest import causes, mutants
 from conformance.selftest.corpus import CHECKS, Case, Correct, Judged, Tally, judge, judged_graphs
 
 
@@ -69,7 +69,7 @@ def test_structure_names_the_bug(planted, correct, told):
 
 @pytest.mark.numbers
 def test_numbers_see_the_bug(planted, correct, told):
-    """The results part, and not before the layer of the bug."""
+    """The results part, not before the layer of the bug, and numbers alone name its cause."""
     room, mutant = planted
     case = Case(mutant, correct(room, mutant.architecture))
     parted = case.parted()
@@ -80,6 +80,10 @@ def test_numbers_see_the_bug(planted, correct, told):
         judged[mutant.name] = replace(judged[mutant.name], parity=first)
     assert case.correct.rows.index(row) >= case.correct.rows.index(mutant.layer)
     assert first.error > 10 * first.bound
+    (root,) = case.values.roots
+    assert root.node == first.node
+    said = " or ".join(root.causes)
+    assert causes()[mutant.name] in said if mutant.name in causes() else not said
 
 
 def test_right_network_raises_no_alarm(twice, correct, told):
