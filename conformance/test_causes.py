@@ -13,7 +13,10 @@ import pytest
 from conformance.causes import Stretch, causes
 from conformance.causes.running import moved
 from conformance.causes.trial import nearness, written
+from conformance.deviation import SlotParity
+from conformance.gradients import Gradients
 from conformance.oracle import OPERATIONS, Oracle
+from conformance.porting.modes import share
 from conformance.trace.graph import Graph, Node
 
 pytestmark = pytest.mark.bare
@@ -674,6 +677,25 @@ def test_no_cause_of_running_statistics(got):
     node = Node("batch_norm", {"momentum": 0.9, "unbiased": True}, (0,), (4, 4, 6))
     near = nearness(got, 1.0, BOUND)
     assert list(moved(node, "variance", 32, OLD, 0.9 * OLD + 0.1 * NEW, got, near)) == []
+
+
+def gradient(share, slot="kernel", error=1.0):
+    return SlotParity(3, slot, 1.0, error, 1e-10, share, (0.5,))
+
+
+SHARES = {
+    "cut": (gradient(0.0),),
+    "counted twice": (gradient(2.0 + 1e-13),),
+    "reversed": (gradient(-1.0),),
+    "scaled by 0.1": (gradient(0.1, "bias"), gradient(0.1 + 1e-14)),
+    "": (gradient(0.1, "bias"), gradient(0.2), gradient(0.1, "image", error=1e-12)),
+}
+
+
+@pytest.mark.parametrize("word", SHARES)
+def test_gradient(word):
+    """A gradient that is the right one times a number is told, if it is no chance."""
+    assert share(Gradients(0, SHARES[word], ())) == word
 
 
 @pytest.mark.parametrize("value", [0.25, 1 / 3, -(2**0.5), 49.0, 1e-12, 0.0, 1.7159])
