@@ -13,7 +13,10 @@ import pytest
 from conformance.causes import Stretch, causes
 from conformance.causes.running import moved
 from conformance.causes.trial import nearness, written
+from conformance.deviation import SlotParity
+from conformance.gradients import Gradients
 from conformance.oracle import OPERATIONS, Oracle
+from conformance.porting.modes import share
 from conformance.trace.graph import Graph, Node
 
 pytestmark = pytest.mark.bare
@@ -593,15 +596,15 @@ EVERY_KIND: list[tuple[str, dict[str, Any], dict[str, Any], list[Any]]] = [
 ]
 
 
+def of_kind(case, got):
+    kind, attributes, held, inputs = case
+    return explained(kind, attributes, held, inputs, got)
+
+
 @pytest.mark.parametrize("case", EVERY_KIND, ids=lambda case: case[0])
 def test_nothing_is_claimed_of_garbage(case):
     """Numbers that come from nowhere have no cause, whatever the kind."""
-    assert (
-        explained(
-            case[0], case[1], case[2], case[3], got=lambda want: RANDOM.normal(size=want.shape)
-        )
-        == ()
-    )
+    assert of_kind(case, lambda want: RANDOM.normal(size=want.shape)) == ()
 
 
 @pytest.mark.parametrize("case", EVERY_KIND, ids=lambda case: case[0])
@@ -613,15 +616,13 @@ def test_nothing_is_claimed_of_a_noise_beside_a_cause(case):
         got.reshape(-1)[-1] += 1e-6
         return got
 
-    assert explained(case[0], case[1], case[2], case[3], got=spoilt) == ()
+    assert of_kind(case, spoilt) == ()
 
 
 @pytest.mark.parametrize("case", EVERY_KIND, ids=lambda case: case[0])
 def test_right_node_is_not_blamed(case):
     """A right result, to the rounding of double precision, has no cause."""
-    assert (
-        explained(case[0], case[1], case[2], case[3], got=lambda want: want * (1 + 2.0**-52)) == ()
-    )
+    assert of_kind(case, lambda want: want * (1 + 2.0**-52)) == ()
 
 
 @pytest.mark.parametrize("number", [np.nan, np.inf])
@@ -676,6 +677,25 @@ def test_no_cause_of_running_statistics(got):
     node = Node("batch_norm", {"momentum": 0.9, "unbiased": True}, (0,), (4, 4, 6))
     near = nearness(got, 1.0, BOUND)
     assert list(moved(node, "variance", 32, OLD, 0.9 * OLD + 0.1 * NEW, got, near)) == []
+
+
+def gradient(share, slot="kernel", error=1.0):
+    return SlotParity(3, slot, 1.0, error, 1e-10, share, (0.5,))
+
+
+SHARES = {
+    "cut": (gradient(0.0),),
+    "counted twice": (gradient(2.0 + 1e-13),),
+    "reversed": (gradient(-1.0),),
+    "scaled by 0.1": (gradient(0.1, "bias"), gradient(0.1 + 1e-14)),
+    "": (gradient(0.1, "bias"), gradient(0.2), gradient(0.1, "image", error=1e-12)),
+}
+
+
+@pytest.mark.parametrize("word", SHARES)
+def test_gradient(word):
+    """A gradient that is the right one times a number is told, if it is no chance."""
+    assert share(Gradients(0, SHARES[word], ())) == word
 
 
 @pytest.mark.parametrize("value", [0.25, 1 / 3, -(2**0.5), 49.0, 1e-12, 0.0, 1.7159])

@@ -163,26 +163,21 @@ def preprocessed(t: Trial) -> Altered:
         )
 
 
-def scaled(t: Trial) -> Altered:
+def rescaled(t: Trial) -> Altered:
+    """By one number, by two, then by numbers of each channel: the first that is enough."""
     square = float(np.vdot(t.want, t.want))
     if square:
         share = float(np.vdot(_got(t), t.want)) / square
         yield from t.fitted(share, lambda s: s * t.want, "it is {} times as large")
-
-
-def shifted(t: Trial) -> Altered:
     offset = float(np.mean(_got(t) - t.want))
     yield from t.fitted(offset, lambda b: t.want + b, "{} is added to it")
-
-
-def scaled_and_shifted(t: Trial) -> Altered:
     factor, offset = least_squares([t.want, np.ones_like(t.want)], _got(t))
-    # Fifteen digits of either number are one way to write what was measured.
     words = f"it is {factor:.6g} times as large, and {offset:.6g} is added"
     yield words, factor * t.want + offset
+    yield from _each_channel(t)
 
 
-def each_channel(t: Trial) -> Altered:
+def _each_channel(t: Trial) -> Altered:
     """Another bias, another gamma, or a norm that was left out or added."""
     want, got = (x.reshape(-1, x.shape[-1]) for x in (t.want, _got(t)))
     if len(want) < TIMES:
@@ -250,10 +245,7 @@ SOLVED: dict[str, tuple[Hypothesis, ...]] = {
 #: Of every kind; tried where nothing of its own explains a node.
 ANYWHERE: tuple[Hypothesis, ...] = (
     nothing,
-    scaled,
-    shifted,
-    scaled_and_shifted,
+    rescaled,
     reordered,
     turned,
-    each_channel,
 )

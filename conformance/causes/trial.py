@@ -71,6 +71,9 @@ def written(value: float) -> Iterator[tuple[str, float]]:
     yield "0", 0.0
     for digits in (1, 2, 3):
         yield f"{value:.{digits}g}", float(f"{value:.{digits}g}")
+    for digits in (1, 2, 3):  # what many layers keep of a setting
+        text = f"{value:.{digits}g}"
+        yield text, float(np.float32(float(text)))
     size, sign = abs(value), "-" if value < 0 else ""
     if 1 / LARGEST < size < 1:
         yield f"{sign}1/{(n := round(1 / size))}", float(np.copysign(1 / n, value))

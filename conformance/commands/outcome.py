@@ -250,8 +250,9 @@ def _judge_numbers(
             "training gradients": "the first gradient of training that differs, from the output"
             " back,",
         }.get(mode, f"the first value that differs in {mode}")
-        causes = next((root.causes for root in values.roots if root.node == diverged.node), ())
-        why = f"; {vanishes(causes, '')}" if causes else ""
+        slot = diverged.slot if isinstance(diverged, SlotParity) else ""
+        root = next((r for r in values.roots if (r.node, r.slot) == (diverged.node, slot)), None)
+        why = f"; {vanishes(root.causes, '')}" if root and root.causes else ""
         found.findings.append(
             {
                 "check": NUMERIC.get(mode, "forward"),

@@ -6,7 +6,7 @@ from math import isfinite
 from typing import Any
 
 from conformance.causes.roots import Root, stand_ins
-from conformance.gradients import IMAGE, gradients
+from conformance.gradients import IMAGE, Gradients, gradients
 from conformance.parity import parity
 from conformance.porting.hints import vanishes
 from conformance.porting.naming import names
@@ -92,15 +92,28 @@ def backward(port: Port, tape: Tape, side: Side, seed: int) -> tuple[list[Json],
     if (diverged := found.first_divergence) is None:
         return [], planned, len(found.slots), found.problem
     suspects = [i for i in found.suspects(side.expected) if i in side.pairs] or [diverged.node]
-    share = next((word for at, word in SHARES.items() if abs(diverged.share - at) < 1e-6), "")
     first = "image" if diverged.slot == IMAGE else f"{side.names[diverged.node]} {diverged.slot}"
     wrong = side.finding(
         "gradient", suspects[0], "gradient", expected=diverged.bound,
         found=_finite(diverged.error), source="",
-        hint=f"the gradient is {share or 'altered'} here: a detach, a stop_gradient or a hook?"
-        f" The first wrong one from the output back is that of {first}",
+        hint=f"the gradient is {share(found) or 'altered'} here: a detach, a stop_gradient or a"
+        f" hook? The first wrong one from the output back is that of {first}",
     )  # fmt: skip
     return [wrong], planned, planned, ""
+
+
+def share(found: Gradients) -> str:
+    """What became of the first wrong gradient, if it is the right one times a number.
+
+    Any number but those that a program makes by itself has to be that of another slot as well: two
+    gradients do not agree in one by chance.
+    """
+    first, *others = [each for each in found.slots if not each.agrees]
+    for number, word in SHARES.items():
+        if abs(first.share - number) <= first.bound:
+            return word
+    alike = any(abs(each.share - first.share) <= first.bound for each in others)
+    return f"scaled by {first.share:.6g}" if alike else ""
 
 
 def _finite(value: float) -> float | None:
