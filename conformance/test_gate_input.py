@@ -137,6 +137,22 @@ INTRUDES = """
 """
 
 
+def test_files_are_written_though_nobody_reads_on(tmp_path, monkeypatch):
+    """A reader that closes the pipe after the first line costs no file its content."""
+    monkeypatch.chdir(tmp_path)
+    Path("port.py").write_text("def net(): exit()")
+
+    def closed(*_):
+        raise BrokenPipeError
+
+    monkeypatch.setattr("conformance.commands.output.Output.line", closed)
+    monkeypatch.setattr("conformance.cli.os.dup2", lambda *_: None)
+    files = ["--json", "result.json", "--badge", "badge.json"]
+    assert main(["gate", "port.py:net", "--arch", SMALLEST.name, *files]) == 141
+    jsonschema.validate(json.loads(Path("result.json").read_text()), SCHEMA)
+    assert json.loads(Path("badge.json").read_text())["schemaVersion"] == 1
+
+
 def test_flood_is_not_heard(gate):
     """Whatever a port prints, from any language, stays off both streams."""
     code, result, words = gate(FLOOD + "    raise ValueError('here')\n")

@@ -48,6 +48,14 @@ def run(options: Namespace) -> int:
     drawing = result.pop("drawing", None)
     if baseline is not None:
         set_aside(result, baseline)
+    # Files first: whoever reads the lines may have seen enough before the last one.
+    output.result(result)
+    if options.badge:
+        put(json.dumps(telling.badge(result), ensure_ascii=False) + "\n", Path(options.badge))
+    if options.html and drawing:
+        from reports.site import port_page
+
+        port_page(result | drawing, Path(options.html))
     if options.format == "markdown":
         output.line(telling.markdown(result).rstrip())
     else:
@@ -58,15 +66,8 @@ def run(options: Namespace) -> int:
         if baseline is not None:
             known, gone = result["baseline"]["known"], result["baseline"]["gone"]
             output.line(f"  {known} known from the baseline; {len(gone)} of it no longer occur")
-    if options.badge:
-        put(json.dumps(telling.badge(result), ensure_ascii=False) + "\n", Path(options.badge))
-    if options.html and drawing:
-        from reports.site import port_page
-
-        port_page(result | drawing, Path(options.html))
-    elif options.html:
+    if options.html and not drawing:
         output.line(f"  there is nothing to draw: {options.html} was not written")
-    output.result(result)
     return _code(result)
 
 
