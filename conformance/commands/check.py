@@ -141,8 +141,9 @@ def _here(name: str, models: list[Model], options: Namespace, output: Output) ->
                 kept = f"{len(run.placed)} of {len(models)} networks is in {options.evidence}"
                 raise Refused(f"interrupted; evidence of {kept}", codes.INTERRUPTED) from None
             _lines(outcomes[-1], max(len(each.name) for each in models), output)
+    using = f" with {backend}" if backend else ""
     packages = ", ".join(f"{package} {version}" for package, version in versions.items())
-    _last_line(f"{name} on {options.device} ({packages})", result(), output)
+    _last_line(f"{name}{using} on {options.device} ({packages})", result(), output)
     return result()
 
 
