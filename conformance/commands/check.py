@@ -19,7 +19,7 @@ from conformance import evidence, frameworks
 from conformance.check import EVERY, examine
 from conformance.commands import memory
 from conformance.commands import output as codes
-from conformance.commands.aside import NO_GPU, SHARED_GPU, aside, bar, environment
+from conformance.commands.aside import NO_GPU, ON_GPU, aside, bar, environment
 from conformance.commands.facts import found
 from conformance.commands.outcome import (
     CONFORMS,
@@ -114,7 +114,7 @@ def _frameworks(asked: list[str]) -> list[str]:
 def _here(name: str, models: list[Model], options: Namespace, output: Output) -> Json:
     """Check in one framework, in this process, and leave its evidence."""
     outcomes: list[Outcome] = []
-    with environment(NO_GPU if options.device == "cpu" else SHARED_GPU):
+    with environment(NO_GPU if options.device == "cpu" else ON_GPU):
         with aside(options.debug) as terminal, bar(f"starting {name}", terminal):
             gpu = {"gpu": _gpu(name)} if options.device == "gpu" else {}
             versions = frameworks.tracer(name).versions() | gpu
