@@ -7,7 +7,7 @@ inherits an error; where it does not, there is a second root cause.
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from math import sqrt
@@ -147,24 +147,30 @@ class Roots:
         if slots and (partner is None or not partner.known):
             halves = {name: np.full_like(values, 0.5) for name, values in slots.items()}
             yield "all its parameters are 1/2 (they could not be told apart)", halves
-        for name, index, other in self._shared(a):
-            values = counterparts(self.weights, self.found, self.pairs)(index, other)
-            if name in slots and values.shape == slots[name].shape:
-                where = self.found.nodes[index].where
-                yield f"its {name} is that of {where}", slots | {name: values}
+        for index, names in self._shared(a).items():
+            values = counterparts(self.weights, self.found, self.pairs)
+            theirs = {
+                name: values(index, other) for name, other in sorted(names.items()) if name in slots
+            }
+            if theirs and all(x.shape == slots[name].shape for name, x in theirs.items()):
+                several = len(theirs) > 1
+                subject = f"{' and '.join(theirs)} {'are those' if several else 'is that'}"
+                yield f"its {subject} of {self.found.nodes[index].where}", slots | theirs
 
-    def _shared(self, a: int) -> Iterator[tuple[str, int, str]]:
-        """Slots of a node that the port reads from an array which another node read before."""
+    def _shared(self, a: int) -> dict[int, dict[str, str]]:
+        """Slots that the port reads from arrays which another node read before, by that node."""
         first: dict[str, tuple[int, str]] = {}
         for index, node in enumerate(self.found):
             for name, pieces in node.parameters.items():
                 for piece in pieces:
                     first.setdefault(piece.handle, (index, name))
-        if a in self.pairs:
-            for name, pieces in self.found.nodes[self.pairs[a]].parameters.items():
-                owner = first[pieces[0].handle]
-                if owner != (self.pairs[a], name):
-                    yield (name, *owner)
+        others: dict[int, dict[str, str]] = defaultdict(dict)
+        own = self.pairs.get(a)
+        for name, pieces in self.found.nodes[own].parameters.items() if own is not None else ():
+            index, other = first[pieces[0].handle]
+            if index != own:
+                others[index][name] = other
+        return others
 
 
 def _copied(oracle: Oracle) -> Oracle:

@@ -125,9 +125,9 @@ def _forward(result: Json) -> str:
     forward = result["forward"]
     if not forward["first_divergence"]:
         return agreed(forward)
-    told = any(each["check"] == "forward" for each in result["findings"])
-    why = "" if told else vanishes(forward.get("causes", ()), "")
-    return f"{divergence(forward)}; {why}" if why else divergence(forward)
+    why = vanishes(forward.get("causes", ()), "")
+    told = not why or any(each["hint"] == why for each in result["findings"])
+    return divergence(forward) if told else f"{divergence(forward)}; {why}"
 
 
 def divergence(forward: Json) -> str:

@@ -10,6 +10,7 @@ import reference
 from conformance import frameworks
 from conformance.align import align
 from conformance.causes.roots import Root, stand_ins
+from conformance.commands.outcome import outcome
 from conformance.evidence import Record
 from conformance.parity import Parity, parity
 from conformance.porting import telling
@@ -17,6 +18,8 @@ from conformance.porting.judge import judge
 from conformance.selftest.hidden import hidden
 from conformance.selftest.test_gate import SCHEMA
 from conformance.trace.canonical import canonical
+
+SMALLEST = reference.find("LeNet-5")
 
 pytestmark = pytest.mark.numbers
 
@@ -83,9 +86,8 @@ class Tampered:
 
 @pytest.fixture
 def network(room):
-    model = reference.find("LeNet-5")
-    port = frameworks.port(room, model)
-    tape = port.trace(model.input)
+    port = frameworks.port(room, SMALLEST)
+    tape = port.trace(SMALLEST.input)
     return port, tape, canonical(tape)
 
 
@@ -136,6 +138,18 @@ def test_roots_are_kept_with_the_evidence(network):
     del written["roots"]
     assert Parity.from_json(written).roots == ()
     assert Record("x", graph, found).parity is found
+
+
+def test_check_tells_the_cause(room, network):
+    """What is said of a network of our own has the cause as well."""
+    port, tape, graph = network
+    node = graph.outputs[0]
+    changes = {graph.nodes[node].value: lambda x: 3 * x}
+    record = Record(SMALLEST.name, graph, parity(Tampered(port, changes), tape, graph))
+    (finding,) = [
+        f for f in outcome(room, SMALLEST, record, True).findings if f["check"] == "forward"
+    ]
+    assert finding["sentence"].endswith("; the error vanishes if it is 3 times as large")
 
 
 def test_right_graph_has_no_stand_ins(network):

@@ -32,6 +32,11 @@ def shared_twice(model: Any) -> None:
     residual[2][0] = residual[0][0]
 
 
+def shared_projection(model: Any) -> None:
+    """One projection, kernel and bias, for two modules whose pool branches are alike."""
+    model.to_4d.inception_4d[3][1] = model.to_4d.inception_4c[3][1]
+
+
 def silu(model: Any) -> None:
     model.stage1[1].residual[1] = nn.SiLU()
 
@@ -115,6 +120,10 @@ HIDDEN: dict[str, Hidden] = {
     ),
     "shared twice": hides(
         CIFAR, shared_twice, ("stage1/2/2", "stage3/3/2"), "its kernel is that of stage"
+    ),
+    "shared projection": hides(
+        "GoogLeNet", shared_projection, ("inception_4d/d",),
+        "its bias and kernel are those of to_4d.inception_4c.3.1.0",
     ),
     "SiLU": hides(CIFAR, silu, ("stage1/2/1 relu",), "silu (swish) stands in its place"),
     "leaky ReLU": hides(
