@@ -85,6 +85,8 @@ class GraphTape(Tape):
         self.function = function
         self.tensors: dict[int, str] = {}
         self.captured: dict[str, np.ndarray] = {}
+        #: Places for the cotangents and the gradients that follow, by what they are taken by.
+        self.gradients: dict[frozenset[str], tuple[list[Any], dict[int, list[Any]]]] = {}
 
 
 def record(
@@ -189,12 +191,16 @@ def differentiate(
             feeds[tape.tensors[value]] = image if handle is None else values(handle)
             if handle in sources:
                 sources[handle].append(graph.get_tensor_by_name(tape.tensors[value]))
-    flat = [tensor for tensors in sources.values() for tensor in tensors]
-    with graph.as_default():
-        results = [graph.get_tensor_by_name(tape.tensors[output]) for output in outputs]
-        above = [tf.constant(cotangent) for cotangent in cotangents]
-        found = iter(tf.gradients(results, flat, above, unconnected_gradients="zero"))
-        fetched = {i: [next(found) for _ in group] for i, group in enumerate(sources.values())}
+    if wanted not in tape.gradients:  # they become part of the graph: once is enough
+        flat = [tensor for tensors in sources.values() for tensor in tensors]
+        with graph.as_default():
+            results = [graph.get_tensor_by_name(tape.tensors[output]) for output in outputs]
+            above = [tf.compat.v1.placeholder(tf.float64, each.shape) for each in cotangents]
+            found = iter(tf.gradients(results, flat, above, unconnected_gradients="zero"))
+        groups = {i: [next(found) for _ in group] for i, group in enumerate(sources.values())}
+        tape.gradients[wanted] = above, groups
+    above, fetched = tape.gradients[wanted]
+    feeds.update(zip((place.name for place in above), cotangents, strict=True))
     with tf.compat.v1.Session(graph=graph, config=_configuration(PLAIN)) as session:
         try:
             results = session.run(fetched, feeds)
