@@ -347,9 +347,9 @@ def _diverged(
         "before": ran.before(diverged), "causes": list(why.causes),
     }  # fmt: skip
     if result.findings and any(f["check"] == "structure" for f in result.findings):
+        # The structure has said what differs, and numbers say why: once.
         here = (f for f in result.findings if f["node"] == labels[diverged.node] and not f["hint"])
-        for finding in here:  # the structure has said what differs, and numbers say why
-            finding["hint"] = vanishes(why.causes, "")
+        next(here, {})["hint"] = vanishes(why.causes, "")
         return
     rows = inference.rows if expected is inference.expected else None
     for each in ran.nodes:
