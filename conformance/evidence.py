@@ -94,7 +94,8 @@ def code_identity(framework: str) -> str:
     """A digest of the sources that a run's evidence depends on."""
     root = Path(__file__).resolve().parent.parent
     implementation = root / "implementations" / framework
-    sources = [*(root / "conformance").glob("*.py"), *(root / "conformance/trace").glob("*.py")]
+    rooms = ("conformance", "conformance/causes", "conformance/trace")
+    sources = [path for room in rooms for path in (root / room).glob("*.py")]
     digest = sha256()
     for path in sorted([*sources, *implementation.glob("*.py")]):
         if not path.name.startswith("test_"):
