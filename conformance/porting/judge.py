@@ -291,8 +291,12 @@ def _modes(
         side = modes.Side(training, variant)
         ran.append(("a training step was", *modes.training(port, taught, side, seed)))
     stage("differentiating", 0, 0)
-    side = modes.Side(inference, variant)
-    ran.append(("gradients were", *modes.backward(port, tape, side, seed)))
+    if taught is not None and training is not None:
+        # Through the batch's statistics and auxiliary heads, as it is going to be trained.
+        ran.append(("gradients were", *modes.backward(port, taught, side, seed, training=True)))
+    else:
+        side = modes.Side(inference, variant)
+        ran.append(("gradients were", *modes.backward(port, tape, side, seed)))
     for what, found, planned, done, problem in ran:
         result.findings += found
         result.planned += planned

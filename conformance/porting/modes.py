@@ -85,9 +85,11 @@ def training(port: Port, tape: Tape, side: Side, seed: int) -> tuple[list[Json],
     return wrong_statistics, planned, len(ran.nodes) + len(ran.statistics), ran.problem
 
 
-def backward(port: Port, tape: Tape, side: Side, seed: int) -> tuple[list[Json], int, int, str]:
+def backward(
+    port: Port, tape: Tape, side: Side, seed: int, training: bool = False
+) -> tuple[list[Json], int, int, str]:
     """The gradients of every slot and of the image: findings, planned, run, and a problem."""
-    found = gradients(port, tape, side.comparison.found, side.expected, side.pairs, seed)
+    found = gradients(port, tape, side.comparison.found, side.expected, side.pairs, seed, training)
     planned = max(len(found.slots), 1)
     if (diverged := found.first_divergence) is None:
         return [], planned, len(found.slots), found.problem
