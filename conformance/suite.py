@@ -182,10 +182,11 @@ class Examined:
         if model.name not in records or records[model.name].parity is None:
             # A network that --arch left out may still be asked for, as the smallest of all.
             thorough = model in self.models and self.telling(framework, model.family) == model
+            lower = ON[self.device] if thorough or self.device == "gpu" else ()
             records[model.name] = check.examine(
                 framework, model, thorough=thorough, seed=self.seed,
                 how=Execution(device=self.device),
-                others=[Execution(name, self.device) for name in ON[self.device]],
+                others=[Execution(name, self.device) for name in lower],
             )  # fmt: skip
             gc.collect()
         return records[model.name]

@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 
+import reference
 from conformance import frameworks, modes
 from conformance.oracle import Oracle
 from conformance.parity import parity
-from conformance.precision import LADDER, PRECISIONS
+from conformance.precision import LADDER, ON, PRECISIONS
 from conformance.trace.canonical import canonical
 from conformance.trace.port import PLAIN, Execution
 from conformance.trace.tape import Tape
@@ -111,18 +112,20 @@ def test_a_coarser_precision_than_asked_for_is_told_apart(asked, computed):
 
 
 @pytest.mark.numbers
-def test_every_node_agrees_in_float32(framework, model, examined):
-    """Nothing in a network of ours costs more than float32 does."""
-    record = examined.record(framework, model)
-    found = modes.compared(record)["float32"]
-    assert not list(found.doubts())
-    if diverged := found.first_divergence:
-        row = row_of(record.graph, [row.name for row in model.rows])[diverged.node]
-        node = record.graph.nodes[diverged.node]
-        pytest.fail(
-            f"{model.name} in {framework}: first divergence in float32 at {row}, {node.kind}"
-            f" {node.where}: {diverged.error:.1e}, bound {diverged.bound:.1e}"
-        )
+def test_every_node_agrees_in_lower_precisions(framework, family, examined):
+    """Nothing in a network of ours costs more than the precision does; one network a family."""
+    record = examined.thorough(framework, family)
+    found = modes.compared(record)
+    rows = row_of(record.graph, [row.name for row in reference.find(record.model).rows])
+    for precision in ON[examined.device]:
+        assert not list(found[precision].doubts())
+        if diverged := found[precision].first_divergence:
+            node = record.graph.nodes[diverged.node]
+            pytest.fail(
+                f"{record.model} in {framework}: first divergence in {precision} at"
+                f" {rows[diverged.node]}, {node.kind} {node.where}: {diverged.error:.1e},"
+                f" bound {diverged.bound:.1e}"
+            )
 
 
 @pytest.mark.numbers
