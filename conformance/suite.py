@@ -200,10 +200,11 @@ class Examined:
         record.executions += (found,)
         return found
 
-    @property
-    def smallest(self) -> reference.Model:
-        """The network with the fewest pixels in its image and, of several, the fewest layers."""
-        return min(self.models, key=lambda m: (prod(m.input), m.count("weight layers")))
+    def smallest(self, framework: str) -> reference.Model:
+        """The network with the fewest pixels in its image that ends in classes, if any does."""
+        models = sorted(self.models, key=lambda m: (prod(m.input), m.count("weight layers")))
+        ending = (m for m in models if any(n.kind == "dense" for n in self.graph(framework, m)))
+        return next(ending, models[0])
 
     def telling(self, framework: str, family: str) -> reference.Model:
         """The network that is examined thoroughly, of a family's that this session checks.

@@ -320,7 +320,7 @@ def test_untraceable_network_is_inconclusive(room, monkeypatch, capsys):
 
 def test_no_gpu_is_inconclusive(room, monkeypatch, capsys):
     """A framework that sees no GPU is not run on one, nor quietly on something else."""
-    monkeypatch.setattr(frameworks.tracer(room), "use_gpu", lambda: False, raising=False)
+    monkeypatch.setattr(frameworks.tracer(room), "gpu", lambda: "")
     assert main(["check", SMALLEST.name, "--framework", room, "--device", "gpu"]) == 3
     assert f"{room} sees no GPU here" in capsys.readouterr().err
 

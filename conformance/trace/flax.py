@@ -20,12 +20,18 @@ import numpy as np
 from flax import linen, nnx
 
 from conformance.trace import jax as jaxprs
+from conformance.trace import jax_execution
 from conformance.trace.port import Own, Size, UntraceableModel
 from conformance.trace.tape import Tape
 
 #: How a call is told whether this is training, for modules that want to be told every time.
 TRAINING = ("train", "training", "is_training")
 INFERENCE = ("deterministic", "use_running_average")
+
+
+def gpu() -> str:
+    """The name of the GPU that JAX sees; empty if it sees none."""
+    return jax_execution.gpu()
 
 
 def versions() -> dict[str, str]:
