@@ -335,6 +335,26 @@ def test_frameworks_run_apart(room, monkeypatch, tmp_path):
     assert apart == json.loads(target.read_text(encoding="utf-8"))
 
 
+@pytest.mark.bare
+@pytest.mark.parametrize(
+    ("options", "code"),
+    [((), 0), (("--framework", "one", "--framework", "other"), 3), (("--device", "cpu"), 3)],
+)
+def test_a_framework_without_a_gpu_is_left_out(options, code, monkeypatch, capsys):
+    """Of all that are installed those run that see one; one that was asked for has to."""
+    row = outcome.not_run("other", SMALLEST, "it could not be run").as_json()
+    parts = {
+        "one": {"frameworks": {"one": {}}, "results": [row | {"verdict": "conforms"}]},
+        "other": {"frameworks": {}, "results": [row]},
+    }
+    monkeypatch.setattr(check, "_frameworks", lambda asked: list(parts))
+    monkeypatch.setattr(check, "_apart", lambda name, *_: parts[name])
+    assert main(["check", SMALLEST.name, "--device", "gpu", *options]) == code
+    assert "1 framework: " in capsys.readouterr().out
+    monkeypatch.setitem(parts, "one", parts["other"])
+    assert main(["check", SMALLEST.name, "--device", "gpu", *options]) == 3
+
+
 def test_frameworks_may_talk(capfd):
     """What is printed aside, also past Python, reaches neither stream, unless it is to be seen."""
     for show, heard in ((False, ""), (True, "from Python\nfrom C\n")):

@@ -61,9 +61,13 @@ def run(options: Namespace) -> int:
         result = _here(chosen[0], models, options, output)
     else:
         parts = [_apart(name, models, options, output) for name in chosen]
+        if options.device == "gpu" and not options.framework:
+            # Whichever sees no GPU has said so; asked for by name, it would have to.
+            parts = [part for part in parts if part["frameworks"]] or parts
         result = _result([row for part in parts for row in part["results"]], options)
         result["frameworks"] = {k: v for part in parts for k, v in part["frameworks"].items()}
-        _last_line(f"{len(chosen)} frameworks", result, output)
+        count = len(result["frameworks"])
+        _last_line(f"{count} framework{'' if count == 1 else 's'}", result, output)
     output.result(result)
     return CODES.get(result["verdict"], codes.INCONCLUSIVE)
 
