@@ -53,7 +53,7 @@ def explained(kind, attributes, held, inputs, got, flatten=None, reads_image=Fal
     stretch = Stretch(oracle, [len(nodes)], dict(zip(sources, inputs, strict=True)))
     want = OPERATIONS[kind](oracle, last, held, *inputs)
     last.shape = want.shape[1:]
-    rms = float(np.sqrt(np.mean(want**2)))
+    rms = float(np.sqrt(np.mean(want**2))) or 1.0
     return causes(stretch, np.asarray(got(want) if callable(got) else got), rms, BOUND)
 
 
@@ -623,6 +623,22 @@ def test_nothing_is_claimed_of_a_noise_beside_a_cause(case):
 def test_right_node_is_not_blamed(case):
     """A right result, to the rounding of double precision, has no cause."""
     assert of_kind(case, lambda want: want * (1 + 2.0**-52)) == ()
+
+
+@pytest.mark.parametrize("size", [1, 2, 3])
+@pytest.mark.parametrize("kind", ["dense", "relu", "softmax", "batch_norm", "add", "concat"])
+def test_nothing_is_claimed_of_few_numbers_that_anything_fits(kind, size):
+    """A network of one class or two: what solves for a number needs more than it solves for."""
+    inputs = [RANDOM.normal(size=(1, size)) for _ in range(2 if kind in ("add", "concat") else 1)]
+    held = {}
+    if kind == "dense":
+        held = slots(kernel=(size, size), bias=(size,))
+    if kind == "batch_norm":
+        held = slots(gamma=(size,), beta=(size,), mean=(size,), variance=(size,))
+    attributes = {"epsilon": 1e-5, "bias": True}
+    for _ in range(20):
+        garbage = RANDOM.normal(size=(1, sum(x.shape[1] for x in inputs[: 1 + (kind == "concat")])))
+        assert explained(kind, attributes, held, inputs, got=garbage) == ()
 
 
 @pytest.mark.parametrize("number", [np.nan, np.inf])

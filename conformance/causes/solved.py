@@ -12,12 +12,9 @@ from itertools import product
 
 import numpy as np
 
-from conformance.causes.trial import Altered, Trial, least_squares
+from conformance.causes.trial import TIMES, Altered, Trial, least_squares
 from conformance.causes.ways import Hypothesis
 from conformance.oracle import batch_statistics, convolve
-
-#: A result has to hold so many times the numbers that are solved for: what fits then is no chance.
-TIMES = 2
 
 
 def _got(t: Trial) -> np.ndarray:
@@ -44,7 +41,8 @@ def slope(t: Trial) -> Altered:
     if below.any():
         value = float(np.vdot(_got(t)[below], t.x[below]) / np.vdot(t.x[below], t.x[below]))
         words = "leaky relu (slope {}) stands in its place"
-        yield from t.fitted(value, lambda s: np.where(t.x < 0, s * t.x, t.x), words)
+        seen = int(np.count_nonzero(below))
+        yield from t.fitted(value, lambda s: np.where(t.x < 0, s * t.x, t.x), words, seen)
 
 
 def clipped(t: Trial) -> Altered:
@@ -57,7 +55,7 @@ def response(t: Trial) -> Altered:
     """(x / y)^(1 / beta) is k + alpha times a sum of squares: k and alpha, for each n and beta."""
     a, x, y = t.node.attributes, t.x, _got(t)
     seen = (x * y > 0) & (np.abs(x) > np.abs(x).mean())
-    if not seen.any():
+    if np.count_nonzero(seen) < 2 * TIMES:  # k and alpha
         return
     n = int(a["n"])
     windows = dict.fromkeys((n, 2 * n + 1, n // 2, n - 1, n + 1, 3, 5, 7))
@@ -87,6 +85,8 @@ def rate(t: Trial) -> Altered:
 
 def weighted(t: Trial) -> Altered:
     """A sum of inputs that are scaled, subtracted or left out."""
+    if not t.holds(len(t.inputs)):
+        return
     shares = least_squares(list(t.inputs), _got(t))
     near = [float(f"{share:.6f}") + 0.0 for share in shares]
     for numbers in (near, list(map(float, shares))):
@@ -122,7 +122,7 @@ def parts(t: Trial) -> Altered:
                 yield words, within(each)
         share = float(np.vdot(got, x) / np.vdot(x, x))
         words = f"its input {place + 1} is {{}} times as large"
-        yield from t.fitted(share, partial(_times, x, within), words)
+        yield from t.fitted(share, partial(_times, x, within), words, x.size)
 
 
 def _times(x: np.ndarray, put: Callable[[np.ndarray], np.ndarray], s: float) -> np.ndarray:
@@ -144,6 +144,8 @@ def preprocessed(t: Trial) -> Altered:
     channels = t.x.shape[-1]
     if not t.first or t.node.attributes["groups"] != 1 or channels > 4:
         return
+    if not t.holds(2 * channels):
+        return
     kernel, a = t.slots["kernel"], t.node.attributes
     parts = [convolve(t.x[..., c : c + 1], kernel[:, :, c : c + 1], a) for c in range(channels)]
     ones = np.ones_like(t.x[..., :1])
@@ -151,11 +153,11 @@ def preprocessed(t: Trial) -> Altered:
     found = least_squares(parts, _got(t) - t.slots.get("bias", 0.0))
     if not np.isfinite(found).all():
         return
-    for digits in (2, 4, 12):
-        factor, offset = np.round(found, digits).reshape(2, -1) + 0.0
-        inverse = 1 / factor if factor.all() else factor
-        if digits == 4 and np.allclose(inverse, inverse.round(), rtol=1e-2):
-            factor = 1 / (1 / found[:channels]).round()
+    exact = found.reshape(2, -1)
+    whole = 1 / (1 / exact[0]).round()  # as where bytes are divided by 255
+    rounded = [np.round(exact, digits) + 0.0 for digits in (2, 4, 12)]
+    rounded[1:1] = [np.stack([whole, offset]) for _, offset in (rounded[1], rounded[2])]
+    for factor, offset in rounded:
         said = [" ".join(dict.fromkeys(f"{v:.6g}" for v in values)) for values in (factor, offset)]
         yield (
             f"the image is prepared once more, as {said[0]} x + {said[1]}",
@@ -171,9 +173,10 @@ def rescaled(t: Trial) -> Altered:
         yield from t.fitted(share, lambda s: s * t.want, "it is {} times as large")
     offset = float(np.mean(_got(t) - t.want))
     yield from t.fitted(offset, lambda b: t.want + b, "{} is added to it")
-    factor, offset = least_squares([t.want, np.ones_like(t.want)], _got(t))
-    words = f"it is {factor:.6g} times as large, and {offset:.6g} is added"
-    yield words, factor * t.want + offset
+    if t.holds(2):
+        factor, offset = least_squares([t.want, np.ones_like(t.want)], _got(t))
+        words = f"it is {factor:.6g} times as large, and {offset:.6g} is added"
+        yield words, factor * t.want + offset
     yield from _each_channel(t)
 
 

@@ -15,6 +15,9 @@ from conformance.trace.graph import Node
 #: No larger number stands under a fraction or a root that a person would have written.
 LARGEST = 1 << 16
 
+#: A number is solved for from so many at least: what fits fewer of them is no evidence.
+TIMES = 2
+
 #: Words for what a node was computed as, and the result of that.
 Altered = Iterator[tuple[str, np.ndarray]]
 
@@ -56,12 +59,20 @@ class Trial:
         result = OPERATIONS[kind or node.kind](self.oracle, node, held, *(inputs or self.inputs))
         return shaped(np.asarray(result), node.shape)
 
-    def fitted(self, value: float, make: Callable[[float], np.ndarray], words: str) -> Altered:
+    def holds(self, unknown: int) -> bool:
+        """Whether the port's result has the numbers that so many can be solved for from."""
+        return self.got is not None and self.got.size >= TIMES * unknown
+
+    def fitted(
+        self, value: float, make: Callable[[float], np.ndarray], words: str, seen: int = -1
+    ) -> Altered:
         """A number that was solved for, as few of its digits as explain what the port has.
 
-        ``words`` have a place for the number.  Nothing, where even the number itself does not.
+        ``words`` have a place for the number; ``seen`` is from how many it comes, all that the
+        port has unless given.  Nothing, where even the number itself does not explain it.
         """
-        if np.isfinite(value) and self.near(make(value)):
+        enough = seen >= TIMES if seen >= 0 else self.holds(1)
+        if enough and np.isfinite(value) and self.near(make(value)):
             for text, number in written(value):
                 yield words.format(text), make(number)
 
