@@ -181,10 +181,11 @@ class Examined:
         records = self.run(framework).records
         if model.name not in records or records[model.name].parity is None:
             # A network that --arch left out may still be asked for, as the smallest of all.
-            thorough = model in self.models and self.telling(framework, model.family) == model
-            lower = ON[self.device] if thorough or self.device == "gpu" else ()
+            telling = model in self.models and self.telling(framework, model.family) == model
+            on_gpu = self.device == "gpu"
+            lower = ON[self.device] if telling or on_gpu else ()
             records[model.name] = check.examine(
-                framework, model, thorough=thorough, seed=self.seed,
+                framework, model, thorough=telling and not on_gpu, seed=self.seed,
                 how=Execution(device=self.device),
                 others=[Execution(name, self.device) for name in lower],
             )  # fmt: skip
@@ -207,7 +208,7 @@ class Examined:
         return next(ending, models[0])
 
     def telling(self, framework: str, family: str) -> reference.Model:
-        """The network that is examined thoroughly, of a family's that this session checks.
+        """The network that is examined thoroughly, on the CPU, of those of a family here.
 
         The one with the most kinds of layers; of several the one that its paper has first.
         """

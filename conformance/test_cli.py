@@ -355,6 +355,15 @@ def test_a_framework_without_a_gpu_is_left_out(options, code, monkeypatch, capsy
     assert main(["check", SMALLEST.name, "--device", "gpu", *options]) == 3
 
 
+@pytest.mark.bare
+def test_flags_of_a_compiler_are_added_to(monkeypatch):
+    """What somebody has set for XLA stays set, and comes last, which counts."""
+    monkeypatch.setenv("XLA_FLAGS", "--xla_mine=1")
+    assert aside.on_gpu()["XLA_FLAGS"].endswith(" --xla_mine=1")
+    monkeypatch.delenv("XLA_FLAGS")
+    assert aside.on_gpu()["XLA_FLAGS"].startswith("--xla_gpu")
+
+
 def test_frameworks_may_talk(capfd):
     """What is printed aside, also past Python, reaches neither stream, unless it is to be seen."""
     for show, heard in ((False, ""), (True, "from Python\nfrom C\n")):

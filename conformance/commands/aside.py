@@ -12,14 +12,17 @@ from typing import IO
 #: Without a GPU in sight a framework computes on the processor, which is then what we may say.
 NO_GPU = {"CUDA_VISIBLE_DEVICES": "-1", "JAX_PLATFORMS": "cpu"}
 
-#: A framework takes the memory that it needs and leaves the rest of a GPU to others, and computes
-#: the same in every run, without trying first which of several ways is the fastest.
-ON_GPU = {
-    "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
-    "XLA_FLAGS": "--xla_gpu_deterministic_ops=true --xla_gpu_autotune_level=0",
-    "TF_FORCE_GPU_ALLOW_GROWTH": "true",
-    "TF_DETERMINISTIC_OPS": "1",
-}
+
+def on_gpu() -> dict[str, str]:
+    """Variables by which a framework leaves the memory that it does not need to others, and
+    computes the same in every run, without trying first which of several ways is the fastest."""
+    flags = "--xla_gpu_deterministic_ops=true --xla_gpu_autotune_level=0"
+    return {
+        "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
+        "XLA_FLAGS": f"{flags} {os.environ.get('XLA_FLAGS', '')}".rstrip(),
+        "TF_FORCE_GPU_ALLOW_GROWTH": "true",
+        "TF_DETERMINISTIC_OPS": "1",
+    }
 
 
 @contextmanager

@@ -19,7 +19,7 @@ from conformance import evidence, frameworks
 from conformance.check import EVERY, examine
 from conformance.commands import memory
 from conformance.commands import output as codes
-from conformance.commands.aside import NO_GPU, ON_GPU, aside, bar, environment
+from conformance.commands.aside import NO_GPU, aside, bar, environment, on_gpu
 from conformance.commands.facts import found
 from conformance.commands.outcome import (
     CONFORMS,
@@ -50,6 +50,8 @@ def run(options: Namespace) -> int:
     ran = options.thorough or options.repeat > 1 or options.precision or options.compiled
     if options.no_numbers and ran:
         raise Refused("--thorough, --repeat, --precision and --compiled: leave out --no-numbers")
+    if options.thorough and options.device == "gpu":
+        raise Refused("training and gradients are run on the CPU: leave out --thorough or the GPU")
     names = options.architectures or list(reference.models())
     models = list({model.name: model for model in map(found, names)}.values())
     _kept_rows(options, models)
@@ -118,7 +120,7 @@ def _frameworks(asked: list[str]) -> list[str]:
 def _here(name: str, models: list[Model], options: Namespace, output: Output) -> Json:
     """Check in one framework, in this process, and leave its evidence."""
     outcomes: list[Outcome] = []
-    with environment(NO_GPU if options.device == "cpu" else ON_GPU):
+    with environment(NO_GPU if options.device == "cpu" else on_gpu()):
         with aside(options.debug) as terminal, bar(f"starting {name}", terminal):
             gpu = {"gpu": _gpu(name)} if options.device == "gpu" else {}
             versions = frameworks.tracer(name).versions() | gpu

@@ -279,7 +279,7 @@ def differentiate(
     """
     *state, _ = (v.aval for v in program.jaxpr.jaxpr.invars)
     chosen = [i for i, handle in enumerate(program.handles) if handle in wanted]
-    with jax.enable_x64(True):
+    with computing():
         arrays = [
             _blank(aval.shape, aval.dtype)
             if handle is None
@@ -325,7 +325,7 @@ def _evaluated(
     for equation, dead in _with_last_uses(jaxpr):
         name, operands = equation.primitive.name, [read(atom) for atom in equation.invars]
         inner = equation.params.get(_CALLS.get(name, ""))
-        ruled = name.startswith("custom_") and arithmetic is DOUBLE
+        ruled = name.startswith("custom_") and arithmetic == DOUBLE
         if _is_cast(equation):
             results = operands
         elif _is_uniform(equation):
@@ -497,7 +497,7 @@ class _Walk:
         try:
             return _bind(equation, arrays, self.arithmetic)
         except Exception as error:
-            kind = UntraceableModel if self.arithmetic is DOUBLE else CannotExecute
+            kind = UntraceableModel if self.arithmetic == DOUBLE else CannotExecute
             raise kind(
                 f"{equation.primitive.name} at {self.where} cannot be run in"
                 f" {self.arithmetic.dtype}: {told(error)}"
