@@ -287,7 +287,7 @@ def _record_to_json(record: Record) -> dict[str, Any]:
 
 def _record_from_json(data: dict[str, Any]) -> Record:
     def read_if_there(key: str, read: Callable[[dict[str, Any]], Any]) -> Any:
-        return read(data[key]) if data.get(key) else None
+        return read(data[key]) if data[key] else None
 
     return Record(
         data["model"],

@@ -67,7 +67,7 @@ class Parity:
         nodes = tuple(NodeParity(**(n | {"sample": tuple(n["sample"])})) for n in data["nodes"])
         controls = tuple(Control(**c) for c in data["controls"])
         statistics = tuple(map(SlotParity.from_json, data["statistics"]))
-        roots = tuple(map(Root.from_json, data.get("roots", ())))
+        roots = tuple(map(Root.from_json, data["roots"]))
         kept = {"nodes": nodes, "controls": controls, "statistics": statistics, "roots": roots}
         return cls(**data | kept)
 

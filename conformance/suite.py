@@ -251,12 +251,18 @@ def _examined(pytestconfig: pytest.Config) -> Iterator[Examined]:
 
 
 @pytest.fixture
-def examined(_examined: Examined, framework: str, pytestconfig: pytest.Config) -> Examined:
-    """What is known of the framework's networks; skips where the framework is not installed."""
+def room(framework: str) -> str:
+    """A framework that is installed; skips where it is not."""
     if reason := frameworks.missing(framework):
         pytest.skip(reason)
-    if pytestconfig.getoption("device") == "gpu" and not frameworks.tracer(framework).gpu():
-        pytest.skip(f"{framework} sees no GPU here")
+    return framework
+
+
+@pytest.fixture
+def examined(_examined: Examined, room: str) -> Examined:
+    """What is known of the framework's networks; skips where there is no such device."""
+    if _examined.device == "gpu" and not frameworks.tracer(room).gpu():
+        pytest.skip(f"{room} sees no GPU here")
     return _examined
 
 

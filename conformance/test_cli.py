@@ -42,14 +42,6 @@ RIGHT, WRONG = min(
 
 
 @pytest.fixture
-def room(framework):
-    """A framework that is installed; skips where it is not."""
-    if reason := frameworks.missing(framework):
-        pytest.skip(reason)
-    return framework
-
-
-@pytest.fixture
 def evidence(room, tmp_path):
     """What a check of the smallest network leaves behind."""
     folder = tmp_path / "evidence"

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import reference
-from conformance import evidence, frameworks
+from conformance import evidence
 from conformance.check import examine
 from conformance.cli import main, parser
 from conformance.commands import check, memory, output
@@ -44,14 +44,6 @@ sys.exit(main([word for word in sys.argv[1:] if word not in ("-m", "conformance"
 KILLED = "os.kill(os.getpid(), signal.SIGKILL)"
 #: Space for all threads' stacks, and for less than the weights in double precision.
 LIMITED = "resource.setrlimit(resource.RLIMIT_AS, 2 * [psutil.Process().memory_info().vms + {}])"
-
-
-@pytest.fixture
-def room(framework):
-    """A framework that is installed; skips where it is not."""
-    if reason := frameworks.missing(framework):
-        pytest.skip(reason)
-    return framework
 
 
 @pytest.fixture

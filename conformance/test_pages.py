@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from conformance import evidence, frameworks
+from conformance import evidence
 from conformance.cli import main
 from conformance.commands import output as codes
 from conformance.modes import compared
@@ -128,14 +128,6 @@ def test_a_node_is_drawn_by_its_worst_gradient():
 
 
 # On the command line.
-
-
-@pytest.fixture
-def room(framework):
-    """A framework that is installed; skips where it is not."""
-    if reason := frameworks.missing(framework):
-        pytest.skip(reason)
-    return framework
 
 
 @pytest.fixture

@@ -273,14 +273,6 @@ def test_longest_row_owns_a_node():
 # Real ports.
 
 
-@pytest.fixture
-def room(framework):
-    """A framework that is installed; skips where it is not."""
-    if reason := frameworks.missing(framework):
-        pytest.skip(reason)
-    return framework
-
-
 def gate(port, architecture):
     job = {
         "task": "gate", "port": port, "architecture": architecture, "framework": None,

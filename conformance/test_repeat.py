@@ -19,14 +19,6 @@ SCHEMA = json.loads(Path(__file__).with_name("check.schema.json").read_text(enco
 
 
 @pytest.fixture
-def room(framework):
-    """A framework that is installed; skips where it is not."""
-    if reason := frameworks.missing(framework):
-        pytest.skip(reason)
-    return framework
-
-
-@pytest.fixture
 def checked(room, capsys):
     """The exit code, the result and the lines of a check of the smallest network."""
 

@@ -20,6 +20,8 @@ DERIVED = (
     " on a logarithmic scale, to that cost than to what the next coarser precision would cost,"
     " which is the ratio of the two unit roundoffs away: the bound is the cost times the square"
     " root of that ratio. So what was computed in a coarser precision than it says does not pass."
+    " Nothing is finer than float64 to measure its cost with: that is float32's, brought down by"
+    " the ratio of the two roundoffs."
 )
 
 

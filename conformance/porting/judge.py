@@ -286,17 +286,17 @@ def _modes(
     """What inference hides, of a port that has nothing else against it."""
     variant = bool(result.profiles) or any(result.expected.values())
     ran = []
-    if taught is not None and training is not None:
-        stage("running a training step", 0, 0)
-        side = modes.Side(training, variant)
-        ran.append(("a training step was", *modes.training(port, taught, side, seed)))
-    stage("differentiating", 0, 0)
-    if taught is not None and training is not None:
-        # Through the batch's statistics and auxiliary heads, as it is going to be trained.
-        ran.append(("gradients were", *modes.backward(port, taught, side, seed, training=True)))
-    else:
+    if taught is None or training is None:
+        stage("differentiating", 0, 0)
         side = modes.Side(inference, variant)
         ran.append(("gradients were", *modes.backward(port, tape, side, seed)))
+    else:
+        side = modes.Side(training, variant)
+        stage("running a training step", 0, 0)
+        ran.append(("a training step was", *modes.training(port, taught, side, seed)))
+        # Through the batch's statistics and auxiliary heads, as it is going to be trained.
+        stage("differentiating", 0, 0)
+        ran.append(("gradients were", *modes.backward(port, taught, side, seed, training=True)))
     for what, found, planned, done, problem in ran:
         result.findings += found
         result.planned += planned

@@ -23,13 +23,6 @@ SMALLEST = reference.find("LeNet-5")
 PARTS = {"stride_on_3x3": "v1.5", "keras_epsilon": "Keras"}
 
 
-@pytest.fixture
-def room(framework):
-    if reason := frameworks.missing(framework):
-        pytest.skip(reason)
-    return framework
-
-
 def test_own_network_conforms(room):
     """Our own implementation is the published network, in structure and in numbers."""
     found = judge(frameworks.port(room, SMALLEST), SMALLEST)
