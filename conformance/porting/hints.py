@@ -34,6 +34,8 @@ HINTS: dict[tuple[str, str], str] = {
 
 def hint(kind: str, attribute: str, expected: str, found: str) -> str:
     """A sentence for a finding at a node of a kind; empty where there is nothing to add."""
+    if attribute == "momentum" and not found:
+        return "a step of training leaves the running statistics as they were"
     sentence = HINTS.get((kind, attribute)) or HINTS.get(("*", attribute), "")
     words: dict[str, Any] = {
         "kind": kind.replace("_", " "),

@@ -101,8 +101,11 @@ def difference(finding: Json) -> str:
     if finding["check"] == "gradient":
         return f"the gradient of {kind} is wrong, by {_size(finding['found'])}"
     if finding["check"] == "training" and attribute in ("value", "mean", "variance"):
+        if isinstance(finding["found"], bool):  # whether a step has it at all
+            return f"running {attribute} of {kind} is {'' if finding['found'] else 'not '}updated"
         what = "values" if attribute == "value" else f"running {attribute}"
-        return f"{what} of {kind} are off by {_size(finding['found'])}"
+        verb = "are" if attribute == "value" else "is"
+        return f"{what} of {kind} {verb} off by {_size(finding['found'])}"
     if attribute in WORDS:
         return f"{kind} {WORDS[attribute]}"
     if attribute in ("order", "kind"):

@@ -13,6 +13,7 @@ from conformance.cli import main
 from conformance.commands import gate
 from conformance.commands.output import Refused
 from conformance.porting import identify, telling
+from conformance.porting.hints import hint
 from conformance.porting.judge import judge
 from conformance.porting.naming import names
 from conformance.selftest import mutants
@@ -120,6 +121,27 @@ def test_badge_has_the_verdict():
     badge = telling.badge(RESULT | {"verdict": "conforms-as-variant", "variant": "v1.5"})
     assert (badge["label"], badge["message"]) == ("Net", "conforms as v1.5")
     assert telling.badge(RESULT)["color"] == "red"
+
+
+@pytest.mark.parametrize(
+    ("found", "said"),
+    [
+        (False, "running mean of batch norm is not updated"),
+        (True, "running mean of batch norm is updated"),
+        (2.5e-3, "running mean of batch norm is off by 2.5e-03"),
+        (None, "running mean of batch norm is off by another shape, or no number"),
+    ],
+)
+def test_a_statistic_is_missing_or_off(found, said):
+    """That a step does not touch it is no error of size zero."""
+    finding = FINDING | {"check": "training", "kind": "batch_norm", "attribute": "mean"}
+    assert telling.difference(finding | {"expected": not found, "found": found}) == said
+
+
+def test_a_norm_that_no_step_moves_is_told():
+    """It keeps everything, and not none."""
+    assert hint("batch_norm", "momentum", "0.9", "").endswith("as they were")
+    assert "keep 0.99 of the old value" in hint("batch_norm", "momentum", "0.9", "0.99")
 
 
 def test_baseline_knows_a_measured_finding_again():
