@@ -260,6 +260,7 @@ class TorchPort:
         self, module: nn.Module, recorder: Recorder, state: dict[str, Tensor], image: Tensor
     ) -> None:
         recorder.begin(image)
+        stored = {handle: state[handle] for handle, _ in module.named_buffers() if handle in state}
         entered = register_module_forward_pre_hook(recorder.enter)
         left = register_module_forward_hook(recorder.leave, always_call=True)
         try:
@@ -288,6 +289,8 @@ class TorchPort:
             entered.remove()
             left.remove()
         recorder.tape.outputs = tuple(recorder.of(leaf) for leaf in outputs)
+        if module.training:
+            recorder.tape.updates = recorder.replaced(stored, state)
 
 
 class Hollow(Tensor):
@@ -420,6 +423,19 @@ class Recorder(TorchDispatchMode):
         if version >= 0 or self._depends(x._base):
             return self._know(x, self.unknown("write_through_another_view", [], x.shape))
         return self._know(x, self._first_seen(x))
+
+    def replaced(self, before: Mapping[str, Tensor], after: Mapping[str, Tensor]) -> dict[str, int]:
+        """The lines that a forward has put in the place of stored tensors, by handle.
+
+        What PyTorch's own norms do to their statistics is no operator; it is known of them.
+        """
+        lines = {}
+        for handle, old in before.items():
+            new = after[handle]
+            version, _ = self._known.get(new, (-1, None))
+            if new is not old or version == new._version > 0:
+                lines[handle] = self.of(new)
+        return lines
 
     def emit(
         self, name: str, inputs: Sequence[int], shape: Sequence[int], **attributes: Any
@@ -952,6 +968,13 @@ def _(r: Recorder, outs: list[Tensor], x: Tensor) -> int:
 @aten("rsub")
 def _(r: Recorder, outs: list[Tensor], x: Tensor, y: Any, alpha: float = 1) -> int:
     return _sum_or_difference(r, outs, y, x, alpha, word="sub")
+
+
+@aten("lerp")
+def _(r: Recorder, outs: list[Tensor], x: Tensor, y: Tensor, weight: Any) -> int:
+    way = r.emit("sub", [r.of(y), r.of(x)], outs[0].shape)
+    part = r.emit("mul", [way, r.of(weight)], outs[0].shape)
+    return r.emit("add", [r.of(x), part], outs[0].shape)
 
 
 @aten("permute")

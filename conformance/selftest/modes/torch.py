@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from conformance.selftest.modes import Backward, Training
+from conformance.selftest.strangers.torch.ports import ByHand
 from implementations.torch import googlenet, lenet, resnet_cifar
 
 MODELS = googlenet.MODELS | lenet.MODELS | resnet_cifar.MODELS
@@ -107,14 +108,26 @@ def statistics_detached(model: Any) -> None:
     model.stage2[1].residual[0][1].__class__ = Constant
 
 
-class Constant(nn.BatchNorm2d):
+class Constant(ByHand):
     def forward(self, x: Tensor) -> Tensor:
         if not self.training:
             return super().forward(x)
-        mean = x.mean((0, 2, 3), keepdim=True).detach()
-        variance = x.var((0, 2, 3), unbiased=False, keepdim=True).detach()
-        normal = (x - mean) / (variance + self.eps).sqrt()
+        with torch.no_grad():
+            mean, variance = x.mean((0, 2, 3)), x.var((0, 2, 3), unbiased=False)
+            self.moved(mean, x.var((0, 2, 3)))
+        normal = (x - mean[:, None, None]) / (variance[:, None, None] + self.eps).sqrt()
         return normal * self.weight[:, None, None] + self.bias[:, None, None]
+
+
+def turned_round_by_hand(model: Any) -> None:
+    """A norm that keeps the share of the old value which it should take of the new."""
+    model.conv1[0][1].__class__ = TurnedRound
+
+
+class TurnedRound(ByHand):
+    def moved(self: Any, mean: Tensor, variance: Tensor) -> None:
+        self.running_mean = 0.1 * self.running_mean + 0.9 * mean
+        self.running_var = 0.1 * self.running_var + 0.9 * variance
 
 
 def head_detached(model: Any) -> None:
@@ -145,6 +158,7 @@ TRAINING: dict[str, Training] = {
     name: Training(architecture, partial(planted, architecture, bug), layer, statistics)
     for name, architecture, bug, layer, statistics in (
         ("momentum turned round", "ResNet-20-CIFAR", momentum_turned_round, "conv1", True),
+        ("turned round by hand", "ResNet-20-CIFAR", turned_round_by_hand, "conv1", True),
         ("frozen norm", "ResNet-20-CIFAR", frozen_norm, "stage2", False),
         ("kept for dropped", "GoogLeNet", kept_for_dropped, "dropout", False),
     )

@@ -130,6 +130,12 @@ STRANGERS: dict[str, Stranger] = {
     "ResNet-20, option B": ported(
         ports.cifar_resnet, "ResNet-20-CIFAR", "projection shortcuts"
     ),
+    **{
+        f"ResNet-20, norms {norm.__name__}": ported(
+            ports.cifar_resnet, "ResNet-20-CIFAR", "projection shortcuts", norm=norm, numbers=True
+        )
+        for norm in (ports.ByHand, ports.Assigned, ports.Interpolated)
+    },
     "ResNet-20, zeros on both sides": ported(
         ports.cifar_resnet, "ResNet-20-CIFAR", "zeros on both sides", shortcut=ports.padded
     ),

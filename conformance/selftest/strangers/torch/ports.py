@@ -6,6 +6,7 @@ usual ResNets for CIFAR-10.
 
 from collections.abc import Callable, Iterable
 from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -81,11 +82,43 @@ class WithoutGamma(nn.BatchNorm2d):
         self.weight = None
 
 
+class ByHand(nn.BatchNorm2d):
+    """A norm written from the paper, which moves its running statistics in place."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        mean, variance = self.running_mean, self.running_var
+        assert mean is not None and variance is not None
+        if self.training:
+            with torch.no_grad():
+                self.moved(x.mean((0, 2, 3)), x.var((0, 2, 3)))
+            mean, variance = x.mean((0, 2, 3)), x.var((0, 2, 3), unbiased=False)
+        normal = (x - mean[:, None, None]) / (variance[:, None, None] + self.eps).sqrt()
+        return normal * self.weight[:, None, None] + self.bias[:, None, None]
+
+    def moved(self: Any, mean: Tensor, variance: Tensor) -> None:
+        """What a step makes of the running statistics."""
+        self.running_mean.mul_(0.9).add_(0.1 * mean)
+        self.running_var.mul_(0.9).add_(0.1 * variance)
+
+
+class Assigned(ByHand):
+    def moved(self: Any, mean: Tensor, variance: Tensor) -> None:
+        self.running_mean = 0.9 * self.running_mean + 0.1 * mean
+        self.running_var = 0.9 * self.running_var + 0.1 * variance
+
+
+class Interpolated(ByHand):
+    def moved(self: Any, mean: Tensor, variance: Tensor) -> None:
+        self.running_mean.lerp_(mean, 0.1)
+        self.running_var[:] = torch.lerp(self.running_var, variance, 0.1)
+
+
 def cifar_resnet(
     shortcut: Callable[[int, int, float], nn.Module] = projected,
     tensorflow: bool = False,
     epsilon: float = 1e-5,
     zero: int = 0,
+    norm: type[nn.BatchNorm2d] = nn.BatchNorm2d,
 ) -> nn.Module:
     """ResNet-20 for CIFAR-10, as kuangliu/pytorch-cifar and akamaster/pytorch_resnet_cifar10.
 
@@ -96,7 +129,7 @@ def cifar_resnet(
         if tensorflow:
             yield same(3, stride)
         yield nn.Conv2d(inputs, maps, 3, stride, padding=0 if tensorflow else 1, bias=False)
-        yield nn.BatchNorm2d(maps, eps=epsilon)
+        yield norm(maps, eps=epsilon)
 
     layers = [*conv(3, 16), nn.ReLU()]
     inputs, before = 16, len(layers)
