@@ -16,10 +16,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from math import isfinite, prod
+from typing import Any
 
 from conformance.align import Finding, align, findings
 from conformance.deviation import NodeParity, SlotParity, distance, sample
-from conformance.evidence import Record
+from conformance.evidence import Record, Run
 from conformance.gradients import Gradients
 from conformance.parity import Parity
 from conformance.trace.graph import Graph
@@ -28,6 +29,9 @@ from conformance.weights import BATCH, Weights
 #: A node, and one of its slots; no slot for the node's own result.
 Key = tuple[int, str]
 Results = Mapping[Key, NodeParity | SlotParity]
+
+#: What a record has of a network that was examined thoroughly.
+THOROUGH = ("training_parity", "gradients", "training_gradients")
 
 #: The attribute in which frameworks differ by convention.
 UNBIASED = "unbiased"
@@ -74,12 +78,14 @@ class Mode:
 class Agreement:
     """What two records of one network have in common, and where they part.
 
-    ``modes`` are inference, training and the gradients of both, as far as either run has them.
+    ``modes`` are inference, training and the gradients of both, as far as either run has them;
+    ``alone`` is what only one of two runs of different kinds has recorded, which is not compared.
     """
 
     model: str
     modes: dict[str, Mode]
     problem: str
+    alone: tuple[str, ...] = ()
 
     @property
     def agrees(self) -> bool:
@@ -90,6 +96,22 @@ class Agreement:
     @property
     def findings(self) -> tuple[Finding, ...]:
         return tuple(finding for mode in self.modes.values() for finding in mode.findings)
+
+
+def joined(a: Run, b: Run, model: str) -> Agreement:
+    """Set two runs of one network side by side.
+
+    Runs on different devices, or on another backend, do not examine the same networks thoroughly:
+    what only one of them has recorded is told and not compared.  Of runs of one kind it is a
+    problem.
+    """
+    records = a.records[model], b.records[model]
+    if (a.device, a.backend) == (b.device, b.backend):
+        return agreement(*records)
+    alone = [what for what in THOROUGH if len({getattr(r, what) is None for r in records}) == 2]
+    without: dict[str, Any] = dict.fromkeys(alone)
+    found = agreement(*(replace(record, **without) for record in records))
+    return replace(found, alone=tuple(what.replace("_", " ") for what in alone))
 
 
 def agreement(a: Record, b: Record) -> Agreement:

@@ -103,6 +103,12 @@ def code_identity(framework: str) -> str:
     return digest.hexdigest()[:16]
 
 
+def stale(run: Run) -> bool:
+    """Whether a run was recorded by other code than this, if its framework has a room here."""
+    room = Path(__file__).resolve().parent.parent / "implementations" / run.framework
+    return room.is_dir() and run.code != code_identity(run.framework)
+
+
 def write(run: Run, folder: Path) -> Path:
     """Put a run's files under ``folder`` in one move, in place of an earlier run's.
 

@@ -1,13 +1,12 @@
 """The frameworks agree with each other: the evidence that each left behind, joined."""
 
-from dataclasses import replace
 from itertools import combinations
 
 import pytest
 
 import reference
 from conformance import evidence, frameworks
-from conformance.agreement import agreement
+from conformance.agreement import joined
 
 PAIRS = list(combinations(frameworks.frameworks(), 2))
 
@@ -18,7 +17,7 @@ def test_framework_left_evidence(name, runs):
     found = [run for run in runs if run.framework == name]
     usual = [run for run in found if not run.backend]
     assert usual, f"no evidence of {name}: run tox run -e {name}"
-    stale = [run.name for run in found if run.code != evidence.code_identity(name)]
+    stale = [run.name for run in found if evidence.stale(run)]
     assert not stale, f"recorded by other code: {', '.join(stale)}; record it again"
 
 
@@ -32,20 +31,11 @@ def _has(run, model, framework):
     return run.framework == framework and (not run.backend or model in run.records)
 
 
-def _records(a, b, model):
-    """Two runs' records of a network; with fewer networks, another one is examined thoroughly."""
-    records = a.records[model], b.records[model]
-    if (a.backend or b.backend) and not all(record.gradients for record in records):
-        less = dict.fromkeys(("gradients", "training_parity", "training_gradients"))
-        return tuple(replace(record, **less) for record in records)
-    return records
-
-
 @pytest.mark.parametrize("model", reference.models())
 @pytest.mark.parametrize("pair", PAIRS, ids="-".join)
 def test_frameworks_agree(pair, model, runs):
     """Two runs of one network have the same layers, attributes and values."""
     left, right = ([run for run in runs if _has(run, model, name)] for name in pair)
-    results = [agreement(*_records(a, b, model)) for a in left for b in right]
+    results = [joined(a, b, model) for a in left for b in right]
     assert results
     assert all(result.agrees for result in results), "\n".join(map(str, results))

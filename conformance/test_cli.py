@@ -375,6 +375,17 @@ def test_report_follows_from_evidence(evidence, room, tmp_path, capsys):
     assert [run["framework"] for run in result["runs"]] == [room]
 
 
+def test_evidence_of_other_code_is_no_pass(evidence, room, tmp_path, capsys):
+    """It is reported, and said to be old: what it shows may be true no more."""
+    file = evidence / f"{room}-cpu/run.json"
+    run = json.loads(file.read_text(encoding="utf-8"))
+    file.write_text(json.dumps(run | {"code": "0" * 16}), encoding="utf-8")
+    assert main(["report", str(evidence), "--out", str(tmp_path / "report")]) == 3
+    said = capsys.readouterr().out
+    assert f"recorded by other code than this, record again: {room}-cpu" in said
+    assert (tmp_path / "report/index.md").is_file()
+
+
 def test_truncated_evidence_is_refused(evidence, room, tmp_path, capsys):
     """Evidence that lost its end is refused by name, and nothing is written."""
     file = evidence / f"{room}-cpu/{SMALLEST.name}.json"

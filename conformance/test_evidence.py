@@ -8,7 +8,7 @@ import jsonschema
 import numpy as np
 import pytest
 
-from conformance.agreement import agreement
+from conformance.agreement import agreement, joined
 from conformance.evidence import DamagedEvidence, Record, Run, read, write
 from conformance.gradients import Gradients
 from conformance.oracle import Oracle, running_statistics
@@ -72,6 +72,19 @@ def test_whole_results_are_compared_where_both_have_them():
     apart = agreement(one, other)
     assert not apart.agrees
     assert apart.modes["inference"].first_divergence == (1, "")
+
+
+@pytest.mark.parametrize("other", [{"device": "gpu"}, {"backend": "jax"}], ids=str)
+def test_runs_of_different_kinds_are_compared_in_what_both_have(other):
+    """A GPU run has no gradients: they are told as left out, and all else is compared."""
+    whole = Run("one", "cpu", {}, 0, "c0de", {"Tiny": RECORD})
+    less = replace(RECORD, gradients=None)
+    found = joined(whole, replace(whole, records={"Tiny": less}, **other), "Tiny")
+    assert (found.agrees, found.alone) == (True, ("gradients",))
+    assert "gradients" not in found.modes
+    assert not joined(whole, replace(whole, records={"Tiny": less}), "Tiny").agrees
+    off = replace(less, parity=replace(PARITY, nodes=(replace(VALUES, sample=(0.5, 0.3)),)))
+    assert not joined(whole, replace(whole, records={"Tiny": off}, **other), "Tiny").agrees
 
 
 def test_equal_gradients_agree():

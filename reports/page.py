@@ -309,7 +309,8 @@ def _agreement(view: View, networks: list[Json]) -> Iterator[str]:
                     text(network["model"]),
                     both,
                     of(pair["compared"], pair["planned"])
-                    + (f", {pair['whole']} in full" if pair["whole"] else ""),
+                    + (f", {pair['whole']} in full" if pair["whole"] else "")
+                    + (f", without {listed(pair['alone'])}" if pair["alone"] else ""),
                     "alike" if alike else f"**{count(len(pair['findings']), 'finding')}**",
                     f"{below(pair['measured']['largest'])} of the bound",
                     "✓" if pair["agrees"] else "**✗**",

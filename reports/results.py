@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import reference
-from conformance.agreement import Agreement, agreement
+from conformance.agreement import Agreement, joined
 from conformance.evidence import DamagedEvidence, Record, Run
 from conformance.modes import Compared, compared, finite
 from conformance.trace.graph import Graph
@@ -317,7 +317,7 @@ def _totals(graph: Graph) -> Json:
 
 
 def _agreement(first: Subject, second: Subject) -> Json:
-    found: Agreement = agreement(first.record, second.record)
+    found: Agreement = joined(first.run, second.run, first.model.name)
     modes = found.modes.values()
     apart = next((mode for mode in modes if mode.first_divergence), None)
     worst = max(modes, key=lambda mode: mode.largest)
@@ -330,6 +330,7 @@ def _agreement(first: Subject, second: Subject) -> Json:
         "compared": sum(mode.compared for mode in modes),
         "whole": sum(mode.whole for mode in modes),
         "problem": found.problem,
+        "alone": list(found.alone),
         "findings": list(_findings(found, first, second)),
         "conventions": sorted({each.attribute for mode in modes for each in mode.conventions}),
         "first_divergence": apart and first.place(apart.graph, *(apart.first_divergence or ())),

@@ -11,6 +11,9 @@ from conformance.commands.output import Output, Refused, folder
 from reports import diff, markdown, site
 from reports.results import results
 
+#: Exit codes, the mildest first.
+SEVERITY = (codes.CONFORMS, codes.INCONCLUSIVE, codes.DEVIATES)
+
 
 def run(options: Namespace) -> int:
     """Join the evidence, show the verdicts, and write the report."""
@@ -40,7 +43,10 @@ def run(options: Namespace) -> int:
     if options.html:
         output.line(f"written to {options.html}: open index.html")
     output.result(data)
-    return _code(data)
+    stale = [run.name for run in runs if evidence.stale(run)]
+    if stale:
+        output.line(f"recorded by other code than this, record again: {', '.join(stale)}", "yellow")
+    return max(_code(data), codes.INCONCLUSIVE if stale else codes.CONFORMS, key=SEVERITY.index)
 
 
 def _diff(options: Namespace) -> int:
