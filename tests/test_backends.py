@@ -13,7 +13,10 @@ from conformance.trace.canonical import canonical
 from conformance.trace.tape import Tape, evaluate
 from tests.selftest.tiny import run
 
-ASK = "from conformance import frameworks as f; print(f.backend('keras'), f.missing('keras'))"
+ASK = (
+    "from conformance.ports import implementations as f\n"
+    "print(f.backend('keras'), f.missing('keras'))"
+)
 
 
 @pytest.mark.bare

@@ -32,17 +32,15 @@ STAND_IN = """\
 import os, resource, signal, sys
 from pathlib import Path
 import psutil
-from conformance import errors
-from conformance.commands import check
+from conformance.cli import check
 examine = check.examine
 def happens(framework, model, **options):
     if model.name == {name!r} and options["numbers"]:
         {happens}
     return examine(framework, model, **options)
 check.examine = happens
-from conformance import errors
 from conformance.cli import main
-sys.exit(main([word for word in sys.argv[1:] if word not in ("-m", "conformance")]))
+sys.exit(main(sys.argv[sys.argv.index("check") :]))
 """
 KILLED = "os.kill(os.getpid(), signal.SIGKILL)"
 #: Space for all threads' stacks, and for less than the weights in double precision.

@@ -135,8 +135,8 @@ def gate(room, tmp_path):
     """Gates our own smallest network as if it were a stranger's; options come last."""
     port = tmp_path / "port.py"
     port.write_text(
-        "import reference\n"
-        "from conformance import frameworks\n"
+        "from conformance import reference\n"
+        "from conformance.ports import implementations as frameworks\n"
         f"network = frameworks.factory({room!r}, reference.find({SMALLEST.name!r}))\n"
         "def crash():\n"
         "    import os\n"

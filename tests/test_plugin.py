@@ -325,7 +325,7 @@ def test_every_finding_of_a_wrong_port_fails_a_test(tested, room, tmp_path):
     )
     wrong = f"""
         from conformance import port
-        from conformance.selftest import mutants
+        from tests.selftest import mutants
 
         wrong = mutants({room!r})[{name!r}].wrong
         net = port({mutant.architecture!r})(wrong)

@@ -7,7 +7,7 @@ from conformance.reference.arithmetic import evaluate
 from conformance.reference.claims import QUANTITIES
 from conformance.reference.layers import Setting, depth, flat, parse
 from conformance.reference.printed import Printed
-from tests.slips import derive, idle, refuted
+from conformance.reference.slips import derive, idle, refuted
 
 pytestmark = pytest.mark.bare
 

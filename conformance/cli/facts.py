@@ -10,7 +10,7 @@ from conformance import reference
 from conformance.cli.output import Output
 from conformance.errors import CONFORMS, Refused
 from conformance.reference import Claim, Model, Printed
-from tests.slips import derive
+from conformance.reference.slips import derive
 
 #: The status of a claim that no arithmetic decides.
 LIVE = "needs a model"

@@ -6,7 +6,7 @@ import shutil
 import pytest
 
 from conformance import reference
-from tests.slips import slips
+from conformance.reference.slips import slips
 
 pytestmark = pytest.mark.bare
 

@@ -61,7 +61,7 @@ BREACHES = [
     (
         "framework_imports",
         "implementations/torch/lenet.py",
-        "import conformance.implementations.flax.lenet\n",
+        "from ..flax import lenet\n",
     ),
     ("framework_imports", "conformance/trace/keras.py", "import conformance.trace.jax\n"),
     ("framework_imports", "conformance/trace/jax.py", "import jax, flax\n"),
