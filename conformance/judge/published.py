@@ -1,10 +1,10 @@
-"""The published networks as graphs, in inference and in training: data that no framework is needed for.
+"""The published networks as graphs, in inference and in training: data, and no framework.
 
     graphs/ResNet-50.json.gz    {"inference": graph, "training": graph}
 
 A node's address is the row of the paper's table that it belongs to.  The suite holds every
-framework's own trace against these files; ``python -m conformance.judge.published FRAMEWORK``
-writes them anew from one of them.
+framework's own trace against these files; ``python -m
+conformance.suite.published FRAMEWORK [ARCH…]`` writes them anew from one of them.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from conformance.graph.model import Graph, Node, Parameter, Where
+from conformance.graph.resize import CannotResize, resized
 from conformance.graph.rows import row_of
 from conformance.reference import Model
 
@@ -42,9 +43,24 @@ class NoSuchSize(Exception):
     """A network cannot read an image of this size; the message says why."""
 
 
-def network(model: Model) -> Network:
-    """The graphs of a published network, for the paper's size of image."""
-    data = json.loads(gzip.decompress(_file(model.name).read_bytes()))
+def network(model: Model, size: Size | None = None) -> Network:
+    """The graphs of a published network, for the paper's size of image or another.
+
+    Raises :class:`NoSuchSize`.
+    """
+    found = _network(model.name)
+    if size is None or size == model.input:
+        return found
+    try:
+        return Network(resized(found.inference, size), resized(found.training, size))
+    except CannotResize as refused:
+        sides = "x".join(map(str, size))
+        raise NoSuchSize(f"{model.name} has no meaning on an image of {sides}: {refused}") from None
+
+
+@cache
+def _network(name: str) -> Network:
+    data = json.loads(gzip.decompress(_file(name).read_bytes()))
     return Network(_graph(data["inference"]), _graph(data["training"]))
 
 
@@ -111,9 +127,7 @@ def _node(
         attributes={name: _tuples(value) for name, value in attributes.items()},
         inputs=tuple(inputs),
         shape=tuple(shape),
-        parameters={
-            slot: (Parameter(f"{index} {slot}", size),) for slot, size in sizes.items()
-        },
+        parameters={slot: (Parameter(f"{index} {slot}", size),) for slot, size in sizes.items()},
         slots=sizes,
         where=Where(row),
     )
