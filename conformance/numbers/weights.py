@@ -20,7 +20,7 @@ import numpy as np
 from conformance.graph.align import digest, places
 from conformance.graph.model import Graph, Node, Parameter
 from conformance.numbers.chunks import each, slices, strips
-from conformance.trace.recognise import leaves
+from conformance.trace.probes import leaves
 from conformance.trace.tape import Tape, evaluate
 
 #: How many images a step of training is given.

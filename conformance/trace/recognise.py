@@ -1,9 +1,9 @@
 """What a piece of algebra is, found by feeding it numbers and not by how it is spelt.
 
 A recogniser is given a :class:`Piece` and answers with a :class:`Layer` in the papers' terms, or
-None.  :data:`RECOGNISERS` is the order in which they are asked.  Their probes are fixed, so an
-answer is a function of the tape alone; where they are whole images it is a function of an
-excerpt, and remembered.
+None; :data:`WHOLE` and :data:`PARTIAL` are the order in which they are asked.  Their probes are
+fixed, so an answer is a function of the tape alone; where they are whole images it is a function
+of an excerpt, and remembered.
 """
 
 from __future__ import annotations
@@ -109,10 +109,10 @@ def radial_basis(piece: Piece) -> Layer | None:
 
 def upsampling(piece: Piece) -> Layer | None:
     """Every pixel repeated, however that is spelt."""
+    if piece.keeps_its_shape or piece.channels is None:
+        return None
     before, after = piece.tape[piece.base].shape, piece.shape
     spatial = [axis_of(piece.before, name) for name in "HW"]
-    if piece.channels is None or piece.keeps_its_shape:
-        return None
     if len(after) != len(before) or None in spatial:
         return None
     factors = [n // m for n, m in zip(after, before, strict=True)]
@@ -133,7 +133,7 @@ def upsampling(piece: Piece) -> Layer | None:
 
 def activation(piece: Piece) -> Layer | None:
     """softmax, sigmoid, tanh or relu."""
-    if piece.channels is None or not piece.keeps_its_shape:
+    if not piece.keeps_its_shape or piece.channels is None:
         return None
     kind = pointwise(piece.excerpt, *piece.channels)
     return Layer(kind) if kind else None
@@ -141,7 +141,7 @@ def activation(piece: Piece) -> Layer | None:
 
 def local_response(piece: Piece) -> Layer | None:
     """``x / (k + alpha sum_n x^2)^beta``."""
-    if piece.channels is None or not piece.keeps_its_shape:
+    if not piece.keeps_its_shape or piece.channels is None:
         return None
     constants = response(piece.excerpt, *piece.channels)
     return Layer("lrn", constants) if constants else None
@@ -167,9 +167,9 @@ def batch_norm(piece: Piece) -> Layer | None:
 
 
 #: The order in which recognisers are asked.
-RECOGNISERS = (radial_basis, upsampling, activation, local_response, dropout, batch_norm)
-#: Those that may recognise a part of something larger: a batch norm before its beta.
-PARTIAL = frozenset({batch_norm})
+WHOLE = (radial_basis, upsampling, activation, local_response, dropout)
+#: Those that may recognise a part of something larger, such as a batch norm before its beta.
+PARTIAL = (batch_norm,)
 
 
 def in_training(momentum: float | None, unbiased: bool | None) -> dict[str, Any]:

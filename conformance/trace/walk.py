@@ -11,7 +11,7 @@ import numpy as np
 
 from conformance.graph.axes import Axes, named, reshaped, shape_of
 from conformance.graph.model import Node, Parameter, Where
-from conformance.trace.meanings import Absent, Algebra, Flow, Flowing, Meaning, Plain, Step, Stored
+from conformance.trace.meanings import Absent, Flow, Flowing, Meaning, Plain, Step, Stored
 from conformance.trace.rule import ANY, placing, rules
 from conformance.trace.tape import Tape
 

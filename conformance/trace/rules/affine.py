@@ -139,9 +139,9 @@ def map_of(walk: Walk, x: Affine) -> Plain | None:
     """slope x + offset -> batch_norm, scale or subsample, whichever the parameters make of it."""
     if found := averaged(walk, x):
         return found
-    values = [None if side is None else side.value for side in (x.slope, x.offset)]
+    slope, offset = (None if side is None else side.value for side in (x.slope, x.offset))
     try:
-        algebra = coefficients(walk.tape, *values, lambda a: by_channel(x.axes, a))
+        algebra = coefficients(walk.tape, slope, offset, lambda a: by_channel(x.axes, a))
         if algebra is None:
             return _by_constants(walk, x)
     except (ValueError, KeyError):

@@ -6,7 +6,7 @@ from math import prod
 
 from conformance.graph.model import Parameter
 from conformance.trace.meanings import Affine, Algebra, Flowing, Meaning, Plain, Step
-from conformance.trace.recognise import PARTIAL, RECOGNISERS, Layer, Piece
+from conformance.trace.recognise import PARTIAL, WHOLE, Layer, Piece
 from conformance.trace.rule import ANY, maker, makes, places, rule
 from conformance.trace.tape import BINARY, LAYOUT, UNARY
 from conformance.trace.walk import Walk
@@ -58,9 +58,8 @@ def recognised(walk: Walk, x: Algebra, final: bool = True) -> Plain | None:
         return None
     entry = _entry(walk, x) if final else None
     piece = Piece.of(walk.tape, walk.of(x.base).axes, x, entry)
-    for recogniser in RECOGNISERS:
-        if recogniser in PARTIAL and not final:
-            continue
+    asked = PARTIAL if (x.value, False) in walk.nameless else WHOLE + PARTIAL * final
+    for recogniser in asked:
         if (layer := recogniser(piece)) is not None:
             flow = (maker(layer.kind) or _plain)(walk, x, layer)
             if flow is not None:

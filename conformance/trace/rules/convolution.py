@@ -120,13 +120,15 @@ def _axes(shape: tuple[int, ...], spec: tuple[int, ...], order: list[int]) -> Ax
 @rule("dot")
 def dense(walk: Walk, op: Step, x: Flowing, kernel: Stored) -> Plain | None:
     """x · kernel -> dense; on every pixel of a map it is a 1x1 convolution."""
-    return _dot(walk, op, x, kernel, *op["contract"], last=True)
+    along, into = op["contract"]
+    return _dot(walk, op, x, kernel, along, into, last=True)
 
 
 @rule("dot")
 def dense_from_the_left(walk: Walk, op: Step, kernel: Stored, x: Flowing) -> Plain | None:
     """kernel · x -> dense."""
-    return _dot(walk, op, x, kernel, *op["contract"][::-1], last=False)
+    into, along = op["contract"]
+    return _dot(walk, op, x, kernel, along, into, last=False)
 
 
 def _dot(
@@ -222,9 +224,7 @@ def side_by_side(
             region = region if slot == "kernel" else (out,)
             parameters[slot] += (replace(parameter, region=region),)
         table.extend(maps)
-    slots: dict[str, tuple[int, ...]] = {
-        "kernel": (*first.slots["kernel"][:2], inputs, len(table))
-    }
+    slots: dict[str, tuple[int, ...]] = {"kernel": (*first.slots["kernel"][:2], inputs, len(table))}
     if "bias" in first.slots:
         slots["bias"] = (len(table),)
     attributes = first.attributes | {"table": tuple(table)}

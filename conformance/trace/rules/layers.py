@@ -71,9 +71,7 @@ def softmax(walk: Walk, op: Step, x: Flowing) -> Plain | None:
     return _same_shape(walk, op, "softmax", {}, flow)
 
 
-def _same_shape(
-    walk: Walk, op: Step, kind: str, attributes: dict[str, Any], x: Plain
-) -> Plain:
+def _same_shape(walk: Walk, op: Step, kind: str, attributes: dict[str, Any], x: Plain) -> Plain:
     return walk.node(kind, attributes, (x.node,), x.axes, op.value)
 
 

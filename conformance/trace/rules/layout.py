@@ -78,9 +78,7 @@ def concat(walk: Walk, op: Step, *parts: Flowing) -> Plain | None:
         return None
     if len(flows) == 1:
         return Plain(flows[0].node, flows[0].axes, op.value)
-    axes = tuple(
-        (("C", op.shape[axis]),) if i == axis else a for i, a in enumerate(flows[0].axes)
-    )
+    axes = tuple((("C", op.shape[axis]),) if i == axis else a for i, a in enumerate(flows[0].axes))
     merged = side_by_side(walk, parts, flows, axes, op.value)
     return merged or walk.node("concat", {}, [flow.node for flow in flows], axes, op.value)
 
@@ -166,9 +164,7 @@ def take(walk: Walk, op: Step, x: Flow) -> Plain | Chosen | None:
     return _chosen(walk, op, x, op["axis"], tuple(int(i) for i in np.ravel(op["indices"])))
 
 
-def _chosen(
-    walk: Walk, op: Step, x: Flow, axis: int, chosen: tuple[int, ...]
-) -> Plain | Chosen:
+def _chosen(walk: Walk, op: Step, x: Flow, axis: int, chosen: tuple[int, ...]) -> Plain | Chosen:
     flow = walk.placed(x)
     if chosen == every(channels(walk.of(flow).shape)):
         return Plain(flow.node, flow.axes, op.value)
@@ -179,5 +175,3 @@ def _chosen(
 @places(Chosen)
 def some_channels(walk: Walk, x: Chosen) -> Plain:
     return walk.node("unknown:take", {"channels": x.channels}, (x.node,), x.axes, x.value)
-
-

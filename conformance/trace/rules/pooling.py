@@ -139,9 +139,7 @@ def make(
     return flow
 
 
-def _average(
-    attributes: dict[str, Any], before: tuple[int, ...]
-) -> tuple[str, dict[str, Any]]:
+def _average(attributes: dict[str, Any], before: tuple[int, ...]) -> tuple[str, dict[str, Any]]:
     """An average over the whole map is global; one that pads nothing counts no padding."""
     if attributes["padding"] == NO_PADDING:
         if attributes["kernel"] == before[:2]:
@@ -223,9 +221,7 @@ def every_other_pixel(walk: Walk, op: Step, x: Flow) -> Plain | None:
     return make(walk, "max_pool", attributes, source, axes, op.value)
 
 
-def merging(
-    walk: Walk, x: Plain, kind: str, attribute: str
-) -> tuple[int, tuple[int, int]]:
+def merging(walk: Walk, x: Plain, kind: str, attribute: str) -> tuple[int, tuple[int, int]]:
     """Where a step starts that goes on from another of its kind, and by how much that went.
 
     Every second row and then every second column is one step, as is twice twice as large.
