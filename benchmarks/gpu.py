@@ -19,10 +19,12 @@ import sys
 from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Lock
 from time import monotonic
+from typing import IO
 
 from tabulate import tabulate
 
@@ -137,7 +139,7 @@ class Race:
         self.running.discard(process)
         return process.returncode
 
-    def _started(self, command: list[str], lane: Lane, log: object) -> subprocess.Popen[str]:
+    def _started(self, command: list[str], lane: Lane, log: IO[str]) -> subprocess.Popen[str]:
         cache = {
             "JAX_COMPILATION_CACHE_DIR": str(self.parts / "compiled"),
             "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
@@ -176,10 +178,8 @@ def run(race: Race, lanes: Sequence[Lane], models: Sequence[Model]) -> None:
         for lane, hands in divided(options.processes, lanes).items()
         for number, hand in enumerate(dealt(models, hands))
     ]
-    try:
+    with suppress(KeyboardInterrupt):
         wait(jobs, options.minutes * 60)
-    except KeyboardInterrupt:
-        pass
     if any(not job.done() for job in jobs):
         race.say("", "time is up")
         race.stop()
