@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 
-from conformance.precision import PRECISIONS
+from conformance.numbers.precision import PRECISIONS
+from conformance.reports.cells import above, below, table, text
+from conformance.reports.results import Json
+from conformance.reports.view import View
+from conformance.reports.words import blocks, of, parted
 from conformance.trace.port import PLAIN
-from reports.cells import above, below, table, text
-from reports.results import Json
-from reports.view import View
-from reports.words import blocks, of, parted
 
 DERIVED = (
     "Float64 decides. In a lower precision the same weights and images, rounded to what it can"

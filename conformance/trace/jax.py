@@ -22,7 +22,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.extend.core import ClosedJaxpr, Jaxpr, JaxprEqn, Literal
 
-from conformance.trace.graph import Where
+from conformance.graph.model import Where
 from conformance.trace.jax_execution import DOUBLE, Arithmetic, computing
 from conformance.trace.port import (
     NO_DRAWS,

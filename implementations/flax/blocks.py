@@ -11,7 +11,7 @@ from functools import partial
 import jax
 from flax import nnx
 
-from implementations.flax.resnet import Figure, Residual, basic, bottleneck
+from .resnet import Figure, Residual, basic, bottleneck
 
 C = 64
 

@@ -14,10 +14,10 @@ from functools import partial
 import jax
 from flax import nnx
 
-from implementations.flax.googlenet import Concat
-from implementations.flax.inception_v2 import path
-from implementations.flax.inception_v3 import V, global_average, max_pool
-from implementations.flax.inception_v4 import reduction_a, repeat
+from .googlenet import Concat
+from .inception_v2 import path
+from .inception_v3 import V, global_average, max_pool
+from .inception_v4 import reduction_a, repeat
 
 
 class Residual(nnx.Module):

@@ -12,12 +12,12 @@ from functools import partial
 import jax
 from flax import nnx
 
-from implementations.flax.googlenet import Concat
-from implementations.flax.inception_resnet_v1 import Residual, expanded, scaled
-from implementations.flax.inception_v2 import avg_pool, conv, path
-from implementations.flax.inception_v3 import V, global_average, max_pool
-from implementations.flax.inception_v4 import reduction_a, repeat
-from implementations.flax.inception_v4 import stem as stem_v4
+from .googlenet import Concat
+from .inception_resnet_v1 import Residual, expanded, scaled
+from .inception_v2 import avg_pool, conv, path
+from .inception_v3 import V, global_average, max_pool
+from .inception_v4 import reduction_a, repeat
+from .inception_v4 import stem as stem_v4
 
 
 def stem(*, rngs: nnx.Rngs) -> nnx.Sequential:

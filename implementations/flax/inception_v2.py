@@ -14,7 +14,7 @@ from typing import Any
 import jax
 from flax import nnx
 
-from implementations.flax.googlenet import Concat, average, halve, max_pool
+from .googlenet import Concat, average, halve, max_pool
 
 Layer = tuple[Any, ...] | Callable[[jax.Array], jax.Array]  # conv's arguments, or a pool
 

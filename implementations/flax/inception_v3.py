@@ -10,8 +10,8 @@ from functools import partial
 import jax
 from flax import nnx
 
-from implementations.flax.googlenet import Concat
-from implementations.flax.inception_v2 import avg_pool, conv, path
+from .googlenet import Concat
+from .inception_v2 import avg_pool, conv, path
 
 V = "VALID"  # as the papers mark it; all else is SAME
 

@@ -11,9 +11,9 @@ from functools import partial
 import jax
 from flax import nnx
 
-from implementations.flax.googlenet import Concat
-from implementations.flax.inception_v2 import avg_pool, path
-from implementations.flax.inception_v3 import V, global_average, max_pool, spread
+from .googlenet import Concat
+from .inception_v2 import avg_pool, path
+from .inception_v3 import V, global_average, max_pool, spread
 
 
 def stem(

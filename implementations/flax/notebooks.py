@@ -13,10 +13,10 @@ from functools import partial
 import jax
 from flax import nnx
 
-from implementations.flax.inception_v3 import global_average
-from implementations.flax.resnet import Residual
-from implementations.flax.vgg import D, MaxPool, block
-from implementations.flax.vgg import conv as conv3_relu
+from .inception_v3 import global_average
+from .resnet import Residual
+from .vgg import D, MaxPool, block
+from .vgg import conv as conv3_relu
 
 
 def norm(width: int, *, rngs: nnx.Rngs) -> nnx.BatchNorm:

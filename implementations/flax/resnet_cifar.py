@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from implementations.flax.resnet import Figure, Residual, basic, conv_bn
+from .resnet import Figure, Residual, basic, conv_bn
 
 
 class Shortcut(nnx.Module):  # option A

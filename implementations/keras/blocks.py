@@ -10,7 +10,7 @@ from functools import partial
 import keras
 from keras import KerasTensor, layers
 
-from implementations.keras.resnet import Block, basic, bottleneck, residual
+from .resnet import Block, basic, bottleneck, residual
 
 C, GRID = 64, (14, 14)
 

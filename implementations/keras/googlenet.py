@@ -12,7 +12,7 @@ from typing import Any
 import keras
 from keras import KerasTensor, layers
 
-from implementations.keras.alexnet import LocalResponseNormalization
+from .alexnet import LocalResponseNormalization
 
 conv = partial(layers.Conv2D, padding="same", activation="relu")
 fc = partial(layers.Dense, activation="relu")

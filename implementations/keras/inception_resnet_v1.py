@@ -13,9 +13,9 @@ from collections.abc import Callable
 import keras
 from keras import KerasTensor, layers
 
-from implementations.keras.inception_v2 import concat, convs
-from implementations.keras.inception_v3 import max_pool
-from implementations.keras.inception_v4 import reduction_a
+from .inception_v2 import concat, convs
+from .inception_v3 import max_pool
+from .inception_v4 import reduction_a
 
 
 def stem(x: KerasTensor, name: str) -> KerasTensor:  # Figure 14

@@ -11,10 +11,10 @@ expands to the width of its input.  Scales are those of the code.
 import keras
 from keras import KerasTensor, layers
 
-from implementations.keras.inception_resnet_v1 import linear, stage
-from implementations.keras.inception_v2 import average_pool, concat, conv_bn, convs
-from implementations.keras.inception_v3 import max_pool
-from implementations.keras.inception_v4 import reduction_a
+from .inception_resnet_v1 import linear, stage
+from .inception_v2 import average_pool, concat, conv_bn, convs
+from .inception_v3 import max_pool
+from .inception_v4 import reduction_a
 
 
 def stem(x: KerasTensor, name: str) -> KerasTensor:

@@ -9,8 +9,8 @@ dropout 0.2, one auxiliary head.  Nothing that has stride 2 is padded.
 import keras
 from keras import KerasTensor, layers
 
-from implementations.keras.googlenet import WithHeads
-from implementations.keras.inception_v2 import average_pool, concat, conv_bn, convs
+from .googlenet import WithHeads
+from .inception_v2 import average_pool, concat, conv_bn, convs
 
 
 def max_pool(x: KerasTensor, name: str | None = None) -> KerasTensor:

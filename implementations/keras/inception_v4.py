@@ -11,8 +11,8 @@ from collections.abc import Callable
 import keras
 from keras import KerasTensor, layers
 
-from implementations.keras.inception_v2 import average_pool, concat, conv_bn, convs
-from implementations.keras.inception_v3 import max_pool
+from .inception_v2 import average_pool, concat, conv_bn, convs
+from .inception_v3 import max_pool
 
 
 def stem(x: KerasTensor, name: str) -> KerasTensor:  # Figure 3

@@ -10,8 +10,8 @@ statistics; the notebooks' TensorFlow 1.13 did not.
 import keras
 from keras import KerasTensor, Sequential, layers
 
-from implementations.keras.resnet import max_pool
-from implementations.keras.vgg import THREE, TWO, convolutions
+from .resnet import max_pool
+from .vgg import THREE, TWO, convolutions
 
 
 def lenet() -> keras.Model:

@@ -12,7 +12,7 @@ from functools import partial
 import keras
 from keras import KerasTensor, layers, ops
 
-from implementations.keras.resnet import Block, basic, conv_bn, stage
+from .resnet import Block, basic, conv_bn, stage
 
 
 def residual(x: KerasTensor, width: int, stride: int) -> KerasTensor:

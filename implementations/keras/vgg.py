@@ -14,7 +14,7 @@ from typing import Any
 import keras
 from keras import KerasTensor, layers
 
-from implementations.keras.alexnet import norm
+from .alexnet import norm
 
 Block = tuple[Callable[..., layers.Layer], ...]  # A cell of the table, from top to bottom.
 

@@ -10,7 +10,7 @@ from functools import partial
 
 from torch import nn
 
-from implementations.torch.resnet import Block, Residual, basic, bottleneck
+from .resnet import Block, Residual, basic, bottleneck
 
 C = 64
 

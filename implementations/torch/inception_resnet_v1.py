@@ -12,9 +12,9 @@ from collections.abc import Callable
 
 from torch import Tensor, nn
 
-from implementations.torch.googlenet import Branches
-from implementations.torch.inception_v3 import conv_bn, down, max_pool, row
-from implementations.torch.inception_v4 import reduction_a
+from .googlenet import Branches
+from .inception_v3 import conv_bn, down, max_pool, row
+from .inception_v4 import reduction_a
 
 
 class Residual(nn.Module):

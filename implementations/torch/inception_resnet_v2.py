@@ -13,11 +13,11 @@ from functools import partial
 
 from torch import nn
 
-from implementations.torch.googlenet import Branches
-from implementations.torch.inception_resnet_v1 import Residual, blocks
-from implementations.torch.inception_v3 import conv_bn, down, max_pool, pool_proj, row
-from implementations.torch.inception_v4 import TALL, WIDE, reduction_a
-from implementations.torch.inception_v4 import stem as figure_3
+from .googlenet import Branches
+from .inception_resnet_v1 import Residual, blocks
+from .inception_v3 import conv_bn, down, max_pool, pool_proj, row
+from .inception_v4 import TALL, WIDE, reduction_a
+from .inception_v4 import stem as figure_3
 
 
 def stem() -> nn.Sequential:

@@ -10,7 +10,7 @@ from collections import OrderedDict
 
 from torch import nn
 
-from implementations.torch.googlenet import Branches
+from .googlenet import Branches
 
 
 def norm(maps: int) -> nn.BatchNorm2d:

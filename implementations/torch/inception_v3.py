@@ -11,7 +11,7 @@ from collections import OrderedDict
 
 from torch import Tensor, nn
 
-from implementations.torch.googlenet import Branches
+from .googlenet import Branches
 
 Kernel = int | tuple[int, int]
 

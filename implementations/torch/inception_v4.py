@@ -9,8 +9,8 @@ from collections import OrderedDict
 
 from torch import nn
 
-from implementations.torch.googlenet import Branches
-from implementations.torch.inception_v3 import conv_bn, down, max_pool, pool_proj, row
+from .googlenet import Branches
+from .inception_v3 import conv_bn, down, max_pool, pool_proj, row
 
 TALL, WIDE = (7, 1), (1, 7)
 

@@ -11,7 +11,7 @@ from collections import OrderedDict
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from implementations.torch.vgg import block, pool
+from .vgg import block, pool
 
 
 def conv(inputs: int, maps: int, kernel: int, stride: int = 1) -> nn.Sequential:

@@ -14,7 +14,7 @@ from functools import partial
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from implementations.torch.resnet import conv_bn
+from .resnet import conv_bn
 
 
 class Shortcut(nn.Module):
