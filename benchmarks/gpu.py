@@ -17,7 +17,7 @@ import signal
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -28,9 +28,10 @@ from typing import IO
 
 from tabulate import tabulate
 
-import reference
-from conformance import evidence, frameworks
-from reference import Model
+from conformance import boot, reference
+from conformance.judge import evidence
+from conformance.ports import implementations as frameworks
+from conformance.reference import Model
 
 ROOT = Path(__file__).resolve().parent.parent
 DEVICES = ("gpu", "cpu")
@@ -38,16 +39,33 @@ DEVICES = ("gpu", "cpu")
 
 @dataclass(frozen=True, slots=True)
 class Lane:
-    """A framework, the backend it computes with, and its share of the processes."""
+    """A framework, the backend it computes with, and seconds for a network and for each layer."""
 
     name: str
     framework: str
-    share: int
+    network: float
+    layer: float
     backend: str = ""
+
+    def seconds(self, model: Model) -> float:
+        """About how long a network takes in one of many processes, by its table."""
+        layers = sum(len(row.layers) for row in model.rows)
+        products, weights = (model.total(each) or 0 for each in ("multiply-adds", "weights"))
+        return self.network + self.layer * layers + GIGA * products / 1e9 + MEGA * weights / 1e6
+
+    def whole(self, models: Iterable[Model]) -> float:
+        """The same of several, one after another."""
+        return sum(map(self.seconds, models))
 
 
 #: The fastest first.
-LANES = (Lane("torch", "torch", 3), Lane("flax", "flax", 4), Lane("keras-jax", "keras", 5, "jax"))
+LANES = (
+    Lane("torch", "torch", 2.0, 0.035),
+    Lane("flax", "flax", 5.0, 0.10),
+    Lane("keras-jax", "keras", 6.5, 0.11, "jax"),
+)
+#: Seconds that the oracle takes for a thousand million multiply-adds, and for a million weights.
+GIGA, MEGA = 0.25, 0.16
 
 #: What ``check`` is asked for besides float64, which decides and is always there; and where.
 MODES = (
@@ -56,35 +74,28 @@ MODES = (
     (("--precision", "bfloat16"), DEVICES),
 )
 
-#: Seconds of one core that a network takes: a layer, and a thousand million multiply-adds.
-LAYER, GIGA = 0.2, 2.0
-
 #: Exit codes of a check that has come to its end: conforms, deviates, inconclusive.
 ENDED = {0: "conforms", 1: "deviates", 3: "inconclusive"}
 #: Seconds that a process has to write down what it has when the time is up.
 PATIENCE = 15
 
 
-def seconds(model: Model) -> float:
-    """About how long a network takes, by its table."""
-    layers = sum(len(row.layers) for row in model.rows)
-    return LAYER * layers + GIGA * (model.total("multiply-adds") or 0) / 1e9
-
-
-def dealt(models: Sequence[Model], hands: int) -> list[list[Model]]:
+def dealt(lane: Lane, models: Sequence[Model], hands: int) -> list[list[Model]]:
     """Divide networks so that all hands take about as long, the small ones of each first."""
     found: list[list[Model]] = [[] for _ in range(hands)]
-    for model in sorted(models, key=seconds, reverse=True):
-        min(found, key=lambda hand: sum(map(seconds, hand))).append(model)
+    for model in sorted(models, key=lane.seconds, reverse=True):
+        min(found, key=lane.whole).append(model)
     return [hand[::-1] for hand in found if hand]
 
 
-def divided(processes: int, lanes: Sequence[Lane]) -> dict[Lane, int]:
+def divided(processes: int, lanes: Sequence[Lane], models: Sequence[Model]) -> dict[Lane, int]:
     """How many processes each lane has; where there are too few, lanes come one after another."""
     if processes < len(lanes):
         return dict.fromkeys(lanes, processes)
-    whole = sum(lane.share for lane in lanes)
-    return {lane: max(1, processes * lane.share // whole) for lane in lanes}
+    found = dict.fromkeys(lanes, 1)
+    while sum(found.values()) < processes:
+        found[max(lanes, key=lambda lane: lane.whole(models) / found[lane])] += 1
+    return found
 
 
 class Race:
@@ -122,7 +133,7 @@ class Race:
     def _check(self, lane: Lane, names: list[str], place: Path) -> int:
         device = self.options.device
         command = [
-            *(sys.executable, "-m", "conformance", "check", *names),
+            *boot.command("conformance", "check", *names),
             *("--framework", lane.framework, "--device", device, "--debug"),
             *("--evidence", str(place), "--finished", str(place / "finished.json")),
             *(word for words, devices in MODES if device in devices for word in words),
@@ -175,8 +186,8 @@ def run(race: Race, lanes: Sequence[Lane], models: Sequence[Model]) -> None:
     pool = ThreadPoolExecutor(options.processes)
     jobs = [
         pool.submit(race.work, lane, number, hand)
-        for lane, hands in divided(options.processes, lanes).items()
-        for number, hand in enumerate(dealt(models, hands))
+        for lane, hands in divided(options.processes, lanes, models).items()
+        for number, hand in enumerate(dealt(lane, models, hands))
     ]
     with suppress(KeyboardInterrupt):
         wait(jobs, options.minutes * 60)

@@ -23,8 +23,8 @@ ROOMS = {
     ),
     "reports": set("conformance jinja2 jsonschema markupsafe numpy rich tabulate".split()),
     "tests": set(
-        "conformance tests jsonschema numpy psutil pytest rich safetensors selenium threadpoolctl"
-        " yaml".split()
+        "benchmarks conformance tests jsonschema numpy psutil pytest rich safetensors selenium"
+        " threadpoolctl yaml".split()
     ),
     "benchmarks": set("benchmarks conformance tests numpy rich tabulate torchinfo".split()),
 }
