@@ -143,10 +143,10 @@ class Race:
             assert process.stdout
             for line in process.stdout:
                 self.say(place.name, line.rstrip())
-                name, *rest = line.split()
-                if name in names and rest and not line.startswith(" "):
-                    self.times.append((lane.name, name, monotonic() - last, rest[1]))
-                    last = monotonic()
+                match line.split():  # a network's line; what is wrong with it is indented
+                    case [name, lane.framework, verdict, *_] if name in names:
+                        self.times.append((lane.name, name, monotonic() - last, verdict))
+                        last = monotonic()
         self.running.discard(process)
         return process.returncode
 
@@ -271,8 +271,9 @@ def main() -> int:
     if options.minutes > 0:
         run(race, lanes, models)
     runs = join(race.parts, options.evidence)
-    times = json.dumps(sorted(race.times), indent=1) + "\n"
-    (options.evidence / "times.json").write_text(times, encoding="utf-8")
+    if race.times:
+        times = json.dumps(sorted(race.times), indent=1) + "\n"
+        (options.evidence / "times.json").write_text(times, encoding="utf-8")
     print(table(race, lanes, runs))
     verdicts = [verdict for *_, verdict in race.times]
     every = len(verdicts) == len(models) * len(LANES)

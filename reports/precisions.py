@@ -35,8 +35,8 @@ def page(view: View) -> str:
         "The result that came nearest to its bound: its error and the bound, as the largest"
         " difference over the root mean square of the node. `compiled` is what the framework's"
         " compiler makes of the network, of which the outputs are compared. *finer*: even this"
-        " result is nearer to what the next finer precision costs: that one computed the network, as"
-        " where a GPU has no TF32 for its shapes.",
+        " result is nearer to what the next finer precision costs: that one computed the network,"
+        " as where a GPU has no TF32 for its shapes.",
         _measured(view) or "No run has computed in anything but float64, step by step.",
         "\n".join(_parted(view)),
         "## Told apart",
