@@ -11,6 +11,7 @@ import numpy as np
 
 from conformance.graph.axes import Axes, axis_of, named, reshaped, shape_of, vector_steps
 from conformance.graph.model import Node, Parameter, Where
+from conformance.kinds import KEEPS_SIGN, NON_NEGATIVE
 from conformance.trace import recognise
 from conformance.trace.tape import LAYOUT, Operation, Tape, evaluate
 
@@ -151,11 +152,8 @@ class Walk:
     def _non_negative(self, index: int) -> bool:
         """Whether a node cannot be negative, so that padding with zero is padding with nothing."""
         node = self.nodes[index]
-        if node.kind in ("relu", "sigmoid", "softmax"):
-            return True
-        if node.kind in ("max_pool", "avg_pool", "concat", "lrn", "global_avg_pool", "flatten"):
-            return all(self._non_negative(i) for i in node.inputs)
-        return False
+        kept = node.has(KEEPS_SIGN) and all(self._non_negative(i) for i in node.inputs)
+        return kept or node.has(NON_NEGATIVE)
 
     def _node(
         self,
