@@ -9,6 +9,7 @@ import numpy as np
 
 from conformance.graph.axes import Axes, axis_of
 from conformance.graph.model import Node
+from conformance.kinds import KEEPS_SIGN, NON_NEGATIVE
 from conformance.trace.meanings import (
     NO_PADDING,
     Affine,
@@ -190,11 +191,8 @@ def _counts_padding(
 def _non_negative(walk: Walk, index: int) -> bool:
     """Whether a node cannot be negative, so that padding with zero is padding with nothing."""
     node = walk.nodes[index]
-    if node.kind in ("relu", "sigmoid", "softmax"):
-        return True
-    if node.kind in ("max_pool", "avg_pool", "concat", "lrn", "global_avg_pool", "flatten"):
-        return all(_non_negative(walk, i) for i in node.inputs)
-    return False
+    kept = node.has(KEEPS_SIGN) and all(_non_negative(walk, i) for i in node.inputs)
+    return kept or node.has(NON_NEGATIVE)
 
 
 @rule("slice")
