@@ -10,7 +10,7 @@ from typing import IO
 from conformance import errors as codes
 from conformance.cli.facts import found
 from conformance.errors import Refused
-from conformance.judge.own_weights import Side
+from conformance.numbers.own_weights import Side
 from conformance.ports import implementations as frameworks
 from conformance.ports import loading
 from conformance.quiet import NO_GPU, aside, environment

@@ -32,8 +32,8 @@ from conformance.judge.finding import (
     Unjudged,
     finite,
 )
-from conformance.judge.own_weights import Side, address
 from conformance.numbers.activations import Progress, ResultPair, run_both, seen
+from conformance.numbers.own_weights import Side, address
 from conformance.numbers.relation import Relation, checksum, relation
 from conformance.numbers.stored import Slots
 from conformance.trace.port import UntraceableModel

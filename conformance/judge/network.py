@@ -17,6 +17,7 @@ from conformance.judge.hints import vanishes
 from conformance.judge.modes import Compared, compared
 from conformance.judge.repeat import Repeat
 from conformance.numbers.deviation import NodeParity, SlotParity
+from conformance.numbers.precision import PRECISIONS
 from conformance.reference import Claim, Model
 from conformance.trace.port import Execution
 
@@ -107,6 +108,8 @@ def summary(row: Json) -> str:
         things = THINGS.get(mode, f"{mode}: {{}}").format(each["compared"])
         if each["bound"] and each["first_divergence"] is None:
             said.append(f"{things} to {each['error']:.0e} (bound {each['bound']:.0e})")
+            if mode in PRECISIONS and PRECISIONS[mode].unused(each["error"], each["bound"]):
+                said[-1] += ", computed in a finer precision"
         else:
             said.append(f"{things} compared")
     return ", ".join(said)

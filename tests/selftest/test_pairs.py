@@ -12,9 +12,9 @@ from conformance.cli import main
 from conformance.judge.compare import compare
 from conformance.judge.convert import CannotConvert, convert, write
 from conformance.judge.finding import DIFFER, SAME
-from conformance.judge.own_weights import Side
 from conformance.judge.schemas import schema
 from conformance.numbers.initial import initial
+from conformance.numbers.own_weights import Side
 from conformance.ports import implementations as frameworks
 from conformance.trace.port import Own
 from tests.selftest.pairs import pairs, starts
