@@ -8,10 +8,10 @@ from typing import Any
 
 from conformance import reference
 from conformance.graph.names import names
+from conformance.graph.values import text
 from conformance.judge.finding import Finding, Part, Unjudged
 from conformance.judge.hints import hint
 from conformance.judge.subject import Subject
-from conformance.judge.values import text
 from conformance.judge.variants import Comparison, matches
 from conformance.reference import Model
 
