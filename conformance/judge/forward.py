@@ -47,7 +47,7 @@ def check(subject: Subject, surplus: list[Finding]) -> Forward:
     part = Part(planned=len(observed), run=len(observed) if diverged else len(ran.nodes))
     result = Forward(part)
     result.nodes = [{"node": n.node, "error": finite(n.error), "bound": n.bound} for n in ran.nodes]
-    part.settled = bool(side.found.unknown) and _confirmed(ran) and not subject.variant
+    part.settled = bool(side.found.unknown) and _confirmed(ran) and side.expected is not side.found
     if diverged:
         result.summary = _parted(side, ran, diverged)
         if not any(each.check == "structure" for each in surplus):
