@@ -55,7 +55,7 @@ def main(job: Json, pipe: int) -> NoReturn:
     say = Say(job, pipe)
     with stopping():
         try:
-            _answer(job, say)
+            answer(job, say)
         except Stopped as stopped:  # all that was begun has been cleared away
             os._exit(stopped.code)
         except KeyboardInterrupt:  # the port's own
@@ -64,7 +64,8 @@ def main(job: Json, pipe: int) -> NoReturn:
     os._exit(0)
 
 
-def _answer(job: Json, say: Say) -> None:
+def answer(job: Json, say: Say) -> None:
+    """Do the job, and say what came of it."""
     from conformance.ports.implementations import NotInstalled
     from conformance.ports.loading import BadPort
     from conformance.trace.port import UntraceableModel
