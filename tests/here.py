@@ -14,7 +14,8 @@ class Here(worker.Say):
     """What a job says, as the command hears it."""
 
     def __init__(self, part: Callable[[Any], None]):
-        self.heard, self.last, self.answer = part, ("", 0), {}
+        self.heard, self.last = part, ("", 0)
+        self.answer: dict[str, Any] = {}
 
     def line(self, data: dict[str, Any]) -> None:
         if "part" in data:

@@ -27,6 +27,7 @@ COLOURS = {"conforms": "green", "conforms-as-variant": "green", "deviates": "red
 def run(options: Namespace) -> int:
     """Judge the port in a process of its own and tell the verdict."""
     from conformance.judge import render as telling
+    from conformance.judge.answers import accepted
 
     output = Output(options.json)
     for target in filter(None, (options.html, options.badge)):
@@ -40,7 +41,7 @@ def run(options: Namespace) -> int:
         "drawing": bool(options.html),
     }
     try:
-        result = apart(job, options, output)
+        result = accepted(job, apart(job, options, output))
     except Refused as refused:
         if refused.code != codes.INCONCLUSIVE:
             raise

@@ -12,6 +12,7 @@ import pytest
 
 from conformance import reference
 from conformance.errors import Refused
+from conformance.judge.answers import accepted
 from conformance.judge.checks import Check, checks, failure, unjudged
 from conformance.judge.expectations import BadExpectation
 from conformance.ports import implementations as frameworks
@@ -54,7 +55,7 @@ class Judged:
             try:
                 # The port imports what the tests import.
                 job = self.job | {"path": sys.path}
-                self.answer = work(job, self.limits, variables=NO_GPU)
+                self.answer = accepted(job, work(job, self.limits, variables=NO_GPU))
             except Refused as refused:
                 self.answer = Refused(f"not judged, see {asking}", refused.code)
                 raise
