@@ -13,8 +13,10 @@ from __future__ import annotations
 import json
 import os
 import select
+import shutil
 import signal
 import sys
+import tempfile
 import time
 from contextlib import suppress
 from typing import Any
@@ -40,11 +42,13 @@ def main(pipe: int) -> None:
     for number in (signal.SIGCHLD, signal.SIGTERM):
         signal.signal(number, lambda *_: None)
     job = json.loads(_line())
-    own = os.getpid()
+    own, scratch = os.getpid(), _scratch()
     child = os.fork()
     if not child:
         for end in (wake, alarm):
             os.close(end)
+        if scratch:
+            os.environ["TMPDIR"] = tempfile.tempdir = scratch
         _become_worker(job, pipe, own)
     os.close(pipe)
     ended = Ended(child)
@@ -53,8 +57,18 @@ def main(pipe: int) -> None:
     if not ended.how and job.get("patience"):
         ended.ask(child, job["patience"])
     ended.all()
+    if scratch:
+        shutil.rmtree(scratch, ignore_errors=True)
     with suppress(BrokenPipeError):
         os.write(1, ended.how.encode())
+
+
+def _scratch() -> str:
+    """A folder for temporary files, which goes with the port; empty where none can be made."""
+    try:
+        return tempfile.mkdtemp(prefix="conformance-")
+    except OSError:
+        return ""
 
 
 def _line() -> bytes:
