@@ -14,7 +14,7 @@ from conformance import reference
 from conformance.judge import evidence
 
 ROOT = Path(__file__).parents[1]
-SMALLEST = min(reference.models().values(), key=lambda model: model.total("multiply-adds"))
+SMALLEST = min(reference.models().values(), key=lambda model: model.total("multiply-adds") or 0)
 
 #: What the shell reports; SIGKILL leaves nobody to report anything else.
 SIGNALS = {
@@ -50,28 +50,33 @@ IN_THE_FACTORY = PORT + "\ndef net():\n    leave()\n"
 TEST = "from conformance import port\n{}\n@port({!r})\ndef net():\n    leave()\n"
 
 
-@pytest.fixture
-def started(tmp_path, monkeypatch):
-    """Starts a command in a folder of its own, with one for temporary files beside it."""
-    room, scratch = tmp_path / "room", tmp_path / "scratch"
-    room.mkdir()
-    scratch.mkdir()
-    monkeypatch.setenv("PYTHONPATH", str(ROOT))
-    monkeypatch.setenv("TMPDIR", str(scratch))
-    processes = []
+class Started:
+    """Commands in a folder of their own, with one for temporary files beside it."""
 
-    def start(*arguments):
-        processes.append(
+    def __init__(self, place):
+        self.room, self.scratch = place / "room", place / "scratch"
+        self.room.mkdir()
+        self.scratch.mkdir()
+        self.processes = []
+
+    def __call__(self, *arguments):
+        self.processes.append(
             subprocess.Popen(
-                [sys.executable, *arguments], cwd=room, stdout=subprocess.PIPE,
+                [sys.executable, *arguments], cwd=self.room, stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE, text=True,
             )
         )  # fmt: skip
-        return processes[-1]
+        return self.processes[-1]
 
-    start.room, start.scratch = room, scratch
+
+@pytest.fixture
+def started(tmp_path, monkeypatch):
+    """Starts commands; at the end none is left."""
+    start = Started(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    monkeypatch.setenv("TMPDIR", str(start.scratch))
     yield start
-    for each in processes:
+    for each in start.processes:
         each.kill()
         each.communicate()
 
