@@ -14,8 +14,8 @@ from conformance.cli.pair import apart, sides
 from conformance.graph.align import Finding
 from conformance.graph.model import Graph
 from conformance.judge.compare import DIFFER, SAME, Comparison, SlotPair, compare
-from conformance.judge.own_weights import Side
 from conformance.numbers.activations import ResultPair
+from conformance.numbers.own_weights import Side
 
 CODES = {SAME: codes.CONFORMS, DIFFER: codes.DEVIATES}
 COLOURS = {SAME: "green", DIFFER: "red"}

@@ -13,7 +13,7 @@ from conformance import errors as codes
 from conformance.cli.facts import found
 from conformance.cli.output import Output
 from conformance.errors import Refused
-from conformance.judge.own_weights import Side
+from conformance.numbers.own_weights import Side
 from conformance.ports import implementations as frameworks
 from conformance.ports import loading
 from conformance.ports.sandbox import Limits, work

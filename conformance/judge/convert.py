@@ -9,7 +9,7 @@ import numpy as np
 from conformance.files import put
 from conformance.graph.align import Alignment, align, findings
 from conformance.graph.model import Graph
-from conformance.judge.own_weights import Side, address
+from conformance.numbers.own_weights import Side, address
 from conformance.numbers.stored import whole
 from conformance.numbers.weights import stored
 
