@@ -39,9 +39,11 @@ def check(subject: Subject) -> Part:
                 part.findings.append(each)
     if len(inference.found.outputs) != len(inference.expected.outputs):
         part.findings.append(_other_outputs(inference, subject.model))
-    for node in inference.found.unknown:
-        why = f"{_unread(node.kind, str(node.where))}; output values could not confirm it"
-        part.open.append(Unjudged("operation", why))
+    said = [_unread(node.kind, str(node.where)) for node in inference.found.unknown]
+    part.open = [each for each in part.open if each.why not in said]
+    part.open += [
+        Unjudged("operation", f"{each}; output values could not confirm it") for each in said
+    ]
     return part
 
 
