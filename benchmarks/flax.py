@@ -9,9 +9,9 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
-import reference
 from benchmarks.probe import Figures, measured
-from conformance import frameworks
+from conformance import reference
+from conformance.ports import implementations as frameworks
 
 
 def tabulate(name: str) -> dict[str, Figures]:

@@ -8,9 +8,9 @@ from typing import Any
 
 import keras
 
-import reference
 from benchmarks.probe import Figures, measured
-from conformance import frameworks
+from conformance import reference
+from conformance.ports import implementations as frameworks
 
 
 def summary(name: str) -> dict[str, Figures]:

@@ -9,19 +9,19 @@ from importlib import import_module
 from time import perf_counter
 from typing import Any
 
-import reference
 from benchmarks.probe import Figures, again, measured, repeated
-from conformance import frameworks
-from conformance import gradients as slots
-from conformance import parity as nodes
-from conformance.check import examine
-from conformance.oracle import Oracle
-from conformance.porting.judge import judge
+from conformance import reference
+from conformance.graph.model import Graph
+from conformance.judge.examine import examine
+from conformance.judge.port import judge
+from conformance.numbers import gradients as slots
+from conformance.numbers import parity as nodes
+from conformance.numbers.oracle import Oracle
+from conformance.numbers.weights import Weights
+from conformance.ports import implementations as frameworks
 from conformance.trace.canonical import canonical
-from conformance.trace.graph import Graph
 from conformance.trace.port import Port
 from conformance.trace.tape import Tape
-from conformance.weights import Weights
 
 
 def structure(framework: str, name: str) -> dict[str, Figures]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.util import find_spec
 
-from conformance import frameworks
+from conformance.ports import implementations as frameworks
 
 #: A module of this room, a function in it, and its arguments.
 Probe = tuple[str, ...]

@@ -13,9 +13,9 @@ from typing import Any
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-import reference
 from benchmarks.probe import Figures, measured
-from conformance import frameworks
+from conformance import reference
+from conformance.ports import implementations as frameworks
 
 
 def torchinfo(name: str, device: str) -> dict[str, Figures]:

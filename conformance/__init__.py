@@ -1,5 +1,5 @@
 """Do they agree?  Traces of live models, aligned, judged and compared."""
 
-from conformance.porting.ported import port
+from conformance.pytest.decorator import port
 
 __all__ = ["port"]

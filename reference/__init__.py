@@ -11,13 +11,13 @@ from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
 
-from reference.claims import Claim, Dispute
-from reference.entries import Entries
-from reference.layers import Layer
-from reference.models import Model, Row
-from reference.models import models as _models
-from reference.printed import Printed
-from reference.tables import DamagedReference, Record, Table, read
+from conformance.reference.claims import Claim, Dispute
+from conformance.reference.entries import Entries
+from conformance.reference.layers import Layer
+from conformance.reference.models import Model, Row
+from conformance.reference.models import models as _models
+from conformance.reference.printed import Printed
+from conformance.reference.tables import DamagedReference, Record, Table, read
 
 __all__ = [
     "Claim",

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from reference.printed import Printed, Value
+from conformance.reference.printed import Printed, Value
 
 #: A count of a whole network in a formula: ``total(weights: ResNet-50)``.
 TOTAL = re.compile(r"total\(([^:()]+): ([^()]+)\)")

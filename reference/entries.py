@@ -7,11 +7,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from reference.claims import LISTED, QUANTITIES, TOTAL, Claim, Dispute, named
-from reference.layers import SILENT, flat, names, parse
-from reference.models import Model, Row, cell, referred, spoken
-from reference.printed import Printed
-from reference.tables import Page, Record, Table, damaged
+from conformance.reference.claims import LISTED, QUANTITIES, TOTAL, Claim, Dispute, named
+from conformance.reference.layers import SILENT, flat, names, parse
+from conformance.reference.models import Model, Row, cell, referred, spoken
+from conformance.reference.printed import Printed
+from conformance.reference.tables import Page, Record, Table, damaged
 
 #: Columns that say what a row is and not what was counted.
 PLAIN = frozenset("model aliases input layer operation stride after subject line".split())

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 from math import floor, prod
 
-from reference.arithmetic import evaluate
+from conformance.reference.arithmetic import evaluate
 
 #: Height, width and maps; a vector is a map of one pixel.
 Size = tuple[int, int, int]

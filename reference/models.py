@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from reference.layers import (
+from conformance.reference.layers import (
     SHORTCUTS,
     SILENT,
     Group,
@@ -20,7 +20,7 @@ from reference.layers import (
     margin,
     parse,
 )
-from reference.tables import Page, Record, Table, damaged
+from conformance.reference.tables import Page, Record, Table, damaged
 
 #: A place in a cell for what another column prints: ``1x1 (#3x3 reduce)``, ``[…] x (n)``.
 _COLUMN = re.compile(r"\(([^()]+)\)")

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from fractions import Fraction
 from functools import cached_property
 
-from reference.arithmetic import evaluate
+from conformance.reference.arithmetic import evaluate
 
 Value = int | Fraction | tuple[int, ...]
 

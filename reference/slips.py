@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from fractions import Fraction
 from math import prod
 
-from reference import Family, Model
-from reference.claims import LISTED, Claim, Dispute
-from reference.printed import Printed, Value
+from conformance.reference import Family, Model
+from conformance.reference.claims import LISTED, Claim, Dispute
+from conformance.reference.printed import Printed, Value
 
 
 def slips(family: Family) -> list[str]:

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from reference.models import Model
-from reference.tables import Table, damaged, read
+from conformance.reference.models import Model
+from conformance.reference.tables import Table, damaged, read
 
 HERE = Path(__file__).parent / "profiles"
 

@@ -9,9 +9,9 @@ from math import log10
 from pathlib import Path
 from typing import Any
 
-from conformance import evidence
-from conformance.evidence import DamagedEvidence
-from reports.results import STATUSES, VERDICTS, Json, results, schema
+from conformance.judge import evidence
+from conformance.judge.evidence import DamagedEvidence
+from conformance.reports.results import STATUSES, VERDICTS, Json, results, schema
 
 #: Statuses that say nothing against what is built, however they change among themselves.
 _SOUND = frozenset(STATUSES) - {"deviates", "unmeasured"}
@@ -31,7 +31,7 @@ class Changes:
 def load(path: Path) -> Json:
     """The results in a file, or those that a folder of evidence comes to.
 
-    Raises :class:`~conformance.evidence.DamagedEvidence`.
+    Raises :class:`~conformance.judge.evidence.DamagedEvidence`.
     """
     if path.is_dir() and not (path / "results.json").is_file():
         runs = evidence.read(path)

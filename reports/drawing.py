@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from conformance.trace.graph import Graph
-from reports import labels
-from reports.fold import Part
-from reports.layout import layered
+from conformance.graph.model import Graph
+from conformance.reports import labels
+from conformance.reports.fold import Part
+from conformance.reports.layout import layered
 
 #: Pixels: a box, and the distance from one to the next.
 WIDTH, HEIGHT = 132, 36

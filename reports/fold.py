@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 
-from conformance.trace.graph import Graph
+from conformance.graph.model import Graph
 
 #: A repetition is folded where this many nodes at least need not be drawn.
 WORTH_FOLDING = 12

@@ -5,14 +5,24 @@ from __future__ import annotations
 from collections import defaultdict
 from itertools import islice, zip_longest
 
-from reference import Printed
-from reference.claims import LISTED
-from reports import precisions, selftest, variants
-from reports.cells import listed, table, text
-from reports.results import VERDICTS as ORDER
-from reports.results import Json
-from reports.view import View
-from reports.words import MARKS, SIGNS, VERDICTS, agreeing, blocks, counted, missing, of, subject
+from conformance.reference import Printed
+from conformance.reference.claims import LISTED
+from conformance.reports import precisions, selftest, variants
+from conformance.reports.cells import listed, table, text
+from conformance.reports.results import VERDICTS as ORDER
+from conformance.reports.results import Json
+from conformance.reports.view import View
+from conformance.reports.words import (
+    MARKS,
+    SIGNS,
+    VERDICTS,
+    agreeing,
+    blocks,
+    counted,
+    missing,
+    of,
+    subject,
+)
 
 #: How many refuted claims the page shows.
 SHOWN = 10

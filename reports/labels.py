@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from conformance.trace.graph import Node
-from conformance.verdict import WRITTEN, shown, written
+from conformance.graph.model import Node
+from conformance.graph.written import WRITTEN, written
+from conformance.judge.claims import shown
 
 #: Kinds drawn alike.
 GROUPS = {

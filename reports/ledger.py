@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from io import StringIO
 from itertools import groupby
 
-from reports.cells import table, text
-from reports.results import Json
-from reports.view import View
-from reports.words import MARKS, blocks, subject
+from conformance.reports.cells import table, text
+from conformance.reports.results import Json
+from conformance.reports.view import View
+from conformance.reports.words import MARKS, blocks, subject
 
 COLUMNS = (
     "id",

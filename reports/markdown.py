@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import reference
-from conformance.evidence import Run
-from reports import ledger, precisions, selftest, variants
-from reports.folder import publish
-from reports.front import front
-from reports.page import page
-from reports.results import Json, dumped
-from reports.view import View
+from conformance import reference
+from conformance.judge.evidence import Run
+from conformance.reports import ledger, precisions, selftest, variants
+from conformance.reports.folder import publish
+from conformance.reports.front import front
+from conformance.reports.page import page
+from conformance.reports.results import Json, dumped
+from conformance.reports.view import View
 
 #: The first line of every page, by which a report knows its own.
 MARK = "<!-- Written by `conformance report`; it replaces this file. -->"

@@ -7,17 +7,17 @@ from collections.abc import Collection, Iterator, Mapping
 from math import log2
 from typing import Any
 
-from conformance.align import align
-from conformance.evidence import Record
-from conformance.modes import compared
-from conformance.trace.graph import Graph, count_parameters
-from conformance.verdict import row_of
-from reports import curves, labels
-from reports.drawing import draw
-from reports.fold import parts
-from reports.results import Json
-from reports.view import View
-from reports.words import MARKS, subject
+from conformance.graph.align import align
+from conformance.graph.model import Graph, count_parameters
+from conformance.graph.rows import row_of
+from conformance.judge.evidence import Record
+from conformance.judge.modes import compared
+from conformance.reports import curves, labels
+from conformance.reports.drawing import draw
+from conformance.reports.fold import parts
+from conformance.reports.results import Json
+from conformance.reports.view import View
+from conformance.reports.words import MARKS, subject
 
 #: A graph of so few drawn nodes is shown unfolded.
 SMALL = 40

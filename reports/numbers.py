@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from conformance.deviation import Control, NodeParity, SlotParity
-from conformance.modes import Compared, finite
-from conformance.trace.graph import Graph
+from conformance.graph.model import Graph
+from conformance.judge.modes import Compared, finite
+from conformance.numbers.deviation import Control, NodeParity, SlotParity
 
 Json = dict[str, Any]
 

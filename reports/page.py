@@ -6,14 +6,15 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from html import escape
 
-from conformance.evidence import Record as Built
-from conformance.trace.graph import Graph, Node, count_parameters
-from conformance.verdict import layers, shown
-from reference import Family, Record, Table
-from reports.cells import above, below, listed, table, text
-from reports.results import MODES, Json
-from reports.view import View
-from reports.words import (
+from conformance.graph.model import Graph, Node, count_parameters
+from conformance.graph.rows import layers
+from conformance.judge.claims import shown
+from conformance.judge.evidence import Record as Built
+from conformance.reference import Family, Record, Table
+from conformance.reports.cells import above, below, listed, table, text
+from conformance.reports.results import MODES, Json
+from conformance.reports.view import View
+from conformance.reports.words import (
     MARKS,
     VERDICTS,
     agreeing,

@@ -6,16 +6,16 @@ from collections.abc import Iterator
 from math import inf
 from typing import Any
 
-import reference
-from conformance.align import Alignment, findings
-from conformance.evidence import graph_from_json
-from conformance.trace.graph import Graph
-from conformance.verdict import row_of
-from reports import curves, labels
-from reports.drawing import draw
-from reports.fold import Part, parts
-from reports.network import error
-from reports.results import Json
+from conformance import reference
+from conformance.graph.align import Alignment, findings
+from conformance.graph.model import Graph
+from conformance.graph.rows import row_of
+from conformance.judge.evidence import graph_from_json
+from conformance.reports import curves, labels
+from conformance.reports.drawing import draw
+from conformance.reports.fold import Part, parts
+from conformance.reports.network import error
+from conformance.reports.results import Json
 
 Marks = dict[int, str]
 

@@ -17,14 +17,15 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
-import reference
-from conformance.agreement import Agreement, joined
-from conformance.evidence import DamagedEvidence, Record, Run
-from conformance.modes import Compared, compared, finite
-from conformance.trace.graph import Graph
-from conformance.verdict import DEVIATES, CannotMeasure, judge, measure, row_of
-from reference import Claim, Model, Printed
-from reports.numbers import parity, place, result, selftest
+from conformance import reference
+from conformance.graph.model import Graph
+from conformance.graph.rows import row_of
+from conformance.judge.agreement import Agreement, joined
+from conformance.judge.claims import DEVIATES, CannotMeasure, judge, measure
+from conformance.judge.evidence import DamagedEvidence, Record, Run
+from conformance.judge.modes import Compared, compared, finite
+from conformance.reference import Claim, Model, Printed
+from conformance.reports.numbers import parity, place, result, selftest
 
 SCHEMA = 1
 
@@ -51,7 +52,7 @@ Json = dict[str, Any]
 def results(runs: list[Run], documents: Path = reference.HERE) -> Json:
     """Set every claim of the reference beside what each run found.
 
-    Raises :class:`~conformance.evidence.DamagedEvidence` for runs that cannot be told apart or
+    Raises :class:`.DamagedEvidence` for runs that cannot be told apart or
     hold a network that the reference does not know.
     """
     models = reference.models(documents)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-from reports.cells import above, listed, table, text
-from reports.results import Json
-from reports.view import View
-from reports.words import blocks, count, of
+from conformance.reports.cells import above, listed, table, text
+from conformance.reports.results import Json
+from conformance.reports.view import View
+from conformance.reports.words import blocks, count, of
 
 NOT_RUN = (
     "No run has judged the wrong models; pytest --framework F --evidence DIR leaves with its"

@@ -14,15 +14,15 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import reference
-from conformance.commands.output import put
-from conformance.evidence import Run
-from reports import ledger, network, port, selftest, variants
-from reports.folder import NotOurs, begins, publish
-from reports.front import worst
-from reports.results import VERDICTS, Json, dumped
-from reports.view import View
-from reports.words import MARKS, SIGNS, counted, missing, of, subject
+from conformance import reference
+from conformance.files import put
+from conformance.judge.evidence import Run
+from conformance.reports import ledger, network, port, selftest, variants
+from conformance.reports.folder import NotOurs, begins, publish
+from conformance.reports.front import worst
+from conformance.reports.results import VERDICTS, Json, dumped
+from conformance.reports.view import View
+from conformance.reports.words import MARKS, SIGNS, counted, missing, of, subject
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -62,7 +62,7 @@ def write(results: Json, runs: list[Run], folder: Path, documents: Path = refere
 def port_page(data: Mapping[str, Any], path: Path) -> None:
     """Write the page of somebody's port, ``data`` as :func:`reports.port.context` takes it.
 
-    The page is put in its place in one move.  Raises :class:`~conformance.commands.output.Refused`
+    The page is put in its place in one move.  Raises :class:`~conformance.errors.Refused`
     where it cannot be written.
     """
     put(page("port.html", port.context(dict(data))), path)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from itertools import groupby
 
-from reference.variants import COLUMNS, profiles
-from reports.cells import listed, table, text
-from reports.results import Json
-from reports.view import View
-from reports.words import blocks, count, prose
+from conformance.reference.variants import COLUMNS, profiles
+from conformance.reports.cells import listed, table, text
+from conformance.reports.results import Json
+from conformance.reports.view import View
+from conformance.reports.words import blocks, count, prose
 
 
 def context(view: View) -> Json:

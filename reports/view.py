@@ -6,11 +6,11 @@ from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 
-import reference
-from conformance.evidence import Run
-from reports.cells import listed, number, text
-from reports.results import STATUSES, Json
-from reports.words import MARKS, literal
+from conformance import reference
+from conformance.judge.evidence import Run
+from conformance.reports.cells import listed, number, text
+from conformance.reports.results import STATUSES, Json
+from conformance.reports.words import MARKS, literal
 
 
 @dataclass

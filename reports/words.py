@@ -6,9 +6,9 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from html import escape
 
-from reference.claims import LISTED, named
-from reports.cells import above, below, text
-from reports.results import Json
+from conformance.reference.claims import LISTED, named
+from conformance.reports.cells import above, below, text
+from conformance.reports.results import Json
 
 #: How a status is shown in a cell, and what it means.
 MARKS = {

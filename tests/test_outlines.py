@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-import reference
+from conformance import reference
 
 pytestmark = pytest.mark.bare
 
@@ -63,7 +63,8 @@ def differences(root: Path, stem: str) -> list[str]:
         if names != expected:
             pairs = zip([*names, ""], [*expected, ""], strict=False)
             name, wanted = next(pair for pair in pairs if pair[0] != pair[1])
-            found.append(f"{room}/{stem}.py: {name or 'the end'}, {first} has {wanted or 'no more'}")
+            place = f"{room}/{stem}.py: {name or 'the end'}"
+            found.append(f"{place}, {first} has {wanted or 'no more'}")
     return found
 
 

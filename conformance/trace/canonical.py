@@ -15,16 +15,9 @@ from typing import Any
 
 import numpy as np
 
+from conformance.graph.axes import Axes, named, reshaped, spatial_order, transposed, vector_steps
+from conformance.graph.model import Graph, Node, Parameter
 from conformance.trace import recognise
-from conformance.trace.axes import (
-    Axes,
-    named,
-    reshaped,
-    spatial_order,
-    transposed,
-    vector_steps,
-)
-from conformance.trace.graph import Graph, Node, Parameter
 from conformance.trace.placing import Placing, average, in_training, resized
 from conformance.trace.tape import Operation, Tape
 from conformance.trace.walk import NO_PADDING, Flow, Local, channels_of, every, name_of

@@ -26,7 +26,7 @@ import keras  # noqa: E402
 import numpy as np  # noqa: E402
 from keras.src.backend.common import dtypes  # noqa: E402
 
-from conformance.trace.port import (  # noqa: E402
+from conformance.trace.port import (
     NO_DRAWS,
     PLAIN,
     CannotExecute,
@@ -35,7 +35,7 @@ from conformance.trace.port import (  # noqa: E402
     Size,
     UntraceableModel,
 )
-from conformance.trace.tape import Tape  # noqa: E402
+from conformance.trace.tape import Tape
 
 #: Calls inside one another, and bytes of stack for them, that suffice for thousands of layers.
 DEPTH, STACK = 100_000, 1 << 29

@@ -21,9 +21,9 @@ from keras.src.backend.torch import nn as convolutions
 from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 
+from conformance.graph.model import Where
 from conformance.trace import torch as aten
 from conformance.trace import torch_execution
-from conformance.trace.graph import Where
 from conformance.trace.port import (
     NO_DRAWS,
     PLAIN,

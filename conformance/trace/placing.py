@@ -8,13 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from conformance.graph.axes import Axes, axis_of
+from conformance.graph.model import Node, Parameter
 from conformance.trace import recognise
-from conformance.trace.axes import (
-    Axes,
-    axis_of,
-)
 from conformance.trace.excerpt import Excerpt, excerpt
-from conformance.trace.graph import Node, Parameter
 from conformance.trace.tape import BINARY, LAYOUT, UNARY, Operation, evaluate, window
 from conformance.trace.walk import NO_PADDING, Flow, Local, Walk, channels_of, name_of
 

@@ -17,7 +17,7 @@ Size = tuple[int, int, int]
 class Execution:
     """How a port is executed: in what precision, on which device, step by step or compiled.
 
-    ``precision`` is a name of :data:`conformance.precision.PRECISIONS`, ``device`` cpu or gpu.
+    ``precision`` is a name of :data:`.PRECISIONS`, ``device`` cpu or gpu.
     """
 
     precision: str = "float64"

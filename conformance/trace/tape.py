@@ -49,7 +49,7 @@ from typing import Any
 
 import numpy as np
 
-from conformance.trace.graph import Where
+from conformance.graph.model import Where
 
 UNARY: dict[str, Any] = {
     "neg": np.negative,

@@ -22,15 +22,9 @@ from tensorflow.python.framework.function_def_to_graph import (  # noqa: E402
     function_def_to_graph,
 )
 
-from conformance.trace.graph import Where  # noqa: E402
-from conformance.trace.port import (  # noqa: E402
-    NO_DRAWS,
-    PLAIN,
-    CannotExecute,
-    Execution,
-    UntraceableModel,
-)
-from conformance.trace.tape import Tape, evaluate  # noqa: E402
+from conformance.graph.model import Where
+from conformance.trace.port import NO_DRAWS, PLAIN, CannotExecute, Execution, UntraceableModel
+from conformance.trace.tape import Tape, evaluate
 
 #: Whether what was recorded computes in one precision only.
 TYPED = True

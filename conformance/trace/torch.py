@@ -37,7 +37,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves, tree_map
 from torch.utils.weak import WeakTensorKeyDictionary
 
-from conformance.trace.graph import Where
+from conformance.graph.model import Where
 from conformance.trace.port import (
     NO_DRAWS,
     PLAIN,

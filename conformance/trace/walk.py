@@ -9,16 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from conformance.graph.axes import Axes, axis_of, named, reshaped, shape_of, vector_steps
+from conformance.graph.model import Node, Parameter, Where
 from conformance.trace import recognise
-from conformance.trace.axes import (
-    Axes,
-    axis_of,
-    named,
-    reshaped,
-    shape_of,
-    vector_steps,
-)
-from conformance.trace.graph import Node, Parameter, Where
 from conformance.trace.tape import LAYOUT, Operation, Tape, evaluate
 
 Padding = tuple[tuple[int, int], tuple[int, int]]

@@ -194,7 +194,7 @@ def reduction_a(
 
 
 def linear(inputs: int, joined: int, *branches: nnx.Module, rngs: nnx.Rngs) -> nnx.Sequential:
-    """Branches and, linear and with a bias, the convolution that leads back to the input's width."""
+    """Branches, and the linear convolution with a bias that leads back to the input's width."""
     return nnx.Sequential(Branches(*branches), nnx.Conv(joined, inputs, (1, 1), rngs=rngs))
 
 

@@ -19,7 +19,8 @@ def conv(
     inputs: int, maps: int, kernel: int, stride: int = 1, *, rngs: nnx.Rngs
 ) -> nnx.Sequential:
     size = (kernel, kernel)
-    return nnx.Sequential(nnx.Conv(inputs, maps, size, stride, padding="VALID", rngs=rngs), nnx.relu)
+    convolution = nnx.Conv(inputs, maps, size, stride, padding="VALID", rngs=rngs)
+    return nnx.Sequential(convolution, nnx.relu)
 
 
 def pool(x: jax.Array) -> jax.Array:

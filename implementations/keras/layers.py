@@ -117,7 +117,7 @@ def reduction_a(
 
 
 def linear(x: KerasTensor, *paths: KerasTensor) -> KerasTensor:
-    """Branches and, linear and with a bias, the convolution that leads back to the input's width."""
+    """Branches, and the linear convolution with a bias that leads back to the input's width."""
     return layers.Conv2D(x.shape[-1], 1)(branches(*paths))
 
 

@@ -146,7 +146,7 @@ def reduction_a(inputs: int, k: int, l: int, m: int, n: int) -> Branches:  # noq
 
 
 def linear(inputs: int, joined: int, *branches: nn.Module) -> nn.Sequential:
-    """Branches and, linear and with a bias, the convolution that leads back to the input's width."""
+    """Branches, and the linear convolution with a bias that leads back to the input's width."""
     return nn.Sequential(Branches(branches), nn.Conv2d(joined, inputs, 1))
 
 

@@ -1,1 +1,0 @@
-"""What each command does; :mod:`conformance.cli` reads the command line and imports one of them."""

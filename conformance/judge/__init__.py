@@ -1,0 +1,1 @@
+"""Findings and verdicts: what a network is held to be, and why."""

@@ -1,0 +1,238 @@
+"""A claim set beside what a live model really has, and what follows from that."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from math import isfinite, prod
+from typing import Any
+
+from conformance.graph.model import Graph, Node, count_parameters
+from conformance.graph.rows import layers
+from conformance.graph.written import LAYERS, WRITTEN, size, written
+from conformance.judge.evidence import Record
+from conformance.numbers.identity import departure
+from conformance.numbers.oracle import CannotCompute
+from conformance.reference import Claim
+
+DEVIATES = "deviates"
+
+#: What inference does not show, or not all of.
+TRAINING = frozenset({"operations", "dropout", "epsilon", "momentum"})
+
+
+class CannotMeasure(LookupError):
+    """A claim about something that the graph does not have; the message says what."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """A claim, what was found, and the status that follows; ``str`` is a line of the report.
+
+    ``status`` is the reference's word for a print that the model bears out or that is disputed
+    for a reason that still holds, and ``deviates`` for everything else.
+    """
+
+    claim: Claim
+    source: str
+    found: Any
+    status: str
+
+    @property
+    def conforms(self) -> bool:
+        return self.status != DEVIATES
+
+    def __str__(self) -> str:
+        claim = self.claim
+        subject = " ".join(part for part in (claim.model, claim.layer, claim.subject) if part)
+        held = f", held to be {claim.counted}" if claim.counted else ""
+        return (
+            f"{subject} in {self.source}: {claim.quantity} is {shown(self.found)},"
+            f" printed {claim.printed}{held}"
+        )
+
+
+def judge(claim: Claim, source: str, found: Any) -> Verdict:
+    """Set what was found beside what is printed.
+
+    A disputed claim has to differ from the print and agree with the number held instead: when
+    either changes, the dispute has lost its cause and the claim deviates.
+    """
+    return Verdict(claim, source, found, claim.status(found) if claim.agrees(found) else DEVIATES)
+
+
+def measure(
+    claim: Claim, record: Record, rows: list[str], beside: Mapping[str, Record] | None = None
+) -> Any:
+    """What a traced network has of the thing a claim speaks of.
+
+    What inference leaves out, such as dropout and auxiliary heads, is looked up in the training
+    graph.
+    ``beside`` has the other networks with which a claim compares this one.
+    Raises :class:`CannotMeasure`.
+    """
+    if claim.formula:
+        return _compared(claim, {**(beside or {}), record.model: record})
+    if claim.quantity not in _MEASURES:
+        raise CannotMeasure(f"no live model shows its {claim.quantity}")
+    graph = record.graph
+    if record.training is not None and claim.quantity in TRAINING:
+        graph = record.training
+    owners = layers(graph, rows)
+    indices = owners[claim.layer] if claim.layer else list(range(len(graph)))
+    if not indices and record.training is not None:
+        graph = record.training
+        owners = layers(graph, rows)
+        indices = owners[claim.layer]
+    if not indices:
+        raise CannotMeasure(f"the model has no {claim.layer}")
+    if not claim.rows:
+        return _MEASURES[claim.quantity](claim, graph, indices, owners)
+    # A total of rows that each count by a convention of their own.
+    return sum(
+        _count(graph.nodes[i], claim.quantity, convention)
+        for row, convention in claim.rows
+        for i in owners[row]
+    )
+
+
+def _compared(claim: Claim, records: Mapping[str, Record]) -> Any:
+    """What a formula comes to with the counts of live networks."""
+
+    def count(convention: str, model: str) -> int:
+        if model not in records:
+            raise CannotMeasure(f"{model} was not traced beside {claim.model}")
+        graph = records[model].graph
+        if convention == "maps":
+            return sum(node.shape[-1] for node in graph if node.kind == "conv")
+        return (
+            graph.multiply_adds if convention == "multiply-adds" else graph.parameters(convention)
+        )
+
+    return claim.computed(count)
+
+
+def _shape(claim: Claim, graph: Graph, indices: list[int], owners: Any) -> tuple[int, ...]:
+    if claim.quantity == "input":
+        return graph.nodes[graph.inputs[0]].shape
+    return graph.nodes[max(indices) if claim.layer else graph.outputs[0]].shape
+
+
+def _depth(claim: Claim, graph: Graph, indices: list[int], owners: Any) -> int:
+    """Layers on the longest path: a projection beside a block does not make a network deeper."""
+    if claim.convention == "table rows":
+        return sum(bool(found) for found in owners.values())
+    kinds = LAYERS[claim.convention]
+    depths: dict[int, int] = {}
+    for i in indices:
+        node = graph.nodes[i]
+        depths[i] = max((depths.get(j, 0) for j in node.inputs), default=0) + (node.kind in kinds)
+    return max(depths.values())
+
+
+def _sum(claim: Claim, graph: Graph, indices: list[int], owners: Any) -> int:
+    return sum(_count(graph.nodes[i], claim.quantity, claim.convention) for i in indices)
+
+
+def _count(node: Node, quantity: str, convention: str) -> int:
+    if quantity == "parameters":
+        return count_parameters(node, convention)
+    if quantity == "connections":
+        return node.connections
+    products = node.multiply_adds
+    if convention == "multiply-adds + bias" and products:
+        products += node.biases * (prod(node.shape[:2]) if node.kind == "conv" else 1)
+    return 2 * products if convention == "FLOPs" else products
+
+
+def _kernels(claim: Claim, graph: Graph, indices: list[int], owners: Any) -> tuple[str, ...]:
+    kinds = LAYERS["pooling layers" if "pool" in claim.subject else "convolutional layers"]
+    nodes = [graph.nodes[i] for i in indices]
+    return tuple(sorted({size(n.attributes["kernel"]) for n in nodes if n.kind in kinds}))
+
+
+def _padding(claim: Claim, graph: Graph, indices: list[int], owners: Any) -> Any:
+    """One number when all four sides are alike, as papers write it."""
+    found = [a["padding"] for i in indices if "padding" in (a := graph.nodes[i].attributes)]
+    if not found:
+        raise CannotMeasure(f"nothing in {claim.layer} has a padding")
+    sides = {side for pair in found[0] for side in pair}
+    return sides.pop() if len(sides) == 1 else found[0]
+
+
+def _receptive_field(
+    claim: Claim, graph: Graph, indices: list[int], owners: Any
+) -> tuple[int, int]:
+    return graph.receptive_fields()[max(indices) if claim.layer else graph.outputs[0]]
+
+
+def _identity(claim: Claim, graph: Graph, indices: list[int], owners: Any) -> Fraction:
+    try:
+        found = departure(graph)
+    except CannotCompute as unknown:
+        raise CannotMeasure(str(unknown)) from None
+    if not isfinite(found):
+        raise CannotMeasure(f"{claim.model} leaves another size than it finds")
+    return Fraction(found)
+
+
+def _branches(claim: Claim, graph: Graph, indices: list[int], owners: Any) -> int:
+    joins = [graph.nodes[i] for i in indices if graph.nodes[i].kind == "concat"]
+    return max((len(node.inputs) for node in joins), default=1)
+
+
+def _only(kind: str, attribute: str) -> Callable[[Claim, Graph, list[int], Any], Any]:
+    """The one value that an attribute has in all nodes of a kind, as single precision holds it."""
+
+    def found(claim: Claim, graph: Graph, indices: list[int], owners: Any) -> Any:
+        nodes = [graph.nodes[i] for i in indices if graph.nodes[i].kind == kind]
+        values = {Fraction(f"{node.attributes[attribute]:.7g}") for node in nodes}
+        if len(values) != 1:
+            raise CannotMeasure(f"{claim.layer or claim.model} has {len(values)} values of {kind}")
+        return values.pop()
+
+    return found
+
+
+def _convolutions(claim: Claim, graph: Graph, indices: list[int], owners: Any) -> tuple[str, ...]:
+    return written([graph.nodes[i] for i in indices], LAYERS["weight layers"])
+
+
+def _operations(claim: Claim, graph: Graph, indices: list[int], owners: Any) -> tuple[str, ...]:
+    return written([graph.nodes[i] for i in indices], WRITTEN - LAYERS["weight layers"])
+
+
+_MEASURES: dict[str, Callable[[Claim, Graph, list[int], Any], Any]] = {
+    "input": _shape,
+    "output": _shape,
+    "maps": lambda *a: _shape(*a)[-1],
+    "neurons": lambda *a: prod(_shape(*a)),
+    "parameters": _sum,
+    "multiply-adds": _sum,
+    "FLOPs": _sum,
+    "connections": _sum,
+    "layers": _depth,
+    "convolutions": _convolutions,
+    "operations": _operations,
+    "kernel": _kernels,
+    "padding": _padding,
+    "receptive field": _receptive_field,
+    "identity": _identity,
+    "branches": _branches,
+    "scale": _only("scale", "factor"),
+    "dropout": _only("dropout", "rate"),
+    "epsilon": _only("batch_norm", "epsilon"),
+    "momentum": _only("batch_norm", "momentum"),
+}
+
+
+def shown(value: Any) -> str:
+    """A value as a report prints it: 25,557,032 or 28x28x512."""
+    if value == ():
+        return "none"
+    if isinstance(value, tuple):
+        return (", " if value and isinstance(value[0], str) else "x").join(map(str, value))
+    if isinstance(value, Fraction):
+        return f"{float(value):.6g}"
+    return f"{value:,}" if isinstance(value, int) else str(value)

@@ -1,0 +1,184 @@
+"""Two live models with their own weights, layer by layer: structure, weights, activations.
+
+Nodes correspond by :mod:`conformance.graph.align`.  Weights are compared slot by slot in neutral
+layout,
+and then what every pair of nodes computes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from conformance.graph.align import Alignment, Finding, align, findings
+from conformance.graph.model import Graph
+from conformance.numbers.activations import Progress, ResultPair, run_both, seen
+from conformance.numbers.own_weights import Side, address
+from conformance.numbers.relation import Relation, checksum, relation
+from conformance.numbers.stored import Slots
+from conformance.trace.port import UntraceableModel
+
+SAME, DIFFER, INCONCLUSIVE = "same", "differ", "inconclusive"
+
+
+@dataclass(frozen=True, slots=True)
+class SlotPair:
+    """One slot of a pair of nodes, and how B's values are related to A's.
+
+    The nodes are those of the graph of training where only that reads the slot.
+    """
+
+    a: int
+    b: int
+    slot: str
+    relation: Relation
+    training: bool = False
+
+
+@dataclass(slots=True)
+class Comparison:
+    """Everything that was found; results are in the order of A's nodes."""
+
+    structure: list[Finding]
+    slots: list[SlotPair] = field(default_factory=list)
+    results: list[ResultPair] = field(default_factory=list)
+    planned: int = 0
+    notes: list[str] = field(default_factory=list)
+    problem: str = ""
+
+    @property
+    def run(self) -> int:
+        return len(self.slots) + len(self.results)
+
+    @property
+    def parted(self) -> ResultPair | None:
+        """The first pair whose results are not the same, in whatever order of channels."""
+        return next((each for each in self.results if not each.agrees), None)
+
+    @property
+    def before(self) -> float:
+        """The largest error of the nodes before the first that parts."""
+        end = self.results.index(self.parted) if self.parted else len(self.results)
+        return max((each.error for each in self.results[:end]), default=0.0)
+
+    @property
+    def moved(self) -> list[ResultPair]:
+        """Pairs that agree but for the order of their channels."""
+        return [each for each in self.results if each.agrees and each.moved]
+
+    @property
+    def differing(self) -> list[SlotPair]:
+        """Slots that are not equal.
+
+        Another order of channels is none of them where all results agree: what follows follows it.
+        """
+        return [
+            each
+            for each in self.slots
+            if not each.relation.equal
+            and (self.parted or each.training or each.relation.word != "permuted")
+        ]
+
+    @property
+    def verdict(self) -> str:
+        if self.structure or self.differing or self.parted:
+            return DIFFER
+        return SAME if 0 < self.planned == self.run and not self.problem else INCONCLUSIVE
+
+
+def compare(a: Side, b: Side, progress: Progress = lambda done, total: None) -> Comparison:
+    """Compare two ports.
+
+    Raises :class:`~conformance.trace.port.UntraceableModel` where one cannot be built or run.
+    """
+    alignment = align(a.graph, b.graph)
+    found = Comparison([*findings(a.graph, b.graph, alignment), *_outputs(a, b, alignment)])
+    pairs = sorted(alignment.pairs.items())
+    observed = [(i, j) for i, j in pairs if seen(a.graph, i) and seen(b.graph, j)]
+    found.slots = _weights(a, b, a.graph, b.graph, _slots(a.graph, b.graph, pairs))
+    missing = {(s.a, s.slot) for s in found.slots if s.relation.word == "missing"}
+    found.structure = [f for f in found.structure if (f.expected_node, f.attribute) not in missing]
+    if a.unread(a.graph) or b.unread(b.graph):
+        try:
+            _heads(a, b, found)
+        except UntraceableModel as refused:
+            found.problem = f"what only training reads is not compared: {refused}"
+    found.planned = len(found.slots) + len(observed)
+    found.results, problem = run_both(a, b, dict(observed), progress)
+    found.problem = found.problem or problem
+    return found
+
+
+def _heads(a: Side, b: Side, found: Comparison) -> None:
+    """Compare what inference does not read: the weights of auxiliary heads."""
+    pairs = sorted(align(a.training, b.training).pairs.items())
+    slots = _slots(a.training, b.training, pairs)
+    heads = [a.unread(a.graph), b.unread(b.graph)]
+    only = [
+        (i, j, slot)
+        for i, j, slot in slots
+        for node, handles in ((a.training.nodes[i], heads[0]), (b.training.nodes[j], heads[1]))
+        if any(piece.handle in handles for piece in node.parameters.get(slot, ()))
+    ]
+    compared = _weights(a, b, a.training, b.training, list(dict.fromkeys(only)))
+    found.slots += [replace(each, training=True) for each in compared]
+    for side, letter in ((a, "A"), (b, "B")):
+        for handle in sorted(side.unread(side.graph, side.training)):
+            found.notes.append(f"{letter} stores {handle}, which nothing reads")
+
+
+def _slots(one: Graph, other: Graph, pairs: list[tuple[int, int]]) -> list[tuple[int, int, str]]:
+    return [
+        (i, j, slot)
+        for i, j in pairs
+        for slot in sorted(one.nodes[i].parameters.keys() | other.nodes[j].parameters.keys())
+    ]
+
+
+def _outputs(a: Side, b: Side, alignment: Alignment) -> list[Finding]:
+    """The models return as many things, and corresponding ones, in one order."""
+    want = tuple(alignment.pairs.get(i) for i in a.graph.outputs)
+    if None in want or want == b.graph.outputs:
+        return []  # an unpaired output is a finding already
+    expected, got = ([side.at(i) for i in side.graph.outputs] for side in (a, b))
+    return [Finding("outputs", expected, got, a.graph.outputs[0], b.graph.outputs[0])]
+
+
+def _weights(
+    a: Side, b: Side, one: Graph, two: Graph, slots: list[tuple[int, int, str]]
+) -> list[SlotPair]:
+    """Every slot of every pair; on the way it is known which layers of A hold which values."""
+    in_a, in_b = Slots(one, a.own), Slots(two, b.own)
+    held: dict[Any, str] = {}
+    for i, _, slot in slots:
+        if slot in one.nodes[i].parameters and np.ptp(values := in_a(i, slot)):
+            held.setdefault((values.shape, checksum(values)), f"{address(one.nodes[i])} ({slot})")
+    result = []
+    for i, j, slot in slots:
+        node, other = one.nodes[i], two.nodes[j]
+        if slot not in node.parameters or slot not in other.parameters:
+            result.append(SlotPair(i, j, slot, _missing(slot, in_a, i, in_b, j)))
+            continue
+        before = one.nodes[node.inputs[0]]
+        image = one.nodes[before.inputs[0]].shape if before.kind == "flatten" else before.shape
+        found = relation(
+            slot,
+            partial(in_a, i),
+            partial(in_b, j),
+            tuple(s for s in node.parameters if s != slot and node.slots[s] == node.slots[slot]),
+            image,
+            lambda values: held.get((values.shape, checksum(values)), ""),
+        )
+        result.append(SlotPair(i, j, slot, found))
+    return result
+
+
+def _missing(slot: str, in_a: Slots, i: int, in_b: Slots, j: int) -> Relation:
+    """A slot that one side lacks: it matters as far as the other's is not neutral."""
+    neutral = 1.0 if slot in ("gamma", "variance", "coefficient") else 0.0
+    lacks, slots, index = ("B", in_a, i) if slot in in_a.graph.nodes[i].slots else ("A", in_b, j)
+    difference = float(np.max(np.abs(slots(index, slot) - neutral), initial=0.0))
+    return Relation("missing", f"{lacks} has none", difference)

@@ -1,0 +1,350 @@
+"""Evidence: what one run of one framework leaves behind, as files that need no framework to read.
+
+    EVIDENCE/torch-cpu/run.json            framework, device, versions, seed, code, networks
+    EVIDENCE/torch-cpu/ResNet-50.json      the neutral graph and the parity of every node
+    EVIDENCE/torch-cpu/ResNet-50.safetensors    whole results of nodes, if they were asked for
+    EVIDENCE/torch-cpu/selftest.json       what became of every wrong model, if they were judged
+
+A run's folder is written beside its place and put there in one move when it is complete, so what
+is found under its name is never half a run.  Files are a pure function of code, versions and seed.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors.numpy import load_file, save_file
+
+from conformance.graph.model import Graph, Node, Parameter, Where
+from conformance.numbers.gradients import Gradients
+from conformance.numbers.parity import Parity
+
+HERE = Path(__file__).parents[1]
+#: What evidence depends on, beside the implementation.
+ROOMS = ("graph", "kinds", "judge", "numbers", "trace")
+SCHEMA = 3
+
+#: How the name of a file of whole results ends.
+ARRAYS = ".safetensors"
+
+#: The file of a run's self-test.
+SELFTEST = "selftest.json"
+
+
+class DamagedEvidence(ValueError):
+    """A file that is not what a run of this version writes; the message names file and reason."""
+
+
+@dataclass(slots=True)
+class Record:
+    """One network in one framework: its graphs and, where it was run, its parity.
+
+    ``graph`` is what it does in inference, ``training`` what it does in training.  Of a network
+    that was examined thoroughly there are also the parity of a step of training and the gradients
+    of both.  ``executions`` are parities in inference that were computed in other ways than
+    ``parity``, which is in float64 and step by step, and decides.  ``arrays`` are whole results
+    of it by node, height x width x channels after the batch, where they were asked for.
+    """
+
+    model: str
+    graph: Graph
+    parity: Parity | None = None
+    training: Graph | None = None
+    training_parity: Parity | None = None
+    gradients: Gradients | None = None
+    executions: tuple[Parity, ...] = ()
+    training_gradients: Gradients | None = None
+    arrays: dict[int, np.ndarray] = field(default_factory=dict, compare=False)
+
+
+@dataclass(slots=True)
+class Run:
+    """One framework on one device: what was installed, which code, and a record a network.
+
+    ``selftest`` is what became of the framework's wrong models, as
+    :meth:`tests.selftest.corpus.Tally.as_json` says it; None where none was judged.
+    ``backend`` is what the framework computes with, where that is not the usual one.
+    """
+
+    framework: str
+    device: str
+    versions: dict[str, str]
+    seed: int
+    code: str
+    records: dict[str, Record] = field(default_factory=dict)
+    selftest: dict[str, Any] | None = None
+    backend: str = ""
+    #: The records that are in place already, with the checksums of their files.
+    placed: dict[str, tuple[Record, str]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
+
+    @property
+    def name(self) -> str:
+        return "-".join(filter(None, (self.framework, self.backend, self.device)))
+
+
+def code_identity(framework: str) -> str:
+    """A digest of the sources that a run's evidence depends on."""
+    sources = [path for room in ROOMS for path in (HERE / room).rglob("*.py")]
+    digest = sha256()
+    for path in sorted([*sources, *_room(framework).glob("*.py")]):
+        digest.update(path.relative_to(HERE).as_posix().encode() + path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def _room(framework: str) -> Path:
+    return HERE / "implementations" / framework
+
+
+def stale(run: Run) -> bool:
+    """Whether a run was recorded by other code than this, if its framework has a room here."""
+    return _room(run.framework).is_dir() and run.code != code_identity(run.framework)
+
+
+def write(run: Run, folder: Path) -> Path:
+    """Put a run's files under ``folder`` in one move, in place of an earlier run's.
+
+    A run that grows may be written again and again: what is in place already is moved along.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    target = folder / run.name
+    building = Path(tempfile.mkdtemp(dir=folder, prefix=f".{run.name}-"))
+    try:
+        placed = {
+            name: (record, _placed(run, record, target, building / f"{name}.json"))
+            for name, record in run.records.items()
+        }
+        if run.selftest:
+            _dump(run.selftest, building / SELFTEST)
+        _dump(
+            {
+                "schema": SCHEMA,
+                "framework": run.framework,
+                **({"backend": run.backend} if run.backend else {}),
+                "device": run.device,
+                "versions": run.versions,
+                "seed": run.seed,
+                "code": run.code,
+                "networks": {name: checksum for name, (_, checksum) in sorted(placed.items())},
+                "selftest": _checksum(building / SELFTEST) if run.selftest else None,
+            },
+            building / "run.json",
+        )
+        old = folder / f".{run.name}-old-{os.getpid()}"
+        if target.exists():
+            target.rename(old)
+        try:
+            building.rename(target)
+        finally:
+            if not target.exists() and old.exists():
+                old.rename(target)
+        run.placed = placed
+        shutil.rmtree(old, ignore_errors=True)
+    finally:
+        shutil.rmtree(building, ignore_errors=True)
+    return target
+
+
+def _placed(run: Run, record: Record, target: Path, file: Path) -> str:
+    """Have a record's file in the new folder, from the old one if it is there; its checksum."""
+    known, checksum = run.placed.get(record.model, (None, ""))
+    arrays = file.with_suffix(ARRAYS)
+    if known is record:
+        try:
+            for each in (file, arrays) if record.arrays else (file,):
+                each.hardlink_to(target / each.name)
+        except OSError:  # no such file any more, or no links here
+            file.unlink(missing_ok=True)
+        else:
+            return checksum
+    data = _record_to_json(record)
+    if record.arrays:
+        save_file({str(node): array for node, array in record.arrays.items()}, arrays)
+        data["arrays"] = _checksum(arrays)
+    _dump(data, file)
+    return _checksum(file)
+
+
+def earlier_selftest(run: Run, folder: Path) -> dict[str, Any] | None:
+    """The self-test of the run that ``run`` is going to replace, if that was one of the same.
+
+    Of the same code, versions and seed, that is; any other is None, and so is one that is damaged.
+    """
+    place = folder / run.name
+    try:
+        data = _load(place / "run.json")
+        same = all(
+            data.get(key) == value
+            for key, value in (
+                ("schema", SCHEMA), ("code", run.code), ("versions", run.versions),
+                ("seed", run.seed),
+            )
+        )  # fmt: skip
+        checksum = data.get("selftest")
+        return _listed(place / SELFTEST, checksum) if same and checksum else None
+    except DamagedEvidence:
+        return None
+
+
+def read(folder: Path) -> list[Run]:
+    """Every run under ``folder``, by name, or none.  Raises :class:`DamagedEvidence`."""
+    if not folder.is_dir():
+        raise DamagedEvidence(f"{folder}: no such folder; run the frameworks' checks first")
+    return [_read_run(path.parent) for path in sorted(folder.glob("[!.]*/run.json"))]
+
+
+def _read_run(folder: Path) -> Run:
+    path = folder / "run.json"
+    data = _load(path)
+    if data.get("schema") != SCHEMA:
+        raise DamagedEvidence(
+            f"{path}: schema {data.get('schema')!r}, this version reads {SCHEMA}; record it again"
+        )
+    try:
+        networks, selftest = data.pop("networks"), data.pop("selftest", None)
+        data.pop("schema")
+        run = Run(**data)
+        for name, checksum in networks.items():
+            data = _listed(folder / f"{name}.json", checksum)
+            record = run.records[name] = _record_from_json(data)
+            if checksum := data.get("arrays"):
+                file = _whole(folder / f"{name}{ARRAYS}", checksum)
+                record.arrays = {int(node): array for node, array in load_file(file).items()}
+        if selftest:
+            run.selftest = _listed(folder / SELFTEST, selftest)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise DamagedEvidence(
+            f"{path}: not a run of this version ({error}); record it again"
+        ) from None
+    return run
+
+
+def graph_to_json(graph: Graph) -> dict[str, Any]:
+    """A graph as plain JSON."""
+    return {
+        "inputs": graph.inputs,
+        "outputs": graph.outputs,
+        "nodes": [_node_to_json(node) for node in graph],
+    }
+
+
+def graph_from_json(data: dict[str, Any]) -> Graph:
+    """The inverse of :func:`graph_to_json`."""
+    nodes = [_node_from_json(node) for node in data["nodes"]]
+    return Graph(nodes, tuple(data["inputs"]), tuple(data["outputs"]))
+
+
+def _node_to_json(node: Node) -> dict[str, Any]:
+    return {
+        "kind": node.kind,
+        "attributes": node.attributes,
+        "inputs": node.inputs,
+        "shape": node.shape,
+        "slots": node.slots,
+        "parameters": {
+            slot: [
+                {"handle": p.handle, "shape": p.shape, "steps": p.steps, "region": p.region}
+                for p in pieces
+            ]
+            for slot, pieces in node.parameters.items()
+        },
+        "path": node.where.path,
+        "line": node.where.line,
+    }
+
+
+def _node_from_json(data: dict[str, Any]) -> Node:
+    return Node(
+        kind=data["kind"],
+        attributes={name: _tuples(value) for name, value in data["attributes"].items()},
+        inputs=tuple(data["inputs"]),
+        shape=tuple(data["shape"]),
+        parameters={
+            slot: tuple(Parameter(**{k: _tuples(v) for k, v in p.items()}) for p in pieces)
+            for slot, pieces in data["parameters"].items()
+        },
+        slots={slot: tuple(shape) for slot, shape in data["slots"].items()},
+        where=Where(data["path"], data["line"]),
+    )
+
+
+def _record_to_json(record: Record) -> dict[str, Any]:
+    return {
+        "model": record.model,
+        "graph": graph_to_json(record.graph),
+        "parity": record.parity.as_json() if record.parity else None,
+        "training": graph_to_json(record.training) if record.training else None,
+        "training_parity": record.training_parity.as_json() if record.training_parity else None,
+        "gradients": record.gradients.as_json() if record.gradients else None,
+        "executions": [each.as_json() for each in record.executions],
+        "training_gradients": record.training_gradients.as_json()
+        if record.training_gradients
+        else None,
+    }
+
+
+def _record_from_json(data: dict[str, Any]) -> Record:
+    def read_if_there(key: str, read: Callable[[dict[str, Any]], Any]) -> Any:
+        return read(data[key]) if data[key] else None
+
+    return Record(
+        data["model"],
+        graph_from_json(data["graph"]),
+        read_if_there("parity", Parity.from_json),
+        read_if_there("training", graph_from_json),
+        read_if_there("training_parity", Parity.from_json),
+        read_if_there("gradients", Gradients.from_json),
+        tuple(map(Parity.from_json, data["executions"])),
+        read_if_there("training_gradients", Gradients.from_json),
+    )
+
+
+def _tuples(value: Any) -> Any:
+    return tuple(map(_tuples, value)) if isinstance(value, list) else value
+
+
+def _checksum(path: Path) -> str:
+    return sha256(path.read_bytes()).hexdigest()
+
+
+def _listed(file: Path, checksum: str) -> dict[str, Any]:
+    """A file that ``run.json`` lists, and no other in its place."""
+    return _load(_whole(file, checksum))
+
+
+def _whole(file: Path, checksum: str) -> Path:
+    """A file that is the one that was written.  Raises :class:`DamagedEvidence`."""
+    if not file.is_file():
+        raise DamagedEvidence(f"{file}: missing, though run.json lists it; record it again")
+    if _checksum(file) != checksum:
+        raise DamagedEvidence(f"{file}: not the file that run.json lists; record it again")
+    return file
+
+
+def _load(path: Path) -> dict[str, Any]:
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise DamagedEvidence(f"{path}: cannot be read ({error}); record it again") from None
+    if not isinstance(data, dict):
+        raise DamagedEvidence(f"{path}: not a JSON object; record it again")
+    return data
+
+
+def _dump(data: dict[str, Any], path: Path) -> None:
+    path.write_text(json.dumps(data, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+
+
+def networks(runs: list[Run]) -> Iterator[str]:
+    """Names of the networks in any of the runs, in order of first appearance."""
+    yield from dict.fromkeys(name for run in runs for name in run.records)

@@ -1,0 +1,41 @@
+"""The gate's job: one port judged against one network."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+from conformance import reference
+from conformance.judge.port import Stage, judge
+from conformance.ports import implementations as frameworks
+from conformance.ports.loading import MODULES, framework_of, load
+from conformance.trace.port import Port
+
+Json = dict[str, Any]
+
+
+def work(job: Json, stage: Stage) -> Json:
+    """The result of ``conformance gate`` for a job of ``port``, ``architecture``, ``size``, …"""
+    port = opened(job, stage)
+    size = tuple(job["size"]) if job["size"] else None
+    model = reference.find(job["architecture"])
+    found = judge(
+        port, model, size=size, numbers=job["numbers"], seed=job["seed"],
+        trained=job["trained"], expect=job.get("expect", ()), stage=stage,
+    )  # fmt: skip
+    return found.as_json(job["port"]) | ({"drawing": found.drawing} if job["drawing"] else {})
+
+
+def opened(job: Json, stage: Stage) -> Port:
+    """The port of a job, with the tracer of its framework."""
+    stage("importing the port", 0, 0)
+    factory = load(job["port"])
+    framework = job["framework"] or framework_of(factory)
+    stage(f"importing {framework}", 0, 0)
+    if framework == MODULES:
+        frameworks.require("keras")
+        tracer = import_module(f"conformance.trace.{MODULES}_module")
+    else:
+        tracer = frameworks.tracer(framework)
+    found: Port = tracer.port(factory)
+    return found

@@ -1,0 +1,56 @@
+"""What is behind a finding, in one sentence: the habit or the default that makes it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+#: By kind and attribute (``*`` for any kind): a sentence with places for what was expected and
+#: found, in the words of :func:`conformance.judge.variants.text`.
+HINTS: dict[tuple[str, str], str] = {
+    ("avg_pool", "count_include_pad"): "padding cells are {counted} in the average: PyTorch counts"
+    " them by default, Keras and TensorFlow never do",
+    (
+        "*",
+        "padding",
+    ): 'top+bottom x left+right; TensorFlow\'s "same" pads an even map less above than below',
+    ("*", "epsilon"): "epsilon is {found}: another framework's default?",
+    ("*", "momentum"): "the running statistics keep {found} of the old value, not {expected}:"
+    " PyTorch's momentum is the share of the new value, Keras' and Flax's that of the old",
+    ("*", "statistics"): "the normalisation stays in inference mode while the network trains",
+    ("lrn", "alpha"): "alpha of the plain sum is {found}: PyTorch divides alpha by n, TensorFlow"
+    " does not",
+    ("lrn", "n"): "the window is {found} channels: TensorFlow's depth_radius is half of n - 1",
+    ("lrn", "k"): "k is {found}: a framework's default?",
+    ("flatten", "order"): "flattened in the order {found}: permute the next kernel, or transpose",
+    ("concat", "order"): "the branches are concatenated in another order: the next kernel's inputs"
+    " are not where the paper has them",
+    ("*", "order"): "two neighbours have changed places",
+    ("conv", "table"): "other maps are connected than the paper's table has",
+    ("softmax", "extra"): "return logits, or take it as the variant with softmax",
+    ("*", "outputs"): "return the logits alone in inference",
+}
+
+
+def hint(kind: str, attribute: str, expected: str, found: str) -> str:
+    """A sentence for a finding at a node of a kind; empty where there is nothing to add."""
+    if attribute == "momentum" and not found:
+        return "a step of training leaves the running statistics as they were"
+    sentence = HINTS.get((kind, attribute)) or HINTS.get(("*", attribute), "")
+    words: dict[str, Any] = {
+        "kind": kind.replace("_", " "),
+        "expected": expected or "none",
+        "found": found or "none",
+        "counted": "counted" if found == "yes" else "not counted",
+    }
+    return sentence.format(**words)
+
+
+#: How many causes of one error are told.
+TOLD = 3
+
+
+def vanishes(causes: Sequence[str], otherwise: str) -> str:
+    """The sentence for a value that is wrong: what makes its error vanish, if anything does."""
+    told = list(causes[:TOLD])
+    return f"the error vanishes if {', or if '.join(told)}" if told else otherwise

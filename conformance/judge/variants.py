@@ -1,0 +1,199 @@
+"""Which known variants explain the findings at a port, and what is left over.
+
+A variant counts only when all of it is there: each row of its table has to find exactly as many
+findings as it says.  Several may hold at once; what none of them explains is the surplus.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from typing import Any
+
+from conformance.graph.align import Finding
+from conformance.graph.model import Graph, Node
+from conformance.graph.rows import row_of
+from conformance.graph.written import written
+from conformance.reference import Model
+from conformance.reference.variants import Difference, Profile
+
+#: What a network's last layer with weights may be.
+LAST = ("dense", "conv", "rbf")
+
+
+@dataclass(slots=True)
+class Explained:
+    """The variants that hold, in order, and the findings that none of them explains."""
+
+    profiles: list[Profile] = field(default_factory=list)
+    surplus: list[int] = field(default_factory=list)
+
+
+@dataclass
+class Comparison:
+    """Two aligned graphs of one mode, and the findings between them."""
+
+    expected: Graph
+    found: Graph
+    findings: list[Finding]
+    model: Model
+    pairs: dict[int, int]
+
+    def __post_init__(self) -> None:
+        rows = [row.name for row in self.model.rows]
+        self.rows = row_of(self.expected, rows)
+        self.output = _output(self.expected)
+        self.top = _top(self.expected)
+        self.auxiliary = {row.name for row in self.model.rows if row.after}
+        self.back = {b: a for a, b in self.pairs.items()}
+
+    def anchor(self, finding: Finding) -> int:
+        """The expected node where a finding is; for an extra node the one it comes after."""
+        if finding.expected_node is not None:
+            return finding.expected_node
+        index = finding.found_node
+        while index is not None and index not in self.back:
+            inputs = self.found.nodes[index].inputs
+            index = inputs[0] if inputs else None
+        return self.back[index] if index is not None else self.expected.inputs[0]
+
+    def node(self, finding: Finding) -> Node:
+        """The node that a finding describes: the expected one, or the one that is extra."""
+        if finding.expected_node is not None:
+            return self.expected.nodes[finding.expected_node]
+        assert finding.found_node is not None
+        return self.found.nodes[finding.found_node]
+
+
+def explain(comparison: Comparison, profiles: Sequence[Profile]) -> Explained:
+    """The variants that together explain as many findings as possible."""
+    candidates = []
+    for profile in profiles:
+        if (matched := matches(comparison, profile)) is not None and matched:
+            candidates.append((profile, matched))
+    candidates.sort(key=lambda pair: (-len(pair[1]), pair[0].name))
+    result, left = Explained(), set(range(len(comparison.findings)))
+    for profile, matched in candidates:
+        if matched & left:
+            result.profiles.append(profile)
+            left -= matched
+    result.surplus = sorted(left)
+    return result
+
+
+def matches(comparison: Comparison, profile: Profile, whole: bool = True) -> set[int] | None:
+    """The findings that a variant explains; None where a part of it is not there.
+
+    Unless the ``whole`` of it is asked for, whatever is there of it is explained.
+    """
+    explained: set[int] = set()
+    for difference in profile.differences:
+        matched = {
+            i for i, f in enumerate(comparison.findings) if _matches(comparison, f, difference)
+        }
+        wanted = _wanted(comparison, difference)
+        if whole and wanted is not None and len(matched) != wanted:
+            return None
+        explained |= matched
+    return explained
+
+
+def _wanted(comparison: Comparison, row: Difference) -> int | None:
+    """How many findings a row of a profile asks for; None for any number."""
+    if row.count == "any":
+        return None
+    if row.count.isdecimal():
+        return int(row.count)
+    places = [i for i in range(len(comparison.expected)) if _in_layer(comparison, i, row.layer)]
+    if row.attribute != "missing":  # what is not there differs in nothing else
+        places = [i for i in places if i in comparison.pairs]
+    nodes = [comparison.expected.nodes[i] for i in places]
+    if row.count == "all":
+        return sum(_described(node, row) for node in nodes)
+    return sum(fnmatchcase(label(node), f"{row.count[5:]}*") for node in nodes)
+
+
+def _matches(comparison: Comparison, finding: Finding, row: Difference) -> bool:
+    return (
+        finding.attribute == row.attribute
+        and _in_layer(comparison, comparison.anchor(finding), row.layer)
+        and fnmatchcase(label(comparison.node(finding)), row.node)
+        and _is(finding.expected, row.paper)
+        and _is(finding.found, row.variant)
+    )
+
+
+def _described(node: Node, row: Difference) -> bool:
+    """Whether a row speaks of an expected node, which may have the paper's value or not."""
+    if not fnmatchcase(label(node), row.node):
+        return False
+    if row.attribute in ("missing", "extra", "inputs", "width", "order"):
+        return True
+    has = node.attributes.get(row.attribute, row.attribute in node.slots)
+    return _is(has, row.paper)
+
+
+def _in_layer(comparison: Comparison, index: int, layer: str) -> bool:
+    row = comparison.rows[index]
+    for each in layer.split(","):
+        match each.strip():
+            case "output":
+                found = index == comparison.output
+            case "top":
+                found = index in comparison.top
+            case "auxiliary":
+                found = row in comparison.auxiliary
+            case pattern:
+                found = fnmatchcase(row, pattern)
+        if found:
+            return True
+    return False
+
+
+def _is(value: Any, pattern: str) -> bool:
+    return fnmatchcase(text(value), pattern)
+
+
+def text(value: Any) -> str:
+    """A value as profiles write it: 2x2, 1+1x1+1 for a padding, yes, 1e-05; nothing for None."""
+    match value:
+        case None:
+            return ""
+        case bool():
+            return "yes" if value else "no"
+        case float():
+            return f"{value:g}"
+        case ((int(), int()), (int(), int())):
+            return "x".join(f"{a}+{b}" for a, b in value)
+        case (*_,):
+            return "x".join(map(str, value))
+    return str(value)
+
+
+def label(node: Node) -> str:
+    """A node as profiles write it: its kind, and the layer as the reference writes it."""
+    if node.kind == "dropout":
+        return node.kind
+    try:
+        (layer,) = written([node], frozenset({node.kind}))
+    except (KeyError, ValueError):
+        return node.kind
+    return node.kind if node.kind in ("lrn", "global_avg_pool") else f"{node.kind} {_tail(layer)}"
+
+
+def _tail(layer: str) -> str:
+    return layer.rpartition("pool ")[2].removeprefix("fc ").removeprefix("subsample ")
+
+
+def _output(graph: Graph) -> int:
+    """The last layer with weights on the way to the main output; -1 without one."""
+    main = graph.ancestors(graph.outputs[0])
+    return max((i for i in main if graph.nodes[i].kind in LAST), default=-1)
+
+
+def _top(graph: Graph) -> set[int]:
+    """What follows the last map on the way to the main output: pooling, dense layers."""
+    main = graph.ancestors(graph.outputs[0])
+    maps = [i for i in main if len(s := graph.nodes[i].shape) == 3 and s[0] * s[1] > 1]
+    return {i for i in main if i > max(maps, default=-1)}

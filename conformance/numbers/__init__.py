@@ -1,0 +1,1 @@
+"""Values: the oracle, its rounding, and what is held against them."""

@@ -1,0 +1,158 @@
+"""The cause of a divergence: what makes the error of the node where two models part vanish.
+
+The first node whose result is wrong is computed again, by the oracle's own operations and on the
+inputs that both models agree on, in every way in which ports are known to go wrong.  What gives
+the port's result, within the node's bound, is the cause; several are told with the simplest first.
+Where nothing does, nothing is claimed.  It costs a few times that one node, and only once two
+models have parted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from conformance.graph.model import Graph, Node
+from conformance.numbers.causes.experiment import Trial, nearness
+from conformance.numbers.causes.fitted import ANYWHERE, SOLVED
+from conformance.numbers.causes.fixed import ANY, STATED
+from conformance.numbers.causes.hypotheses import Hypothesis
+from conformance.numbers.oracle import OPERATIONS, Oracle, shaped
+
+#: How many nodes that the port does not show may lie between what agrees and what does not.
+REACH = 3
+
+Near = Callable[[np.ndarray], bool]
+Stage = Callable[[Node, bool], tuple[Hypothesis, ...]]
+
+#: Slots that may be other than expected, and what that is called; the first are as expected.
+Variants = Iterable[tuple[str, Mapping[str, np.ndarray]]]
+
+
+@dataclass(slots=True)
+class Stretch:
+    """The node that diverged and what leads to it unseen, from results that both models share.
+
+    ``nodes`` are in order and end with that node; ``given`` are the results they begin with.
+    """
+
+    oracle: Oracle
+    nodes: list[int]
+    given: dict[int, np.ndarray]
+    results: dict[int, np.ndarray] = field(default_factory=dict)
+
+    @property
+    def graph(self) -> Graph:
+        return self.oracle.graph
+
+    def inputs(self, index: int) -> tuple[np.ndarray, ...]:
+        known = self.given | self.results
+        return tuple(known[i] for i in self.graph.nodes[index].inputs)
+
+    def compute(self, after: int = -1) -> np.ndarray:
+        """The last result, with everything after a node, or all, computed from what is known."""
+        for index in self.nodes:
+            if index > after:
+                self.results[index] = self._operation(index, self.oracle.parameters(index))
+        return self.results[self.nodes[-1]]
+
+    def _operation(self, index: int, slots: Mapping[str, np.ndarray]) -> np.ndarray:
+        node = self.graph.nodes[index]
+        result = OPERATIONS[node.kind](self.oracle, node, slots, *self.inputs(index))
+        return shaped(np.asarray(result), node.shape)
+
+    def with_result(self, index: int, result: np.ndarray) -> np.ndarray:
+        """What the last node computes when another one has this result."""
+        if index == self.nodes[-1]:
+            return result
+        there = Stretch(self.oracle, self.nodes, self.given, self.results | {index: result})
+        return there.compute(index)
+
+    def trial(
+        self, index: int, slots: Mapping[str, np.ndarray], got: np.ndarray | None,
+        near: Near,
+    ) -> Trial:  # fmt: skip
+        """One of the nodes on trial; ``got`` is known of the last one only."""
+        node = self.graph.nodes[index]
+        before = [self.graph.nodes[i] for i in node.inputs]
+        image: tuple[int, ...] = ()
+        if before and before[0].kind == "flatten":
+            image = self.graph.nodes[before[0].inputs[0]].shape
+        return Trial(
+            self.oracle, node, slots, self.inputs(index), self._operation(index, slots), got,
+            near, image, any(each.kind == "input" for each in before),
+        )  # fmt: skip
+
+
+def causes(
+    stretch: Stretch,
+    got: np.ndarray,
+    rms: float,
+    bound: float,
+    variants: Callable[[int], Variants] = lambda index: (),
+) -> tuple[str, ...]:
+    """What the port may have computed instead, in the place of the last node of a stretch.
+
+    ``got`` is the port's result, ``rms`` and ``bound`` are those of the node, and ``variants`` says
+    of which other values the slots of a node may be.  Nothing of a right result.
+    """
+    near = nearness(got, rms, bound)
+    with np.errstate(all="ignore"):
+        expected = stretch.compute()
+        if got.shape != expected.shape or not np.isfinite(got).all() or near(expected):
+            return ()
+        for stage in (_stated, _solved, _any):
+            if found := tuple(dict.fromkeys(_explained(stretch, stage, got, near, variants))):
+                return found
+    return ()
+
+
+def _explained(
+    stretch: Stretch, stage: Stage, got: np.ndarray, near: Near, variants: Callable[[int], Variants]
+) -> Iterator[str]:
+    """What the hypotheses of a stage say that explain the port's result, the last node's first."""
+    for index in reversed(stretch.nodes):
+        node, seen = stretch.graph.nodes[index], index == stretch.nodes[-1]
+        known: set[str] = set()
+        for given, slots in (("", stretch.oracle.parameters(index)), *variants(index)):
+            t = stretch.trial(index, slots, got if seen else None, near)
+            if given and near(stretch.with_result(index, t.want)):
+                yield _said(given, node, seen)
+                continue
+            for hypothesis in stage(node, seen):
+                words = _first(hypothesis, t, stretch, index)
+                if words and words not in known:  # it holds whatever the slots are
+                    known.add(words)
+                    yield _said(f"{given}, and {words}" if given else words, node, seen)
+
+
+def _stated(node: Node, seen: bool) -> tuple[Hypothesis, ...]:
+    return STATED.get(node.kind, ())
+
+
+def _solved(node: Node, seen: bool) -> tuple[Hypothesis, ...]:
+    return SOLVED.get(node.kind, ()) if seen else ()
+
+
+def _any(node: Node, seen: bool) -> tuple[Hypothesis, ...]:
+    return ANY + (ANYWHERE if seen else ())
+
+
+def _first(hypothesis: Hypothesis, t: Trial, stretch: Stretch, index: int) -> str:
+    """The words of a hypothesis' first alteration that gives the port's result."""
+    for words, result in hypothesis(t):
+        result = shaped(result, t.node.shape)
+        if result.shape == t.want.shape and t.near(stretch.with_result(index, result)):
+            return words
+    return ""
+
+
+def _said(words: str, node: Node, seen: bool) -> str:
+    """The words, which speak of the last node as "it", for one that lies unseen before that."""
+    if seen:
+        return words
+    before = f"the {node.kind.replace('_', ' ')} before it"
+    subject, _, rest = words.partition(" ")
+    return f"{before} {rest}" if subject == "it" else f"{words}, in {before}"

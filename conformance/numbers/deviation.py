@@ -1,0 +1,109 @@
+"""How far one array is from another, beside how far it may be: what every numeric check records."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import inf, isfinite, sqrt
+from typing import Any
+
+import numpy as np
+
+from conformance.numbers.chunks import each, strips
+from conformance.numbers.precision import FLOAT64
+
+#: How many values of each node's result are kept, to be compared with other frameworks' results.
+SAMPLES = 12
+
+
+@dataclass(frozen=True, slots=True)
+class NodeParity:
+    """One node's result: errors and bound are largest differences over the root mean square."""
+
+    node: int
+    rms: float
+    error: float
+    bound: float
+    sample: tuple[float, ...]
+
+    @property
+    def agrees(self) -> bool:
+        """What is not finite on either side agrees with nothing."""
+        return self.error <= self.bound < inf
+
+
+@dataclass(frozen=True, slots=True)
+class SlotParity:
+    """What a slot has become, or its gradient; as in :class:`NodeParity`.
+
+    ``share`` is how much of the expected array is in the one found: 1 where it is right, of a
+    gradient 0 where it was cut and 2 where it was counted twice.
+    """
+
+    node: int
+    slot: str
+    rms: float
+    error: float
+    bound: float
+    share: float
+    sample: tuple[float, ...]
+
+    @property
+    def agrees(self) -> bool:
+        return self.error <= self.bound < inf
+
+    @classmethod
+    def of(
+        cls, node: int, slot: str, got: np.ndarray, want: np.ndarray, cost: float,
+        scale: float = 0.0,
+    ) -> SlotParity:  # fmt: skip
+        """Set an array beside the expected one; ``cost`` is what single precision costs here.
+
+        An expected array that is nothing but rounding is measured on another ``scale``.
+        """
+        square = float(np.vdot(want, want))
+        rms = scale or sqrt(square / want.size) or 1.0
+        share = float(np.vdot(got, want)) / square if square else 1.0
+        error = distance(got, want, rms)
+        return cls(node, slot, rms, error, cost * FLOAT64.margin, share, sample(got))
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> SlotParity:
+        return cls(**(data | {"sample": tuple(data["sample"])}))
+
+
+@dataclass(frozen=True, slots=True)
+class Control:
+    """A wrong variant of one node, put in the oracle's place: it has to exceed the bound."""
+
+    node: int
+    alteration: str
+    error: float
+    bound: float
+
+    @property
+    def caught(self) -> bool:
+        """One that cannot be compared is no evidence."""
+        return self.bound < self.error < inf
+
+
+def distance(got: np.ndarray, want: np.ndarray, rms: float) -> float:
+    """The largest difference over the root mean square; infinite for what is not comparable."""
+    if got.shape != want.shape:
+        return inf
+    along = int(np.argmax(got.shape))
+    a, b = np.moveaxis(got, along, 0), np.moveaxis(want, along, 0)
+    largest = [0.0]
+
+    def measure(part: slice) -> None:
+        apart = a[part] - b[part]
+        largest.append(float(np.max(np.abs(apart, out=apart), initial=0.0)))
+
+    each(measure, strips(len(a), a.size))
+    furthest = float(np.max(largest))  # what is not a number is not passed over
+    return furthest / rms if isfinite(furthest) and isfinite(rms) else inf
+
+
+def sample(result: np.ndarray) -> tuple[float, ...]:
+    """A few values, spread over the result in neutral layout."""
+    spread = np.linspace(0, result.size - 1, min(SAMPLES, result.size)).astype(int)
+    return tuple(map(float, result[np.unravel_index(spread, result.shape)]))

@@ -1,0 +1,223 @@
+"""Does a live model differentiate to what its graph says?  Every gradient, against the oracle's.
+
+The loss is the sum of every output times a fixed canonical cotangent, in float64.  The model's
+own automatic differentiation gives the gradients with respect to the image and to every slot that
+training moves; the oracle walks its graph back for the same.  Two models that agree in the forward
+pass part here when one of them detaches something, stops or scales a gradient, or brings a
+derivative of its own along.
+
+In training a batch goes through its own statistics and through auxiliary heads, and what flows
+back flows through both.  A step of stochastic gradient descent, ``w - rate * gradient``, is that
+gradient and a subtraction: it is right where the gradient is, and is no check of its own.  What
+a step does besides, to the running statistics, is compared by :mod:`.parity`.
+
+The bound is derived as in :mod:`.parity`: the oracle's gradient in float32, forward
+and back, differs from that in float64 by what single precision costs up to this place, counted
+from the output; a float64 gradient passes below ``2^-14.5`` of it.  A gradient that is zero, such
+as that of a bias before a norm of the batch, is nothing but rounding in both: its unit is then the
+size that would lose all of itself to single precision here, and it may be as far from zero as the
+rounding of a double.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from math import prod, sqrt
+from typing import Any
+
+import numpy as np
+
+from conformance.graph.axes import to_neutral
+from conformance.graph.model import Graph, Node, Parameter
+from conformance.numbers.adjoint import TRAINED, backward
+from conformance.numbers.deviation import Control, SlotParity, distance
+from conformance.numbers.oracle import CannotCompute, Oracle
+from conformance.numbers.parity import outputs_differ
+from conformance.numbers.precision import FLOAT32
+from conformance.numbers.stored import whole
+from conformance.numbers.weights import BATCH, Weights, carried, counterparts, keeping
+from conformance.trace.port import Port, UntraceableModel
+from conformance.trace.tape import Tape, evaluate
+
+#: The name of the image among the slots.
+IMAGE = "image"
+
+
+@dataclass(frozen=True, slots=True)
+class Gradients:
+    """All gradients of one model, from the output back, and control arms."""
+
+    seed: int
+    slots: tuple[SlotParity, ...]
+    controls: tuple[Control, ...]
+    problem: str = ""
+
+    @property
+    def first_divergence(self) -> SlotParity | None:
+        """The wrong gradient closest to the output: whatever is wrong lies between it and that."""
+        return next((s for s in self.slots if not s.agrees), None)
+
+    def suspects(self, graph: Graph) -> tuple[int, ...]:
+        """Nodes at or directly after which the gradient was altered, the first divergence first.
+
+        A node whose slots are right has been given the right gradient, and so have those behind
+        it, whose own it is made of.  What is wrong lies between the node that diverged first and
+        them.  Where only some of its slots are wrong, what it was given is right: it is itself.
+        """
+        if (diverged := self.first_divergence) is None:
+            return ()
+        wrong = {s.node for s in self.slots if not s.agrees}
+        right = {s.node for s in self.slots if s.agrees}
+        if diverged.node in right:
+            return (diverged.node,)
+        readers = graph.consumers()
+        cleared = _reached(readers, right - wrong, set())
+        return tuple(sorted(_reached(readers, {diverged.node}, cleared)))
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Gradients:
+        slots = tuple(SlotParity.from_json(s) for s in data["slots"])
+        controls = tuple(Control(**c) for c in data["controls"])
+        return cls(data["seed"], slots, controls, data["problem"])
+
+
+def _reached(readers: list[list[int]], start: set[int], barred: set[int]) -> set[int]:
+    found, stack = set[int](), list(start)
+    while stack:
+        if (index := stack.pop()) not in found | barred:
+            found.add(index)
+            stack.extend(readers[index])
+    return found
+
+
+def gradients(
+    port: Port,
+    tape: Tape,
+    found: Graph,
+    expected: Graph | None = None,
+    pairs: dict[int, int] | None = None,
+    seed: int = 0,
+    training: bool = False,
+) -> Gradients:
+    """Differentiate a port on canonical weights and compare every slot's gradient.
+
+    The graphs and ``tape`` are those of inference or, with ``training``, those of training;
+    ``expected``, ``pairs`` and what becomes of dropout are as in
+    :func:`.parity`.  Slots of another shape than expected are not compared.
+    That a framework cannot differentiate is a problem, never a pass.
+    """
+    expected = expected or found
+    pairs = pairs or {i: i for i in range(len(found))}
+    weights = Weights(expected, seed)
+    if problem := outputs_differ(expected, found, pairs):
+        return Gradients(seed, (), (), problem)
+    comparison = _Comparison(expected, found, pairs)
+    count = BATCH if training else 1
+    batch, cotangents = weights.images(count), weights.cotangents(count)
+    shapes = {op.attributes["handle"]: op.shape for op in tape.operations if op.name == "parameter"}
+    received: dict[str | None, np.ndarray] = {}
+    try:
+        outputs = zip(tape.outputs, found.outputs, cotangents, strict=True)
+        own = [_laid_out(tape, value, found.nodes[node], each) for value, node, each in outputs]
+        values = carried(found, counterparts(weights, found, pairs), shapes)
+        wanted = frozenset(p.handle for pieces in comparison.pieces.values() for p in pieces)
+        draws = keeping(tape, found) if training else {}
+        port.gradient(
+            tape, values, batch, own, wanted, received.__setitem__, training, draws
+        )  # fmt: skip
+        with np.errstate(all="ignore"):
+            comparison.run(weights, batch, cotangents, received)
+    except (CannotCompute, UntraceableModel) as reason:
+        return Gradients(seed, (), (), str(reason))
+    if missing := comparison.planned - len(comparison.slots):
+        problem = f"{missing} of {comparison.planned} gradients were never computed"
+    controls = tuple(control for _, control in comparison.controls.values())
+    return Gradients(seed, tuple(comparison.slots), controls, problem)
+
+
+def _laid_out(tape: Tape, output: int, node: Node, cotangent: np.ndarray) -> np.ndarray:
+    """A neutral array for an output, in the shape and layout that the port returns it in."""
+    if node.value < 0:
+        raise CannotCompute(f"an output is not a result of {node.kind} at {node.where}")
+    shape = tape[node.value].shape
+    places = to_neutral(np.arange(prod(shape)).reshape(shape), node.axes)
+    own = np.empty(prod(shape))
+    own[places.reshape(-1)] = cotangent.reshape(-1)
+    try:
+        return np.ascontiguousarray(evaluate(tape, output, {node.value: own.reshape(shape)}))
+    except KeyError:
+        raise CannotCompute("an output is more than a layout of its last node") from None
+
+
+def _rms(array: np.ndarray) -> float:
+    return sqrt(float(np.vdot(array, array)) / array.size)
+
+
+class _Comparison:
+    """Lets the oracle walk back in two precisions and sets a port's gradients beside its own."""
+
+    def __init__(self, expected: Graph, found: Graph, pairs: dict[int, int]) -> None:
+        self.expected, self.found, self.pairs = expected, found, pairs
+        live = expected.ancestors(*expected.outputs)
+        self.pieces: dict[tuple[int, str], tuple[Parameter, ...]] = {}
+        for a, b in pairs.items():
+            node, other = expected.nodes[a], found.nodes[b]
+            for slot in sorted(TRAINED & node.slots.keys() & other.slots.keys()):
+                if node.slots[slot] == other.slots[slot] and a in live:
+                    self.pieces[a, slot] = other.parameters[slot]
+        self.planned = len(self.pieces) + 1  # and the image
+        self.slots: list[SlotParity] = []
+        self.controls: dict[str, tuple[int, Control]] = {}
+
+    def run(
+        self, weights: Weights, batch: np.ndarray, cotangents: list[np.ndarray],
+        received: dict[str | None, np.ndarray],
+    ) -> None:  # fmt: skip
+        """Compare everything received, from the outputs back."""
+        outputs = self.expected.outputs
+        double = Oracle(self.expected, weights.slot, batch)
+        single = Oracle(self.expected, weights.slot, batch, FLOAT32)
+        for oracle in (double, single):
+            for output in outputs:
+                oracle.result(output)
+        above: dict[int, np.ndarray] = {}
+        for output, cotangent in zip(outputs, cotangents, strict=True):
+            above[output] = above[output] + cotangent if output in above else cotangent
+        consumers = self.expected.consumers()
+        costs: dict[int, float] = {}
+        wide, narrow = backward(double, above), backward(single, above, double)
+        for (index, gradient, of_slots), (_, rough, rough_slots) in zip(wide, narrow, strict=True):
+            nearer = (costs[i] for i in consumers[index] if i in costs)
+            own = distance(rough, gradient, _rms(gradient) or 1.0)
+            costs[index] = max(own, max(nearer, default=FLOAT32.unit))
+            if self.expected.nodes[index].kind == "input" and None in received:
+                axes = self.found.nodes[self.found.inputs[0]].axes
+                got = to_neutral(received[None], axes).reshape(gradient.shape)
+                self._compare(index, IMAGE, gradient, rough, got, costs[index])
+            for slot, want in of_slots.items():
+                pieces = self.pieces.get((index, slot), ())
+                if pieces and all(p.handle in received for p in pieces):
+                    got = whole(self.found.nodes[self.pairs[index]], slot, received.__getitem__)
+                    self._compare(index, slot, want, rough_slots[slot], got, costs[index])
+
+    def _compare(
+        self, index: int, slot: str, want: np.ndarray, rough: np.ndarray, got: np.ndarray,
+        inherited: float,
+    ) -> None:  # fmt: skip
+        rms = _rms(want)
+        apart = distance(rough, want, 1.0)
+        if apart > rms:  # it is zero
+            self.slots.append(SlotParity.of(index, slot, got, want, inherited, apart / inherited))
+            return
+        cost = max(inherited, apart / (rms or 1.0))
+        result = SlotParity.of(index, slot, got, want, cost)
+        self.slots.append(result)
+        # The same numbers in another order must not pass; the smallest slot of a name is tried.
+        before = self.controls.get(slot)
+        if want.shape[-1] > 1 and (before is None or want.size < before[0]):
+            error = distance(got, want[..., ::-1], rms or 1.0)
+            control = Control(index, f"{slot}: channels reversed", error, result.bound)
+            self.controls[slot] = want.size, control

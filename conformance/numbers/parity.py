@@ -1,0 +1,342 @@
+"""Does a live model compute what its graph says?  Every node against the oracle.
+
+Float64 decides.  The bound is derived, not chosen, by :mod:`.precision`: the oracle
+computes each node twice, in float64 and in float32, and the difference is what single precision
+costs this network up to this node; a float64 result passes below ``2^-14.5`` of it.  What lies
+above was not computed from the same formula, or not in double precision.  In a lower precision the
+oracle computes in that one, on weights and an image that it can store, so that only arithmetic
+can differ.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from math import prod, sqrt
+from typing import Any
+
+import numpy as np
+
+from conformance.graph.axes import to_neutral
+from conformance.graph.model import Graph, Node
+from conformance.numbers.alterations import ALTERATIONS
+from conformance.numbers.causes.roots import Root, Roots, stand_ins
+from conformance.numbers.deviation import Control, NodeParity, SlotParity, distance, sample
+from conformance.numbers.oracle import CannotCompute, Oracle, running_statistics, shaped
+from conformance.numbers.precision import FLOAT64, PRECISIONS, Precision
+from conformance.numbers.stored import whole
+from conformance.numbers.weights import BATCH, Weights, carried, counterparts, keeping
+from conformance.trace.port import PLAIN, CannotExecute, Execution, Port
+from conformance.trace.tape import Tape, evaluate
+
+__all__ = ["Control", "NodeParity", "Parity", "SlotParity", "outputs_differ", "parity"]
+
+
+@dataclass(frozen=True, slots=True)
+class Parity:
+    """All that one run of one model says: nodes in order of execution, and control arms.
+
+    ``statistics`` are the running means and variances that one training step leaves behind.
+    ``precision`` and ``compiled`` are as in :class:`~conformance.trace.port.Execution`.
+    ``roots`` are the nodes that are wrong by themselves, and why; float64 alone can tell.
+    """
+
+    seed: int
+    nodes: tuple[NodeParity, ...]
+    controls: tuple[Control, ...]
+    problem: str = ""
+    statistics: tuple[SlotParity, ...] = ()
+    precision: str = PLAIN.precision
+    compiled: bool = False
+    roots: tuple[Root, ...] = ()
+
+    @property
+    def first_divergence(self) -> NodeParity | None:
+        return next((n for n in self.nodes if not n.agrees), None)
+
+    def before(self, diverged: NodeParity) -> float:
+        """The largest error of the nodes before a diverging one."""
+        earlier = self.nodes[: self.nodes.index(diverged)]
+        return max((n.error for n in earlier), default=0.0)
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Parity:
+        nodes = tuple(NodeParity(**(n | {"sample": tuple(n["sample"])})) for n in data["nodes"])
+        controls = tuple(Control(**c) for c in data["controls"])
+        statistics = tuple(map(SlotParity.from_json, data["statistics"]))
+        roots = tuple(map(Root.from_json, data["roots"]))
+        kept = {"nodes": nodes, "controls": controls, "statistics": statistics, "roots": roots}
+        return cls(**data | kept)
+
+
+def parity(
+    port: Port,
+    tape: Tape,
+    found: Graph,
+    expected: Graph | None = None,
+    pairs: dict[int, int] | None = None,
+    seed: int = 0,
+    to_the_end: bool = True,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+    training: bool = False,
+    how: Execution = PLAIN,
+    keep: Callable[[int, np.ndarray], None] | None = None,
+) -> Parity:
+    """Run a port on canonical weights and compare every node with the oracle.
+
+    The oracle executes ``expected`` (the port's own graph when None); ``pairs`` says which node
+    of ``found`` stands for which expected one.  Nodes without a counterpart are not compared.
+    Without ``to_the_end`` the run stops where the results part.
+
+    In ``training``, on a tape and graphs of training, a batch of two images goes through:
+    normalised by its own statistics, auxiliary outputs included, and the running statistics
+    that the step leaves behind are compared as well.  Dropout keeps everything, in the model by
+    a draw that its mask keeps and in the oracle by definition; both scale by ``1 / (1 - rate)``,
+    so that a wrong rate shows.
+
+    ``keep`` receives the port's whole result of each node of ``expected``, in neutral layout.
+    Of a compiled model the outputs alone are compared, with the bounds that the way there gives
+    them.
+    """
+    expected = expected or found
+    pairs = stand_ins(expected, found, pairs or {i: i for i in range(len(found))})
+    weights, precision = Weights(expected, seed), PRECISIONS[how.precision]
+    batch = _kept(precision, weights.images(BATCH if training else 1))
+    observer = _Observer(
+        expected, found, pairs, weights, batch, to_the_end, progress, precision,
+        tape if how.compiled else None, keep,
+    )  # fmt: skip
+    slot = counterparts(weights, found, pairs)
+    problem = ""
+    shapes = {op.attributes["handle"]: op.shape for op in tape.operations if op.name == "parameter"}
+    try:
+        given = carried(found, slot, shapes)
+        wanted, draws = frozenset(observer.wanted), keeping(tape, found) if training else {}
+        with np.errstate(all="ignore"):  # what is not finite is reported, with its node
+            replaced = port.run(
+                tape, lambda handle: _kept(precision, given(handle)), batch, wanted, observer,
+                training, draws, how,
+            )  # fmt: skip
+            observer.replaced(replaced)
+    except (CannotCompute, CannotExecute) as reason:
+        problem = str(reason)
+    except _Parted:
+        problem = "stopped at the first divergence"
+    missing = len(observer.wanted) - len(observer.results)
+    if missing and not problem:
+        problem = f"{missing} of {len(observer.wanted)} results were never computed"
+    problem = problem or observer.missing_statistics or outputs_differ(expected, found, pairs)
+    return Parity(
+        seed,
+        tuple(observer.results),
+        tuple(observer.controls),
+        problem,
+        tuple(observer.statistics),
+        how.precision,
+        how.compiled,
+        observer.roots.found_roots if observer.roots else (),
+    )
+
+
+def _kept(precision: Precision, array: np.ndarray) -> np.ndarray:
+    """What is left in float64 of numbers that were stored in a precision."""
+    return precision.round(array.astype(precision.dtype, copy=False)).astype(np.float64, copy=False)
+
+
+class _Parted(Exception):
+    """The port and the oracle have parted, and nobody wants to know more."""
+
+
+class _Observer:
+    """Receives the port's results one by one and lets two oracles keep step with it."""
+
+    def __init__(
+        self,
+        expected: Graph,
+        found: Graph,
+        pairs: dict[int, int],
+        weights: Weights,
+        image: np.ndarray,
+        to_the_end: bool,
+        progress: Callable[[int, int], None],
+        precision: Precision,
+        compiled: Tape | None,
+        keep: Callable[[int, np.ndarray], None] | None,
+    ):
+        self.keep = keep
+        self.expected, self.found, self.weights, self.progress = expected, found, weights, progress
+        self.to_the_end, self.precision, self.compiled = to_the_end, precision, compiled
+        self.pairs, self.back = pairs, {b: a for a, b in pairs.items()}
+        self.double = Oracle(expected, self.slot, image)
+        self.rough = Oracle(expected, self.slot, image, precision.oracle)
+        self.wanted = {
+            found.nodes[b].value: b
+            for a, b in pairs.items()
+            if found.nodes[b].value >= 0 and found.nodes[b].kind != "input"
+        }
+        if compiled:
+            results = zip(compiled.outputs, found.outputs, strict=True)
+            self.wanted = {value: b for value, b in results if b in self.back}
+        observed = {self.back[b] for b in self.wanted.values()}
+        for index in set(range(len(expected))) - observed if not compiled else ():
+            self.double.release(index)
+            self.rough.release(index)
+        #: What the precision of the rough oracle costs up to each node.
+        self.costs: dict[int, float] = {}
+        self.results: list[NodeParity] = []
+        self.controls: list[Control] = []
+        self.statistics: list[SlotParity] = []
+        #: What the step makes of a norm's running statistics, in double and single precision.
+        self.running: dict[int, tuple[dict[str, np.ndarray], dict[str, np.ndarray]]] = {}
+        self.controlled = _cheapest_of_each_kind(expected, observed)
+        self.roots: Roots | None = None
+        if precision is FLOAT64 and not compiled:
+            self.roots = Roots(expected, found, pairs, observed, weights, self.double)
+
+    def slot(self, index: int, name: str) -> np.ndarray:
+        """The values of a slot that both sides are given."""
+        return _kept(self.precision, self.weights.slot(index, name))
+
+    def __call__(self, value: int, array: np.ndarray) -> None:
+        b = self.wanted[value]
+        a = self.back[b]
+        port_node = self.found.nodes[b]
+        node = self.expected.nodes[a]
+        if self.compiled:
+            array = _unfolded(self.compiled, value, port_node.value, array)
+            for index in sorted(self.expected.ancestors(a) - self.costs.keys() - {a}):
+                self._costed(index)
+                self._release(index)
+        got = _neutral(array, port_node)
+        if self.keep:
+            self.keep(a, got)
+        inputs = [self.double.result(i) for i in node.inputs] if a in self.controlled else []
+        if node.attributes.get("momentum") is not None:
+            self.running[a] = self._running(a, self.double), self._running(a, self.rough)
+        stretch = self.roots.before(a) if self.roots else None
+        want, rms = self._costed(a)
+        bound = self.costs[a] * self.precision.margin
+        error = distance(got, want, rms)
+        if a in self.controlled:
+            self._control(a, node, inputs, got, rms, bound)
+        if self.roots and stretch:
+            self.roots.after(a, stretch, got, want, rms, bound)
+        self._release(a)
+        self.results.append(NodeParity(a, rms, error, bound, sample(got)))
+        self.progress(len(self.results), len(self.wanted))
+        if not self.to_the_end and error > bound:
+            raise _Parted
+
+    def _costed(self, a: int) -> tuple[np.ndarray, float]:
+        """What a node should compute, and its root mean square; the node's cost is noted."""
+        want = self.double.result(a)
+        rms = sqrt(float(np.mean(np.square(want)))) or 1.0
+        inherited = [self.costs.get(i, 0.0) for i in self.expected.nodes[a].inputs]
+        cost = distance(self.rough.result(a), want, rms)
+        self.costs[a] = max(cost, *inherited, self.precision.oracle.unit)
+        return want, rms
+
+    def _release(self, a: int) -> None:
+        self.double.release(a)
+        self.rough.release(a)
+
+    def _running(self, a: int, oracle: Oracle) -> dict[str, np.ndarray]:
+        node = self.expected.nodes[a]
+        return running_statistics(node, oracle.parameters(a), oracle.result(node.inputs[0]))
+
+    def replaced(self, arrays: dict[str, np.ndarray]) -> None:
+        """What the port's training step has put in the place of stored arrays."""
+        for a, (double, single) in self.running.items():
+            parameters = self.found.nodes[self.pairs[a]].parameters
+            for slot in sorted(double.keys() & parameters.keys()):
+                pieces, want = parameters[slot], double[slot]
+                if all(p.handle in arrays for p in pieces):
+                    got = whole(self.found.nodes[self.pairs[a]], slot, arrays.__getitem__)
+                    rms = sqrt(float(np.mean(np.square(want)))) or 1.0
+                    cost = max(self.costs[a], distance(single[slot], want, rms))
+                    self.statistics.append(SlotParity.of(a, slot, got, want, cost))
+                    if self.roots:
+                        before = self.expected.nodes[self.expected.nodes[a].inputs[0]].shape
+                        count = len(self.double.image) * prod(before[:-1])
+                        self.roots.statistic(self.statistics[-1], count, want, got)
+
+    @property
+    def missing_statistics(self) -> str:
+        """Which running statistics the graph promises and the step did not replace."""
+        slots = [
+            (a, slot)
+            for a, (double, _) in self.running.items()
+            for slot in double.keys() & self.found.nodes[self.pairs[a]].parameters.keys()
+        ]
+        if missing := len(slots) - len(self.statistics):
+            return f"{missing} of {len(slots)} running statistics were not replaced"
+        return ""
+
+    def _control(
+        self, a: int, node: Node, inputs: list[np.ndarray], got: np.ndarray, rms: float,
+        bound: float,
+    ) -> None:  # fmt: skip
+        alteration, wrong = ALTERATIONS[node.kind]
+        slots = self.double.parameters(a)
+        result = shaped(wrong(self.double, node, slots, *inputs), node.shape)
+        self.controls.append(Control(a, alteration, distance(got, result, rms), bound))
+
+
+def _neutral(array: np.ndarray, node: Node) -> np.ndarray:
+    """A port's result in neutral layout; one of another size stays as it is, and fails."""
+    if array.size != prod(size for axis in node.axes for _, size in axis):
+        return array
+    return to_neutral(array, node.axes).reshape((-1, *node.shape))
+
+
+def _unfolded(tape: Tape, output: int, value: int, array: np.ndarray) -> np.ndarray:
+    """A node's result from the output that returns it, perhaps reshaped or transposed."""
+    if output == value:
+        return array
+    shape = tape[value].shape
+    places = np.arange(prod(shape), dtype=np.float64).reshape(shape)
+    try:
+        found = evaluate(tape, output, {value: places})
+    except KeyError:
+        raise CannotExecute("an output is more than a layout of its last node") from None
+    result = np.empty(prod(shape))
+    result[found.reshape(-1).astype(int)] = array.reshape(-1)
+    return result.reshape(shape)
+
+
+def outputs_differ(expected: Graph, found: Graph, pairs: dict[int, int]) -> str:
+    """What is wrong with the outputs of a port: too few, too many, or another one in a place."""
+    if len(found.outputs) != len(expected.outputs):
+        return f"{len(found.outputs)} outputs, expected {len(expected.outputs)}"
+    for place, (a, b) in enumerate(zip(expected.outputs, found.outputs, strict=True), 1):
+        node, other = expected.nodes[a], found.nodes[b]
+        if node.shape != other.shape:
+            return f"output {place} is {_size(other)}, expected {_size(node)}"
+        if pairs.get(a) != b:
+            return f"output {place} is {other.kind} {other.where}, not what is expected there"
+    return ""
+
+
+def _size(node: Node) -> str:
+    return "x".join(map(str, node.shape))
+
+
+def _cheapest_of_each_kind(graph: Graph, observed: set[int]) -> set[int]:
+    cheapest: dict[str, int] = {}
+    for index in sorted(observed):
+        node = graph.nodes[index]
+        before = cheapest.get(node.kind)
+        # The largest of one cell is its average: there is nothing to alter.
+        one_cell = prod(node.attributes.get("kernel", (2,))) == 1 and node.kind != "conv"
+        if node.kind not in ALTERATIONS or one_cell:
+            continue
+        if before is None or _cost(node) < _cost(graph.nodes[before]):
+            cheapest[node.kind] = index
+    return set(cheapest.values())
+
+
+def _cost(node: Node) -> int:
+    return prod(node.shape) + node.multiply_adds

@@ -1,0 +1,62 @@
+"""A port's stored arrays read as the slots of its graph, and slots written as stored arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from conformance.graph.model import Graph, Node, Parameter
+
+
+def read(array: np.ndarray, parameter: Parameter) -> np.ndarray:
+    """Walk a parameter's layout steps: the part of a slot that a stored array holds."""
+    for step, argument in parameter.steps:
+        if step == "transpose":
+            array = array.transpose(argument)
+        elif step == "reverse":
+            array = np.flip(array, argument)
+        else:
+            array = array.reshape(argument)
+    return array
+
+
+class Slots:
+    """The slots of a graph in neutral layout, from the arrays that a port stores.
+
+    What no piece of a slot covers, and what a connection table leaves out, is 0.
+    """
+
+    def __init__(self, graph: Graph, own: Callable[[str], np.ndarray]):
+        self.graph, self.own = graph, own
+
+    def __call__(self, index: int, slot: str) -> np.ndarray:
+        """One slot, in float64."""
+        node = self.graph.nodes[index]
+        values = whole(node, slot, self.own)
+        if slot == "kernel" and node.attributes.get("table"):
+            values = np.where(used(node), values, 0.0)
+        return values
+
+
+def whole(node: Node, slot: str, own: Callable[[str], np.ndarray]) -> np.ndarray:
+    """One slot in neutral layout, with whatever stands where a connection table hides it."""
+    shape, pieces = node.slots[slot], node.parameters[slot]
+    if len(pieces) == 1 and pieces[0].region is None:
+        return read(own(pieces[0].handle), pieces[0]).reshape(shape)
+    values = np.zeros(shape)
+    for piece in pieces:
+        place: Any = ... if piece.region is None else np.ix_(*piece.region)
+        part = values[place]
+        values[place] = read(own(piece.handle), piece).reshape(part.shape)
+    return values
+
+
+def used(node: Node) -> np.ndarray:
+    """Which entries of a kernel its connection table uses, for each input and output."""
+    inputs, outputs = node.slots["kernel"][2:]
+    mask = np.zeros((inputs, outputs), bool)
+    for out, maps in enumerate(node.attributes["table"]):
+        mask[list(maps), out] = True
+    return mask

@@ -1,0 +1,309 @@
+"""Canonical weights: values that hide nothing, the same for every port of one network.
+
+A slot's values depend on the seed and on the node's place in the network's structure only, so
+two ports built in any order and any framework receive the same ones.  No slot is neutral: biases
+and means are not 0, variances and gammas not 1, no two channels alike.  Kernels are scaled by the
+second moment that their input is expected to have, so results stay of order 1 at every depth.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import product
+from math import erf, exp, pi, prod, sqrt
+from typing import Any
+
+import numpy as np
+
+from conformance.graph.align import digest, places
+from conformance.graph.model import Graph, Node, Parameter
+from conformance.numbers.chunks import each, slices, strips
+from conformance.trace.recognise import leaves
+from conformance.trace.tape import Tape, evaluate
+
+#: How many images a step of training is given.
+BATCH = 2
+
+
+class Weights:
+    """Canonical values for the slots of a graph."""
+
+    def __init__(self, graph: Graph, seed: int = 0):
+        self.graph, self.seed = graph, seed
+        self.places = places(graph)
+        self.moments = [spread.moment for spread in expected_spreads(graph)]
+        # The oracle asks for a slot once a precision, one directly after the other.
+        self.slot = lru_cache(maxsize=2)(self._slot)
+
+    def image(self) -> np.ndarray:
+        """One image, 1 x height x width x channels, of mean 0 and second moment 1."""
+        return self.images(1)
+
+    def images(self, count: int) -> np.ndarray:
+        """A batch of different images, the first of which is :meth:`image`."""
+        shape = self.graph.nodes[self.graph.inputs[0]].shape
+        return _uniform(digest(self.seed, "image"), (count, *shape), sqrt(3))
+
+    def cotangents(self, count: int) -> list[np.ndarray]:
+        """What each output for a batch is multiplied by, before all is summed to a loss."""
+        return [
+            _uniform(
+                digest(self.seed, "cotangent", *([place] if place else [])),
+                (count, *self.graph.nodes[index].shape),
+                sqrt(3),
+            )
+            for place, index in enumerate(self.graph.outputs)
+        ]
+
+    def _slot(self, index: int, slot: str) -> np.ndarray:
+        """The values of a slot, in neutral layout."""
+        node = self.graph.nodes[index]
+        shape = node.slots[slot]
+        key = digest(self.seed, self.places[index], slot)
+        before = self.moments[node.inputs[0]]
+        if slot == "kernel":
+            values = _uniform(key, shape, sqrt(3 / (_fan_in(self.graph, node) * before)))
+            return _connected(values, node)
+        if slot == "centres":
+            return np.sign(_uniform(key, shape, 1.0))
+        spread = {
+            "gamma": (1.0, 0.5),
+            "variance": (before, 0.5 * before),
+            "mean": (0.0, 0.5 * sqrt(before)),
+            "coefficient": (s := 1 / sqrt(_cells(node) * before), 0.5 * s),
+        }
+        middle, reach = spread.get(slot, (0.0, 0.5))
+        return middle + _uniform(key, shape, reach)
+
+
+def counterparts(
+    weights: Weights, found: Graph, pairs: dict[int, int]
+) -> Callable[[int, str], np.ndarray]:
+    """Values for the slots of a port's graph, from those of the graph that it is held against.
+
+    ``pairs`` leads from the nodes of that graph to those of ``found``.  A slot without a
+    counterpart, or of another shape than that, receives canonical values of its own.
+    """
+    own, back = Weights(found, weights.seed), {b: a for a, b in pairs.items()}
+
+    def slot(index: int, name: str) -> np.ndarray:
+        node = back.get(index)
+        shape = found.nodes[index].slots[name]
+        if node is None or weights.graph.nodes[node].slots.get(name) != shape:
+            return own.slot(index, name)
+        return weights.slot(node, name)
+
+    return slot
+
+
+def keeping(tape: Tape, graph: Graph) -> dict[int, float]:
+    """For each random value that a dropout of the graph draws, a number that its mask keeps.
+
+    Which side of the rate is kept is the port's own affair: it is tried.
+    """
+    draws: dict[int, float] = {}
+    for node in graph:
+        if node.kind != "dropout":
+            continue
+        base = graph.nodes[node.inputs[0]].value
+        for noise in leaves(tape, node.value, "random", until=base):
+            for draw in (0.0, np.nextafter(1.0, 0.0)):
+                known = {
+                    base: np.ones(tape[base].shape),
+                    noise: np.full(tape[noise].shape, draw),
+                }
+                if evaluate(tape, node.value, known).all():
+                    draws[noise] = float(draw)
+    return draws
+
+
+def carried(
+    graph: Graph, slot: Callable[[int, str], np.ndarray], shapes: dict[str, tuple[int, ...]]
+) -> Callable[[str], np.ndarray]:
+    """Values for a port's stored arrays, by handle, from values for the slots of its graph.
+
+    ``shapes`` are those of all stored arrays.  One that no slot reads is filled with one half.
+    """
+    readers: dict[str, list[tuple[int, str, Parameter]]] = {}
+    for index, node in enumerate(graph):
+        for name, pieces in node.parameters.items():
+            for parameter in pieces:
+                readers.setdefault(parameter.handle, []).append((index, name, parameter))
+
+    def values(handle: str) -> np.ndarray:
+        if handle not in readers:
+            return np.full(shapes[handle], 0.5)
+        index, name, parameter = readers[handle][0]
+        part = slot(index, name)
+        if parameter.region is not None:
+            part = part[np.ix_(*parameter.region)]
+        return stored(part, parameter)
+
+    return values
+
+
+def stored(part: np.ndarray, parameter: Parameter) -> np.ndarray:
+    """Walk a parameter's layout steps back, from the slot's part to the stored array."""
+    result = np.empty(parameter.shape, part.dtype)
+    # The steps lead from the stored array to the part: as far as they are views, they show where
+    # in the result each number belongs.
+    place, steps = result, list(parameter.steps)
+    while steps:
+        try:
+            place = _step(place, *steps[0])
+        except ValueError:
+            break
+        del steps[0]
+    shapes = [place.shape]
+    for step, argument in steps:
+        before = shapes[-1]
+        if step == "transpose":
+            shapes.append(tuple(before[i] for i in argument))
+        else:
+            shapes.append(before if step == "reverse" else argument)
+    part = part.reshape(shapes[-1])
+    for (step, argument), before in zip(reversed(steps), shapes[-2::-1], strict=True):
+        if step == "transpose":
+            part = part.transpose(np.argsort(argument))
+        elif step == "reverse":
+            part = np.flip(part, argument)
+        else:
+            part = part.reshape(before)
+    # The two run through memory in different orders: line by line, a large copy would miss the
+    # cache with every number.
+    sides = [1 << 60] * (part.ndim - 2) + [32, 64][-part.ndim :]
+    for tile in product(*map(slices, part.shape, sides)):
+        place[tile] = part[tile]
+    return result
+
+
+def _step(x: np.ndarray, step: str, argument: Any) -> np.ndarray:
+    """A view of ``x`` after one step.  Raises :class:`ValueError` if there is none."""
+    if step == "transpose":
+        return x.transpose(argument)
+    return np.flip(x, argument) if step == "reverse" else x.reshape(argument, copy=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """What values of a result are expected to look like: their mean and second moment."""
+
+    mean: float
+    moment: float
+
+    @property
+    def variance(self) -> float:
+        return max(self.moment - self.mean**2, 0.0)
+
+
+def expected_spreads(graph: Graph) -> list[Spread]:
+    """For each node how its result is spread under canonical weights, as if it were normal.
+
+    Only the order of magnitude matters: it keeps deep networks from fading or overflowing.
+    """
+    spreads: list[Spread] = []
+    for node in graph:
+        spreads.append(_spread(graph, node, [spreads[i] for i in node.inputs]))
+    return spreads
+
+
+def _spread(graph: Graph, node: Node, inputs: list[Spread]) -> Spread:
+    a, x = node.attributes, inputs[0] if inputs else Spread(0.0, 1.0)
+    match node.kind:
+        case "conv" | "dense" | "subsample":
+            return Spread(0.0, 1.1)
+        case "batch_norm":
+            # gamma^2 (x - mean)^2 / variance + beta^2, each uniform as in Weights.
+            return Spread(0.0, 1.4)
+        case "add":
+            mean = sum(i.mean for i in inputs)
+            return Spread(mean, mean**2 + sum(i.variance for i in inputs))
+        case "concat":
+            widths = [graph.nodes[i].shape[-1] for i in node.inputs]
+            share = [w / sum(widths) for w in widths]
+            return Spread(
+                sum(i.mean * s for i, s in zip(inputs, share, strict=True)),
+                sum(i.moment * s for i, s in zip(inputs, share, strict=True)),
+            )
+        case "relu":
+            return _rectified(x)
+        case "max_pool":
+            return Spread(
+                x.mean + sqrt(x.variance), (x.mean + sqrt(x.variance)) ** 2 + x.variance / 2
+            )
+        case "avg_pool" | "global_avg_pool":
+            return Spread(x.mean, x.mean**2 + x.variance / 4)
+        case "lrn":
+            by = (a["k"] + a["alpha"] * a["n"] * x.moment) ** a["beta"]
+            return Spread(x.mean / by, x.moment / by**2)
+        case "scale":
+            by = float(np.mean(np.abs(a["factor"])))
+            return Spread(x.mean * by, x.moment * by**2)
+        case "tanh" | "sigmoid":
+            return Spread(0.0, min(x.moment, 0.4))
+        case "rbf":
+            return Spread(0.0, float(node.slots["centres"][1] ** 2))
+        case "pad":
+            filled = prod(graph.nodes[node.inputs[0]].shape) / prod(node.shape)
+            return Spread(x.mean * filled, x.moment * filled)
+        case _:
+            return x
+
+
+def _rectified(x: Spread) -> Spread:
+    """Mean and second moment of the positive part of a normal variable."""
+    sigma = sqrt(x.variance) or 1e-30
+    above = (1 + erf(x.mean / sigma / sqrt(2))) / 2
+    density = exp(-((x.mean / sigma) ** 2) / 2) / sqrt(2 * pi)
+    return Spread(
+        x.mean * above + sigma * density,
+        x.moment * above + x.mean * sigma * density,
+    )
+
+
+def _fan_in(graph: Graph, node: Node) -> float:
+    """Kernel entries that reach one output on average, without those that fall on padding."""
+    fan_in = node.weights / node.shape[-1]
+    if node.kind != "conv":
+        return fan_in
+    before = graph.nodes[node.inputs[0]].shape
+    a = node.attributes
+    for axis in (0, 1):
+        k, s, d = (a[name][axis] for name in ("kernel", "stride", "dilation"))
+        first = np.arange(node.shape[axis])[:, None] * s - a["padding"][axis][0]
+        inside = first + np.arange(k) * d
+        fan_in *= float(((inside >= 0) & (inside < before[axis])).mean())
+    return fan_in
+
+
+def _connected(kernel: np.ndarray, node: Node) -> np.ndarray:
+    """Zero where a connection table leaves a pair of maps unconnected."""
+    if table := node.attributes.get("table"):
+        mask = np.zeros(kernel.shape[2:])
+        for out, maps in enumerate(table):
+            mask[list(maps), out] = 1.0
+        kernel = kernel * mask
+    return kernel
+
+
+def _cells(node: Node) -> int:
+    return prod(node.attributes.get("kernel", (1, 1)))
+
+
+def _uniform(key: bytes, shape: tuple[int, ...], reach: float) -> np.ndarray:
+    """Uniform numbers in +-reach, a function of the key alone."""
+    values = np.empty(shape)
+    flat = values.reshape(-1)
+
+    def fill(part: slice) -> None:
+        count = np.random.Philox(key=int.from_bytes(key, "big"))
+        count.advance(part.start // 4)  # each count makes four numbers
+        some = flat[part]
+        np.random.Generator(count).random(out=some)
+        some -= 0.5
+        some *= 2 * reach
+
+    each(fill, strips(len(flat), flat.size))
+    return values

@@ -1,1 +1,0 @@
-"""A stranger's model: loaded, set beside the published network, and judged."""

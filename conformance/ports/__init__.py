@@ -1,0 +1,1 @@
+"""Ports loaded, and run in processes of their own."""

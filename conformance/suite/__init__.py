@@ -1,0 +1,1 @@
+"""The suite itself, parametrized over frameworks and networks."""

@@ -1,0 +1,1 @@
+"""Tests of the code, the walls and the wrong models; no part of the wheel."""

@@ -1,0 +1,263 @@
+"""The wrong models judged: is each caught, at the right layer, by the right word?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from math import isfinite
+from typing import Any
+
+from conformance import reference
+from conformance.graph.align import Alignment, Finding, align, findings
+from conformance.graph.model import Graph
+from conformance.graph.rows import row_of
+from conformance.numbers.gradients import gradients
+from conformance.numbers.initial import initial
+from conformance.numbers.parity import NodeParity, Parity, parity
+from conformance.ports import implementations as frameworks
+from conformance.trace.canonical import canonical
+from conformance.trace.port import Port, UntraceableModel
+from conformance.trace.tape import Tape
+from tests.selftest import Mutant, mutants
+
+
+class Correct:
+    """Our own network in one framework, traced when asked for and once."""
+
+    def __init__(self, framework: str, architecture: str) -> None:
+        self.framework = framework
+        self.model = reference.find(architecture)
+        self.rows = [row.name for row in self.model.rows]
+        self.graphs: dict[bool, Graph] = {}
+
+    def graph(self, training: bool) -> Graph:
+        if training not in self.graphs:
+            port = frameworks.port(self.framework, self.model)
+            self.graphs[training] = canonical(port.trace(self.model.input, training))
+        return self.graphs[training]
+
+    def alarms(self, training: bool) -> list[Finding]:
+        """What differs between this network and itself traced anew: nothing may."""
+        anew = Correct(self.framework, self.model.name).graph(training)
+        graph = self.graph(training)
+        return findings(graph, anew, align(graph, anew))
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """What the suite says of a wrong model: the row of the first difference, and in what."""
+
+    layer: str
+    attributes: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"{self.layer}: {', '.join(self.attributes)}" if self.attributes else "nothing"
+
+
+class Case:
+    """A wrong model beside the right one."""
+
+    def __init__(self, mutant: Mutant, correct: Correct) -> None:
+        self.mutant, self.correct = mutant, correct
+        self.training = mutant.mode == "training"
+        self.port: Port = frameworks.tracer(correct.framework).port(mutant.wrong)
+
+    @cached_property
+    def tape(self) -> Tape:
+        return self.port.trace(self.correct.model.input, self.training)
+
+    @cached_property
+    def wrong(self) -> Graph:
+        return canonical(self.tape)
+
+    @cached_property
+    def right(self) -> Graph:
+        return self.correct.graph(self.training)
+
+    @cached_property
+    def alignment(self) -> Alignment:
+        return align(self.right, self.wrong)
+
+    def named(self) -> Named:
+        """The row of the first node that differs, and all that differs in it."""
+        found = findings(self.right, self.wrong, self.alignment)
+        if not found:
+            return Named("", ())
+        first = found[0].expected_node, found[0].found_node
+        same = [f for f in found if (f.expected_node, f.found_node) == first]
+        return Named(self.row(*first), tuple(f.attribute for f in same))
+
+    def started(self) -> Named:
+        """The row of the first slot that starts like no usual scheme."""
+        found = [each for each in initial(self.wrong, self.port.own()) if each.finding]
+        return Named(self.row(found[0].node, None), (found[0].slot,)) if found else Named("", ())
+
+    def differentiated(self) -> Named:
+        """The row of the first node whose gradient parts from the oracle's."""
+        found = gradients(self.port, self.tape, self.wrong, self.right, self.alignment.pairs)
+        suspects = found.suspects(self.right)
+        return Named(self.row(suspects[0], None), ("gradient",)) if suspects else Named("", ())
+
+    def row(self, expected: int | None, found: int | None) -> str:
+        """The row that a node of the right graph, or an additional one of the wrong, is in."""
+        if expected is not None:
+            return row_of(self.right, self.correct.rows)[expected]
+        assert found is not None  # a finding is about a node
+        return row_of(self.wrong, self.correct.rows)[found]
+
+    @cached_property
+    def values(self) -> Parity:
+        """The float64 run beside the right network, up to where the results part."""
+        return parity(
+            self.port, self.tape, self.wrong, self.right, self.alignment.pairs, to_the_end=False
+        )
+
+    def parted(self) -> tuple[str, NodeParity] | None:
+        """Where the results part in float64: the row and the node; None if they never do."""
+        first = self.values.first_divergence
+        return (self.row(first.node, None), first) if first else None
+
+
+#: What looks at a mode's mutants.  A mode that is not here has no check yet.
+CHECKS: dict[str, Callable[[Case], Named]] = {
+    "structure": Case.named,
+    "training": Case.named,
+    "initialisation": Case.started,
+    "gradient": Case.differentiated,
+}
+
+
+def judged_graphs(framework: str, numbers: bool = False) -> list[tuple[str, str]]:
+    """The right graphs that a framework's mutants are held against: networks and modes.
+
+    With ``numbers`` those only whose mutants are run as well.
+    """
+    found = (
+        (m.architecture, "training" if m.mode == "training" else "inference")
+        for m in mutants(framework).values()
+        if m.mode in CHECKS and (m.numbers or not numbers)
+    )
+    return list(dict.fromkeys(found))
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What became of one mutant; ``parity`` where numbers were run and the results part."""
+
+    mutant: Mutant
+    named: Named
+    problem: str = ""
+    parity: NodeParity | None = None
+
+    @property
+    def killed(self) -> bool:
+        return bool(self.named.attributes) or self.parity is not None
+
+    @property
+    def at_layer(self) -> bool:
+        return self.named.layer == self.mutant.layer
+
+    @property
+    def by_word(self) -> bool:
+        return self.at_layer and self.mutant.attribute in self.named.attributes
+
+    def __str__(self) -> str:
+        said = self.problem or str(self.named)
+        m = self.mutant
+        return f"{m.name} in {m.architecture}: {m.layer}: {m.attribute}, said is {said}"
+
+    def as_json(self) -> dict[str, Any]:
+        """A flat record; an error without end (results of other sizes) is null beside a bound."""
+        error = self.parity.error if self.parity else None
+        return {
+            "name": self.mutant.name,
+            "architecture": self.mutant.architecture,
+            "mode": self.mutant.mode,
+            "layer": self.mutant.layer,
+            "attribute": self.mutant.attribute,
+            "who": self.mutant.who,
+            "said": self.problem or str(self.named),
+            "killed": self.killed,
+            "at_layer": self.at_layer,
+            "by_word": self.by_word,
+            "error": error if error is not None and isfinite(error) else None,
+            "bound": self.parity.bound if self.parity else None,
+        }
+
+
+def judge(mutant: Mutant, correct: Correct, numbers: bool) -> Judged:
+    """Judge one mutant, with ``numbers`` in float64 as well where they are to see it."""
+    case = Case(mutant, correct)
+    try:
+        named = CHECKS[mutant.mode](case)
+        parted = case.parted() if numbers and mutant.numbers else None
+    except UntraceableModel as untraceable:
+        return Judged(mutant, Named("", ()), str(untraceable))
+    return Judged(mutant, named, parity=parted[1] if parted else None)
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """One framework's corpus.
+
+    ``unjudged`` are the mutants that no check looks at, with their modes; ``alarms`` the number of
+    findings between each right graph and the same traced anew.
+    """
+
+    framework: str
+    mutants: tuple[Judged, ...]
+    unjudged: dict[str, str]
+    alarms: dict[str, int]
+    numbers: bool
+
+    @property
+    def missed(self) -> list[Judged]:
+        return [m for m in self.mutants if not m.by_word]
+
+    @property
+    def unseen(self) -> list[Judged]:
+        """Mutants that a float64 forward was to see and did not."""
+        return [m for m in self.mutants if self.numbers and m.mutant.numbers and m.parity is None]
+
+    @property
+    def separation(self) -> float | None:
+        """The smallest error of a wrong model over its bound."""
+        found = [m.parity.error / m.parity.bound for m in self.mutants if m.parity]
+        return min(found, default=None)
+
+    @property
+    def holds(self) -> bool:
+        return not (self.missed or self.unseen or any(self.alarms.values()))
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "schema": 1,
+            "framework": self.framework,
+            "planned": sum(m.mode in CHECKS for m in mutants(self.framework).values()),
+            "mutants": [m.as_json() for m in self.mutants],
+            "unjudged": list(self.unjudged),
+            "false_alarms": sum(self.alarms.values()),
+            "checked": len(self.alarms),
+            "separation": self.separation,
+        }
+
+
+def tally(
+    framework: str, numbers: bool, progress: Callable[[int, int], None] = lambda done, total: None
+) -> Tally:
+    """Judge every mutant of a framework that is installed, and every right graph beside."""
+    planted = mutants(framework)
+    corpus = [m for m in planted.values() if m.mode in CHECKS]
+    rights = judged_graphs(framework)
+    networks = {name: Correct(framework, name) for name, _ in rights}
+    total = len(corpus) + len(rights)
+    judged, alarms = [], {}
+    for mutant in corpus:
+        judged.append(judge(mutant, networks[mutant.architecture], numbers))
+        progress(len(judged), total)
+    for name, mode in rights:
+        alarms[f"{name}, {mode}"] = len(networks[name].alarms(mode == "training"))
+        progress(len(judged) + len(alarms), total)
+    unjudged = {name: m.mode for name, m in planted.items() if m.mode not in CHECKS}
+    return Tally(framework, tuple(judged), unjudged, alarms, numbers)

@@ -1,0 +1,47 @@
+"""Wrong models in Flax: a bug is a function that changes a correct module."""
+
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any
+
+import jax
+from flax import nnx
+
+from conformance import reference
+
+
+def planted(architecture: str, bug: Callable[[Any], None]) -> Callable[..., nnx.Module]:
+    """A factory of the network that has the bug."""
+    family = import_module(
+        f"conformance.implementations.flax.{reference.find(architecture).family}"
+    )
+
+    def factory(*, rngs: nnx.Rngs) -> nnx.Module:
+        model: nnx.Module = family.MODELS[architecture](rngs=rngs)
+        bug(model)
+        return model
+
+    return factory
+
+
+class Also(nnx.Module):
+    """A module with something done to its result."""
+
+    def __init__(self, module: nnx.Module, then: Callable[[jax.Array], jax.Array]) -> None:
+        self.module = module
+        self.then = then
+
+    def __call__(self, x: jax.Array) -> jax.Array:
+        return self.then(self.module(x))
+
+
+def same(x: jax.Array) -> jax.Array:
+    """What stands in the place of a function that is left out."""
+    return x
+
+
+class Same(nnx.Module):
+    """What stands in the place of a module that is left out."""
+
+    def __call__(self, x: jax.Array) -> jax.Array:
+        return x

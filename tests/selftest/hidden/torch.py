@@ -1,0 +1,145 @@
+"""PyTorch ports whose structure hides what is wrong."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from conformance.implementations.torch import googlenet, lenet, resnet_cifar
+from tests.selftest.hidden import Hidden
+
+MODELS = googlenet.MODELS | lenet.MODELS | resnet_cifar.MODELS
+
+
+def planted(architecture: str, bug: Callable[[Any], None]) -> nn.Module:
+    model = MODELS[architecture]()
+    bug(model)
+    return model
+
+
+def shared_convolution(model: Any) -> None:
+    """One module, used where the paper has two layers."""
+    residual = model.stage1[1].residual
+    residual[2][0] = residual[0][0]
+
+
+def shared_twice(model: Any) -> None:
+    shared_convolution(model)
+    residual = model.stage3[2].residual
+    residual[2][0] = residual[0][0]
+
+
+def shared_projection(model: Any) -> None:
+    """One projection, kernel and bias, for two modules whose pool branches are alike."""
+    model.to_4d.inception_4d[3][1] = model.to_4d.inception_4c[3][1]
+
+
+def silu(model: Any) -> None:
+    model.stage1[1].residual[1] = nn.SiLU()
+
+
+def leaky(model: Any) -> None:
+    model.stage2[1].residual[1] = nn.LeakyReLU(0.1)
+
+
+def mirrored(model: Any) -> None:
+    conv = model.stage1[1].residual[0][0]
+    model.stage1[1].residual[0][0] = nn.Conv2d(
+        conv.in_channels, conv.out_channels, 3, padding=1, padding_mode="reflect", bias=False
+    )
+
+
+def fused_pool(model: Any) -> None:
+    model.fc[0] = Fused(0)
+
+
+def fused_response(model: Any) -> None:
+    model.to_4a.pool1[1] = Fused(1)
+
+
+def gamma_plus_one(model: Any) -> None:
+    model.stage1[1].residual[0][1].__class__ = GammaPlusOne
+
+
+class GammaPlusOne(nn.BatchNorm2d):
+    """A norm that stores how far its gamma is from 1."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        assert self.running_mean is not None and self.running_var is not None
+        mean, variance = self.running_mean[:, None, None], self.running_var[:, None, None]
+        normal = (x - mean) / (variance + self.eps).sqrt()
+        return normal * (1 + self.weight[:, None, None]) + self.bias[:, None, None]
+
+
+class Fused(nn.Module):
+    """An operation of somebody's own, which no tracer sees into."""
+
+    def __init__(self, which: int) -> None:
+        super().__init__()
+        self.which = which
+
+    def forward(self, x: Tensor) -> Tensor:
+        return (fused_maximum, fused_normalisation)[self.which](x)
+
+
+@torch.library.custom_op("conformance_selftest::fused_maximum", mutates_args=())
+def fused_maximum(x: Tensor) -> Tensor:
+    return x.amax((2, 3), keepdim=True)
+
+
+@fused_maximum.register_fake
+def _maximum(x: Tensor) -> Tensor:
+    return x.new_empty((*x.shape[:2], 1, 1))
+
+
+@torch.library.custom_op("conformance_selftest::fused_normalisation", mutates_args=())
+def fused_normalisation(x: Tensor) -> Tensor:
+    return F.local_response_norm(x, 5, alpha=1e-4, beta=0.75, k=2.0)
+
+
+@fused_normalisation.register_fake
+def _normalisation(x: Tensor) -> Tensor:
+    return torch.empty_like(x)
+
+
+def hides(
+    architecture: str, bug: Callable[[Any], None], nodes: tuple[str, ...], cause: str
+) -> Hidden:
+    return Hidden(architecture, partial(planted, architecture, bug), nodes, cause)
+
+
+HALF = "all its parameters are 1/2 (they could not be told apart)"
+CIFAR = "ResNet-20-CIFAR"
+
+HIDDEN: dict[str, Hidden] = {
+    "shared convolution": hides(
+        CIFAR, shared_convolution, ("stage1/2/2",), "its kernel is that of stage1.1.residual.0.0"
+    ),
+    "shared twice": hides(
+        CIFAR, shared_twice, ("stage1/2/2", "stage3/3/2"), "its kernel is that of stage"
+    ),
+    "shared projection": hides(
+        "GoogLeNet", shared_projection, ("inception_4d/d",),
+        "its bias and kernel are those of to_4d.inception_4c.3.1.0",
+    ),
+    "SiLU": hides(CIFAR, silu, ("stage1/2/1 relu",), "silu (swish) stands in its place"),
+    "leaky ReLU": hides(
+        CIFAR, leaky, ("stage2/2/1 relu",), "leaky relu (slope 0.1) stands in its place"
+    ),
+    "mirrored border": hides(
+        CIFAR, mirrored, ("stage1/2/1",), "the border is mirrored, not zero"
+    ),
+    "fused maximum": hides(
+        CIFAR, fused_pool, ("fc global_avg_pool",), "it is the maximum, not the average"
+    ),
+    "gamma + 1": hides(
+        CIFAR, gamma_plus_one, ("stage1/2/1 batch_norm",),
+        f"{HALF}, and gamma + 1 is taken for gamma",
+    ),
+    "fused normalisation": hides(
+        "GoogLeNet", fused_response, ("pool1 lrn",), "k is 2, not 1"
+    ),
+}  # fmt: skip

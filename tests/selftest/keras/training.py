@@ -1,0 +1,170 @@
+"""Bugs that training alone shows, in either pass, or that stand in what a network starts from."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import keras
+from keras import KerasTensor, layers, ops
+
+from conformance.implementations.keras import alexnet, googlenet
+from conformance.implementations.keras.resnet import basic
+from tests.selftest.keras import Build, changed, configured, edited, left_out, made, nth, rewritten
+from tests.selftest.keras.resnets import restaged
+
+NORM = layers.BatchNormalization
+
+
+def keep_for_drop(build: Build) -> keras.Model:
+    dropout = made("dropout", layers.Dropout, changed(layers.Dropout, rate=0.6))
+    return rewritten(build, layers, Dropout=dropout)
+
+
+def other_rate(build: Build) -> keras.Model:
+    return edited(build, "dropout7", configured(rate=0.4))
+
+
+def dropout_missing(build: Build) -> keras.Model:
+    return edited(build, "dropout6", left_out)
+
+
+def dropout_after_dense(build: Build) -> keras.Model:
+    def classify(image: KerasTensor, x: KerasTensor) -> keras.Model:
+        x = alexnet.fc(4096, name="fc6")(layers.Flatten()(x))
+        x = layers.Dropout(0.5, name="dropout7")(x)
+        x = alexnet.fc(4096, name="fc7")(x)
+        x = layers.Dropout(0.5)(x)
+        return keras.Model(image, layers.Dense(1000, name="fc8")(x))
+
+    return rewritten(build, alexnet, classify=classify)
+
+
+def dropout_added(build: Build) -> keras.Model:
+    def pool() -> layers.Layer:
+        return keras.Sequential([right(), layers.Dropout(0.5)])
+
+    right = layers.GlobalAveragePooling2D
+    return rewritten(build, layers, GlobalAveragePooling2D=pool)
+
+
+def rate_in_the_head(build: Build) -> keras.Model:
+    dropout = made("aux_4a_dropout", layers.Dropout, changed(layers.Dropout, rate=0.4))
+    return rewritten(build, layers, Dropout=dropout)
+
+
+def momentum_mixed_up(build: Build) -> keras.Model:
+    return rewritten(build, layers, BatchNormalization=changed(NORM, momentum=0.1))
+
+
+def other_momentum(build: Build) -> keras.Model:
+    # The first block of stage2 has the eighth norm and the ninth.
+    return rewritten(build, layers, BatchNormalization=nth(7, NORM, changed(NORM, momentum=0.99)))
+
+
+def frozen_norm(build: Build) -> keras.Model:
+    return rewritten(build, layers, BatchNormalization=nth(3, NORM, changed(NORM, trainable=False)))
+
+
+def other_variance(build: Build) -> keras.Model:
+    return rewritten(build, layers, BatchNormalization=nth(13, NORM, Unbiased))
+
+
+class Unbiased(layers.BatchNormalization):
+    def call(self, x: KerasTensor, training: bool = False) -> KerasTensor:
+        if not training:
+            return super().call(x)
+        count = x.shape[0] * x.shape[1] * x.shape[2]
+        mean, variance = ops.mean(x, (0, 1, 2)), ops.var(x, (0, 1, 2))
+        self.moving_mean.assign(0.9 * self.moving_mean + 0.1 * mean)
+        self.moving_variance.assign(
+            0.9 * self.moving_variance + 0.1 * variance * count / (count - 1)
+        )
+        normal = (x - mean) * ops.rsqrt(variance + self.epsilon)
+        return normal * self.gamma + self.beta
+
+
+def head_on_4b(build: Build) -> keras.Model:
+    def inception(x: KerasTensor, *widths: int, name: str) -> KerasTensor:
+        left[name] = module(x, *widths, name=name)
+        return left[name]
+
+    left: dict[str, KerasTensor] = {}
+    module: Any = googlenet.inception
+    head = googlenet.auxiliary
+    heads = made("aux_4a", head, lambda x, name: head(left["inception_4b"], name=name))
+    return rewritten(build, googlenet, inception=inception, auxiliary=heads)
+
+
+def head_missing(build: Build) -> keras.Model:
+    def one_head(image: KerasTensor, outputs: list[KerasTensor]) -> keras.Model:
+        return right(image, outputs[:2])
+
+    right = googlenet.WithHeads
+    return rewritten(build, googlenet, WithHeads=one_head)
+
+
+def shortcut_cut(build: Build) -> keras.Model:
+    def block(x: KerasTensor, width: int, stride: int) -> KerasTensor:
+        return layers.Add()([basic(x, width, stride), Detached()(x)])
+
+    return restaged(build, "stage2", 1, block)
+
+
+def branch_cut(build: Build) -> keras.Model:
+    def cut(*args: Any) -> layers.Layer:
+        return keras.Sequential([right(*args), Detached()])
+
+    right = googlenet.conv
+    return rewritten(build, googlenet, conv=nth(2, right, cut))
+
+
+class Detached(layers.Layer):
+    def call(self, x: KerasTensor) -> KerasTensor:
+        return ops.stop_gradient(x)
+
+
+def doubled(build: Build) -> keras.Model:
+    def dense(*args: Any, **kwargs: Any) -> layers.Layer:
+        return keras.Sequential([right(*args, **kwargs), Doubled()])
+
+    right = layers.Dense
+    return rewritten(build, layers, Dense=dense)
+
+
+class Doubled(layers.Layer):
+    def call(self, x: KerasTensor) -> KerasTensor:
+        return twice_on_the_way_back(x)
+
+
+@ops.custom_gradient
+def twice_on_the_way_back(x: Any) -> Any:
+    def backwards(*given: Any, upstream: Any = None) -> Any:  # by name where PyTorch computes
+        return 2 * (given[0] if upstream is None else upstream)
+
+    return x, backwards
+
+
+def zero_kernel(build: Build) -> keras.Model:
+    conv = layers.Conv2D
+    zero = partial(conv, kernel_initializer="zeros")
+    return rewritten(build, layers, Conv2D=made("C5", conv, zero))
+
+
+def constant_kernel(build: Build) -> keras.Model:
+    return edited(build, "F6", configured(kernel_initializer="ones"))
+
+
+def ten_times_wider(build: Build) -> keras.Model:
+    wide = keras.initializers.VarianceScaling(100.0, "fan_avg", "uniform")
+    return edited(build, "conv2", configured(kernel_initializer=wide))
+
+
+def zero_inner_gamma(build: Build) -> keras.Model:
+    norm = nth(1, NORM, changed(NORM, gamma_initializer="zeros"))
+    return rewritten(build, layers, BatchNormalization=norm)
+
+
+def zero_variance(build: Build) -> keras.Model:
+    norm = nth(0, NORM, changed(NORM, moving_variance_initializer="zeros"))
+    return rewritten(build, layers, BatchNormalization=norm)

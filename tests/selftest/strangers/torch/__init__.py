@@ -1,0 +1,197 @@
+"""torchvision's and timm's networks, and ports of others."""
+
+import warnings
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from importlib import import_module
+
+import torch
+from torch import nn
+
+from tests.selftest.strangers import Stranger
+from tests.selftest.strangers.torch import ports
+
+OPERATORS: list[torch.library.Library] = []
+
+
+def torchvision(name: str, **options: object) -> nn.Module:
+    """A network of torchvision, whose operators a CPU build of torch may lack: none is called."""
+    if not OPERATORS:
+        library = torch.library.Library("torchvision", "FRAGMENT")
+        for operator in ("nms", "qnms"):
+            with suppress(RuntimeError):  # it is there
+                library.define(
+                    f"{operator}(Tensor boxes, Tensor scores, float threshold) -> Tensor"
+                )
+        OPERATORS.append(library)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        module: nn.Module = getattr(import_module("torchvision.models"), name)(**options)
+    return module
+
+
+def timm(name: str, **options: object) -> nn.Module:
+    """A network of timm, which imports torchvision."""
+    torchvision("alexnet")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        module: nn.Module = import_module("timm").create_model(name, **options)
+    return module
+
+
+def of(
+    build: Callable[..., nn.Module], name: str, architecture: str, *variants: str,
+    another: str = "", **options: object,
+) -> Stranger:  # fmt: skip
+    package = build.__name__
+    return Stranger(package, partial(build, name, **options), architecture, variants, another)
+
+
+def ported(
+    build: Callable[..., nn.Module], architecture: str, *variants: str,
+    numbers: bool = False, **options: object,
+) -> Stranger:  # fmt: skip
+    built = partial(build, **options)
+    return Stranger("torch", built, architecture, variants, numbers=numbers)
+
+
+def forgotten_epsilon() -> nn.Module:
+    """Inception-v3 with PyTorch's default of 1e-5."""
+    network = timm("inception_v3")
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.eps = 1e-5
+    return network
+
+
+def for_small_images() -> nn.Module:
+    """ResNet-18 as it is made for CIFAR-10."""
+    network = torchvision("resnet18", num_classes=10)
+    network.conv1 = nn.Conv2d(3, 64, 3, padding=1, bias=False)
+    network.maxpool = nn.Identity()
+    return network
+
+
+def same_padding() -> nn.Module:
+    """ResNet-50 with the paper's stride, every strided window padded as TensorFlow does."""
+    network = torchvision("resnet50")
+    for name in ("layer2", "layer3", "layer4"):
+        block = getattr(network, name)[0]
+        block.conv1.stride, block.conv2.stride = (2, 2), (1, 1)
+    network.conv1 = nn.Sequential(
+        nn.ZeroPad2d((2, 3, 2, 3)), nn.Conv2d(3, 64, 7, 2, bias=False)
+    )  # fmt: skip
+    network.maxpool = nn.MaxPool2d(3, 2, ceil_mode=True)
+    return network
+
+
+HEADLESS = "without auxiliary heads"
+IDLE = "without dropout"
+MOMENTUM = "PyTorch's momentum"
+CADENE = "Cadene", "plain first layer", "projections of 128", "symmetric padding", MOMENTUM
+CAFFE = "Caffe's normalisation", "dropout behind"
+
+STRANGERS: dict[str, Stranger] = {
+    "torchvision resnet18": of(torchvision, "resnet18", "ResNet-18"),
+    "torchvision resnet34": of(torchvision, "resnet34", "ResNet-34"),
+    "torchvision resnet50": of(torchvision, "resnet50", "ResNet-50", "v1.5"),
+    "torchvision resnet101": of(torchvision, "resnet101", "ResNet-101", "v1.5"),
+    "torchvision resnet152": of(torchvision, "resnet152", "ResNet-152", "v1.5"),
+    "torchvision resnet50, 10 classes": of(
+        torchvision, "resnet50", "ResNet-50", "v1.5", "other classes", num_classes=10
+    ),
+    "torchvision vgg11": of(torchvision, "vgg11", "VGG-A"),
+    "torchvision vgg13": of(torchvision, "vgg13", "VGG-B"),
+    "torchvision vgg16": of(torchvision, "vgg16", "VGG-D"),
+    "torchvision vgg19": of(torchvision, "vgg19", "VGG-E"),
+    "torchvision vgg11_bn": of(torchvision, "vgg11_bn", "VGG-A", "batch norm"),
+    "torchvision vgg16_bn": of(torchvision, "vgg16_bn", "VGG-D", "batch norm"),
+    "torchvision vgg19_bn": of(torchvision, "vgg19_bn", "VGG-E-BN"),
+    "torchvision alexnet": of(torchvision, "alexnet", "AlexNet", another="one weird trick"),
+    "torchvision googlenet": of(
+        torchvision, "googlenet", "GoogLeNet", "torchvision", "torchvision's auxiliary heads",
+        init_weights=False,
+    ),
+    "torchvision inception_v3": of(
+        torchvision, "inception_v3", "Inception-v3", "padding counted", "dropout 0.5",
+        "pooled auxiliary head", MOMENTUM, init_weights=False,
+    ),
+    "timm resnet18": of(timm, "resnet18", "ResNet-18"),
+    "timm resnet50": of(timm, "resnet50", "ResNet-50", "v1.5"),
+    "timm vgg16": of(timm, "vgg16", "VGG-D", "fully convolutional", IDLE),
+    "timm inception_v3": of(
+        timm, "inception_v3", "Inception-v3", "padding counted", HEADLESS, IDLE, MOMENTUM
+    ),
+    "timm inception_v4": of(timm, "inception_v4", "Inception-v4", IDLE, MOMENTUM),
+    "timm inception_resnet_v2": of(
+        timm, "inception_resnet_v2", "Inception-ResNet-v2", IDLE, MOMENTUM
+    ),
+    "ResNet-20, option B": ported(
+        ports.cifar_resnet, "ResNet-20-CIFAR", "projection shortcuts"
+    ),
+    **{
+        f"ResNet-20, norms {norm.__name__}": ported(
+            ports.cifar_resnet, "ResNet-20-CIFAR", "projection shortcuts", norm=norm, numbers=True
+        )
+        for norm in (ports.ByHand, ports.Assigned, ports.Interpolated)
+    },
+    "ResNet-20, zeros on both sides": ported(
+        ports.cifar_resnet, "ResNet-20-CIFAR", "zeros on both sides", shortcut=ports.padded
+    ),
+    "ResNet-20, TensorFlow's padding": ported(
+        ports.cifar_resnet, "ResNet-20-CIFAR", "projection shortcuts", "same padding",
+        tensorflow=True,
+    ),
+    "ResNet-20, every last gamma 0": ported(
+        ports.cifar_resnet, "ResNet-20-CIFAR", "projection shortcuts", "zero-init residual",
+        zero=9, numbers=True,
+    ),
+    "ResNet-20, all but one last gamma 0": ported(
+        ports.cifar_resnet, "ResNet-20-CIFAR", "projection shortcuts", zero=8, numbers=True
+    ),
+    "ResNet-18 for CIFAR-10": ported(
+        for_small_images, "ResNet-18", "for small images", "other classes"
+    ),
+    "ResNet-50, TensorFlow's padding": ported(
+        same_padding, "ResNet-50", "same padding, stride on the 1x1"
+    ),
+    "TF-slim inception_v1": ported(
+        ports.slim_inception_v1, "GoogLeNet", "torchvision", "same padding", HEADLESS
+    ),
+    "TF-slim inception_v2": ported(
+        ports.slim_inception_v2, "Inception-v2", "TF-slim", "without gamma"
+    ),
+    "Cadene bninception": ported(ports.cadene_bninception, "Inception-v2", *CADENE),
+    "MXNet Inception-BN": ported(
+        ports.mxnet_inception_bn, "Inception-v2", *CADENE, "MXNet's pools"
+    ),
+    "Caffe bvlc_alexnet": ported(
+        ports.caffe_alexnet, "AlexNet", "two groups", "normalisation before pooling", *CAFFE,
+        pool_first=False,
+    ),
+    "Caffe bvlc_alexnet, grouped": ported(
+        ports.caffe_alexnet, "AlexNet-groups", *CAFFE, pool_first=False
+    ),
+    "Caffe caffenet": ported(
+        ports.caffe_alexnet, "AlexNet", "two groups", *CAFFE, pool_first=True
+    ),
+    "Caffe caffenet, grouped": ported(
+        ports.caffe_alexnet, "AlexNet-groups", "pooling before normalisation", *CAFFE,
+        pool_first=True,
+    ),
+}  # fmt: skip
+
+#: Networks that are none, as what they may be taken for: no variants explain them.
+OTHERS: dict[str, Stranger] = {
+    "timm resnet50d": of(timm, "resnet50d", "ResNet-50"),
+    "timm wide_resnet50_2": of(timm, "wide_resnet50_2", "ResNet-50"),
+    "timm resnext50_32x4d": of(timm, "resnext50_32x4d", "ResNet-50"),
+    "timm resnet18d": of(timm, "resnet18d", "ResNet-18"),
+    "timm resnetv2_50": of(timm, "resnetv2_50", "ResNet-50"),
+    "torchvision resnet50, Keras' epsilon": of(
+        torchvision, "resnet50", "ResNet-50", norm_layer=partial(nn.BatchNorm2d, eps=1e-3)
+    ),
+    "ResNet-20, Keras' epsilon": ported(ports.cifar_resnet, "ResNet-20-CIFAR", epsilon=1e-3),
+    "timm inception_v3, PyTorch's epsilon": ported(forgotten_epsilon, "Inception-v3"),
+}  # fmt: skip

@@ -1,0 +1,96 @@
+"""A model that is right in inference only is told apart, and the place is named."""
+
+import pytest
+
+from conformance import reference
+from conformance.graph.align import align
+from conformance.graph.rows import row_of
+from conformance.numbers.gradients import gradients
+from conformance.numbers.parity import parity
+from conformance.ports import implementations as frameworks
+from conformance.trace.canonical import canonical
+from tests.selftest.modes import wrong_models
+
+pytestmark = pytest.mark.numbers
+
+
+def pytest_generate_tests(metafunc):
+    chosen = metafunc.config.getoption("framework") or frameworks.frameworks()
+    rooms = [room for room in chosen if not frameworks.missing(room)]
+    (what,) = {"BACKWARD", "TRAINING", "STEP"} & {name.upper() for name in metafunc.fixturenames}
+    cases = [
+        pytest.param((room, wrong), id=f"{room}-{name}")
+        for room in rooms
+        for name, wrong in wrong_models(room, what).items()
+    ]
+    none = pytest.param(None, marks=pytest.mark.skip("no framework is installed"), id="none")
+    metafunc.parametrize(what.lower(), cases or [none])
+
+
+class Case:
+    """A wrong model beside the right one."""
+
+    def __init__(self, room, wrong, training=False):
+        self.model = reference.find(wrong.architecture)
+        self.port = frameworks.tracer(room).port(wrong.wrong)
+        self.tape = self.port.trace(self.model.input, training=training)
+        self.graph = canonical(self.tape)
+        right = frameworks.port(room, self.model).trace(self.model.input, training=training)
+        self.right = canonical(right)
+        self.pairs = align(self.right, self.graph).pairs
+        self.rows = row_of(self.right, [row.name for row in self.model.rows])
+
+    def run(self, training=False):
+        return parity(self.port, self.tape, self.graph, self.right, self.pairs, training=training)
+
+
+def test_the_gradient_is_wrong_where_it_was_altered(backward):
+    """The forward pass agrees; the first wrong slot from the output back is the expected one."""
+    wrong = backward[1]
+    case = Case(*backward)
+    forward = case.run()
+    assert not forward.problem
+    assert forward.first_divergence is None
+    found = gradients(case.port, case.tape, case.graph, case.right, case.pairs)
+    assert not found.problem
+    first = found.first_divergence
+    assert first is not None
+    assert case.rows[first.node] == wrong.layer
+    if wrong.share is not None:
+        assert abs(first.share - wrong.share) <= first.bound
+    suspects = found.suspects(case.right)
+    assert suspects[0] == first.node
+    if wrong.slot:
+        assert (first.slot, suspects) == (wrong.slot, (first.node,))
+        assert [s.slot for s in found.slots if not s.agrees] == [wrong.slot]
+
+
+def test_the_gradient_of_training_is_wrong_where_it_was_altered(step):
+    """Inference agrees, forward and back, and so do the values of training."""
+    wrong = step[1]
+    case = Case(*step)
+    back = gradients(case.port, case.tape, case.graph, case.right, case.pairs)
+    assert not back.problem
+    assert back.first_divergence is None
+    case = Case(step[0], wrong, training=True)
+    forward = case.run(training=True)
+    assert not forward.problem
+    assert forward.first_divergence is None
+    found = gradients(case.port, case.tape, case.graph, case.right, case.pairs, training=True)
+    assert not found.problem
+    first = found.first_divergence
+    assert first is not None
+    assert case.rows[first.node] == wrong.layer
+
+
+def test_training_is_wrong_where_it_was_altered(training):
+    """The first result that differs, or else the first running statistic, is the expected one."""
+    wrong = training[1]
+    case = Case(training[0], wrong, training=True)
+    found = case.run(training=True)
+    diverged = found.first_divergence
+    statistic = next((each for each in found.statistics if not each.agrees), None)
+    first = statistic if wrong.statistics else diverged
+    assert first is not None
+    assert case.rows[first.node] == wrong.layer
+    assert (diverged is None) == wrong.statistics

@@ -1,0 +1,97 @@
+"""Wrong models are caught, at the right layer and by the right word; right ones are not."""
+
+from collections import defaultdict
+from dataclasses import replace
+
+import pytest
+
+from conformance.ports import implementations as frameworks
+from tests.selftest import causes, mutants
+from tests.selftest.corpus import CHECKS, Case, Correct, Judged, Tally, judge, judged_graphs
+
+
+def pytest_generate_tests(metafunc):
+    chosen = metafunc.config.getoption("framework") or frameworks.frameworks()
+    rooms = [room for room in chosen if not frameworks.missing(room)]
+    none = pytest.param(None, marks=pytest.mark.skip("no framework is installed"), id="none")
+    if "planted" in metafunc.fixturenames:
+        cases = [
+            pytest.param((room, mutant), id=f"{room}-{name}")
+            for room in rooms
+            for name, mutant in mutants(room).items()
+            if mutant.mode in CHECKS and (mutant.numbers or not _numbers(metafunc))
+        ]
+        metafunc.parametrize("planted", cases or [none], scope="module")
+    if "twice" in metafunc.fixturenames:
+        cases = [
+            pytest.param((room, name, mode), id=f"{room}-{name}-{mode}")
+            for room in rooms
+            for name, mode in judged_graphs(room, numbers=True)
+        ]
+        metafunc.parametrize("twice", cases or [none])
+
+
+def _numbers(metafunc):
+    return any(mark.name == "numbers" for mark in metafunc.definition.iter_markers())
+
+
+@pytest.fixture
+def correct(_examined):
+    """A right network of a framework, with the graphs that the session has traced already."""
+
+    def of(room, name):
+        network = Correct(room, name)
+        record = _examined.traced(room, network.model)
+        network.graphs = {False: record.graph, True: record.training}
+        return network
+
+    return of
+
+
+@pytest.fixture(scope="session")
+def told(_examined):
+    """Of each framework what became of its mutants, and alarms; left with its run's evidence."""
+    found: dict[str, tuple[dict[str, Judged], dict[str, int]]] = defaultdict(lambda: ({}, {}))
+    yield found
+    for room, (judged, alarms) in found.items():
+        unjudged = {m.name: m.mode for m in mutants(room).values() if m.mode not in CHECKS}
+        tally = Tally(room, tuple(judged.values()), unjudged, alarms, numbers=False)
+        _examined.run(room).selftest = tally.as_json()
+
+
+def test_structure_names_the_bug(planted, correct, told):
+    """The first difference is the planted one: its layer and its attribute."""
+    room, mutant = planted
+    found = judge(mutant, correct(room, mutant.architecture), numbers=False)
+    told[room][0][mutant.name] = found
+    assert found.by_word, str(found)
+
+
+@pytest.mark.numbers
+def test_numbers_see_the_bug(planted, correct, told):
+    """The results part, not before the layer of the bug, and numbers alone name its cause."""
+    room, mutant = planted
+    case = Case(mutant, correct(room, mutant.architecture))
+    parted = case.parted()
+    assert parted is not None
+    row, first = parted
+    judged = told[room][0]
+    if mutant.name in judged:
+        judged[mutant.name] = replace(judged[mutant.name], parity=first)
+    assert case.correct.rows.index(row) >= case.correct.rows.index(mutant.layer)
+    assert first.error > 10 * first.bound
+    (root,) = case.values.roots
+    assert root.node == first.node
+    said = " or ".join(root.causes)
+    assert causes()[mutant.name] in said if mutant.name in causes() else not said
+
+
+def test_right_network_raises_no_alarm(twice, correct, told):
+    """A right network traced anew is the same network.
+
+    Here those that are small enough to be run; ``python -m tests.selftest`` takes all.
+    """
+    room, name, mode = twice
+    alarms = correct(room, name).alarms(mode == "training")
+    told[room][1][f"{name}, {mode}"] = len(alarms)
+    assert alarms == []

@@ -1,0 +1,53 @@
+"""Two networks that are alike in inference and not in training are told apart by their records."""
+
+import pytest
+
+from conformance.judge.agreement import agreement
+from conformance.judge.evidence import Record
+from conformance.numbers.own_weights import address
+from conformance.numbers.parity import parity
+from conformance.ports import implementations as frameworks
+from conformance.trace.canonical import canonical
+from tests.selftest.pairs import taught
+
+pytestmark = pytest.mark.numbers
+
+
+def pytest_generate_tests(metafunc):
+    chosen = metafunc.config.getoption("framework") or frameworks.frameworks()
+    cases = [
+        pytest.param((room, pair), id=f"{room}-{name}")
+        for room in chosen
+        if not frameworks.missing(room)
+        for name, pair in taught(room).items()
+    ]
+    none = pytest.param(None, marks=pytest.mark.skip("no framework is installed"), id="none")
+    metafunc.parametrize("pair", cases or [none])
+
+
+def recorded(room, factory, size):
+    """What a run leaves of a network, in inference and in training."""
+    port = frameworks.tracer(room).port(factory)
+    tape, step = port.trace(size), port.trace(size, training=True)
+    graph, training = canonical(tape), canonical(step)
+    values = parity(port, tape, graph), parity(port, step, training, training=True)
+    return Record("taught", graph, values[0], training, values[1])
+
+
+def test_training_tells_them_apart(pair):
+    """Inference agrees; the attribute that differs is named, and the values part there."""
+    room, pair = pair
+    one, other = (recorded(room, each, pair.size) for each in (pair.one, pair.other))
+    found = agreement(one, other)
+    inference, training = found.modes["inference"], found.modes["training"]
+    assert inference.agrees
+    assert not found.problem
+    assert found.agrees == training.agrees == (not pair.node)
+    nodes = one.training.nodes
+    told = [
+        (address(nodes[each.expected_node]), each.attribute, each.found)
+        for each in training.findings
+    ]
+    assert told == [(pair.node, pair.attribute, pair.found)] * bool(pair.node)
+    parted = training.first_divergence
+    assert (address(nodes[parted[0]]) if parted else "") == pair.node

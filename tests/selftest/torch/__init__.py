@@ -1,0 +1,22 @@
+"""Wrong models in PyTorch: a bug is a function that changes a correct model, or returns another."""
+
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any
+
+from torch import nn
+
+from conformance import reference
+
+
+def planted(architecture: str, bug: Callable[[Any], nn.Module | None]) -> Callable[[], nn.Module]:
+    """A factory of the network that has the bug."""
+    family = import_module(
+        f"conformance.implementations.torch.{reference.find(architecture).family}"
+    )
+
+    def factory() -> nn.Module:
+        model: nn.Module = family.MODELS[architecture]()
+        return bug(model) or model
+
+    return factory

@@ -1,0 +1,143 @@
+"""Bugs that training alone shows, in either pass, or that stand in what a network starts from."""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from conformance.implementations.torch import googlenet
+
+
+def keep_for_drop(model: Any) -> None:
+    model.to_end.dropout.p = 0.6
+
+
+def other_rate(model: Any) -> None:
+    model.dropout7.p = 0.4
+
+
+def dropout_missing(model: Any) -> None:
+    model.dropout6 = nn.Identity()
+
+
+def dropout_after_dense(model: Any) -> None:
+    model.fc7.append(model.dropout6)
+    model.dropout6 = nn.Identity()
+
+
+def dropout_added(model: Any) -> None:
+    model.fc.insert(2, nn.Dropout(0.5))
+
+
+def rate_in_the_head(model: Any) -> None:
+    model.aux_4a[5].p = 0.4
+
+
+def momentum_mixed_up(model: Any) -> None:
+    for norm in norms(model):
+        norm.momentum = 0.9
+
+
+def other_momentum(model: Any) -> None:
+    for norm in norms(model.stage2):
+        norm.momentum = 0.01
+
+
+def norms(model: nn.Module) -> list[nn.BatchNorm2d]:
+    return [module for module in model.modules() if isinstance(module, nn.BatchNorm2d)]
+
+
+def frozen_norm(model: Any) -> None:
+    model.stage1[1].residual[0][1].__class__ = Frozen
+
+
+class Frozen(nn.BatchNorm2d):
+    def train(self, mode: bool = True) -> "Frozen":
+        return super().train(False)
+
+
+def other_variance(model: Any) -> None:
+    for norm in norms(model.stage3):
+        norm.__class__ = Biased
+
+
+class Biased(nn.BatchNorm2d):
+    def forward(self, x: Tensor) -> Tensor:
+        assert self.running_mean is not None and self.running_var is not None
+        if not self.training:
+            return super().forward(x)
+        mean = x.mean((0, 2, 3), keepdim=True)
+        variance = ((x - mean) ** 2).mean((0, 2, 3), keepdim=True)
+        self.running_mean.copy_(0.9 * self.running_mean + 0.1 * mean.flatten())
+        self.running_var.copy_(0.9 * self.running_var + 0.1 * variance.flatten())
+        normal = (x - mean) / (variance + self.eps).sqrt()
+        return normal * self.weight[:, None, None] + self.bias[:, None, None]
+
+
+def head_on_4b(model: Any) -> None:
+    model.__class__ = HeadOn4b
+
+
+class HeadOn4b(googlenet.GoogLeNet):
+    def forward(self, x: Tensor) -> Tensor | tuple[Tensor, ...]:
+        in_4b = self.to_4d.inception_4b(self.to_4a(x))
+        in_4d = self.to_4d.inception_4d(self.to_4d.inception_4c(in_4b))
+        result = self.to_end(in_4d)
+        return (result, self.aux_4a(in_4b), self.aux_4d(in_4d)) if self.training else result
+
+
+def head_missing(model: Any) -> None:
+    model.__class__ = OneHead
+
+
+class OneHead(googlenet.GoogLeNet):
+    def forward(self, x: Tensor) -> Tensor | tuple[Tensor, ...]:
+        in_4a = self.to_4a(x)
+        result = self.to_end(self.to_4d(in_4a))
+        return (result, self.aux_4a(in_4a)) if self.training else result
+
+
+def shortcut_cut(model: Any) -> None:
+    model.stage2[1].shortcut = Detached()
+
+
+def branch_cut(model: Any) -> None:
+    model.inception[2].append(Detached())
+
+
+class Detached(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return x.detach()
+
+
+def doubled(model: Any) -> None:
+    model.F6.append(Doubled())
+
+
+class Doubled(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        if x.requires_grad:
+            x.register_hook(lambda gradient: 2 * gradient)
+        return x
+
+
+def zero_kernel(model: Any) -> None:
+    nn.init.zeros_(model.C5[0].weight)
+
+
+def constant_kernel(model: Any) -> None:
+    nn.init.ones_(model.F6[1].weight)
+
+
+def ten_times_wider(model: Any) -> None:
+    with torch.no_grad():
+        model.conv2[0].weight.mul_(10)
+
+
+def zero_inner_gamma(model: Any) -> None:
+    for block in model.stage1:
+        nn.init.zeros_(block.residual[0][1].weight)
+
+
+def zero_variance(model: Any) -> None:
+    model.conv1[0][1].running_var.zero_()

@@ -1,0 +1,106 @@
+"""Keras computes with more than TensorFlow: what is found is the same, of the right one."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from conformance.judge import evidence
+from conformance.ports import implementations as frameworks
+from conformance.trace.canonical import canonical
+from conformance.trace.tape import Tape, evaluate
+from tests.selftest.tiny import run
+
+ASK = (
+    "from conformance.ports import implementations as f\n"
+    "print(f.backend('keras'), f.missing('keras'))"
+)
+
+
+@pytest.mark.bare
+@pytest.mark.parametrize(
+    ("chosen", "installed", "said"),
+    [
+        ("", "torch", " keras and tensorflow are not installed: pip install '.[keras]'"),
+        ("", "keras", " tensorflow is not installed: pip install '.[keras]'"),
+        ("jax", "keras", "jax jax is not installed: pip install '.[keras-jax]'"),
+        ("torch", "keras tensorflow", "torch torch is not installed: pip install '.[keras-torch]'"),
+        ("tensorflow", "keras jax", " tensorflow is not installed: pip install '.[keras]'"),
+        ("", "keras tensorflow jax torch", ""),
+        ("", "keras jax torch", "jax"),
+        ("", "keras torch", "torch"),
+    ],
+)
+def test_what_is_required_depends_on_the_backend(chosen, installed, said):
+    """The one asked for, or else one that is installed; nothing is imported to find out."""
+    hidden = "import sys, importlib.util as u; find = u.find_spec\n"
+    hidden += f"there = {installed.split()}\n"
+    hidden += "u.find_spec = lambda name: find('json') if name in there else None\n"
+    command = [sys.executable, "-c", hidden + ASK]
+    environment = {"KERAS_BACKEND": chosen, "PYTHONPATH": ":".join(sys.path)}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == said.strip()
+
+
+@pytest.mark.bare
+def test_a_run_on_another_backend_has_another_name(tmp_path):
+    """It does not take the place of the usual one, and is read as what it was."""
+    usual, other = run("keras"), run("keras")
+    other.backend = "jax"
+    written = [evidence.write(each, tmp_path).name for each in (usual, other)]
+    assert written == ["keras-cpu", "keras-jax-cpu"]
+    assert "backend" not in json.loads((tmp_path / "keras-cpu/run.json").read_text())
+    assert [each.backend for each in evidence.read(tmp_path)] == ["", "jax"]
+
+
+def pooled(reduce, pads, size=3, fill="edge"):
+    """A tape that pads the height at its end, in another layout than it pools in."""
+    tape = Tape()
+    image = tape.input((1, 4, 4, 2), "NHWC")
+    padding = ((0, 0), (0, pads), (0, 0), (0, 0))
+    padded = tape.emit("pad", (image,), (1, 4 + pads, 4, 2), padding=padding, value=fill)
+    turned = tape.emit("transpose", (padded,), (1, 2, 4 + pads, 4), axes=(0, 3, 1, 2))
+    tape.outputs = (
+        tape.emit(
+            "window", (turned,), (1, 2, 5 + pads - size, 4), reduce=reduce, size=(1, 1, size, 1),
+            stride=(1, 1, 1, 1), padding=((0, 0),) * 4,
+        ),
+    )  # fmt: skip
+    return tape
+
+
+@pytest.mark.bare
+@pytest.mark.parametrize(
+    ("reduce", "pads", "size", "kinds"),
+    [
+        ("max", 1, 3, ["max_pool"]),
+        ("max", 3, 3, ["unknown:pad", "max_pool"]),  # its last window is in the padding entirely
+        ("mean", 1, 3, ["unknown:pad", "avg_pool"]),  # the edge counts twice in an average
+    ],
+)
+def test_a_repeated_edge_is_padding_of_a_maximum_only(reduce, pads, size, kinds):
+    """Keras pads so before it pools with PyTorch."""
+    graph = canonical(pooled(reduce, pads, size))
+    assert [node.kind for node in graph][1:] == kinds
+    if len(kinds) == 1:
+        assert graph.nodes[1].attributes["padding"] == ((0, pads), (0, 0))
+
+
+@pytest.mark.bare
+def test_a_repeated_edge_is_what_numpy_makes_of_it():
+    """The tape's own evaluation repeats the outermost cells."""
+    tape = pooled("max", 1)
+    x = np.random.default_rng(0).normal(size=tape[0].shape)
+    expected = np.concatenate([x, x[:, -1:]], axis=1)
+    np.testing.assert_array_equal(evaluate(tape, 1, {0: x}), expected)
+
+
+def test_an_unknown_backend_is_one_line(monkeypatch):
+    """It says which there are."""
+    if reason := frameworks.missing("keras"):
+        pytest.skip(reason)
+    tracer = frameworks.tracer("keras")
+    with pytest.raises(tracer.UntraceableModel, match="set KERAS_BACKEND to tensorflow, jax or"):
+        tracer._tracer("numpy")

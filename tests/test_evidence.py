@@ -1,0 +1,177 @@
+"""What was found in training and backwards is written down, read again, and compared."""
+
+import json
+from dataclasses import replace
+
+import jsonschema
+import numpy as np
+import pytest
+
+from conformance.graph.model import Graph, Node, Parameter
+from conformance.judge import schemas
+from conformance.judge.agreement import agreement, joined
+from conformance.judge.evidence import DamagedEvidence, Record, Run, read, write
+from conformance.numbers.gradients import Gradients
+from conformance.numbers.oracle import Oracle, running_statistics
+from conformance.numbers.parity import Control, NodeParity, Parity, SlotParity
+from conformance.numbers.weights import BATCH, Weights
+
+pytestmark = pytest.mark.bare
+
+GRAPH = Graph([Node("input", {}, (), (4, 4, 3)), Node("relu", {}, (0,), (4, 4, 3))], (0,), (1,))
+VALUES = NodeParity(1, 1.0, 1e-14, 1e-10, (0.5, 0.25))
+SLOT = SlotParity(0, "image", 1.0, 1e-14, 1e-10, 1.0, (0.5, -0.25))
+CONTROL = Control(0, "image: channels reversed", 0.1, 1e-10)
+PARITY = Parity(0, (VALUES,), (CONTROL,))
+GRADIENTS = Gradients(0, (SLOT,), (CONTROL,))
+STEP = replace(PARITY, statistics=(SLOT,))
+RECORD = Record("Tiny", GRAPH, PARITY, GRAPH, STEP, GRADIENTS, training_gradients=GRADIENTS)
+
+
+@pytest.mark.parametrize("record", [RECORD, Record("Tiny", GRAPH)], ids=["thorough", "traced"])
+def test_a_record_is_read_as_it_was_written(record, tmp_path):
+    """Training, running statistics and gradients included; or none of them."""
+    write(Run("one", "cpu", {"one": "1.0"}, 0, "c0de", {"Tiny": record}), tmp_path)
+    assert read(tmp_path)[0].records["Tiny"] == record
+
+
+def test_what_is_written_has_its_schema(tmp_path):
+    """Each file of a run, whatever was compared in it."""
+    schema = schemas.schema("evidence")
+    record = replace(RECORD, executions=(replace(PARITY, precision="bfloat16"),))
+    place = write(Run("one", "cpu", {"one": "1.0"}, 0, "c0de", {"Tiny": record}), tmp_path)
+    files = [json.loads(path.read_text()) for path in place.iterdir()]
+    for written in files:
+        jsonschema.validate(written, schema)
+        with pytest.raises(jsonschema.ValidationError):
+            jsonschema.validate(written | {"seed": -1, "parity": {}}, schema)
+
+
+def with_arrays(*numbers):
+    """A record with every number of its one node."""
+    return replace(RECORD, arrays={1: np.array(numbers)})
+
+
+def test_whole_results_are_kept_beside_the_evidence(tmp_path):
+    """Bit for bit, and moved along when the run grows; a damaged file is refused by name."""
+    kept = with_arrays(0.1, 1 / 3)
+    run = Run("one", "cpu", {"one": "1.0"}, 0, "c0de", {"Tiny": kept})
+    for _ in range(2):
+        place = write(run, tmp_path) / "Tiny.safetensors"
+        assert read(tmp_path)[0].records["Tiny"].arrays[1].tolist() == [0.1, 1 / 3]
+    place.write_bytes(place.read_bytes()[:-1] + b"\x00")
+    with pytest.raises(DamagedEvidence, match="Tiny.safetensors"):
+        read(tmp_path)
+
+
+def test_whole_results_are_compared_where_both_have_them():
+    """A number that no sample holds parts two runs; without arrays on one side it is not seen."""
+    one, other = with_arrays(0.5, 0.25, 7.0), with_arrays(0.5, 0.25, 7.1)
+    assert agreement(one, one).modes["inference"].whole == 1
+    assert agreement(one, RECORD).agrees
+    apart = agreement(one, other)
+    assert not apart.agrees
+    assert apart.modes["inference"].first_divergence == (1, "")
+
+
+@pytest.mark.parametrize("other", [{"device": "gpu"}, {"backend": "jax"}], ids=str)
+def test_runs_of_different_kinds_are_compared_in_what_both_have(other):
+    """A GPU run has no gradients: they are told as left out, and all else is compared."""
+    whole = Run("one", "cpu", {}, 0, "c0de", {"Tiny": RECORD})
+    less = replace(RECORD, gradients=None)
+    found = joined(whole, replace(whole, records={"Tiny": less}, **other), "Tiny")
+    assert (found.agrees, found.alone) == (True, ("gradients",))
+    assert "gradients" not in found.modes
+    assert not joined(whole, replace(whole, records={"Tiny": less}), "Tiny").agrees
+    off = replace(less, parity=replace(PARITY, nodes=(replace(VALUES, sample=(0.5, 0.3)),)))
+    assert not joined(whole, replace(whole, records={"Tiny": off}, **other), "Tiny").agrees
+
+
+def test_equal_gradients_agree():
+    """Two runs that found the same agree."""
+    assert agreement(RECORD, RECORD).agrees
+
+
+@pytest.mark.parametrize(
+    ("changed", "problem"),
+    [
+        (None, "one of the runs only"),
+        (replace(GRADIENTS, problem="it has no gradient"), "it has no gradient"),
+        (replace(GRADIENTS, slots=()), "no value in the"),
+        (replace(GRADIENTS, slots=(replace(SLOT, slot="kernel"),)), "no value in the"),
+        (replace(GRADIENTS, slots=(replace(SLOT, sample=(0.5, float("nan"))),)), "not a finite"),
+        (replace(GRADIENTS, slots=(replace(SLOT, sample=(0.5, -0.2)),)), ""),
+    ],
+)
+@pytest.mark.parametrize("which", ["gradients", "training_gradients"])
+def test_gradients_that_differ_are_no_agreement(which, changed, problem):
+    """Nor are those that only one run has, whichever comes first."""
+    other = replace(RECORD, **{which: changed})
+    for found in (agreement(RECORD, other), agreement(other, RECORD)):
+        assert not found.agrees
+        assert problem in found.problem
+
+
+NORM = ("gamma", "beta", "mean", "variance")
+
+
+def taught(unbiased, **changes):
+    """A record of a norm that is in training, its statistics as the oracle has them."""
+    attributes = {"epsilon": 0.1, "statistics": "batch", "momentum": 0.9, "unbiased": unbiased}
+    slots: dict[str, tuple[int, ...]] = dict.fromkeys(NORM, (3,))
+    parameters: dict[str, tuple[Parameter, ...]] = {n: (Parameter(n, (3,)),) for n in NORM}
+    norm = Node("batch_norm", attributes | changes, (0,), (4, 4, 3), parameters, slots)
+    graph = Graph([Node("input", {}, (), (4, 4, 3)), norm], (0,), (1,))
+    weights = Weights(graph)
+    oracle = Oracle(graph, weights.slot, weights.images(BATCH))
+    stored = running_statistics(norm, oracle.parameters(1), oracle.result(0))
+    statistics = [SlotParity.of(1, slot, new, new, 1e-7) for slot, new in stored.items()]
+    values = NodeParity(1, 1.0, 1e-14, 1e-10, (0.5, 0.25))
+    step = Parity(0, (values,), (CONTROL,), statistics=tuple(statistics))
+    return Record("Tiny", GRAPH, PARITY, graph, step)
+
+
+def test_a_convention_is_stated_and_no_finding():
+    """A sample's variance on one side and the batch's on the other: the same network."""
+    for pair in ((taught(True), taught(False)), (taught(False), taught(True))):
+        found = agreement(*pair)
+        assert found.agrees
+        assert [each.attribute for each in found.modes["training"].conventions] == ["unbiased"]
+    assert not agreement(taught(True), taught(True)).modes["training"].conventions
+
+
+@pytest.mark.parametrize("slot", ["mean", "variance"])
+@pytest.mark.parametrize("unbiased", [True, False])
+def test_a_convention_hides_nothing(unbiased, slot):
+    """A running statistic that is a thousandth off is told apart, whatever the convention."""
+    one, other = taught(True), taught(unbiased)
+    off = [
+        replace(each, sample=tuple(1.001 * x for x in each.sample)) if each.slot == slot else each
+        for each in other.training_parity.statistics
+    ]
+    other.training_parity = replace(other.training_parity, statistics=tuple(off))
+    found = agreement(one, other)
+    assert not found.agrees
+    assert found.modes["training"].first_divergence == (1, slot)
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({"training": None}, "traced in one of the runs only"),
+        ({"training_parity": None}, "training: values were recorded in one of the runs only"),
+        ({"training_parity": replace(PARITY, seed=1)}, "training: seeds"),
+        ({"training_parity": replace(PARITY, problem="2 outputs")}, "training: 2 outputs"),
+        ({"training_parity": replace(PARITY, nodes=(VALUES,))}, "has no value in the"),
+        ({"training": taught(False, momentum=0.99).training}, ""),
+        ({"training": taught(False, momentum=None).training}, ""),
+    ],
+)
+def test_training_that_differs_is_no_agreement(changes, problem):
+    """Nor is that which only one run has, whichever comes first."""
+    one, other = taught(True), replace(taught(True), **changes)
+    for found in (agreement(one, other), agreement(other, one)):
+        assert found.modes["inference"].agrees
+        assert not found.agrees
+        assert problem in found.problem
+        assert found.problem or found.modes["training"].findings

@@ -1,0 +1,42 @@
+"""A residual block whose residual is nothing hands on what it found, exactly."""
+
+import pytest
+
+from conformance import reference
+from conformance.numbers.identity import departure, live_departure
+from conformance.ports import implementations as frameworks
+from conformance.trace.canonical import canonical
+from tests.selftest.wrong_blocks import wrong_blocks
+
+pytestmark = pytest.mark.numbers
+
+BLOCKS = sorted({claim.model for claim in reference.claims("identity")})
+WRONG = (
+    "no ReLU after the sum",
+    "shortcut added twice",
+    "no shortcut",
+    "projection on the shortcut",
+)
+
+
+def departures(port, size):
+    """How far a model is from the identity: by the oracle, and run by its framework."""
+    tape = port.trace(size)
+    graph = canonical(tape)
+    return departure(graph), live_departure(port, tape, graph)
+
+
+@pytest.mark.parametrize("name", BLOCKS)
+def test_block_without_residual_is_the_identity(framework, name, examined):
+    """Oracle and framework both leave max(x, 0) where every parameter is 0."""
+    model = reference.models()[name]
+    assert departures(frameworks.port(framework, model), model.input) == (0, 0)
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_wrong_block_is_not(framework, name, examined):
+    """Oracle and framework both see the image's 1 doubled or lost, or its -1 kept."""
+    wrong = wrong_blocks(framework)
+    assert set(wrong) == set(WRONG)
+    port = frameworks.tracer(framework).port(wrong[name])
+    assert departures(port, (14, 14, 64)) == (1, 1)
