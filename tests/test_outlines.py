@@ -90,6 +90,16 @@ def test_rooms_have_one_outline(stem):
     assert not differences(ROOT, stem)
 
 
+@pytest.mark.parametrize("room", rooms(ROOT)[1:])
+def test_what_is_shared_stands_in_one_order(room):
+    """What two rooms' ``layers.py`` both have stands in the same order, whatever else they have."""
+    first, *_ = rooms(ROOT)
+    one, other = (outline(ROOT / each / f"{SHARED}.py") for each in (first, room))
+    both = set(one) & set(other)
+    assert both
+    assert [name for name in one if name in both] == [name for name in other if name in both]
+
+
 @pytest.mark.parametrize("stem", stems(ROOT))
 def test_siblings_share_layers_only(stem):
     """A stem imports nothing of its room but ``.layers``, so that two files can be lifted out."""

@@ -35,6 +35,27 @@ class Rows(nnx.Module):
         return x
 
 
+class Branches(nnx.Module):
+    """Parallel branches, concatenated along the channels."""
+
+    def __init__(self, *paths: Step) -> None:
+        self.paths = nnx.List([module(path) for path in paths])
+
+    def __call__(self, x: jax.Array) -> jax.Array:
+        return jnp.concatenate([path(x) for path in self.paths], axis=-1)
+
+
+class Residual(nnx.Module):
+    """The sum of a residual function and a shortcut, which is the identity if none is given."""
+
+    def __init__(self, residual: nnx.Module, shortcut: nnx.Module | None = None) -> None:
+        self.residual = residual
+        self.shortcut = shortcut
+
+    def __call__(self, x: jax.Array) -> jax.Array:
+        return self.residual(x) + (self.shortcut(x) if self.shortcut else x)
+
+
 class Head(nnx.Sequential):
     """An auxiliary classifier."""
 
@@ -55,27 +76,6 @@ class WithHeads(Rows):
             elif not self.deterministic:
                 heads.append(row(x))
         return x if self.deterministic else (x, *heads)
-
-
-class Branches(nnx.Module):
-    """Parallel branches, concatenated along the channels."""
-
-    def __init__(self, *paths: Step) -> None:
-        self.paths = nnx.List([module(path) for path in paths])
-
-    def __call__(self, x: jax.Array) -> jax.Array:
-        return jnp.concatenate([path(x) for path in self.paths], axis=-1)
-
-
-class Residual(nnx.Module):
-    """The sum of a residual function and a shortcut, which is the identity if none is given."""
-
-    def __init__(self, residual: nnx.Module, shortcut: nnx.Module | None = None) -> None:
-        self.residual = residual
-        self.shortcut = shortcut
-
-    def __call__(self, x: jax.Array) -> jax.Array:
-        return self.residual(x) + (self.shortcut(x) if self.shortcut else x)
 
 
 class LocalResponseNorm(nnx.Module):

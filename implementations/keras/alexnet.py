@@ -11,11 +11,11 @@ from functools import partial
 import keras
 from keras import KerasTensor, layers
 
-from .layers import LocalResponseNormalization
+from .layers import LocalResponseNorm
 
 conv = partial(layers.Conv2D, activation="relu")
 pool = partial(layers.MaxPooling2D, pool_size=3, strides=2)
-norm = partial(LocalResponseNormalization, k=2, alpha=1e-4)
+norm = partial(LocalResponseNorm, k=2, alpha=1e-4)
 fc = partial(layers.Dense, activation="relu")
 
 

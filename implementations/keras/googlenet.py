@@ -11,12 +11,12 @@ from functools import partial
 import keras
 from keras import KerasTensor, layers
 
-from .layers import LocalResponseNormalization, WithHeads, branches
+from .layers import LocalResponseNorm, WithHeads, branches
 
 conv = partial(layers.Conv2D, padding="same", activation="relu")
 # An even input is padded below and on the right only: the last window stands over the edge.
 pool = partial(layers.MaxPooling2D, pool_size=3, strides=2, padding="same")
-norm = partial(LocalResponseNormalization, k=1, alpha=1e-4 / 5)
+norm = partial(LocalResponseNorm, k=1, alpha=1e-4 / 5)
 
 
 def same_pool(x: KerasTensor) -> KerasTensor:

@@ -13,7 +13,19 @@ from keras import KerasTensor, layers, ops
 Kernel = int | tuple[int, int]
 
 
-class LocalResponseNormalization(layers.Layer):
+def branches(*paths: KerasTensor, name: str | None = None) -> KerasTensor:
+    return layers.Concatenate(name=name)(paths)
+
+
+class WithHeads(keras.Model):
+    """A network whose outputs after the first are auxiliary heads: in training only."""
+
+    def call(self, image: Any, training: bool | None = None, mask: Any = None) -> Any:
+        main, *heads = super().call(image, training=training, mask=mask)
+        return [main, *heads] if training else main
+
+
+class LocalResponseNorm(layers.Layer):
     """Each map over the energy of five neighbours: alpha times their plain sum, beta = 0.75."""
 
     def __init__(self, k: float, alpha: float, **kwargs: str) -> None:
@@ -25,18 +37,6 @@ class LocalResponseNormalization(layers.Layer):
         squares = ops.pad(ops.square(x), ((0, 0), (0, 0), (0, 0), (2, 2)))
         energy = sum(squares[..., i : i + maps] for i in range(5))
         return x / (self.k + self.alpha * energy) ** 0.75
-
-
-class WithHeads(keras.Model):
-    """A network whose outputs after the first are auxiliary heads: in training only."""
-
-    def call(self, image: Any, training: bool | None = None, mask: Any = None) -> Any:
-        main, *heads = super().call(image, training=training, mask=mask)
-        return [main, *heads] if training else main
-
-
-def branches(*paths: KerasTensor, name: str | None = None) -> KerasTensor:
-    return layers.Concatenate(name=name)(paths)
 
 
 def conv_bn(x: KerasTensor, maps: int, kernel: int, stride: int = 1) -> KerasTensor:  # He et al.

@@ -14,7 +14,7 @@ from typing import Any
 import keras
 from keras import KerasTensor, layers
 
-from .layers import LocalResponseNormalization
+from .layers import LocalResponseNorm
 
 Cell = tuple[Callable[..., layers.Layer], ...]  # of the table, from top to bottom
 
@@ -34,7 +34,7 @@ def conv1(maps: int, **kwargs: str) -> layers.Layer:
 
 
 def norm(maps: int, **kwargs: Any) -> layers.Layer:
-    return LocalResponseNormalization(k=2, alpha=1e-4, **kwargs)
+    return LocalResponseNorm(k=2, alpha=1e-4, **kwargs)
 
 
 def block(x: KerasTensor, maps: int, cell: Cell, name: str) -> KerasTensor:

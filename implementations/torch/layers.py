@@ -60,7 +60,7 @@ class WithHeads(nn.Sequential):
 
 
 def lrn(k: float, alpha: float) -> nn.LocalResponseNorm:
-    # PyTorch divides alpha by the size of the neighbourhood, Krizhevsky et al. do not.
+    # PyTorch divides alpha by the size of the neighbourhood, the papers' is not divided.
     return nn.LocalResponseNorm(size=5, alpha=5 * alpha, beta=0.75, k=k)
 
 

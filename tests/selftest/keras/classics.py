@@ -9,7 +9,7 @@ import keras
 from keras import KerasTensor, layers, ops
 
 from conformance.implementations.keras import alexnet, lenet, vgg
-from conformance.implementations.keras.layers import LocalResponseNormalization
+from conformance.implementations.keras.layers import LocalResponseNorm
 from tests.selftest.keras import Build, configured, edited, left_out, made, nth, rewritten
 
 
@@ -55,7 +55,7 @@ def softmax_twice(build: Build) -> keras.Model:
 
 
 def alpha_averaged(build: Build) -> keras.Model:
-    return rewritten(build, alexnet, norm=partial(LocalResponseNormalization, k=2, alpha=1e-4 / 5))
+    return rewritten(build, alexnet, norm=partial(LocalResponseNorm, k=2, alpha=1e-4 / 5))
 
 
 def radius_for_size(build: Build) -> keras.Model:
@@ -71,7 +71,7 @@ class WideLRN(layers.Layer):
 
 
 def default_k(build: Build) -> keras.Model:
-    norm = made("norm2", alexnet.norm, partial(LocalResponseNormalization, k=1, alpha=1e-4))
+    norm = made("norm2", alexnet.norm, partial(LocalResponseNorm, k=1, alpha=1e-4))
     return rewritten(build, alexnet, norm=norm)
 
 

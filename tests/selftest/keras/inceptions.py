@@ -18,7 +18,7 @@ from conformance.implementations.keras import (
 )
 from conformance.implementations.keras import layers as shared
 from conformance.implementations.keras.layers import (
-    LocalResponseNormalization,
+    LocalResponseNorm,
     average_pool,
     branches,
     conv_bn_relu,
@@ -77,7 +77,7 @@ def linear_reduction(build: Build) -> keras.Model:
 
 
 def alpha_summed(build: Build) -> keras.Model:
-    norm = partial(LocalResponseNormalization, k=1, alpha=1e-4)
+    norm = partial(LocalResponseNorm, k=1, alpha=1e-4)
     return rewritten(build, googlenet, norm=norm)
 
 
