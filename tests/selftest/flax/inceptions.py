@@ -45,7 +45,7 @@ def linear_reduction(model: Any) -> None:
 
 
 def alpha_summed(model: Any) -> None:
-    model.pool1.layers[1] = paper_lrn
+    model.pool1.layers[1] = nnx.Sequential(paper_lrn)
 
 
 def paper_lrn(x: jax.Array) -> jax.Array:
@@ -54,7 +54,7 @@ def paper_lrn(x: jax.Array) -> jax.Array:
 
 
 def no_lrn(model: Any) -> None:
-    model.conv2.layers[2] = same
+    model.conv2.layers[2] = Same()
 
 
 def floor_in_pool4(model: Any) -> None:
