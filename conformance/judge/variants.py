@@ -14,6 +14,7 @@ from typing import Any
 from conformance.graph.align import Finding
 from conformance.graph.model import Graph, Node
 from conformance.graph.rows import row_of
+from conformance.graph.values import text
 from conformance.graph.written import layer
 from conformance.kinds import WEIGHTED
 from conformance.reference import Model
@@ -151,22 +152,6 @@ def _in_layer(comparison: Comparison, index: int, layer: str) -> bool:
 
 def _is(value: Any, pattern: str) -> bool:
     return fnmatchcase(text(value), pattern)
-
-
-def text(value: Any) -> str:
-    """A value as profiles write it: 2x2, 1+1x1+1 for a padding, yes, 1e-05; nothing for None."""
-    match value:
-        case None:
-            return ""
-        case bool():
-            return "yes" if value else "no"
-        case float():
-            return f"{value:g}"
-        case ((int(), int()), (int(), int())):
-            return "x".join(f"{a}+{b}" for a, b in value)
-        case (*_,):
-            return "x".join(map(str, value))
-    return str(value)
 
 
 def label(node: Node) -> str:
