@@ -14,6 +14,7 @@ from conformance.judge.own_weights import Side
 from conformance.ports import implementations as frameworks
 from conformance.ports import loading
 from conformance.quiet import NO_GPU, aside, environment
+from conformance.trace import registry
 from conformance.trace.port import Size, UntraceableModel
 
 
@@ -43,10 +44,10 @@ def size_of(options: Namespace) -> Size:
 def _side(letter: str, text: str, size: Size) -> Side:
     try:
         factory: Callable[[], object] = loading.load(text)
-        framework = loading.framework_of(factory)
-        return Side(text, frameworks.tracer(framework).port(factory), size)
+        return Side(text, loading.opened(factory), size)
     except loading.BadPort as bad:
-        missing = getattr(bad.__cause__, "name", "") in loading.ROOMS
+        libraries = {tracer.library for tracer in registry.tracers().values()}
+        missing = getattr(bad.__cause__, "name", "") in libraries
         both = "; both ports are run here, in one environment" if missing else ""
         raise Refused(f"{letter}: {bad}{both}") from None
     except frameworks.NotInstalled as absent:
