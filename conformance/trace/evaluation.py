@@ -125,7 +125,10 @@ def _window(operation: Operation, x: np.ndarray) -> np.ndarray:
 
 def window(operation: Operation, x: np.ndarray) -> np.ndarray:
     """The reduction of every window of an array."""
-    attributes = operation.attributes
+    return _windowed(operation.attributes, x)
+
+
+def _windowed(attributes: dict[str, Any], x: np.ndarray) -> np.ndarray:
     size, stride, padding = attributes["size"], attributes["stride"], attributes["padding"]
     fill = -np.inf if attributes["reduce"] == "max" else 0.0
     padded = np.pad(x.astype(float), padding, constant_values=fill)
@@ -139,9 +142,7 @@ def window(operation: Operation, x: np.ndarray) -> np.ndarray:
         return total
     if attributes.get("count_padding", True):
         return total / prod(size)
-    return total / window(
-        Operation("window", (), operation.shape, {**attributes, "reduce": "sum"}), np.ones(x.shape)
-    )
+    return total / _windowed({**attributes, "reduce": "sum"}, np.ones(x.shape))
 
 
 def _slice(operation: Operation, x: np.ndarray) -> np.ndarray:
