@@ -36,11 +36,11 @@ class Port:
 
 def tracer(name, library, base):
     """A package with a tracer, as another distribution has one."""
-    package = ModuleType(name)
-    package.LIBRARY = library
-    package.base = lambda model: base if isinstance(model, base) else None
-    port = ModuleType(f"{name}.port")
-    port.port = Port
+    package, port = ModuleType(name), ModuleType(f"{name}.port")
+    vars(package).update(
+        LIBRARY=library, base=lambda model: base if isinstance(model, base) else None
+    )
+    vars(port)["port"] = Port
     return package, port
 
 
@@ -75,7 +75,8 @@ def test_a_name_that_is_none_is_guessed(others):
 @pytest.mark.parametrize(("model", "name"), [(OnTop, "above"), (Layer, "below")])
 def test_a_model_belongs_to_the_nearest_base(others, model, name):
     """A library that builds on another owns what is derived from its own classes."""
-    assert registry.owner(model()).name == name
+    owner = registry.owner(model())
+    assert owner and owner.name == name
 
 
 def test_what_is_nobodys(others):
@@ -86,7 +87,8 @@ def test_what_is_nobodys(others):
 def test_no_library_is_imported_to_find_out(others, monkeypatch):
     """What is not imported cannot have made the model."""
     monkeypatch.delitem(sys.modules, "upper")
-    assert registry.owner(OnTop()).name == "below"
+    owner = registry.owner(OnTop())
+    assert owner and owner.name == "below"
 
 
 @pytest.mark.parametrize("model", [OnTop, Layer])

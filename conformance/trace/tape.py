@@ -144,7 +144,7 @@ class Tape:
         padding = ((0, 0),) * rest + _pairs(padding)
         sides = zip(self[x].shape, size, stride, padding, strict=True)
         shape = [(n + before + after - k) // s + 1 for n, k, s, (before, after) in sides]
-        counted = {} if count_padding is None else {"count_padding": count_padding}
+        counted: dict[str, Any] = {} if count_padding is None else {"count_padding": count_padding}
         return self.emit(
             "window", (x,), shape, reduce=reduce, size=size, stride=stride, padding=padding,
             **counted,
@@ -162,7 +162,9 @@ class Tape:
         epsilon: float, momentum: float | None = None, unbiased: bool = False,
     ) -> int:  # fmt: skip
         """A batch norm; with a momentum it is one in training."""
-        trains = {} if momentum is None else {"momentum": momentum, "unbiased": unbiased}
+        trains: dict[str, Any] = (
+            {} if momentum is None else {"momentum": momentum, "unbiased": unbiased}
+        )
         operands = (x, gamma, beta, mean, variance)
         return self.emit(
             "batch_norm", operands, self[x].shape, axis=axis, epsilon=epsilon, **trains
