@@ -16,13 +16,30 @@ class CannotResize(Exception):
     """A layer has no meaning on what reaches it; the message names the layer's row and why."""
 
 
-def resized(graph: Graph, size: Shape) -> Graph:
-    """The same layers on an image of ``size``.  Raises :class:`CannotResize`."""
+def resized(graph: Graph, size: Shape, exactly: bool = False) -> Graph:
+    """The same layers on an image of ``size``.  Raises :class:`CannotResize`.
+
+    ``exactly`` with the padding that they have; else a window that is padded more on one side is
+    one that covers the whole map, and is padded to.
+    """
     nodes: list[Node] = []
     for index, node in enumerate(graph):
         before = [nodes[i].shape for i in node.inputs]
-        nodes.append(replace(node, shape=size) if index in graph.inputs else _sized(node, before))
+        anew = replace(node, shape=size) if index in graph.inputs else _sized(node, before)
+        if exactly and "padding" in anew.attributes and "kernel" in anew.attributes:
+            anew = _exact(anew, node, before[0])
+        nodes.append(anew)
     return Graph(nodes, graph.inputs, graph.outputs)
+
+
+def _exact(anew: Node, node: Node, before: Shape) -> Node:
+    """A window with its own padding."""
+    sides = []
+    for axis in (0, 1):
+        of = node.attributes
+        reach = (of["kernel"][axis] - 1) * of.get("dilation", (1, 1))[axis] + 1
+        sides.append((before[axis] + sum(of["padding"][axis]) - reach) // of["stride"][axis] + 1)
+    return replace(anew, shape=(*sides, anew.shape[-1]), attributes=node.attributes)
 
 
 def _sized(node: Node, before: Sequence[Shape]) -> Node:

@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
+from functools import cached_property
 from typing import Any
 
 from conformance.graph.align import Finding
 from conformance.graph.model import Graph, Node
+from conformance.graph.names import names
 from conformance.graph.rows import row_of
 from conformance.graph.values import text
 from conformance.graph.written import layer
@@ -47,15 +49,31 @@ class Comparison:
         self.auxiliary = {row.name for row in self.model.rows if row.after}
         self.back = {b: a for a, b in self.pairs.items()}
 
+    @cached_property
+    def labels(self) -> list[str]:
+        """The port's nodes in the paper's names; one that the paper has not, after which."""
+        expected = names(self.expected, [row.name for row in self.model.rows])
+        return [
+            expected[self.back[b]]
+            if b in self.back
+            else f"after {expected[self.behind(b)]}, {node.kind}"
+            for b, node in enumerate(self.found)
+        ]
+
+    def behind(self, index: int) -> int:
+        """The expected node that a node of the port comes after, or stands for."""
+        current: int | None = index
+        while current is not None and current not in self.back:
+            inputs = self.found.nodes[current].inputs
+            current = inputs[0] if inputs else None
+        return self.back[current] if current is not None else self.expected.inputs[0]
+
     def anchor(self, finding: Finding) -> int:
         """The expected node where a finding is; for an extra node the one it comes after."""
         if finding.expected_node is not None:
             return finding.expected_node
-        index = finding.found_node
-        while index is not None and index not in self.back:
-            inputs = self.found.nodes[index].inputs
-            index = inputs[0] if inputs else None
-        return self.back[index] if index is not None else self.expected.inputs[0]
+        assert finding.found_node is not None
+        return self.behind(finding.found_node)
 
     def node(self, finding: Finding) -> Node:
         """The node that a finding describes: the expected one, or the one that is extra."""
