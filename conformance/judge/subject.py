@@ -13,7 +13,6 @@ from conformance.graph.names import names
 from conformance.judge import published
 from conformance.judge.added import added
 from conformance.judge.altered import altered
-from conformance.judge.swaps import swapped
 from conformance.judge.variants import Comparison, Explained, explain, matches
 from conformance.numbers.causes.roots import stand_ins
 from conformance.reference import Model
@@ -21,6 +20,9 @@ from conformance.reference import variants as known
 from conformance.trace.canonical import canonical
 from conformance.trace.port import Port, Size, UntraceableModel
 from conformance.trace.tape import Tape
+
+#: Attributes that only training shows.
+TRAINED = ("momentum", "statistics", "unbiased", "rate")
 
 Stage = Callable[[str, int, int], None]
 
@@ -70,9 +72,11 @@ class Subject:
         if self.explained_all:
             return []
         if comparison is self.whole:
-            return [comparison.findings[i] for i in self.explained.surplus] + self.added
+            surplus = [comparison.findings[i] for i in self.explained.surplus]
+            return surplus + self.explained.exceptions + self.added
         seen: set[int] = set()
-        for profile in self.explained.profiles:
+        nearly = [profile for profile, _ in self.explained.nearly]
+        for profile in self.explained.profiles + nearly:
             seen |= matches(comparison, profile, False) or set()
         left = [f for i, f in enumerate(comparison.findings) if i not in seen]
         return left + added(
@@ -82,7 +86,8 @@ class Subject:
     @cached_property
     def added(self) -> list[Difference]:
         """What is wrong with the nodes that the accepted variants add."""
-        return added(self.whole, self.explained.surplus)
+        found = added(self.whole, self.explained.surplus)
+        return [each for each in found if each not in self.explained.exceptions]
 
     def side(self, training: bool = False) -> Side:
         """What the oracle executes in a mode: the paper's network, or the accepted variant's."""
@@ -143,5 +148,5 @@ def subject(port: Port, model: Model, size: Size, seed: int, stage: Stage) -> Su
 def _compare(expected: Graph, found: Graph, model: Model) -> Comparison:
     expected = published.by_convention(expected, found)
     alignment = align(expected, found)
-    differences = swapped(expected, findings(expected, found, alignment))
+    differences = findings(expected, found, alignment)
     return Comparison(expected, found, differences, model, alignment.pairs)
