@@ -23,13 +23,21 @@ def resized(graph: Graph, size: Shape, exactly: bool = False) -> Graph:
     one that covers the whole map, and is padded to.
     """
     nodes: list[Node] = []
+    place: list[int] = []
     for index, node in enumerate(graph):
-        before = [nodes[i].shape for i in node.inputs]
+        inputs = tuple(place[i] for i in node.inputs)
+        before = [nodes[i].shape for i in inputs]
         anew = replace(node, shape=size) if index in graph.inputs else _sized(node, before)
         if exactly and "padding" in anew.attributes and "kernel" in anew.attributes:
             anew = _exact(anew, node, before[0])
-        nodes.append(anew)
-    return Graph(nodes, graph.inputs, graph.outputs)
+        if node.kind == "flatten" and before[0][:2] == (1, 1):  # there is nothing to flatten
+            place.append(inputs[0])
+            continue
+        place.append(len(nodes))
+        nodes.append(replace(anew, inputs=inputs))
+    return Graph(
+        nodes, tuple(place[i] for i in graph.inputs), tuple(place[i] for i in graph.outputs)
+    )
 
 
 def _exact(anew: Node, node: Node, before: Shape) -> Node:
@@ -54,9 +62,10 @@ def _sized(node: Node, before: Sequence[Shape]) -> Node:
             return replace(node, shape=(1, 1, first[-1])[-len(node.shape) :])
         case "flatten":
             return replace(node, shape=(prod(first),))
-        case "dense" | "rbf":
-            fed = node.slots["kernel"][0] if node.kind == "dense" else node.slots["centres"][-1]
-            if first[-1] != fed:
+        case "dense":
+            return _slots(node, node.slots | {"kernel": (first[-1], node.shape[-1])})
+        case "rbf":
+            if first[-1] != (fed := node.slots["centres"][-1]):
                 raise CannotResize(f"{node.where} reads {fed:,} numbers, here are {first[-1]:,}")
             return node
         case "concat":

@@ -14,7 +14,7 @@ from conformance import reference
 from conformance.graph.model import Graph
 from conformance.judge.gate import opened
 from conformance.judge.port import Judged, judge
-from conformance.judge.subject import Stage
+from conformance.judge.subject import Stage, sizes
 from conformance.reference import Model
 from conformance.trace.canonical import canonical
 from conformance.trace.port import Port, Size, UntraceableModel
@@ -62,10 +62,11 @@ def work(job: Json, stage: Stage) -> Json:
 
 def _graphs(port: Port, size: Size | None) -> dict[Size, Graph]:
     """The port on images of every size that a network takes; those that it refuses are left out."""
-    sizes = [size] if size else list({m.input: None for m in reference.models().values()})
+    every = [each for model in reference.models().values() for each in sizes(model)]
+    sizes_tried = [size] if size else list(dict.fromkeys(every))
     found: dict[Size, Graph] = {}
     refused: UntraceableModel | None = None
-    for each in sizes:
+    for each in sizes_tried:
         try:
             found[each] = canonical(port.trace(each))
         except UntraceableModel as reason:
@@ -78,9 +79,7 @@ def _graphs(port: Port, size: Size | None) -> dict[Size, Graph]:
 
 def _distance(graphs: dict[Size, Graph], model: Model, size: Size | None) -> float:
     """How unlike a port is to what the reference says: its layers with weights, and their sum."""
-    graph = graphs.get(size or model.input)
-    if graph is None:
-        return float("inf")
+    graph = graphs.get(size or model.input) or next(iter(graphs.values()))
     ours = Counter(
         _plain(layer) for row in model.rows if not row.after for layer in row.convolutions
     )

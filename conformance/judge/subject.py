@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from conformance import reference
 from conformance.graph.align import Finding as Difference
 from conformance.graph.align import align, findings
 from conformance.graph.model import Graph
@@ -122,13 +123,14 @@ class Side:
         self.rows = [comparison.rows[comparison.behind(i) if variant else i] for i in behind]
 
 
-def subject(port: Port, model: Model, size: Size, seed: int, stage: Stage) -> Subject:
-    """Trace a port in both modes and set it beside the network, for images of a size.
+def subject(port: Port, model: Model, size: Size | None, seed: int, stage: Stage) -> Subject:
+    """Trace a port in both modes and set it beside the network.
 
+    Without a ``size`` the images are the paper's; a port that takes none of those is given others.
     Raises :class:`~conformance.trace.port.UntraceableModel`.
     """
     stage("tracing the port", 0, 0)
-    tape = port.trace(size)
+    size, tape = (size, port.trace(size)) if size else _taken(port, model)
     try:
         ours = published.network(model, size)
     except published.NoSuchSize as refused:
@@ -145,8 +147,43 @@ def subject(port: Port, model: Model, size: Size, seed: int, stage: Stage) -> Su
     return found
 
 
+def _taken(port: Port, model: Model) -> tuple[Size, Tape]:
+    """The first size of image that a port takes: the paper's, another of the reference, or grey."""
+    refused: UntraceableModel | None = None
+    for size in sizes(model):
+        try:
+            return size, port.trace(size)
+        except UntraceableModel as reason:
+            refused = refused or reason
+    assert refused is not None
+    raise refused
+
+
+def sizes(model: Model) -> list[Size]:
+    """Sizes of images that a port of a network may be made for, the network's own first."""
+    known = list(dict.fromkeys(each.input for each in reference.models().values()))
+    known.sort(key=lambda size: size[:2] != model.input[:2])
+    colours = [(*size[:2], channels) for size in known for channels in (3, 1) if size[0] > 1]
+    return list(dict.fromkeys([model.input, *colours, (28, 28, 1)]))
+
+
 def _compare(expected: Graph, found: Graph, model: Model) -> Comparison:
     expected = published.by_convention(expected, found)
     alignment = align(expected, found)
-    differences = findings(expected, found, alignment)
+    differences = [*_image(expected, model), *findings(expected, found, alignment)]
     return Comparison(expected, found, differences, model, alignment.pairs)
+
+
+def _image(expected: Graph, model: Model) -> Iterator[Difference]:
+    """Another image than the paper's, where it makes another network: other kernels."""
+    ours = published.network(model)
+    counts = [graph.parameters("weights") for graph in (expected, ours.inference, ours.training)]
+    if counts[0] in counts[1:]:
+        return
+    size = expected.nodes[expected.inputs[0]].shape
+    for attribute, want, have in (
+        ("size", model.input[:2], size[:2]),
+        ("channels", model.input[2], size[2]),
+    ):
+        if want != have:
+            yield Difference(attribute, want, have, expected.inputs[0], 0)
