@@ -1,0 +1,145 @@
+"""The oracle in integers: results of a graph's nodes that every precision and device must share.
+
+Every result is computed in whole steps, see :mod:`conformance.numbers.steps`, in arrays of
+float32, which hold them exactly: a bound on the sum of all absolute products, or a rule for the
+kind, shows that no order of summation rounds.  In bfloat16 a result may have more digits than are
+stored; then it is rounded once, from the exact one, as any implementation that sums in float32
+does.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from conformance.graph.model import Node
+from conformance.numbers.oracle import OPERATIONS, Oracle, shaped
+from conformance.numbers.steps import KEPT, TINY, Rounds, Stepped, finest
+
+if TYPE_CHECKING:
+    from conformance.numbers.integers import Integers
+
+#: Binary digits of what float32 sums.
+SUMMED = 24
+
+
+class IntegerOracle(Oracle):
+    """Stepped results of a graph's nodes, computed on demand and forgotten when used up.
+
+    ``reasons`` says of nodes that cannot be exact why; ``lost`` are those of whose results the
+    exact value is not known, and what is in ``results`` is near to it.
+    """
+
+    results: dict[int, Stepped]  # type: ignore[assignment]
+
+    def __init__(self, integers: Integers):
+        super().__init__(integers.graph, integers.slot, integers.image())
+        self.integers = integers
+        self.kept = integers.precision
+        self.reasons: dict[int, str] = {}
+        self.lost: set[int] = set()
+
+    def _compute(self, index: int) -> None:
+        node = self.graph.nodes[index]
+        inputs = [self.results[i] for i in node.inputs]
+        try:
+            with np.errstate(all="ignore"):
+                result = self._stepped(index, node, inputs)
+            behind = [i for i in node.inputs if i in self.lost]
+            if behind and node.kind != "tanh":
+                self.lost.add(index)
+                self.reasons[index] = f"behind {self._source(behind[0])}"
+        except Rounds as reason:
+            self.reasons[index] = str(reason)
+            result = self._near(index, node, inputs)
+        self.results[index] = result
+        for source in node.inputs:
+            self.pending[source] -= 1
+            self._forget(source)
+
+    def _source(self, index: int) -> str:
+        """The kind of node behind which the exact values are not known any more."""
+        said = self.reasons[index]
+        return said.removeprefix("behind ") if said.startswith("behind ") else self._kind(index)
+
+    def _kind(self, index: int) -> str:
+        return self.graph.nodes[index].kind
+
+    def _stepped(self, index: int, node: Node, inputs: list[Stepped]) -> Stepped:
+        """The exact result.  Raises :class:`Rounds`."""
+        if node.kind == "input":
+            return self.integers.stepped_image
+        if node.kind in ("conv", "dense"):
+            return self._stored(self.product(index, node, inputs[0]), index)
+        if node.kind == "batch_norm":
+            return self._stored(self._norm(index, inputs[0]), index)
+        if node.kind not in KEPT:
+            raise Rounds(f"{node.kind} rounds")
+        if node.kind == "tanh" and inputs[0] and node.inputs[0] in self.lost:
+            self._saturated(inputs[0])
+        return self._stored(KEPT[node.kind](self.kept, node, *inputs), index)
+
+    def _saturated(self, x: Stepped) -> None:
+        """What only is near the exact value needs to be further out.  Raises :class:`Rounds`."""
+        from conformance.numbers.steps import saturates
+
+        if not saturates(x.values, exact=False):
+            raise Rounds("tanh rounds where it is not saturated")
+
+    def product(self, index: int, node: Node, x: Stepped) -> Stepped:
+        """A convolution or a dense layer, bias included.  Raises :class:`Rounds`."""
+        chosen = self.integers.product(index)
+        values = chosen.kernel.product(node, x.values)
+        most = np.abs(chosen.kernel.weights).sum(axis=0).max() * x.levels * float(x.step)
+        step = chosen.step
+        if chosen.bias is not None:
+            values = self._once(values, index) + chosen.bias[:, None, None] * np.float32(step)
+            most += float(np.abs(chosen.bias).max()) * float(step)
+        if index not in self.lost and Stepped(np.array([most]), step).bits > SUMMED:
+            raise Rounds("its sums need more than 24 bits")
+        return Stepped(values, step)
+
+    def _norm(self, index: int, x: Stepped) -> Stepped:
+        chosen = self.integers.norms[index]
+        values = x.values - (chosen.mean * float(x.step))[:, None, None].astype(np.float32)
+        values *= (chosen.sign * float(chosen.step / x.step))[:, None, None].astype(np.float32)
+        values += (chosen.beta * float(chosen.step))[:, None, None].astype(np.float32)
+        return Stepped(values, chosen.step)
+
+    def _once(self, values: np.ndarray, index: int) -> np.ndarray:
+        return self.kept.round(values).astype(np.float32, copy=False)
+
+    def _stored(self, x: Stepped, index: int) -> Stepped:
+        """What is stored of a result: all of it in float32, in bfloat16 perhaps rounded once."""
+        if x.bits <= self.kept.stored:
+            return x
+        if self.kept.stored >= SUMMED and x.bits > SUMMED:
+            raise Rounds("its values need more than 24 bits")
+        kept = self.kept.round(x.values).astype(np.float32, copy=False)
+        return x if np.array_equal(kept, x.values) else Stepped(kept, finest(kept))
+
+    def _near(self, index: int, node: Node, inputs: list[Stepped]) -> Stepped:
+        """About what a node computes that rounds, in steps of our own.
+
+        A response normalisation of what is tiny beside the 1 that it starts at passes it on, and
+        what is behind is exact again.
+        """
+        if node.kind == "lrn" and inputs[0].step.denominator >= TINY.denominator:
+            if not any(i in self.lost for i in node.inputs):
+                return inputs[0]
+        self.lost.add(index)
+        wide = [x.values.transpose(1, 2, 0)[None].astype(np.float64) for x in inputs]
+        if node.kind in OPERATIONS:
+            result = shaped(
+                np.asarray(OPERATIONS[node.kind](self, node, self.parameters(index), *wide)),
+                node.shape,
+            )
+        else:
+            result = np.zeros((1, *node.shape))
+        values = result[0].astype(np.float32).reshape(-1, 1, 1)
+        if result.ndim == 4:
+            values = np.ascontiguousarray(result[0].transpose(2, 0, 1), np.float32)
+        largest = float(np.abs(values).max(initial=0)) or 1.0
+        return Stepped(values, Fraction(2) ** int(np.floor(np.log2(largest / self.integers.reach))))
