@@ -12,7 +12,7 @@ with their distance.
 What a comparison is worth depends on the numbers being different from one another: were all of
 them zero, no bug would show.  :attr:`ExactNode.entropy` is the chance, in bits, that results whose
 numbers have changed places at random still look the same, and has to be that of one number of the
-coarsest product there is, :data:`TELLING`.
+coarsest product there is, :data:`TELLING`; of a vector too short for that, all have to differ.
 """
 
 from __future__ import annotations
@@ -63,6 +63,7 @@ class ExactNode:
     rounded: bool = False
     alive: float = 0.0
     entropy: float = 0.0
+    needed: float = 0.0
 
     @property
     def exact(self) -> bool:
@@ -98,7 +99,7 @@ class Exact:
     @property
     def dull(self) -> tuple[ExactNode, ...]:
         """The nodes whose exact results are too much alike to tell a bug."""
-        return tuple(n for n in self.nodes if not n.reason and n.entropy < TELLING)
+        return tuple(n for n in self.nodes if not n.reason and n.entropy < n.needed)
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -200,21 +201,20 @@ class _Observer:
 
     def _compared(self, a: int, got: np.ndarray, want: Stepped) -> ExactNode:
         node, exact_ = self.expected.nodes[a], _neutral(want, self.expected.nodes[a].shape)
-        alive, entropy = _variety(want)
+        variety = _variety(want)
         if got.shape != exact_.shape:
-            return ExactNode(a, "", exact_.size, (), inf, False, alive, entropy)
+            return ExactNode(a, "", exact_.size, (), inf, False, *variety)
         same = got == exact_
         if same.all():
-            return ExactNode(a, alive=alive, entropy=entropy)
+            return ExactNode(a, "", 0, (), 0.0, False, *variety)
         apart = _steps_apart(got, exact_, want)
         reads_rounded = any(i in self.rounded for i in node.inputs)
         rounded = apart < NEAREST and (node.kind in ("conv", "dense") or reads_rounded)
         if rounded:
             self.rounded.add(a)
         first = np.unravel_index(int(np.argmin(same)), same.shape)[1:]
-        return ExactNode(
-            a, "", int((~same).sum()), tuple(map(int, first)), apart, rounded, alive, entropy
-        )
+        place = tuple(map(int, first))
+        return ExactNode(a, "", int((~same).sum()), place, apart, rounded, *variety)
 
     def _control(self, a: int, inputs: list[Stepped], got: np.ndarray, want: Stepped) -> None:
         """A wrong variant of the node has to differ from the port."""
@@ -242,12 +242,15 @@ def _steps_apart(got: np.ndarray, want: np.ndarray, stepped: Stepped) -> float:
     return apart if apart < inf else inf
 
 
-def _variety(x: Stepped) -> tuple[float, float]:
-    """The share of numbers that are not zero, and the entropy of all of them."""
+def _variety(x: Stepped) -> tuple[float, float, float]:
+    """The share of numbers that are not zero, the entropy of all, and what it has to be."""
     levels = np.rint(x.values.reshape(-1) * (1 / float(x.step)))
-    if levels.size and np.ptp(levels) < 1 << 16:
+    if np.ptp(levels) < 1 << 16:
         counts = np.bincount((levels - levels.min()).astype(np.int32))
     else:
         counts = np.unique(levels, return_counts=True)[1]
-    same = float(np.square(counts / max(1, levels.size)).sum())
-    return float(np.count_nonzero(levels)) / max(1, levels.size), -levels.size * log2(same)
+    size = levels.size
+    entropy = -size * log2(float(np.square(counts / size).sum()))
+    # All different is all that there can be; the sum of squares has rounded.
+    most = size * log2(size) * (1 - 2**-20)
+    return float(np.count_nonzero(levels)) / size, entropy, min(TELLING, most)

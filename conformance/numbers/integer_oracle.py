@@ -16,7 +16,7 @@ import numpy as np
 
 from conformance.graph.model import Node
 from conformance.numbers.oracle import OPERATIONS, Oracle, shaped
-from conformance.numbers.steps import KEPT, TINY, Rounds, Stepped, finest
+from conformance.numbers.steps import KEPT, TINY, Rounds, Stepped, finest, saturates
 
 if TYPE_CHECKING:
     from conformance.numbers.integers import Integers
@@ -77,16 +77,9 @@ class IntegerOracle(Oracle):
             return self._stored(self._norm(index, inputs[0]), index)
         if node.kind not in KEPT:
             raise Rounds(f"{node.kind} rounds")
-        if node.kind == "tanh" and inputs[0] and node.inputs[0] in self.lost:
-            self._saturated(inputs[0])
-        return self._stored(KEPT[node.kind](self.kept, node, *inputs), index)
-
-    def _saturated(self, x: Stepped) -> None:
-        """What only is near the exact value needs to be further out.  Raises :class:`Rounds`."""
-        from conformance.numbers.steps import saturates
-
-        if not saturates(x.values, exact=False):
+        if node.kind == "tanh" and node.inputs[0] in self.lost and not saturates(inputs[0].values):
             raise Rounds("tanh rounds where it is not saturated")
+        return self._stored(KEPT[node.kind](self.kept, node, *inputs), index)
 
     def product(self, index: int, node: Node, x: Stepped) -> Stepped:
         """A convolution or a dense layer, bias included.  Raises :class:`Rounds`."""
@@ -95,30 +88,45 @@ class IntegerOracle(Oracle):
         most = np.abs(chosen.kernel.weights).sum(axis=0).max() * x.levels * float(x.step)
         step = chosen.step
         if chosen.bias is not None:
-            values = self._once(values, index) + chosen.bias[:, None, None] * np.float32(step)
+            if self._round(values) is not values:
+                raise Rounds("it rounds before its bias and after")
+            values = values + (chosen.bias * float(step))[:, None, None].astype(np.float32)
             most += float(np.abs(chosen.bias).max()) * float(step)
         if index not in self.lost and Stepped(np.array([most]), step).bits > SUMMED:
             raise Rounds("its sums need more than 24 bits")
         return Stepped(values, step)
 
     def _norm(self, index: int, x: Stepped) -> Stepped:
+        """A batch norm, all of whose steps are exact, but for its last.  Raises :class:`Rounds`."""
         chosen = self.integers.norms[index]
         values = x.values - (chosen.mean * float(x.step))[:, None, None].astype(np.float32)
+        if self._round(values) is not values:
+            raise Rounds("it rounds before it divides and after")
         values *= (chosen.sign * float(chosen.step / x.step))[:, None, None].astype(np.float32)
+        if not np.array_equal(self._round(some := values[chosen.beta != 0]), some):
+            raise Rounds("it rounds before its beta and after")
         values += (chosen.beta * float(chosen.step))[:, None, None].astype(np.float32)
         return Stepped(values, chosen.step)
 
-    def _once(self, values: np.ndarray, index: int) -> np.ndarray:
-        return self.kept.round(values).astype(np.float32, copy=False)
+    def _round(self, values: np.ndarray) -> np.ndarray:
+        """What is stored of numbers: the same array where that is all of them."""
+        if self.kept.stored >= SUMMED:
+            return values
+        kept = self.kept.round(values)
+        return values if np.array_equal(kept, values) else kept
 
     def _stored(self, x: Stepped, index: int) -> Stepped:
         """What is stored of a result: all of it in float32, in bfloat16 perhaps rounded once."""
         if x.bits <= self.kept.stored:
             return x
-        if self.kept.stored >= SUMMED and x.bits > SUMMED:
+        if self.kept.stored >= SUMMED:
             raise Rounds("its values need more than 24 bits")
-        kept = self.kept.round(x.values).astype(np.float32, copy=False)
-        return x if np.array_equal(kept, x.values) else Stepped(kept, finest(kept))
+        kept = self._round(x.values)
+        if kept is x.values:
+            return x
+        positive = kept > 0
+        above = x.step if np.array_equal(kept[positive], x.values[positive]) else None
+        return Stepped(kept, finest(kept), above)
 
     def _near(self, index: int, node: Node, inputs: list[Stepped]) -> Stepped:
         """About what a node computes that rounds, in steps of our own.

@@ -34,6 +34,9 @@ REACH = {True: 15, False: 7}
 #: The share of a map that passes a rectifier, and where the largest of a window is taken next.
 PASSES, PASSES_POOLED = 0.5, 0.2
 
+#: The share of channels that show epsilon in bfloat16, where they can.
+BARE = 0.125
+
 #: Pixels of a map that its middle is estimated from.
 LOOKED_AT = 512
 
@@ -66,7 +69,7 @@ class Ahead:
     by: Fraction
     sum: int | None
     other: int | None
-    rectified: bool
+    rectified: tuple[int, ...]
     pooled: bool
     ends: bool
 
@@ -85,7 +88,8 @@ class Integers:
         wide = precision.stored > 8
         self.digits, self.reach = DIGITS[wide], REACH[wide]
         self.places, self.readers = places(graph), graph.consumers()
-        self.demands, self.factors = demands(graph), factors(graph)
+        self.demands, self.factors = demands(graph, self.digits), factors(graph)
+        self.limits = self._limits()
         self.products: dict[int, Product] = {}
         self.norms: dict[int, Norm] = {}
         oracle = IntegerOracle(self)
@@ -164,6 +168,18 @@ class Integers:
         """The largest level that a rectified map of this step is held to: twice it has room."""
         return max(1.0, min(self.reach, self._room(step) // 2))
 
+    def _limits(self) -> list[float]:
+        """For each node the level that it is held to for the sake of those that it is read by.
+
+        What only a rectifier can hold down has to be low before it comes to where room is small.
+        """
+        limits = [self._cap(Fraction(demand)) for demand in self.demands]
+        for index in reversed(range(len(self.graph))):
+            for reader in self.readers[index]:
+                if self.graph.nodes[reader].kind != "relu":
+                    limits[index] = min(limits[index], limits[reader])
+        return limits
+
     def _target(self, index: int, step: Fraction) -> Fraction:
         """The step that a node with weights makes of another: what is demanded, and no more."""
         demand = self.demands[index]
@@ -182,9 +198,9 @@ class Integers:
         if total is not None:
             other = next((i for i in nodes[total].inputs if i != through), None)
         behind = self.readers[through if total is None else total]
-        rectified = [c for c in behind if nodes[c].kind == "relu"]
+        rectified = tuple(c for c in behind if nodes[c].kind == "relu")
         pooled = any(nodes[e].kind == "max_pool" for c in rectified for e in self.readers[c])
-        return Ahead(by, total, other, bool(rectified), pooled, not behind)
+        return Ahead(by, total, other, rectified, pooled, not behind)
 
     # Kernels.
 
@@ -253,12 +269,12 @@ class Integers:
         """
         ahead = self._ahead(index)
         total, own = values * np.float32(ahead.by), step * ahead.by
-        unit, cap = own, self._cap(step)
-        known = ahead.sum is None
+        limit = min((self.limits[i] for i in ahead.rectified), default=self.reach)
+        unit, cap, known = own, min(limit, self._cap(step)), ahead.sum is None
         if ahead.sum is not None and ahead.other in oracle.results:
             other = oracle.results[ahead.other]
             total, unit, known = total + other.values, common(own, other.step), True
-            cap = max(self._cap(unit), 4 * float(own / unit))
+            cap = max(min(limit, self._cap(unit)), 4 * float(own / unit) if own != unit else 0)
         return total.reshape(len(total), -1) / np.float32(own), cap * float(unit / own), known
 
     def _too_high(
@@ -301,26 +317,31 @@ class Integers:
         draw, channels = self.draw(index, "norm"), node.shape[-1]
         step = self._target(index, x.step)
         sign = draw.choice([-1, 1], channels) if "gamma" in node.slots else np.ones(channels, int)
-        values = x.values * (sign * float(step / x.step))[:, None, None].astype(np.float32)
+        values = x.values * float(step / x.step)
+        values *= sign[:, None, None]
         shift = self._shift(index, values, step, draw, oracle)
+        if "gamma" in node.slots and self._ahead(index).rectified:
+            # What hardly passes the rectifier passes it with the other sign.
+            other = self._shift(index, -values, step, draw, oracle)
+            passes = self._passing(index, values, shift, step, oracle)
+            against = self._passing(index, -values, other, step, oracle)
+            turned = (passes < PASSES_POOLED / 2) & (against > passes)
+            sign, shift = np.where(turned, -sign, sign), np.where(turned, other, shift)
         beta = draw.integers(1, 4, channels) * draw.choice([-1, 1], channels)
         beta = np.where(shift + beta == 0, -beta, beta)
         if "beta" not in node.slots or Stepped(values, step).bits + 1 > self.precision.stored:
             beta = np.zeros(channels, int)  # so that bfloat16 rounds once
         if "mean" not in node.slots:
-            shift, beta = -beta, beta
+            shift = -beta
         telling, others = roots(float(node.attributes["epsilon"]), self.precision.name)
         chosen = [telling[i] for i in draw.integers(0, len(telling), channels)]
         if others:  # where epsilon shows, nothing may be added
-            quiet = shift + beta == 0
-            bare = (shift == 0) | (draw.random(channels) < 0.125) & self._bare(x, sign)
-            del quiet
+            signed = x.values * (sign * float(step / x.step))[:, None, None].astype(np.float32)
+            fit = self._bare(index, signed, step, oracle)
+            bare = (shift == 0) | (draw.random(channels) < BARE) & fit
             shift, beta = np.where(bare, 0, shift), np.where(bare, 0, beta)
-            also = draw.integers(0, len(others), channels)
-            chosen = [
-                each if alone else others[i]
-                for each, alone, i in zip(chosen, bare, also, strict=True)
-            ]
+            also = [others[i] for i in draw.integers(0, len(others), channels)]
+            chosen = [a if alone else b for a, b, alone in zip(chosen, also, bare, strict=True)]
         self._steps[index] = x.step
         self.norms[index] = Norm(
             sign, step, sign * (shift + beta), beta,
@@ -328,11 +349,21 @@ class Integers:
             np.array([root.variance for root in chosen]),
         )  # fmt: skip
 
-    def _bare(self, x: Stepped, sign: np.ndarray) -> np.ndarray:
-        """Which channels stay small and alive as they are."""
-        signed = x.values.reshape(len(x.values), -1) * (sign / float(x.step))[:, None]
-        highest, share = signed.max(axis=1), (signed > 0).mean(axis=1)
-        return (highest <= self._cap(x.step)) & (share > 0.1) & (share < 0.9)
+    def _passing(
+        self, index: int, values: np.ndarray, shift: np.ndarray, step: Fraction,
+        oracle: IntegerOracle,
+    ) -> np.ndarray:  # fmt: skip
+        """The share of each channel that passes the rectifier."""
+        total, _, _ = self._joint(index, values, step, oracle)
+        return np.asarray((total > shift[:, None]).mean(axis=1))
+
+    def _bare(
+        self, index: int, values: np.ndarray, step: Fraction, oracle: IntegerOracle
+    ) -> np.ndarray:
+        """Which channels stay small and alive without anything taken off."""
+        total, cap, known = self._joint(index, values, step, oracle)
+        share = (total > 0).mean(axis=1)
+        return known & (total.max(axis=1) <= cap) & (share > 0.1) & (share < 0.9)
 
 
 def _inside(node: Node, size: int, axis: int) -> np.ndarray:

@@ -41,10 +41,14 @@ class Rounds(Exception):
 
 @dataclass(frozen=True)
 class Stepped:
-    """A result and the step that all its values are multiples of."""
+    """A result and the step that all its values are multiples of.
+
+    Where bfloat16 has rounded values below zero, ``above`` is the step of those above it.
+    """
 
     values: np.ndarray
     step: Fraction
+    above: Fraction | None = None
 
     @property
     def levels(self) -> float:
@@ -106,17 +110,22 @@ def cells(node: Node, before: tuple[int, ...]) -> set[int]:
     return {int(i * j) for i in set(sides[0]) for j in set(sides[1])}
 
 
-def demands(graph: Graph) -> list[int]:
+def demands(graph: Graph, digits: int) -> list[int]:
     """For each node the integer that its step has to be a multiple of, to be divided evenly.
 
-    Divisions by a power of two make finer steps, and demand nothing by themselves.
+    Divisions by a power of two make finer steps, and demand nothing by themselves.  Where so many
+    demands meet that no room is left in ``digits``, means of whole maps, which are at a network's
+    end, make none and are given up.
     """
-    demanded = [1] * len(graph)
-    for index in reversed(range(len(graph))):
-        node = graph.nodes[index]
-        for source in node.inputs:
-            demand = _demand(graph, node, demanded[index], source)
-            demanded[source] = lcm(demanded[source], demand)
+    for given_up in ((), ("global_avg_pool",)):
+        demanded = [1] * len(graph)
+        for index in reversed(range(len(graph))):
+            node = graph.nodes[index]
+            for source in node.inputs if node.kind not in given_up else ():
+                demand = _demand(graph, node, demanded[index], source)
+                demanded[source] = lcm(demanded[source], demand)
+        if max(map(odd, demanded)) * 2 <= 1 << digits:
+            break
     return demanded
 
 
@@ -153,7 +162,7 @@ def factors(graph: Graph) -> list[Fraction]:
     return found
 
 
-def saturates(values: np.ndarray, exact: bool) -> bool:
+def saturates(values: np.ndarray, exact: bool = False) -> bool:
     """Whether tanh of these is -1, 0 or 1 in any precision; what is inexact needs a margin."""
     size = np.abs(values)
     return bool(((size >= SATURATED + (not exact)) | (exact & (size == 0))).all())
@@ -161,6 +170,10 @@ def saturates(values: np.ndarray, exact: bool) -> bool:
 
 # One rule a kind.  Each is given the precision, the node and its inputs, and returns the result;
 # where that is not the exact one in any arithmetic it raises Rounds.
+
+
+def _rectified(precision: Precision, node: Node, x: Stepped) -> Stepped:
+    return Stepped(np.maximum(x.values, 0), x.above or x.step)
 
 
 def _largest(precision: Precision, node: Node, x: Stepped) -> Stepped:
@@ -254,7 +267,7 @@ def _saturated(precision: Precision, node: Node, x: Stepped) -> Stepped:
 #: How a kind without weights keeps its inputs in steps.  Others than these, and those with
 #: weights in :mod:`conformance.numbers.integers`, round.
 KEPT: dict[str, Callable[..., Stepped]] = {
-    "relu": lambda precision, node, x: Stepped(np.maximum(x.values, 0), x.step),
+    "relu": _rectified,
     "max_pool": _largest,
     "avg_pool": _average,
     "global_avg_pool": _mean,
