@@ -320,6 +320,10 @@ def parser() -> Parser:
         "--compiled", action="store_true",
         help="compare what torch.compile, jax.jit or tf.function makes of it as well",
     )  # fmt: skip
+    check.add_argument(
+        "--exact", action="store_true",
+        help="run on whole numbers as well, in float32 and each --precision: not a bit may differ",
+    )  # fmt: skip
     check.add_argument("--no-numbers", action="store_true", help="trace and judge, but run nothing")
     check.add_argument(
         "--seed", metavar="N", type=_seed, default=0, help="of the weights (default: 0)"

@@ -23,7 +23,7 @@ from conformance.judge import evidence
 from conformance.judge.examine import EVERY, examine
 from conformance.judge.network import CONFORMS, DEVIATES, Outcome, compared_with, not_run, outcome
 from conformance.judge.repeat import Repeat, sentences
-from conformance.numbers.precision import ON, PRECISIONS
+from conformance.numbers.precision import EXACT, ON, PRECISIONS
 from conformance.ports import implementations as frameworks
 from conformance.ports import memory
 from conformance.quiet import NO_GPU, aside, bar, environment, on_gpu
@@ -42,9 +42,12 @@ Json = dict[str, Any]
 def run(options: Namespace) -> int:
     """Check every chosen network in every chosen framework, one process a framework."""
     output = Output(options.json)
-    ran = options.thorough or options.repeat > 1 or options.precision or options.compiled
+    given = ("thorough", "precision", "compiled", "exact")
+    ran = any(getattr(options, name) for name in given) or options.repeat > 1
     if options.no_numbers and ran:
-        raise Refused("--thorough, --repeat, --precision and --compiled: leave out --no-numbers")
+        raise Refused(
+            "--thorough, --repeat, --precision, --compiled and --exact: leave out --no-numbers"
+        )
     if options.thorough and options.device == "gpu":
         raise Refused("training and gradients are run on the CPU: leave out --thorough or the GPU")
     names = options.architectures or list(reference.models())
@@ -52,6 +55,7 @@ def run(options: Namespace) -> int:
     _kept_rows(options, models)
     chosen = _frameworks(options.framework or [])
     options.executions = _executions(options)
+    options.whole = _whole(options)
     if options.evidence:
         folder(options.evidence)
     if len(chosen) == 1:
@@ -81,6 +85,13 @@ def _executions(options: Namespace) -> list[Execution]:
     if options.compiled:
         found.append(Execution(PLAIN.precision, options.device, compiled=True))
     return [] if options.no_numbers else found
+
+
+def _whole(options: Namespace) -> list[Execution]:
+    """The ways to execute a network on whole numbers: float32, and the precisions asked for."""
+    names = dict.fromkeys(("float32", *(each.precision for each in options.executions)))
+    found = [Execution(name, options.device) for name in names if name in EXACT]
+    return found if options.exact else []
 
 
 def _kept_rows(options: Namespace, models: list[Model]) -> None:
@@ -175,7 +186,7 @@ def _outcome(run: evidence.Run, model: Model, options: Namespace) -> Outcome:
                 record = examine(
                     run.framework, model, numbers=numbers, thorough=options.thorough,
                     seed=run.seed, how=Execution(device=options.device),
-                    others=options.executions,
+                    others=options.executions, whole=options.whole,
                     arrays=options.arrays or (), repeat=repeat, progress=progress,
                 )  # fmt: skip
                 beside = {
@@ -219,6 +230,7 @@ def _apart(name: str, models: list[Model], options: Namespace, output: Output) -
             *(part for each in options.precision or () for part in ("--precision", each)),
             *(part for each in options.arrays or () for part in ("--arrays", each)),
             *(("--compiled",) if options.compiled else ()),
+            *(("--exact",) if options.exact else ()),
             *(("--no-numbers",) if options.no_numbers else ()),
             *(("--thorough",) if options.thorough else ()),
             *("--repeat", str(options.repeat)),

@@ -10,12 +10,14 @@ from typing import Any
 from conformance import reference
 from conformance.graph.model import Graph
 from conformance.graph.rows import row_of
+from conformance.judge import exactness
 from conformance.judge.claims import CannotMeasure, Verdict, judge, measure, shown
 from conformance.judge.evidence import Record
 from conformance.judge.hints import vanishes
 from conformance.judge.modes import Compared, compared, finite
 from conformance.judge.repeat import Repeat
 from conformance.numbers.deviation import SlotParity
+from conformance.numbers.exact import Exact
 from conformance.reference import Claim, Model
 from conformance.trace.port import Execution
 
@@ -58,6 +60,8 @@ class Outcome:
     totals: dict[str, int] | None = None
     numbers: dict[str, dict[str, Any]] = field(default_factory=dict)
     repeat: dict[str, Any] | None = None
+    exact: list[dict[str, Any]] = field(default_factory=list)
+    exactly: list[str] = field(default_factory=list)
 
     @property
     def verdict(self) -> str:
@@ -78,6 +82,7 @@ class Outcome:
                 said.append(f"{things} to {found['error']:.0e} (bound {found['bound']:.0e})")
             else:
                 said.append(f"{things} compared")
+        said += self.exactly
         return ", ".join(said)
 
     def as_json(self) -> dict[str, Any]:
@@ -95,6 +100,7 @@ class Outcome:
             "gradients": self.numbers.get("gradients"),
             "training_gradients": self.numbers.get("training gradients"),
             "executions": {mode: each for mode, each in self.numbers.items() if mode not in THINGS},
+            "exact": self.exact,
             "repeat": self.repeat,
             "checks": {"planned": self.planned, "run": self.run},
         }
@@ -141,6 +147,8 @@ def outcome(
             _ran(found, "training gradients", record.training, modes, rows)
         for how in executions:
             _ran(found, str(how), record.graph, modes, rows)
+        for each in record.exact:
+            _ran_exactly(found, record.graph, each, rows)
     if repeat:
         _repeated(found, repeat, rows)
     return found
@@ -214,6 +222,21 @@ def _ran(
         "caught": sum(each.caught for each in controls),
     }
     _judge_numbers(found, values, rows)
+
+
+def _ran_exactly(found: Outcome, graph: Graph, run: Exact, rows: list[str]) -> None:
+    """What a run on whole numbers says."""
+    planned, compared = exactness.planned(graph, run)
+    found.planned += planned
+    found.run += compared
+    found.exact.append(exactness.as_json(graph, run))
+    found.exactly.append(exactness.summary(graph, run))
+    if finding := exactness.difference(graph, rows, run):
+        subject = f"{found.model.name} {finding['node']} in {found.framework}"
+        found.findings.append(finding | {"sentence": f"{subject}: {finding['sentence']}"})
+    found.open += [
+        f"exact in {run.precision}: {doubt}" for doubt in exactness.doubts(graph, run)
+    ]
 
 
 def _repeated(found: Outcome, repeat: Repeat, rows: list[str]) -> None:

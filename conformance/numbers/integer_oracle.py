@@ -16,13 +16,10 @@ import numpy as np
 
 from conformance.graph.model import Node
 from conformance.numbers.oracle import OPERATIONS, Oracle, shaped
-from conformance.numbers.steps import KEPT, TINY, Rounds, Stepped, finest, saturates
+from conformance.numbers.steps import KEPT, SUMMED, TINY, Rounds, Stepped, finest, saturates
 
 if TYPE_CHECKING:
     from conformance.numbers.integers import Integers
-
-#: Binary digits of what float32 sums.
-SUMMED = 24
 
 
 class IntegerOracle(Oracle):

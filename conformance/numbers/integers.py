@@ -22,7 +22,18 @@ from conformance.graph.model import Graph, Node
 from conformance.numbers.integer_oracle import IntegerOracle
 from conformance.numbers.precision import FLOAT32, Precision
 from conformance.numbers.sparse import Kernel
-from conformance.numbers.steps import Rounds, Stepped, common, demands, factors, odd, ratio, vector
+from conformance.numbers.steps import (
+    SUMMED,
+    Rounds,
+    Stepped,
+    cells,
+    common,
+    demands,
+    factors,
+    odd,
+    ratio,
+    vector,
+)
 from conformance.numbers.variances import roots
 
 #: Binary digits that are kept free of rounding: what TF32 multiplies, or bfloat16 stores.
@@ -168,17 +179,32 @@ class Integers:
         """The largest level that a rectified map of this step is held to: twice it has room."""
         return max(1.0, min(self.reach, self._room(step) // 2))
 
+    def _representable(self, levels: np.ndarray, step: Fraction) -> np.ndarray:
+        """The nearest whole numbers towards 0 of which the precision stores that many steps."""
+        levels = np.trunc(levels.astype(np.float64))
+        while True:
+            values = levels * float(step)
+            kept = self.precision.round(values.astype(self.precision.dtype))
+            if (short := kept == values).all():
+                return levels
+            levels = np.where(short, levels, levels - np.sign(levels))
+
     def _limits(self) -> list[float]:
         """For each node the level that it is held to for the sake of those that it is read by.
 
         What only a rectifier can hold down has to be low before it comes to where room is small.
         """
         limits = [self._cap(Fraction(demand)) for demand in self.demands]
-        for index in reversed(range(len(self.graph))):
-            for reader in self.readers[index]:
-                if self.graph.nodes[reader].kind != "relu":
-                    limits[index] = min(limits[index], limits[reader])
-        return limits
+        summed = 1 << min(SUMMED, self.precision.stored)
+        for index, node in reversed(list(enumerate(self.graph))):
+            for reader in (self.graph.nodes[c] for c in self.readers[index]):
+                if reader.kind in ("avg_pool", "global_avg_pool"):
+                    most = max(cells(reader, node.shape)) * odd(self.demands[index])
+                    limits[index] = min(limits[index], summed // most)
+            for c in self.readers[index]:
+                if self.graph.nodes[c].kind not in ("relu", "avg_pool", "global_avg_pool"):
+                    limits[index] = min(limits[index], limits[c])
+        return [max(1.0, limit) for limit in limits]
 
     def _target(self, index: int, step: Fraction) -> Fraction:
         """The step that a node with weights makes of another: what is demanded, and no more."""
@@ -219,7 +245,9 @@ class Integers:
                 flip = self._too_high(index, values, step, oracle)
                 kernel.weights[:, flip] *= -1
                 values[flip] *= -1
-                bias = -self._shift(index, values, step, draw, oracle)
+                bias = self._representable(
+                    -self._shift(index, values, step, draw, oracle), step
+                )
         self.products[index] = Product(kernel, step, bias)
 
     def _taps(self, index: int, node: Node, x: Stepped, step: Fraction) -> int:
@@ -331,20 +359,21 @@ class Integers:
         beta = np.where(shift + beta == 0, -beta, beta)
         if "beta" not in node.slots or Stepped(values, step).bits + 1 > self.precision.stored:
             beta = np.zeros(channels, int)  # so that bfloat16 rounds once
+        beta = self._representable(beta, step)
         if "mean" not in node.slots:
             shift = -beta
         telling, others = roots(float(node.attributes["epsilon"]), self.precision.name)
         chosen = [telling[i] for i in draw.integers(0, len(telling), channels)]
         if others:  # where epsilon shows, nothing may be added
             signed = x.values * (sign * float(step / x.step))[:, None, None].astype(np.float32)
-            fit = self._bare(index, signed, step, oracle)
-            bare = (shift == 0) | (draw.random(channels) < BARE) & fit
+            bare = (shift == 0) | (draw.random(channels) < BARE)
+            bare &= self._bare(index, signed, step, oracle)
             shift, beta = np.where(bare, 0, shift), np.where(bare, 0, beta)
             also = [others[i] for i in draw.integers(0, len(others), channels)]
             chosen = [a if alone else b for a, b, alone in zip(chosen, also, bare, strict=True)]
         self._steps[index] = x.step
         self.norms[index] = Norm(
-            sign, step, sign * (shift + beta), beta,
+            sign, step, self._representable(sign * (shift + beta), x.step), beta,
             np.array([root.exponent for root in chosen]),
             np.array([root.variance for root in chosen]),
         )  # fmt: skip
@@ -363,6 +392,8 @@ class Integers:
         """Which channels stay small and alive without anything taken off."""
         total, cap, known = self._joint(index, values, step, oracle)
         share = (total > 0).mean(axis=1)
+        if Stepped(values, step).bits > self.precision.stored:
+            return np.zeros(len(values), bool)
         return known & (total.max(axis=1) <= cap) & (share > 0.1) & (share < 0.9)
 
 

@@ -98,3 +98,6 @@ PRECISIONS = {
 
 #: What a network is compared in besides float64, on each device.
 ON = {"cpu": ("float32",), "gpu": ("float32", "tf32", "bfloat16")}
+
+#: What a network can be kept in whole numbers in; the range of float16 is too small.
+EXACT = frozenset({"float64", "float32", "tf32", "bfloat16"})

@@ -31,6 +31,9 @@ TINY = Fraction(1, 1 << 30)
 #: From here on tanh is 1 to the last digit of float64; a step of the power of two above saturates.
 SATURATED, LOUD = 20.0, 32
 
+#: Binary digits of what float32 sums.
+SUMMED = 24
+
 #: Where a factor is a ratio of integers, the larger of them is at most this.
 RATIO = 1000
 
@@ -113,15 +116,16 @@ def cells(node: Node, before: tuple[int, ...]) -> set[int]:
 def demands(graph: Graph, digits: int) -> list[int]:
     """For each node the integer that its step has to be a multiple of, to be divided evenly.
 
-    Divisions by a power of two make finer steps, and demand nothing by themselves.  Where so many
-    demands meet that no room is left in ``digits``, means of whole maps, which are at a network's
-    end, make none and are given up.
+    Divisions by a power of two make finer steps, and demand nothing by themselves.  Means of
+    whole maps, which are at a network's end, make no demand where there is no room for it in
+    ``digits``.
     """
-    for given_up in ((), ("global_avg_pool",)):
+    demanded = [1] * len(graph)
+    for means in (digits > 8, False):
         demanded = [1] * len(graph)
         for index in reversed(range(len(graph))):
             node = graph.nodes[index]
-            for source in node.inputs if node.kind not in given_up else ():
+            for source in node.inputs if means or node.kind != "global_avg_pool" else ():
                 demand = _demand(graph, node, demanded[index], source)
                 demanded[source] = lcm(demanded[source], demand)
         if max(map(odd, demanded)) * 2 <= 1 << digits:
@@ -187,22 +191,35 @@ def _average(precision: Precision, node: Node, x: Stepped) -> Stepped:
     if a["count_include_pad"]:
         count = np.full_like(count, prod(a["kernel"]))
     total = window(x.values, a, np.add, 0.0)
-    return _divided(total, count, Stepped(x.values, x.step), lcm(*cells(node, (*size, 0))))
+    largest = window(np.abs(x.values), a, np.add, 0.0).max()
+    return _divided(precision, total, largest, count, x, lcm(*cells(node, (*size, 0))))
 
 
 def _mean(precision: Precision, node: Node, x: Stepped) -> Stepped:
     count = np.float32(prod(x.values.shape[1:]))
-    total = x.values.sum(axis=(1, 2), keepdims=True, dtype=np.float64)
-    return _divided(total.astype(np.float32), count, x, int(count))
+    total, largest = (
+        each.sum(axis=(1, 2), keepdims=True, dtype=np.float64).astype(np.float32)
+        for each in (x.values, np.abs(x.values))
+    )
+    return _divided(precision, total, largest.max(), count, x, int(count))
 
 
-def _divided(total: np.ndarray, count: Any, x: Stepped, most: int) -> Stepped:
-    if most * x.levels * odd(x.step) > 2**24:
-        raise Rounds("the sums of its windows need more than 24 bits")
-    result = Stepped(total / count, x.step / most)
-    if odd(most) > 1 and x.step.numerator % odd(most):
+def _divided(
+    precision: Precision, total: np.ndarray, largest: float, count: Any, x: Stepped, most: int
+) -> Stepped:
+    """Sums over counts; a framework may keep what it sums in the precision that it stores.
+
+    Where exact sums do not come out even in bfloat16, their quotient is rounded once.
+    """
+    bits = min(SUMMED, precision.stored)
+    if largest / float(x.step) * odd(x.step) > 2**bits:
+        raise Rounds(f"sums of its windows need more than {bits} bits")
+    if odd(most) == 1 or x.step.numerator % odd(most) == 0:
+        return Stepped(total / count, x.step / most)
+    if precision.stored >= SUMMED:
         raise Rounds(f"its sums are no multiples of {most}")
-    return result
+    kept = precision.round(total / count)
+    return Stepped(kept, finest(kept))
 
 
 def _sum(precision: Precision, node: Node, *xs: Stepped) -> Stepped:
