@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from math import prod
 from typing import Any
 
 from conformance.graph.model import Graph
@@ -84,8 +85,7 @@ def difference(graph: Graph, rows: list[str], found: Exact) -> Json | None:
 
 
 def _apart(first: ExactNode, graph: Graph) -> str:
-    size = 1
-    for n in graph.nodes[first.node].shape:
-        size *= n
+    size = prod(graph.nodes[first.node].shape)
     where = f", the first at {first.first}" if first.first else ""
-    return f"{first.differing} of {size} numbers differ{where}, by at most {first.distance:.3g} steps"
+    most = f"by at most {first.distance:.3g} steps"
+    return f"{first.differing} of {size} numbers differ{where}, {most}"

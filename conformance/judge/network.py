@@ -234,9 +234,7 @@ def _ran_exactly(found: Outcome, graph: Graph, run: Exact, rows: list[str]) -> N
     if finding := exactness.difference(graph, rows, run):
         subject = f"{found.model.name} {finding['node']} in {found.framework}"
         found.findings.append(finding | {"sentence": f"{subject}: {finding['sentence']}"})
-    found.open += [
-        f"exact in {run.precision}: {doubt}" for doubt in exactness.doubts(graph, run)
-    ]
+    found.open += [f"exact in {run.precision}: {doubt}" for doubt in exactness.doubts(graph, run)]
 
 
 def _repeated(found: Outcome, repeat: Repeat, rows: list[str]) -> None:

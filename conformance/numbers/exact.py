@@ -150,9 +150,8 @@ def exact(
     if missing and not problem:
         problem = f"{missing} of {len(observer.wanted)} results were never computed"
     problem = problem or outputs_differ(expected, found, pairs)
-    return Exact(
-        seed, how.precision, how.device, tuple(observer.results), tuple(observer.arms.values()), problem
-    )
+    nodes, arms = tuple(observer.results), tuple(observer.arms.values())
+    return Exact(seed, how.precision, how.device, nodes, arms, problem)
 
 
 class _Observer:
@@ -196,7 +195,8 @@ class _Observer:
         if a in self.integers.reasons:
             self.results.append(ExactNode(a, self.integers.reasons[a]))
         else:
-            got = neutral(array, self.found.nodes[b])
+            # A framework may keep more digits for a while than it stores: what it would store.
+            got = self.precision.round(neutral(array, self.found.nodes[b]))
             self.results.append(self._compared(a, got, want))
             arm = self.arms.get(self.expected.nodes[a].kind)
             if a in self.controlled and not (arm and arm.caught):

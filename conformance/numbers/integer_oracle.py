@@ -10,7 +10,7 @@ does.
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -37,6 +37,11 @@ class IntegerOracle(Oracle):
         self.kept = integers.precision
         self.reasons: dict[int, str] = {}
         self.lost: set[int] = set()
+
+    def result(self, index: int) -> Stepped:  # type: ignore[override]
+        """What node ``index`` computes, in steps."""
+        found: Any = super().result(index)
+        return found
 
     def _compute(self, index: int) -> None:
         node = self.graph.nodes[index]
@@ -69,14 +74,14 @@ class IntegerOracle(Oracle):
         if node.kind == "input":
             return self.integers.stepped_image
         if node.kind in ("conv", "dense"):
-            return self._stored(self.product(index, node, inputs[0]), index)
+            return self._stored(self.product(index, node, inputs[0]))
         if node.kind == "batch_norm":
-            return self._stored(self._norm(index, inputs[0]), index)
+            return self._stored(self._norm(index, inputs[0]))
         if node.kind not in KEPT:
             raise Rounds(f"{node.kind} rounds")
         if node.kind == "tanh" and node.inputs[0] in self.lost and not saturates(inputs[0].values):
             raise Rounds("tanh rounds where it is not saturated")
-        return self._stored(KEPT[node.kind](self.kept, node, *inputs), index)
+        return self._stored(KEPT[node.kind](self.kept, node, *inputs))
 
     def product(self, index: int, node: Node, x: Stepped) -> Stepped:
         """A convolution or a dense layer, bias included.  Raises :class:`Rounds`."""
@@ -112,7 +117,7 @@ class IntegerOracle(Oracle):
         kept = self.kept.round(values)
         return values if np.array_equal(kept, values) else kept
 
-    def _stored(self, x: Stepped, index: int) -> Stepped:
+    def _stored(self, x: Stepped) -> Stepped:
         """What is stored of a result: all of it in float32, in bfloat16 perhaps rounded once."""
         if x.bits <= self.kept.stored:
             return x
@@ -131,9 +136,9 @@ class IntegerOracle(Oracle):
         A response normalisation of what is tiny beside the 1 that it starts at passes it on, and
         what is behind is exact again.
         """
-        if node.kind == "lrn" and inputs[0].step.denominator >= TINY.denominator:
-            if not any(i in self.lost for i in node.inputs):
-                return inputs[0]
+        tiny = inputs[0].step.denominator >= TINY.denominator
+        if node.kind == "lrn" and tiny and not self.lost & set(node.inputs):
+            return inputs[0]
         self.lost.add(index)
         wide = [x.values.transpose(1, 2, 0)[None].astype(np.float64) for x in inputs]
         if node.kind in OPERATIONS:

@@ -45,6 +45,9 @@ REACH = {True: 15, False: 7}
 #: The share of a map that passes a rectifier, and where the largest of a window is taken next.
 PASSES, PASSES_POOLED = 0.5, 0.2
 
+#: The share of outputs that copy one input, where others add some.
+ALONE = 0.125
+
 #: The share of channels that show epsilon in bfloat16, where they can.
 BARE = 0.125
 
@@ -245,9 +248,7 @@ class Integers:
                 flip = self._too_high(index, values, step, oracle)
                 kernel.weights[:, flip] *= -1
                 values[flip] *= -1
-                bias = self._representable(
-                    -self._shift(index, values, step, draw, oracle), step
-                )
+                bias = self._representable(-self._shift(index, values, step, draw, oracle), step)
         self.products[index] = Product(kernel, step, bias)
 
     def _taps(self, index: int, node: Node, x: Stepped, step: Fraction) -> int:
@@ -283,6 +284,7 @@ class Integers:
         if taps > 1:
             weights[0], weights[1] = weight, -weight
             weights[2:, draw.random(outputs) < 0.5] = 0
+            weights[1:, draw.random(outputs) < ALONE] = 0
         place = draw.choice(rows, (taps, outputs)), draw.choice(columns, (taps, outputs))
         return Kernel(*place, channels, weights).without_doubles()
 

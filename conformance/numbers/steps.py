@@ -267,12 +267,20 @@ def _scaled(precision: Precision, node: Node, x: Stepped) -> Stepped:
         if x.bits > 1 or odd(x.step) > 1:
             raise
         # A power of two times any factor is exact: it is that factor, as the precision has it.
-        kept = precision.round(np.array([factor], precision.dtype)).astype(np.float32)[0]
+        stored = precision.round(np.array([factor], precision.dtype))[0]
+        if (kept := np.float32(stored)) != stored:
+            raise
         return Stepped(x.values * kept, x.step * Fraction(float(kept)))
     step = x.step * by
     if step.denominator & (step.denominator - 1):
         raise Rounds(f"what it scales is no multiple of {by.denominator}")
-    return Stepped(np.rint(x.values / float(x.step)) * np.float32(step), step)
+    values = np.rint(x.values / float(x.step)) * np.float32(step)
+    written = np.array([factor], precision.dtype)
+    for each in (written, precision.round(written)):  # a framework may keep either
+        product = precision.round(x.values.astype(precision.dtype) * each)
+        if x.bits <= precision.stored and not np.array_equal(product, values):
+            raise Rounds(f"a product with {factor:.6g} rounds to another number than {by} of it")
+    return Stepped(values, step)
 
 
 def _saturated(precision: Precision, node: Node, x: Stepped) -> Stepped:

@@ -47,9 +47,12 @@ def _root(epsilon: float, exponent: int, precision: Precision) -> Root | None:
     if power <= epsilon:
         return None
     below = _stored(power - epsilon, precision)
-    candidates = [below, _next(below, precision)]
-    kept = [Root(exponent, v, _single(v, epsilon, exponent)) for v in candidates]
-    kept = [r for r in kept if _stored(r.variance + _stored(epsilon, precision), precision) == power]
+    added = _stored(epsilon, precision)
+    kept = [
+        Root(exponent, variance, _single(variance, epsilon, exponent))
+        for variance in (below, _next(below, precision))
+        if _stored(variance + added, precision) == power
+    ]
     exact = [r for r in kept if r.exact]
     return min(exact or kept, key=lambda root: _miss(epsilon, root), default=None)
 
