@@ -37,7 +37,8 @@ def conv(inputs, outputs, size, kernel=1, source=0, bias=False):
 
 
 def norm(channels, size, source, epsilon=1e-3):
-    slots = dict.fromkeys(("gamma", "beta", "mean", "variance"), (channels,))
+    shape: tuple[int, ...] = (channels,)
+    slots = dict.fromkeys(("gamma", "beta", "mean", "variance"), shape)
     return Node("batch_norm", {"epsilon": epsilon}, (source,), (size, size, channels), slots=slots)
 
 
