@@ -5,25 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from conformance.graph.model import Node
-from conformance.graph.written import WRITTEN, written
+from conformance.graph.written import WRITTEN, layer
 from conformance.judge.claims import shown
+from conformance.kinds import END, JOIN, NORM, RESIZING, WEIGHTED
 
-#: Kinds drawn alike.
-GROUPS = {
-    "conv": "weights",
-    "dense": "weights",
-    "rbf": "weights",
-    "subsample": "pool",
-    "max_pool": "pool",
-    "avg_pool": "pool",
-    "global_avg_pool": "pool",
-    "upsample": "pool",
-    "batch_norm": "norm",
-    "lrn": "norm",
-    "add": "join",
-    "concat": "join",
-    "input": "end",
-}
+#: How kinds with a trait are drawn; the others are functions.
+CLASSES = {WEIGHTED: "weights", RESIZING: "pool", NORM: "norm", JOIN: "join", END: "end"}
 
 #: Settings that are the same as if they were not there, and those that a name says already.
 _SILENT = {"dilation": (1, 1), "groups": 1, "bias": True}
@@ -32,10 +19,7 @@ _NAMED = frozenset({"kernel", "stride", "rate"})
 
 def name(node: Node) -> str:
     """What a node is, as the reference writes it."""
-    kind = node.kind.replace("_", " ")
-    if node.kind not in WRITTEN:
-        return kind
-    (words,) = written([node], WRITTEN)
+    words = layer(node) or node.kind.replace("_", " ")
     return f"conv {words}" if node.kind == "conv" else words
 
 
@@ -43,7 +27,7 @@ def group(node: Node) -> str:
     """The class by which a node is coloured."""
     if not node.known:
         return "unknown"
-    return GROUPS.get(node.kind, "function")
+    return next((name for trait, name in CLASSES.items() if node.has(trait)), "function")
 
 
 def leaves(node: Node) -> str:

@@ -34,7 +34,9 @@ def page(view: View) -> str:
         "## Measured",
         "The result that came nearest to its bound: its error and the bound, as the largest"
         " difference over the root mean square of the node. `compiled` is what the framework's"
-        " compiler makes of the network, of which the outputs are compared.",
+        " compiler makes of the network, of which the outputs are compared. *finer*: even this"
+        " result is nearer to what the next finer precision costs: that one computed the network,"
+        " as where a GPU has no TF32 for its shapes.",
         _measured(view) or "No run has computed in anything but float64, step by step.",
         "\n".join(_parted(view)),
         "## Told apart",
@@ -79,13 +81,13 @@ def _measured(view: View) -> str:
     if not ways:
         return ""
     rows = [
-        [text(network["model"]), view.labels[name], *(_cell(found.get(way)) for way in ways)]
+        [text(network["model"]), view.labels[name], *(_cell(way, found.get(way)) for way in ways)]
         for network, name, found in _executions(view)
     ]
     return table(["network", "in", *ways], rows)
 
 
-def _cell(parity: Json | None) -> str:
+def _cell(way: str, parity: Json | None) -> str:
     if parity is None:
         return ""
     closest = parity["measured"]["closest"]
@@ -94,6 +96,8 @@ def _cell(parity: Json | None) -> str:
     said = f"{below(closest['error'])}, bound {above(closest['bound'])}"
     whole = parity["compared"] == parity["planned"]
     sign = "✓" if parity["agrees"] and whole else "**✗**"
+    if way in PRECISIONS and PRECISIONS[way].unused(closest["error"], closest["bound"]):
+        said += ", finer"
     return f"{sign} {said}" + ("" if whole else f", {of(parity['compared'], parity['planned'])}")
 
 

@@ -23,8 +23,8 @@ ROOMS = {
     ),
     "reports": set("conformance jinja2 jsonschema markupsafe numpy rich tabulate".split()),
     "tests": set(
-        "conformance tests jsonschema numpy psutil pytest rich safetensors selenium threadpoolctl"
-        " yaml".split()
+        "benchmarks conformance tests jsonschema numpy psutil pytest rich safetensors selenium"
+        " threadpoolctl yaml".split()
     ),
     "benchmarks": set("benchmarks conformance tests numpy rich tabulate torchinfo".split()),
 }
@@ -32,8 +32,16 @@ ROOMS = {
 FRAMEWORKLESS = {"reference", "reports"}
 #: Libraries whose networks the self-test judges; they are looked for, never required.
 STRANGERS = {"equinox", "haiku", "timm", "torchvision"}
+#: The rooms of the package from the ground up: each may import those before it.
+FLOORS = (
+    "errors files quiet boot reference graph kinds trace numbers implementations ports judge"
+    " reports pytest cli suite"
+).split()
 #: What a framework itself is written in, so that its users import it too.
 BUILT_ON = {"flax": {"jax"}}
+
+#: What several files of a room of implementations are built from; it is no family.
+SHARED = "layers"
 
 _PLAIN = sys.stdlib_module_names.union(*ROOMS.values(), {"conformance"})
 _IMPORTERS = {"import_module", "__import__", "importorskip"}
@@ -70,6 +78,18 @@ def room_imports(root: Path, path: Path) -> Iterator[str]:
             yield f"{path}:{line}: {room} may not import {module}"
 
 
+def floors(root: Path, path: Path) -> Iterator[str]:
+    """A room of the package imports the rooms below it, and the reports what they need of it."""
+    room = Path(*path.parts[1:2]).stem if path.parts[0] == "conformance" else path.parts[0]
+    if room not in FLOORS:
+        return
+    for module, line in _imports(root / path, path):
+        package, _, rest = module.partition(".")
+        below = rest.split(".")[0]
+        if package == "conformance" and below in FLOORS[FLOORS.index(room) + 1 :]:
+            yield f"{path}:{line}: {room} may not import {below}, which is above it"
+
+
 def architecture_names(root: Path, path: Path) -> Iterator[str]:
     """No string of the suite holds an architecture's name; docstrings and self-tests may."""
     if path.parts[0] != "conformance" or "selftest" in path.parts:
@@ -89,7 +109,7 @@ def stems(root: Path) -> Iterator[str]:
     """Every room of the implementations has one file for each family of the reference."""
     for room in implementation_rooms(root):
         files = (root / "implementations" / room).glob("*.py")
-        built = {file.stem for file in files if not file.stem.startswith("_")}
+        built = {file.stem for file in files if not file.stem.startswith("_")} - {SHARED}
         for stem in sorted(built ^ set(families(root))):
             yield f"implementations/{room}/{stem}.py: " + (
                 "not in reference/" if stem in built else "missing, reference/ has the family"
@@ -106,7 +126,7 @@ def machine_paths(root: Path) -> Iterator[str]:
                 yield f"{path}:{number}: {found[0]} exists on one machine only"
 
 
-FILE_WALLS = (framework_imports, room_imports, architecture_names)
+FILE_WALLS = (framework_imports, room_imports, floors, architecture_names)
 TREE_WALLS = (stems, machine_paths)
 
 

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from argparse import Namespace
 from collections import Counter
+from collections.abc import Callable
 from math import isfinite
 from typing import Any, NamedTuple
 
 from conformance import errors as codes
-from conformance.cli.output import Output
-from conformance.cli.pair import pair
+from conformance.cli.output import Output, Told
+from conformance.cli.pair import apart, sides
 from conformance.graph.align import Finding
 from conformance.graph.model import Graph
 from conformance.judge.compare import DIFFER, SAME, Comparison, SlotPair, compare
-from conformance.judge.own_weights import Side
 from conformance.numbers.activations import ResultPair
-from conformance.quiet import bar
+from conformance.numbers.own_weights import Side
 
 CODES = {SAME: codes.CONFORMS, DIFFER: codes.DEVIATES}
 COLOURS = {SAME: "green", DIFFER: "red"}
@@ -39,8 +39,17 @@ class Found(NamedTuple):
 def run(options: Namespace) -> int:
     """Compare, show what differs, and say where the two first part."""
     output = Output(options.json)
-    with pair(options) as (a, b, terminal), bar("comparing", terminal) as progress:
-        found = compare(a, b, progress)
+    found = apart("cli.compare", options, output)
+    output.again(found["told"])
+    output.result(found["result"])
+    return CODES.get(found["result"]["verdict"], codes.INCONCLUSIVE)
+
+
+def work(job: Json, say: Callable[..., None]) -> Json:
+    """The job of the process that holds the two: what was found, and in words."""
+    a, b = sides(job, say)
+    output = Told()
+    found = compare(a, b, lambda done, total: say("comparing", done, total))
     findings = [
         *(Found(f.expected_node, f.found_node, _structure(a, b, f)) for f in found.structure),
         *(_found(a, b, each) for each in found.slots if not each.relation.equal),
@@ -54,8 +63,7 @@ def run(options: Namespace) -> int:
     for line in _results(a, b, found, findings):
         output.line(line)
     output.line(_verdict(found), style=COLOURS.get(found.verdict, "yellow"))
-    output.result(_result(a, b, found, findings))
-    return CODES.get(found.verdict, codes.INCONCLUSIVE)
+    return {"told": output.lines, "result": _result(a, b, found, findings)}
 
 
 def _found(a: Side, b: Side, each: SlotPair) -> Found:
@@ -97,7 +105,7 @@ def _slot(a: Side, b: Side, each: SlotPair) -> Json:
     }
 
 
-def _table(findings: list[Json], output: Output) -> None:
+def _table(findings: list[Json], output: Told) -> None:
     """What differs, in the order in which an image meets it; the same thing all over only once."""
     alike: dict[tuple[str, str], list[Json]] = {}
     for each in findings:

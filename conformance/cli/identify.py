@@ -23,7 +23,8 @@ def run(options: Namespace) -> int:
     if options.top < 1:
         raise Refused(f"--top takes a number from 1 up, not {options.top}")
     output = Output(options.json)
-    result = apart(job_of(options) | {"task": "identify", "top": options.top}, options)
+    job = job_of(options) | {"task": "judge.identify", "top": options.top}
+    result = apart(job, options, output)
     rows = []
     for each in result["candidates"]:
         named = each["architecture"] + (f" as {each['variant']}" if each["variant"] else "")

@@ -8,14 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from math import prod
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-#: The whole vocabulary.  A primitive that fits none of these is kept as ``unknown:<primitive>``.
-KINDS = frozenset(
-    "input conv dense subsample rbf max_pool avg_pool global_avg_pool batch_norm lrn relu tanh"
-    " sigmoid softmax add concat scale dropout flatten upsample pad".split()
-)
+if TYPE_CHECKING:
+    from conformance.kinds import Kind
 
 #: Slots that training does not move.
 STATISTICS = frozenset({"mean", "variance"})
@@ -54,6 +52,8 @@ class Node:
     ``shape`` is height x width x channels of one image, or a vector's length.  ``slots`` gives
     each slot's shape in neutral layout.  ``value`` is the tape's operation whose result is the
     node's result, and ``axes`` names that result's axes, so that a run can be observed.
+    ``spelling`` is what the port writes in another way that computes the same: the attribute,
+    what is there, and what it is here.
     """
 
     kind: str
@@ -65,11 +65,21 @@ class Node:
     where: Where = Where()
     value: int = -1
     axes: tuple[tuple[tuple[str, int], ...], ...] = ()
+    spelling: tuple[tuple[str, Any, Any], ...] = ()
 
     @property
     def known(self) -> bool:
-        """Whether the vocabulary has a word for this node."""
-        return self.kind in KINDS
+        """Whether the suite knows what this node does."""
+        return self.row is not None
+
+    @property
+    def row(self) -> Kind | None:
+        """What the suite knows of this kind of node; None of an unknown primitive."""
+        return _rows().get(self.kind)
+
+    def has(self, trait: str) -> bool:
+        """Whether the node is of a kind that has a trait; see :mod:`conformance.kinds.kind`."""
+        return self.row is not None and trait in self.row.traits
 
     @property
     def weights(self) -> int:
@@ -96,23 +106,22 @@ class Node:
     @property
     def multiply_adds(self) -> int:
         """Products summed by convolution and dense kernels for one image; nothing else counts."""
-        if self.kind == "conv":
-            return prod(self.shape[:2]) * self.weights
-        return self.weights if self.kind == "dense" else 0
+        if "kernel" not in self.slots:
+            return 0
+        return self.weights * (prod(self.shape[:2]) if len(self.shape) == 3 else 1)
 
     @property
     def connections(self) -> int:
-        """LeNet's count: one for each use of a weight and one for each use of a bias.
+        """LeNet's count: one for each use of a weight and one for each use of a bias."""
+        return self.row.connections(self) if self.row else 0
 
-        A subsampling unit reads its window and its bias; its coefficient is not counted again
-        (LeCun et al. 1998, section II.B: S2 has 5,880).  An RBF unit reads each of its inputs.
-        """
-        positions = prod(self.shape[:2]) if len(self.shape) == 3 else 1
-        if self.kind in ("conv", "dense"):
-            return positions * (self.weights + self.biases)
-        if self.kind == "subsample":
-            return prod(self.shape) * prod(self.attributes["kernel"]) + positions * self.biases
-        return prod(self.slots["centres"]) if self.kind == "rbf" else 0
+
+@cache
+def _rows() -> dict[str, Kind]:
+    """The rows of all kinds, which are about nodes and have to be imported after them."""
+    from conformance.kinds import KINDS
+
+    return KINDS
 
 
 @dataclass(slots=True)
@@ -150,7 +159,7 @@ class Graph:
 
     @property
     def unknown(self) -> list[Node]:
-        """The nodes that the vocabulary has no word for."""
+        """The nodes that are of no kind."""
         return [node for node in self.nodes if not node.known]
 
     def parameters(self, convention: str) -> int:
@@ -178,7 +187,7 @@ class Graph:
         depths: list[int] = []
         for node in self.nodes:
             before = max((depths[i] for i in node.inputs), default=0)
-            depths.append(before + (node.kind in ("conv", "dense")))
+            depths.append(before + ("kernel" in node.slots))
         return max(depths, default=0)
 
     def receptive_fields(self) -> list[tuple[int, int]]:
@@ -196,7 +205,7 @@ class Graph:
             a = node.attributes
             reach = max((fields[i] for i in node.inputs), default=1)
             jump = max((jumps[i] for i in node.inputs), default=1)
-            if node.kind in ("dense", "flatten", "global_avg_pool", "rbf"):
+            if node.has("whole"):
                 reach = self.nodes[self.inputs[0]].shape[axis]
             elif "kernel" in a:
                 reach += (a["kernel"][axis] - 1) * a.get("dilation", (1, 1))[axis] * jump
@@ -212,8 +221,8 @@ def count_parameters(node: Node, convention: str) -> int:
 
 
 _CONVENTIONS: Mapping[str, Any] = {
-    "weights": lambda node: node.weights if node.kind != "batch_norm" else 0,
-    "weights + bias": lambda node: node.weights + node.biases if node.kind != "batch_norm" else 0,
+    "weights": lambda node: 0 if node.has("norm") else node.weights,
+    "weights + bias": lambda node: 0 if node.has("norm") else node.weights + node.biases,
     "trainable": lambda node: node.weights + node.biases,
     "with running statistics": lambda node: node.weights + node.biases + node.statistics,
 }

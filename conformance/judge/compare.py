@@ -15,8 +15,8 @@ import numpy as np
 
 from conformance.graph.align import Alignment, Finding, align, findings
 from conformance.graph.model import Graph
-from conformance.judge.own_weights import Side, address
 from conformance.numbers.activations import Progress, ResultPair, run_both, seen
+from conformance.numbers.own_weights import Side, address
 from conformance.numbers.relation import Relation, checksum, relation
 from conformance.numbers.stored import Slots
 from conformance.trace.port import UntraceableModel

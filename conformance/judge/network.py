@@ -18,6 +18,7 @@ from conformance.judge.modes import Compared, compared, finite
 from conformance.judge.repeat import Repeat
 from conformance.numbers.deviation import SlotParity
 from conformance.numbers.exact import Exact
+from conformance.numbers.precision import PRECISIONS
 from conformance.reference import Claim, Model
 from conformance.trace.port import Execution
 
@@ -80,6 +81,8 @@ class Outcome:
             things = THINGS.get(mode, f"{mode}: {{}}").format(found["compared"])
             if found["bound"] and found["first_divergence"] is None:
                 said.append(f"{things} to {found['error']:.0e} (bound {found['bound']:.0e})")
+                if mode in PRECISIONS and PRECISIONS[mode].unused(found["error"], found["bound"]):
+                    said[-1] += ", computed in a finer precision"
             else:
                 said.append(f"{things} compared")
         said += self.exactly

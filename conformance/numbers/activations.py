@@ -17,8 +17,8 @@ import numpy as np
 
 from conformance.graph.axes import to_neutral
 from conformance.graph.model import Graph
-from conformance.judge.own_weights import Side
 from conformance.numbers.oracle import CannotCompute, Oracle
+from conformance.numbers.own_weights import Side
 from conformance.numbers.precision import FLOAT32, FLOAT64
 from conformance.numbers.stored import Slots
 from conformance.numbers.weights import Weights

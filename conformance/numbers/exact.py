@@ -25,12 +25,13 @@ from typing import Any
 import numpy as np
 
 from conformance.graph.model import Graph
-from conformance.numbers.alterations import ALTERATIONS
+from conformance.kinds import KINDS
+from conformance.kinds.experiment import shaped
 from conformance.numbers.causes.roots import stand_ins
 from conformance.numbers.deviation import Control
 from conformance.numbers.integer_oracle import IntegerOracle
 from conformance.numbers.integers import Integers
-from conformance.numbers.oracle import CannotCompute, Oracle, shaped
+from conformance.numbers.oracle import CannotCompute, Oracle
 from conformance.numbers.parity import cheapest_of_each_kind, neutral, outputs_differ
 from conformance.numbers.precision import EXACT, PRECISIONS, Precision
 from conformance.numbers.steps import Stepped
@@ -224,7 +225,7 @@ class _Observer:
     def _control(self, a: int, inputs: list[Stepped], got: np.ndarray, want: Stepped) -> None:
         """A wrong variant of the node has to differ from the port."""
         node = self.expected.nodes[a]
-        alteration, wrong = ALTERATIONS[node.kind]
+        alteration, wrong = KINDS[node.kind].altered
         shapes = [self.expected.nodes[i].shape for i in node.inputs]
         wide = [_neutral(x, s).astype(float) for x, s in zip(inputs, shapes, strict=True)]
         with np.errstate(all="ignore"):

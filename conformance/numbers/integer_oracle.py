@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from conformance.graph.model import Node
-from conformance.numbers.oracle import OPERATIONS, Oracle, shaped
+from conformance.kinds import KINDS
+from conformance.kinds.experiment import shaped
+from conformance.numbers.oracle import Oracle
 from conformance.numbers.steps import KEPT, SUMMED, TINY, Rounds, Stepped, finest, saturates
 
 if TYPE_CHECKING:
@@ -141,9 +143,9 @@ class IntegerOracle(Oracle):
             return inputs[0]
         self.lost.add(index)
         wide = [x.values.transpose(1, 2, 0)[None].astype(np.float64) for x in inputs]
-        if node.kind in OPERATIONS:
+        if node.known:
             result = shaped(
-                np.asarray(OPERATIONS[node.kind](self, node, self.parameters(index), *wide)),
+                np.asarray(KINDS[node.kind].forward(self, node, self.parameters(index), *wide)),
                 node.shape,
             )
         else:

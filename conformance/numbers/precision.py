@@ -56,6 +56,16 @@ class Precision:
         """The bound over the cost that the oracle measures; see the module."""
         return float((self.unit * self.coarser) ** 0.5 / self.oracle.unit)
 
+    def unused(self, error: float, bound: float) -> bool:
+        """Whether the result nearest to its bound is still nearer to the next finer precision.
+
+        Then nothing was computed in this one: a GPU may have no TF32 for a network's shapes.
+        """
+        if self is FLOAT64:
+            return False
+        finer = 2.0 ** -LADDER[LADDER.index(self.multiplied) - 1]
+        return error < bound / self.margin * float((finer * self.unit) ** 0.5 / self.oracle.unit)
+
     def round(self, x: np.ndarray) -> np.ndarray:
         """Numbers as they are stored: to the nearest, of two the even one."""
         if self.stored >= 24:

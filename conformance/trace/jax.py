@@ -623,8 +623,8 @@ def _bind(equation: JaxprEqn, arrays: Sequence[Any], arithmetic: Arithmetic = DO
     params, dtype = dict(equation.params), arithmetic.dtype
     if equation.primitive.name != "bitcast_convert_type":  # It reads bits, not numbers.
         params = {name: _in(dtype, value) for name, value in params.items()}
-    if equation.primitive.name in ("dot_general", "conv_general_dilated"):
-        params["precision"] = (arithmetic.products, arithmetic.products)
+    if equation.primitive.name in arithmetic.products:
+        params["precision"] = arithmetic.products[equation.primitive.name]
     cast = (array.astype(dtype) if _is_floating(array.dtype) else array for array in arrays)
     results = equation.primitive.bind(*cast, **params)
     return list(results) if equation.primitive.multiple_results else [results]

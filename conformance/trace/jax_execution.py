@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
@@ -13,14 +13,25 @@ from conformance.trace.port import PLAIN, CannotExecute, Execution
 
 
 class Arithmetic(NamedTuple):
-    """The type of all numbers with a fraction, and the precision of products."""
+    """The type of all numbers with a fraction, and the precision of products by primitive."""
 
     dtype: Any
-    products: jax.lax.Precision
+    products: Mapping[str, Any]
 
+
+#: As they are stored.  On a GPU that rules out TF32.
+EXACT = (jax.lax.Precision.HIGHEST,) * 2
+PRODUCTS = {"dot_general": EXACT, "conv_general_dilated": EXACT}
+
+#: XLA multiplies a vector and a matrix in float32 unless it is told how; of a convolution it can
+#: only be told that TF32 will do, and cuDNN has none for three channels.
+FAST = {
+    "dot_general": jax.lax.DotAlgorithmPreset.TF32_TF32_F32,
+    "conv_general_dilated": (jax.lax.Precision.HIGH,) * 2,
+}
 
 #: What decides, and what constants are computed in.
-DOUBLE = Arithmetic(jnp.dtype(jnp.float64), jax.lax.Precision.HIGHEST)
+DOUBLE = Arithmetic(jnp.dtype(jnp.float64), PRODUCTS)
 
 
 def gpu() -> str:
@@ -43,7 +54,6 @@ def computing(how: Execution = PLAIN) -> Iterator[Arithmetic]:
         raise CannotExecute("tf32 is a precision of GPUs: leave it out, or add --device gpu")
     if how.device == "gpu" and not gpu():
         raise CannotExecute("JAX sees no GPU here")
-    products = jax.lax.Precision.HIGH if fast else jax.lax.Precision.HIGHEST
     dtype = jnp.dtype(jnp.float32 if fast else how.precision)
     with jax.enable_x64(True), jax.default_device(jax.devices(how.device)[0]):
-        yield Arithmetic(dtype, products)
+        yield Arithmetic(dtype, FAST if fast else PRODUCTS)

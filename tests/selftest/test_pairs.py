@@ -12,8 +12,8 @@ import conformance
 from conformance.cli import main
 from conformance.judge.compare import DIFFER, SAME, compare
 from conformance.judge.convert import CannotConvert, convert, write
-from conformance.judge.own_weights import Side
 from conformance.numbers.initial import initial
+from conformance.numbers.own_weights import Side
 from conformance.ports import implementations as frameworks
 from conformance.trace.port import Own
 from tests.selftest.pairs import pairs, starts

@@ -4,7 +4,7 @@ import pytest
 
 from conformance.judge.agreement import agreement
 from conformance.judge.evidence import Record
-from conformance.judge.own_weights import address
+from conformance.numbers.own_weights import address
 from conformance.numbers.parity import parity
 from conformance.ports import implementations as frameworks
 from conformance.trace.canonical import canonical

@@ -1,0 +1,158 @@
+"""Layers that one operation names, and sums of two results."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from conformance.graph.axes import named
+from conformance.trace.meanings import Absent, Algebra, Flow, Flowing, Plain, Step, Stored
+from conformance.trace.recognise import in_training
+from conformance.trace.rule import rule
+from conformance.trace.rules.affine import normalised
+from conformance.trace.rules.algebra import recognised
+from conformance.trace.rules.axes import name_of
+from conformance.trace.stored import constant
+from conformance.trace.walk import AXES, Walk
+
+ACTIVATIONS = {"relu": "relu", "tanh": "tanh", "logistic": "sigmoid", "max": "relu"}
+
+
+@rule("input")
+def image(walk: Walk, op: Step) -> Plain:
+    return walk.node("input", {}, (), named(op.shape, op["axes"]), op.value)
+
+
+@rule("relu", "tanh", "logistic")
+def activation(walk: Walk, op: Step, x: Flowing) -> Plain | None:
+    """An activation of algebra without a name is a step of it."""
+    if isinstance(x, Algebra) and recognised(walk, x) is None:
+        return None
+    flow = walk.placed(x)
+    return walk.node(ACTIVATIONS[op.name], {}, (flow.node,), flow.axes, op.value)
+
+
+@rule("max", commutes=True)
+def at_least_zero(walk: Walk, op: Step, x: Flowing, least: Stored) -> Plain | None:
+    """max(x, 0) -> relu(x)."""
+    if constant(walk.tape, least) != 0.0:
+        return None
+    return _clipped(walk, op, x, low=0.0) or activation(walk, op, x)
+
+
+@rule("max", commutes=True)
+def at_least(walk: Walk, op: Step, x: Flowing, least: Stored) -> Plain | None:
+    """max(min(x, high), low) -> clip(x, low, high)."""
+    low = constant(walk.tape, least)
+    return None if low is None else _clipped(walk, op, x, low=low)
+
+
+@rule("min", commutes=True)
+def at_most(walk: Walk, op: Step, x: Flowing, most: Stored) -> Plain | None:
+    """min(x, high) -> clip(x, None, high); of a relu clip(x, 0, high), which is ReLU6 for 6."""
+    if (high := constant(walk.tape, most)) is None:
+        return None
+    if found := _clipped(walk, op, x, high=high):
+        return found
+    return _bounded(walk, op, x, None, high)
+
+
+@rule("max", commutes=True)
+def bounded_below(walk: Walk, op: Step, x: Flowing, least: Stored) -> Plain | None:
+    """max(x, low) -> clip(x, low, None)."""
+    low = constant(walk.tape, least)
+    return None if low is None else _bounded(walk, op, x, low, None)
+
+
+def _clipped(
+    walk: Walk, op: Step, x: Flowing, low: float | None = None, high: float | None = None
+) -> Plain | None:
+    """The other bound of what has one already, where nothing else reads that."""
+    flow = recognised(walk, x) if isinstance(x, Algebra) else walk.placed(x)
+    if flow is None or not walk.sole(x):
+        return None
+    node = walk.of(flow)
+    if node.kind not in ("relu", "clip"):
+        return None
+    has = {"low": 0.0, "high": None} if node.kind == "relu" else node.attributes
+    if has["low" if high is None else "high"] is not None:
+        return None  # it is cut off twice on one side
+    low, high = (has["low"], high) if low is None else (low, has["high"])
+    if low is None or high is None or low > high:
+        return None
+    return walk.node("clip", {"low": low, "high": high}, node.inputs, flow.axes, op.value)
+
+
+def _bounded(
+    walk: Walk, op: Step, x: Flowing, low: float | None, high: float | None
+) -> Plain | None:
+    if isinstance(x, Algebra) and recognised(walk, x) is None:
+        return None
+    return _same_shape(walk, op, "clip", {"low": low, "high": high}, walk.placed(x))
+
+
+@rule("batch_norm")
+def batch_norm(walk: Walk, op: Step, x: Flowing, *slots: Stored | Absent) -> Plain | None:
+    attributes = {"epsilon": op["epsilon"]}
+    if "momentum" in op.attributes:
+        attributes |= in_training(op["momentum"], op["unbiased"])
+    given = zip(("gamma", "beta", "mean", "variance"), slots, strict=True)
+    values = {slot: stored.value for slot, stored in given if isinstance(stored, Stored)}
+    flow = walk.placed(x)
+    name = name_of(flow.axes[op["axis"] % len(flow.axes)])
+    name = name if name in AXES else "C"
+    return normalised(walk, flow, attributes, values, op.value, name)
+
+
+@rule("dropout")
+def dropout(walk: Walk, op: Step, x: Flowing) -> Plain:
+    return _same_shape(walk, op, "dropout", {"rate": op["rate"]}, walk.placed(x))
+
+
+@rule("lrn")
+def lrn(walk: Walk, op: Step, x: Flowing) -> Plain | None:
+    """lrn(x) along the channels -> lrn."""
+    flow = walk.placed(x)
+    if name_of(flow.axes[op["axis"]]) != "C":
+        return None
+    attributes = {name: op[name] for name in ("n", "k", "alpha", "beta")}
+    return _same_shape(walk, op, "lrn", attributes, flow)
+
+
+@rule("softmax")
+def softmax(walk: Walk, op: Step, x: Flowing) -> Plain | None:
+    """softmax(x) -> softmax; along another axis than the channels it says which."""
+    flow = walk.placed(x)
+    if not (name := name_of(flow.axes[op["axis"] % len(flow.axes)], "C")):
+        return None
+    attributes = {} if name == "C" else {"axis": AXES[name]}
+    return _same_shape(walk, op, "softmax", attributes, flow)
+
+
+@rule("log")
+def log_softmax(walk: Walk, op: Step, x: Plain) -> Plain | None:
+    """log(softmax(x)) -> log_softmax(x)."""
+    node = walk.of(x)
+    if node.kind != "softmax":
+        return None
+    return walk.node("log_softmax", node.attributes, node.inputs, x.axes, op.value)
+
+
+def _same_shape(walk: Walk, op: Step, kind: str, attributes: dict[str, Any], x: Plain) -> Plain:
+    return walk.node(kind, attributes, (x.node,), x.axes, op.value)
+
+
+@rule("add")
+def add(walk: Walk, op: Step, left: Flowing, right: Flowing) -> Plain | None:
+    """x + y of two results -> add; x + f(x) is algebra of x."""
+    if _of_one(left, right):
+        return None
+    a, b = walk.placed(left), walk.placed(right)
+    if walk.of(a).shape != walk.of(b).shape:
+        return None
+    return walk.node("add", {}, (a.node, b.node), a.axes, op.value)
+
+
+def _of_one(left: Flowing, right: Flowing) -> bool:
+    """Whether a sum is algebra of one node, and not of two results or of one taken twice."""
+    both = isinstance(left, Flow) and isinstance(right, Flow)
+    return not both and left.node == right.node
