@@ -90,15 +90,16 @@ class Computes:
 
 
 def run(
-    graph=None, change=lambda index, result: result, precision="float32", own=None, integers=None
-):
+    graph=None, change=lambda index, result: result, precision="float32", own=None, integers=None,
+    found=None,
+):  # fmt: skip
     """An exact run of ``graph``; the port computes ``own``, or the same."""
     graph, tape = graph or network(), Tape()
-    for node in graph:
+    for node in found or graph:
         for (parameter,) in node.parameters.values():
             tape.parameter(parameter.handle, parameter.shape)
     port: Any = Computes(own or graph, change)
-    return exact(port, tape, graph, how=Execution(precision), integers=integers)
+    return exact(port, tape, found or graph, graph, how=Execution(precision), integers=integers)
 
 
 @pytest.mark.parametrize("precision", ["float64", "float32", "bfloat16"])
@@ -129,6 +130,32 @@ def test_one_bit_is_a_finding(index):
     product = network().nodes[index].kind in ("conv", "dense")
     assert first.rounded == product  # as an algorithm may round that multiplies
     assert (found.first_difference is None) == product
+
+
+@pytest.mark.parametrize(("precision", "apart", "accepted"), [
+    ("float32", 2**-20, True), ("float32", 2**-8, False), ("bfloat16", 2**-8, True),
+])  # fmt: skip
+def test_a_product_may_round_as_its_precision_does(precision, apart, accepted):
+    """And no more: not as the next coarser one, though the nearest step is the same."""
+
+    def move(at, result):
+        result.reshape(-1)[0] += (at == 1) * apart
+        return result
+
+    found = run(change=move, precision=precision)
+    assert (found.first_difference is None) == accepted
+
+
+def test_a_bias_too_many_is_found_where_it_is():
+    """A parameter that the network has not is no rounding."""
+    own = network()
+    own.nodes[1] = conv(3, 16, 7, kernel=3, source=0, bias=True)
+    own.nodes[1].value, own.nodes[1].axes = 1, own.nodes[2].axes
+    own.nodes[1].parameters = {
+        slot: (Parameter(f"1.{slot}", shape),) for slot, shape in own.nodes[1].slots.items()
+    }
+    found = run(own=own, found=own)
+    assert found.first_difference.node == 1
 
 
 def test_a_step_in_a_product_is_a_finding():

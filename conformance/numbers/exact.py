@@ -6,8 +6,9 @@ Zeros are equal, whatever their sign.
 
 Some algorithms round inside a product although operands and result need no rounding: Winograd's
 and those by Fourier transform.  Their results are accepted where the nearest multiple of the step
-is the exact one, and so is what is computed from them; such nodes are told apart from exact ones
-with their distance.
+is the exact one and they are nearer to it, on a logarithmic scale, than a coarser precision would
+be; and so is what is computed from them.  Such nodes are told apart from exact ones with their
+distance.
 
 What a comparison is worth depends on the numbers being different from one another: were all of
 them zero, no bug would show.  :attr:`ExactNode.entropy` is the chance, in bits, that results whose
@@ -44,6 +45,9 @@ TELLING = 11
 
 #: At how many nodes of a kind, the cheapest ones, its alteration is tried until it shows.
 TRIED = 8
+
+#: What parameters without a counterpart are multiplied by: no step is as large.
+LOUD = 1 << 14
 
 #: A result that is nearer than this to the exact one, in steps, is rounded to it.
 NEAREST = 0.5
@@ -141,7 +145,7 @@ def exact(
     shapes = {op.attributes["handle"]: op.shape for op in tape.operations if op.name == "parameter"}
     problem = ""
     try:
-        given = carried(found, counterparts(integers, found, pairs), shapes)
+        given = carried(found, _loudly(integers, found, pairs), shapes)
         port.run(
             tape, given, integers.image(), frozenset(observer.wanted), observer, how=how
         )  # fmt: skip
@@ -153,6 +157,22 @@ def exact(
     problem = problem or outputs_differ(expected, found, pairs)
     nodes, arms = tuple(observer.results), tuple(observer.arms.values())
     return Exact(seed, how.precision, how.device, nodes, arms, problem)
+
+
+def _loudly(
+    integers: Integers, found: Graph, pairs: dict[int, int]
+) -> Callable[[int, str], np.ndarray]:
+    """Values for a port's slots; one that the expected graph has not is heard in whole steps."""
+    given = counterparts(integers, found, pairs)
+    back = {b: a for a, b in pairs.items()}
+
+    def slot(index: int, name: str) -> np.ndarray:
+        values, expected = given(index, name), back.get(index)
+        if expected is not None and name in integers.graph.nodes[expected].slots:
+            return values
+        return values * LOUD
+
+    return slot
 
 
 class _Observer:
@@ -215,7 +235,8 @@ class _Observer:
             return ExactNode(a, "", 0, (), 0.0, False, *variety)
         apart = _steps_apart(got, exact_, want)
         reads_rounded = any(i in self.rounded for i in node.inputs)
-        rounded = apart < NEAREST and (node.kind in ("conv", "dense") or reads_rounded)
+        near = min(NEAREST, want.levels * self.precision.between)
+        rounded = apart < near and (node.kind in ("conv", "dense") or reads_rounded)
         if rounded:
             self.rounded.add(a)
         first = np.unravel_index(int(np.argmin(same)), same.shape)[1:]

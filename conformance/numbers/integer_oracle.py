@@ -56,7 +56,9 @@ class IntegerOracle(Oracle):
                 self.lost.add(index)
                 self.reasons[index] = f"behind {self._source(behind[0])}"
         except Rounds as reason:
-            self.reasons[index] = str(reason)
+            behind = [i for i in node.inputs if i in self.lost]
+            weighted = behind and (node.slots or node.kind == "scale")
+            self.reasons[index] = f"behind {self._source(behind[0])}" if weighted else str(reason)
             result = self._near(index, node, inputs)
         self.results[index] = result
         for source in node.inputs:
