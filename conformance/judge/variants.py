@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
+from functools import cached_property
 from typing import Any
 
 from conformance.graph.align import Finding
 from conformance.graph.model import Graph, Node
+from conformance.graph.names import names
 from conformance.graph.rows import row_of
 from conformance.graph.written import written
 from conformance.reference import Model
@@ -52,7 +54,17 @@ class Comparison:
         """The expected node where a finding is; for an extra node the one it comes after."""
         if finding.expected_node is not None:
             return finding.expected_node
-        index = finding.found_node
+        assert finding.found_node is not None
+        return self.place(finding.found_node)
+
+    @cached_property
+    def names(self) -> list[str]:
+        """The paper's names of the expected nodes."""
+        return names(self.expected, [row.name for row in self.model.rows])
+
+    def place(self, found: int) -> int:
+        """The expected node that one of the port's is, or comes after."""
+        index: int | None = found
         while index is not None and index not in self.back:
             inputs = self.found.nodes[index].inputs
             index = inputs[0] if inputs else None
@@ -105,13 +117,16 @@ def _wanted(comparison: Comparison, row: Difference) -> int | None:
         return None
     if row.count.isdecimal():
         return int(row.count)
+    if row.count != "all":  # as many as the port has of this kind
+        return sum(
+            fnmatchcase(label(node), f"{row.count[5:]}*")
+            and _in_layer(comparison, comparison.place(index), row.layer)
+            for index, node in enumerate(comparison.found)
+        )
     places = [i for i in range(len(comparison.expected)) if _in_layer(comparison, i, row.layer)]
     if row.attribute != "missing":  # what is not there differs in nothing else
         places = [i for i in places if i in comparison.pairs]
-    nodes = [comparison.expected.nodes[i] for i in places]
-    if row.count == "all":
-        return sum(_described(node, row) for node in nodes)
-    return sum(fnmatchcase(label(node), f"{row.count[5:]}*") for node in nodes)
+    return sum(_described(comparison.expected.nodes[i], row) for i in places)
 
 
 def _matches(comparison: Comparison, finding: Finding, row: Difference) -> bool:
@@ -121,6 +136,9 @@ def _matches(comparison: Comparison, finding: Finding, row: Difference) -> bool:
         and fnmatchcase(label(comparison.node(finding)), row.node)
         and _is(finding.expected, row.paper)
         and _is(finding.found, row.variant)
+        and all(
+            _is(_attribute(comparison.node(finding), name), value) for name, value in row.having
+        )
     )
 
 
@@ -130,14 +148,20 @@ def _described(node: Node, row: Difference) -> bool:
         return False
     if row.attribute in ("missing", "extra", "inputs", "width", "order"):
         return True
-    has = node.attributes.get(row.attribute, row.attribute in node.slots)
-    return _is(has, row.paper)
+    return _is(_attribute(node, row.attribute), row.paper)
+
+
+def _attribute(node: Node, name: str) -> Any:
+    """An attribute, the kind, or whether there is such a slot."""
+    return node.kind if name == "kind" else node.attributes.get(name, name in node.slots)
 
 
 def _in_layer(comparison: Comparison, index: int, layer: str) -> bool:
     row = comparison.rows[index]
     for each in layer.split(","):
         match each.strip():
+            case "input":
+                found = index in comparison.expected.inputs
             case "output":
                 found = index == comparison.output
             case "top":
@@ -145,7 +169,7 @@ def _in_layer(comparison: Comparison, index: int, layer: str) -> bool:
             case "auxiliary":
                 found = row in comparison.auxiliary
             case pattern:
-                found = fnmatchcase(row, pattern)
+                found = fnmatchcase(comparison.names[index] if "/" in pattern else row, pattern)
         if found:
             return True
     return False
