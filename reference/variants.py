@@ -6,6 +6,7 @@ A profile is a heading, notes, and a table whose rows each describe one kind of 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
@@ -117,8 +118,8 @@ def _profile(stem: str, table: Table) -> Profile:
 
 
 def _having(text: str, place: str) -> tuple[tuple[str, str], ...]:
-    """Attributes and their values, as ``padding 0+0x0+0, bias no``."""
-    pairs = [each.partition(" ") for each in _listed(text)]
+    """Attributes and their values, as ``padding (0, 0), bias no``."""
+    pairs = [each.strip().partition(" ") for each in re.split(r",(?![^(]*\))", text) if each]
     if any(not value for _, _, value in pairs):
         raise damaged(place, f"the column {WITH} lists attributes, each with its value")
     return tuple((name, value) for name, _, value in pairs)

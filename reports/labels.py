@@ -5,25 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from conformance.graph.model import Node
-from conformance.graph.written import WRITTEN, written
+from conformance.graph.written import WRITTEN, layer
 from conformance.judge.claims import shown
+from conformance.judge.values import text
+from conformance.kinds import END, JOIN, NORM, RESIZING, WEIGHTED
 
-#: Kinds drawn alike.
-GROUPS = {
-    "conv": "weights",
-    "dense": "weights",
-    "rbf": "weights",
-    "subsample": "pool",
-    "max_pool": "pool",
-    "avg_pool": "pool",
-    "global_avg_pool": "pool",
-    "upsample": "pool",
-    "batch_norm": "norm",
-    "lrn": "norm",
-    "add": "join",
-    "concat": "join",
-    "input": "end",
-}
+#: How kinds with a trait are drawn; the others are functions.
+CLASSES = {WEIGHTED: "weights", RESIZING: "pool", NORM: "norm", JOIN: "join", END: "end"}
 
 #: Settings that are the same as if they were not there, and those that a name says already.
 _SILENT = {"dilation": (1, 1), "groups": 1, "bias": True}
@@ -32,10 +20,7 @@ _NAMED = frozenset({"kernel", "stride", "rate"})
 
 def name(node: Node) -> str:
     """What a node is, as the reference writes it."""
-    kind = node.kind.replace("_", " ")
-    if node.kind not in WRITTEN:
-        return kind
-    (words,) = written([node], WRITTEN)
+    words = layer(node) or node.kind.replace("_", " ")
     return f"conv {words}" if node.kind == "conv" else words
 
 
@@ -43,7 +28,7 @@ def group(node: Node) -> str:
     """The class by which a node is coloured."""
     if not node.known:
         return "unknown"
-    return GROUPS.get(node.kind, "function")
+    return next((name for trait, name in CLASSES.items() if node.has(trait)), "function")
 
 
 def leaves(node: Node) -> str:
@@ -63,20 +48,5 @@ def settings(node: Node) -> str:
 
 
 def value(of: Any) -> str:
-    """An attribute's value as people write it: ``3x3``, ``0+1 and 0+1``, ``yes``."""
-    if isinstance(of, bool):
-        return "yes" if of else "no"
-    if isinstance(of, float):
-        return f"{of:.6g}"
-    if not isinstance(of, (tuple, list)):
-        return str(of)
-    if any(isinstance(each, str) for each in of):
-        return ", ".join(map(str, of))
-    if len(of) > 4:
-        return f"of {len(of)}"
-    if of and all(isinstance(each, (tuple, list)) for each in of):
-        flat = {side for pair in of for side in pair}
-        if len(flat) == 1:
-            return str(flat.pop())
-        return " and ".join("+".join(map(value, pair)) for pair in of)
-    return "x".join(map(value, of))
+    """An attribute's value as people write it: ``3x3``, ``(0, 1, 0, 1)``, ``yes``."""
+    return text(of)

@@ -12,12 +12,13 @@ import pytest
 
 from conformance.graph.model import Graph, Node
 from conformance.judge.trained import share
-from conformance.numbers.causes import Stretch, causes
-from conformance.numbers.causes.experiment import nearness, written
+from conformance.kinds import KINDS
+from conformance.kinds.experiment import written
+from conformance.numbers.causes import Segment, causes, nearness
 from conformance.numbers.causes.running import moved
 from conformance.numbers.deviation import SlotParity
 from conformance.numbers.gradients import Gradients
-from conformance.numbers.oracle import OPERATIONS, Oracle
+from conformance.numbers.oracle import Oracle
 
 pytestmark = pytest.mark.bare
 
@@ -50,11 +51,11 @@ def explained(kind, attributes, held, inputs, got, flatten=None, reads_image=Fal
     last = Node(kind, attributes, tuple(sources), ())
     last.parameters = {name: () for name in held}
     oracle = Oracle(Graph([*nodes, last], (0,), (len(nodes),)), lambda i, name: held[name], X)
-    stretch = Stretch(oracle, [len(nodes)], dict(zip(sources, inputs, strict=True)))
-    want = OPERATIONS[kind](oracle, last, held, *inputs)
+    segment = Segment(oracle, [len(nodes)], dict(zip(sources, inputs, strict=True)))
+    want = KINDS[kind].forward(oracle, last, held, *inputs)
     last.shape = want.shape[1:]
     rms = float(np.sqrt(np.mean(want**2))) or 1.0
-    return causes(stretch, np.asarray(got(want) if callable(got) else got), rms, BOUND)
+    return causes(segment, np.asarray(got(want) if callable(got) else got), rms, BOUND)
 
 
 def around(x, padding, fill=0.0):
@@ -659,10 +660,10 @@ def test_hidden_node():
         Node("relu", {}, (2,), (8, 8, 6)),
     ]
     oracle = Oracle(Graph(nodes, (0,), (3,)), lambda i, name: SQUARE[name], X)
-    stretch = Stretch(oracle, [2, 3], {1: X})
-    found = causes(stretch, np.maximum(lrn(k=1), 0), 1.0, BOUND)
+    segment = Segment(oracle, [2, 3], {1: X})
+    found = causes(segment, np.maximum(lrn(k=1), 0), 1.0, BOUND)
     assert found == ("k is 1, not 2, in the lrn before it",)
-    assert causes(stretch, np.maximum(X, 0), 1.0, BOUND) == ("the lrn before it is left out",)
+    assert causes(segment, np.maximum(X, 0), 1.0, BOUND) == ("the lrn before it is left out",)
 
 
 OLD, NEW = RANDOM.uniform(0.5, 1.5, 6), RANDOM.uniform(0.5, 1.5, 6)

@@ -11,8 +11,9 @@ from conformance.graph.model import Graph, Node, Parameter
 from conformance.judge import schemas
 from conformance.judge.agreement import agreement, joined
 from conformance.judge.evidence import DamagedEvidence, Record, Run, read, write
+from conformance.kinds.batch_norm import running_statistics
 from conformance.numbers.gradients import Gradients
-from conformance.numbers.oracle import Oracle, running_statistics
+from conformance.numbers.oracle import Oracle
 from conformance.numbers.parity import Control, NodeParity, Parity, SlotParity
 from conformance.numbers.weights import BATCH, Weights
 

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from conformance.trace import recognise
 from conformance.trace.canonical import canonical
 from conformance.trace.excerpt import Excerpt, excerpt, remembered
+from conformance.trace.norms import batch_normalisation
 from conformance.trace.tape import Tape
 
 SHAPE = (2, 6, 6, 4)
@@ -116,6 +116,6 @@ def test_what_cannot_be_evaluated_is_not_recognised():
     tape = Tape()
     x = tape.input(SHAPE, "NHWC")
     part = excerpt(tape, x, tape.emit("erf", (norm(tape, x),), SHAPE, unknown=True))
-    assert recognise.batch_normalisation(part, 3) is None
-    assert recognise.batch_normalisation(part, 3) is None
-    assert recognise.batch_normalisation(alone(), 3) is not None
+    assert batch_normalisation(part, 3) is None
+    assert batch_normalisation(part, 3) is None
+    assert batch_normalisation(alone(), 3) is not None

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_info
 
-from conformance.numbers.chunks import each
+from conformance.chunks import each
 
 pytestmark = pytest.mark.bare
 

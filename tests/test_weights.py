@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
+from conformance.chunks import STRIP
 from conformance.graph.align import digest
 from conformance.graph.model import Graph, Node, Parameter
-from conformance.numbers.chunks import STRIP
 from conformance.numbers.weights import Weights, carried, stored
 
 pytestmark = pytest.mark.bare

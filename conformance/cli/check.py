@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import tempfile
-from argparse import Namespace
+from argparse import SUPPRESS, ArgumentParser, Namespace
 from collections import Counter
 from difflib import get_close_matches
 from pathlib import Path
@@ -15,13 +15,15 @@ from typing import Any
 
 from conformance import boot, reference
 from conformance import errors as codes
+from conformance.cli import arguments, baseline
 from conformance.cli.facts import found
-from conformance.cli.output import Output
+from conformance.cli.output import Output, code
 from conformance.errors import Refused
 from conformance.files import folder, put
-from conformance.judge import evidence
+from conformance.judge import evidence, render
 from conformance.judge.examine import EVERY, examine
-from conformance.judge.network import CONFORMS, DEVIATES, Outcome, compared_with, not_run, outcome
+from conformance.judge.finding import overall
+from conformance.judge.network import Checked, compared_with, not_run, outcome, summary
 from conformance.judge.repeat import Repeat, sentences
 from conformance.numbers.precision import ON, PRECISIONS
 from conformance.ports import implementations as frameworks
@@ -30,8 +32,8 @@ from conformance.quiet import NO_GPU, aside, bar, environment, on_gpu
 from conformance.reference import Model
 from conformance.trace.port import PLAIN, Execution, UntraceableModel
 
-CODES = {CONFORMS: codes.CONFORMS, DEVIATES: codes.DEVIATES}
-COLOURS = {CONFORMS: "green", DEVIATES: "red"}
+#: Exit codes, the mildest first.
+SEVERITY = (codes.CONFORMS, codes.INCONCLUSIVE, codes.DEVIATES)
 
 #: How many sentences a network gets on the terminal; the result has them all.
 SENTENCES = 10
@@ -39,9 +41,75 @@ SENTENCES = 10
 Json = dict[str, Any]
 
 
+HELP = """\
+Each network is traced without weights and every claim about it judged; then it is run on
+canonical weights and every node compared.  Without ARCH every network is checked, without
+--framework in every framework that is installed, one process each.  Names ignore case and
+punctuation.
+
+example:
+  conformance check
+  conformance check resnet50 vgg16 --framework torch
+  conformance check lenet5 --thorough --repeat 200
+  conformance check lenet5 --no-numbers --json -
+  conformance check googlenet --precision float32 --precision bfloat16 --compiled
+  conformance check --device gpu --evidence evidence
+  conformance check --framework keras --evidence evidence
+"""
+
+
+def options(command: ArgumentParser) -> None:
+    """What the command takes."""
+    command.add_argument("architectures", metavar="ARCH", nargs="*", help="default: every network")
+    command.add_argument(
+        "--framework", metavar="F", action="append",
+        help="check in this framework (repeatable; default: every one that is installed)",
+    )  # fmt: skip
+    command.add_argument(
+        "--device", choices=("cpu", "gpu"), default="cpu", help="where to run (default: cpu)"
+    )
+    command.add_argument(
+        "--precision", metavar="P", action="append",
+        help="compare in this precision as well: float32, tf32, float16 or bfloat16 (repeatable;"
+        " float64 decides and is always there; default: none on the CPU, float32, tf32 and bfloat16"
+        " on a GPU)",
+    )  # fmt: skip
+    command.add_argument(
+        "--compiled", action="store_true",
+        help="compare what torch.compile, jax.jit or tf.function makes of it as well",
+    )  # fmt: skip
+    command.add_argument(
+        "--no-numbers", action="store_true", help="trace and judge, but run nothing"
+    )
+    command.add_argument(
+        "--seed", metavar="N", type=arguments.seed, default=0, help="of the weights (default: 0)"
+    )
+    command.add_argument(
+        "--thorough", action="store_true", help="run a training step and gradients as well"
+    )
+    command.add_argument(
+        "--repeat", metavar="N", type=arguments.times, default=1,
+        help="run the numbers N times, with seeds from --seed up, and show the spread",
+    )  # fmt: skip
+    command.add_argument(
+        "--arrays", metavar="ROW", action="append",
+        help="keep every number of this row of the paper's table beside the evidence, as"
+        " safetensors ('all' for every row; repeatable)",
+    )  # fmt: skip
+    command.add_argument(
+        "--evidence", type=Path, metavar="DIR", help="leave what was found in DIR, for 'report'"
+    )
+    command.add_argument("--finished", type=Path, help=SUPPRESS)  # what is done so far
+    arguments.form(command)
+    arguments.baseline(command)
+    arguments.schema(command, "check")
+
+
 def run(options: Namespace) -> int:
     """Check every chosen network in every chosen framework, one process a framework."""
     output = Output(options.json)
+    earlier = baseline.read(options.baseline, "check") or {"results": []}
+    known = {(row["framework"], row["architecture"]): row for row in earlier["results"]}
     ran = options.thorough or options.repeat > 1 or options.precision or options.compiled
     if options.no_numbers and ran:
         raise Refused("--thorough, --repeat, --precision and --compiled: leave out --no-numbers")
@@ -65,8 +133,12 @@ def run(options: Namespace) -> int:
         result["frameworks"] = {k: v for part in parts for k, v in part["frameworks"].items()}
         count = len(result["frameworks"])
         _last_line(f"{count} framework{'' if count == 1 else 's'}", result, output)
+    for row in result["results"]:
+        baseline.set_aside(row, known.get((row["framework"], row["architecture"])))
     output.result(result)
-    return CODES.get(result["verdict"], codes.INCONCLUSIVE)
+    if options.format == "markdown":
+        output.document(render.check(result), options.format)
+    return max((code(row) for row in result["results"]), key=SEVERITY.index)
 
 
 def _executions(options: Namespace) -> list[Execution]:
@@ -114,7 +186,7 @@ def _frameworks(asked: list[str]) -> list[str]:
 
 def _here(name: str, models: list[Model], options: Namespace, output: Output) -> Json:
     """Check in one framework, in this process, and leave its evidence."""
-    outcomes: list[Outcome] = []
+    outcomes: list[Checked] = []
     with environment(NO_GPU if options.device == "cpu" else on_gpu()):
         with aside(options.debug) as terminal, bar(f"starting {name}", terminal):
             gpu = {"gpu": _gpu(name)} if options.device == "gpu" else {}
@@ -141,7 +213,9 @@ def _here(name: str, models: list[Model], options: Namespace, output: Output) ->
                     raise
                 kept = f"{len(run.placed)} of {len(models)} networks is in {options.evidence}"
                 raise Refused(f"interrupted; evidence of {kept}", codes.INTERRUPTED) from None
-            _lines(outcomes[-1], max(len(each.name) for each in models), output)
+            if options.format == "text":
+                width = max(len(each.name) for each in models)
+                _lines(outcomes[-1].as_json(), width, output)
     using = f" with {backend}" if backend else ""
     packages = ", ".join(f"{package} {version}" for package, version in versions.items())
     _last_line(f"{name}{using} on {options.device} ({packages})", result(), output)
@@ -163,7 +237,7 @@ def _gpu(name: str) -> str:
     raise Refused(f"{name} sees no GPU here: leave out --device gpu", codes.INCONCLUSIVE)
 
 
-def _outcome(run: evidence.Run, model: Model, options: Namespace) -> Outcome:
+def _outcome(run: evidence.Run, model: Model, options: Namespace) -> Checked:
     """Examine one network and judge it; what was found goes into the run."""
     numbers = not options.no_numbers
     repeat = Repeat(run.seed, options.repeat) if options.repeat > 1 else None
@@ -272,11 +346,9 @@ def _waited(process: subprocess.Popen[bytes]) -> tuple[int, int]:
 
 def _result(rows: list[Json], options: Namespace) -> Json:
     """The result; it deviates if any network does, and conforms only if all do."""
-    verdicts = {row["verdict"] for row in rows}
-    whole = DEVIATES if DEVIATES in verdicts else CONFORMS if verdicts == {CONFORMS} else ""
     return {
         "schema": 1,
-        "verdict": whole or "inconclusive",
+        "verdict": overall(row["verdict"] for row in rows),
         "seed": options.seed,
         "numbers": not options.no_numbers,
         "checks": {key: sum(row["checks"][key] for row in rows) for key in ("planned", "run")},
@@ -284,18 +356,18 @@ def _result(rows: list[Json], options: Namespace) -> Json:
     }
 
 
-def _lines(outcome: Outcome, width: int, output: Output) -> None:
+def _lines(row: Json, width: int, output: Output) -> None:
     """One line for a network, and one below it for each thing that is wrong or open."""
     from rich.text import Text
 
-    verdict = outcome.verdict
     room = max(map(len, frameworks.frameworks()))
-    said = f"{outcome.model.name:{width}}  {outcome.framework:{room}}  "
-    line = Text.assemble(said, (f"{verdict:12}", COLOURS.get(verdict, "yellow")))
-    output.console.print(line, Text(outcome.summary), soft_wrap=True)
-    for sentence in sentences(outcome.repeat) if outcome.repeat else ():
+    said = f"{row['architecture']:{width}}  {row['framework']:{room}}  "
+    verdict = f"{row['verdict']:12}", render.COLOURS.get(row["verdict"], "yellow")
+    line = Text.assemble(said, verdict)
+    output.console.print(line, Text(summary(row)), soft_wrap=True)
+    for sentence in sentences(row["repeat"]) if row["repeat"] else ():
         output.line(f"    {sentence}")
-    reasons = [finding["sentence"] for finding in outcome.findings] + outcome.open
+    reasons = render.sentences(row)
     for sentence in reasons[:SENTENCES]:
         output.line(f"    {sentence}")
     if (more := len(reasons) - SENTENCES) > 0:

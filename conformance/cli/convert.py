@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
-from argparse import Namespace
+from argparse import ArgumentParser, Namespace
+from pathlib import Path
 
+from conformance.cli import arguments
 from conformance.cli.output import Output
 from conformance.cli.pair import pair
 from conformance.errors import CONFORMS, DEVIATES, Refused
@@ -12,6 +14,21 @@ from conformance.judge.convert import CannotConvert, convert, differences, write
 
 #: How many sentences of warning are shown.
 SENTENCES = 5
+
+
+HELP = """\
+Layers are matched by structure, never by name.  Nothing is written when the two structures
+do not correspond, or when B stores an array that nothing in A fills.
+
+example:
+  conformance convert theirs.py:pretrained mine.py:model --arch resnet50 --out mine.safetensors
+"""
+
+
+def options(command: ArgumentParser) -> None:
+    """What the command takes."""
+    arguments.ports(command)
+    command.add_argument("--out", metavar="FILE", type=Path, required=True, help="to be written")
 
 
 def run(options: Namespace) -> int:

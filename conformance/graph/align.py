@@ -17,7 +17,8 @@ import numpy as np
 
 from conformance.graph.edit_distance import match
 from conformance.graph.model import Graph, Node
-from conformance.graph.sequences import TELLING, WIDTH, Costs, Written, corresponding
+from conformance.graph.sequences import TELLING, Costs, Written, corresponding
+from conformance.kinds import JOIN, UNORDERED, WEIGHTED
 
 #: How often branches are put into another order and everything is matched again.
 ROUNDS = 4
@@ -65,7 +66,7 @@ def upstream(graph: Graph) -> list[bytes]:
     hashes: list[bytes] = []
     for node in graph:
         sources = [hashes[i] for i in node.inputs]
-        if node.kind == "add":
+        if node.has(UNORDERED):
             sources.sort()
         hashes.append(digest(node.kind, node.shape, *sources))
     return hashes
@@ -81,7 +82,7 @@ def downstream(graph: Graph) -> list[bytes]:
         node = graph.nodes[index]
         hashes[index] = digest(node.kind, node.shape, *sorted(readers[index]))
         for place, source in enumerate(node.inputs):
-            edge = place if node.kind == "concat" else 0
+            edge = place if _ordered(node) else 0
             readers[source].append(digest(hashes[index], edge))
     return hashes
 
@@ -220,7 +221,7 @@ def _edges(
             continue
         reads, is_read = expected.nodes[a].inputs, found.nodes[b].inputs
         want, have = [wanted[i] for i in reads], [present[i] for i in is_read]
-        if expected.nodes[a].kind == found.nodes[b].kind == "concat":
+        if _ordered(expected.nodes[a]) and expected.nodes[a].kind == found.nodes[b].kind:
             places = _places_of(want, have)
             known = [place for place in places if place is not None]
             if known != sorted(known):
@@ -232,6 +233,11 @@ def _edges(
         if sorted(want) != sorted(have) if direct else not explained:
             sources = tuple(back[i] for i in is_read if i in back)
             yield a, Finding("inputs", reads, sources, a, b)
+
+
+def _ordered(node: Node) -> bool:
+    """Whether the order of the branches that end in a node is a part of what it computes."""
+    return node.has(JOIN) and not node.has(UNORDERED)
 
 
 def _sources(graph: Graph, label: dict[int, int]) -> list[tuple[int, ...]]:
@@ -260,10 +266,10 @@ def _differences(want: Node, have: Node) -> Iterator[tuple[str, Any, Any]]:
         a, b = want.attributes.get(attribute), have.attributes.get(attribute)
         if not _equal(a, b):
             yield attribute, a, b
-    if want.kind in WIDTH and want.shape[-1] != have.shape[-1]:
+    if want.has(WEIGHTED) and want.shape[-1] != have.shape[-1]:
         yield "width", want.shape[-1], have.shape[-1]
     # A convolution's or dense layer's bias is an attribute already.
-    slots = want.slots.keys() ^ have.slots.keys() if want.kind not in ("conv", "dense") else ()
+    slots = want.slots.keys() ^ have.slots.keys() if "bias" not in want.attributes else ()
     for slot in sorted(slots):
         yield slot, slot in want.slots, slot in have.slots
 

@@ -9,13 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from math import prod
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-#: The whole vocabulary.  A primitive that fits none of these is kept as ``unknown:<primitive>``.
-KINDS = frozenset(
-    "input conv dense subsample rbf max_pool avg_pool global_avg_pool batch_norm lrn relu tanh"
-    " sigmoid softmax add concat scale dropout flatten upsample pad".split()
-)
+if TYPE_CHECKING:
+    from conformance.kinds import Kind
 
 #: Slots that training does not move.
 STATISTICS = frozenset({"mean", "variance"})
@@ -68,8 +65,19 @@ class Node:
 
     @property
     def known(self) -> bool:
-        """Whether the vocabulary has a word for this node."""
-        return self.kind in KINDS
+        """Whether the suite knows what this node does."""
+        return self.row is not None
+
+    @property
+    def row(self) -> Kind | None:
+        """What the suite knows of this kind of node; None of an unknown primitive."""
+        from conformance.kinds import KINDS  # noqa: PLC0415  # rows are about nodes
+
+        return KINDS.get(self.kind)
+
+    def has(self, trait: str) -> bool:
+        """Whether the node is of a kind that has a trait; see :mod:`conformance.kinds.kind`."""
+        return self.row is not None and trait in self.row.traits
 
     @property
     def weights(self) -> int:
@@ -96,23 +104,14 @@ class Node:
     @property
     def multiply_adds(self) -> int:
         """Products summed by convolution and dense kernels for one image; nothing else counts."""
-        if self.kind == "conv":
-            return prod(self.shape[:2]) * self.weights
-        return self.weights if self.kind == "dense" else 0
+        if "kernel" not in self.slots:
+            return 0
+        return self.weights * (prod(self.shape[:2]) if len(self.shape) == 3 else 1)
 
     @property
     def connections(self) -> int:
-        """LeNet's count: one for each use of a weight and one for each use of a bias.
-
-        A subsampling unit reads its window and its bias; its coefficient is not counted again
-        (LeCun et al. 1998, section II.B: S2 has 5,880).  An RBF unit reads each of its inputs.
-        """
-        positions = prod(self.shape[:2]) if len(self.shape) == 3 else 1
-        if self.kind in ("conv", "dense"):
-            return positions * (self.weights + self.biases)
-        if self.kind == "subsample":
-            return prod(self.shape) * prod(self.attributes["kernel"]) + positions * self.biases
-        return prod(self.slots["centres"]) if self.kind == "rbf" else 0
+        """LeNet's count: one for each use of a weight and one for each use of a bias."""
+        return self.row.connections(self) if self.row else 0
 
 
 @dataclass(slots=True)
@@ -150,7 +149,7 @@ class Graph:
 
     @property
     def unknown(self) -> list[Node]:
-        """The nodes that the vocabulary has no word for."""
+        """The nodes that are of no kind."""
         return [node for node in self.nodes if not node.known]
 
     def parameters(self, convention: str) -> int:
@@ -178,7 +177,7 @@ class Graph:
         depths: list[int] = []
         for node in self.nodes:
             before = max((depths[i] for i in node.inputs), default=0)
-            depths.append(before + (node.kind in ("conv", "dense")))
+            depths.append(before + ("kernel" in node.slots))
         return max(depths, default=0)
 
     def receptive_fields(self) -> list[tuple[int, int]]:
@@ -196,7 +195,7 @@ class Graph:
             a = node.attributes
             reach = max((fields[i] for i in node.inputs), default=1)
             jump = max((jumps[i] for i in node.inputs), default=1)
-            if node.kind in ("dense", "flatten", "global_avg_pool", "rbf"):
+            if node.has("whole"):
                 reach = self.nodes[self.inputs[0]].shape[axis]
             elif "kernel" in a:
                 reach += (a["kernel"][axis] - 1) * a.get("dilation", (1, 1))[axis] * jump
@@ -212,8 +211,8 @@ def count_parameters(node: Node, convention: str) -> int:
 
 
 _CONVENTIONS: Mapping[str, Any] = {
-    "weights": lambda node: node.weights if node.kind != "batch_norm" else 0,
-    "weights + bias": lambda node: node.weights + node.biases if node.kind != "batch_norm" else 0,
+    "weights": lambda node: 0 if node.has("norm") else node.weights,
+    "weights + bias": lambda node: 0 if node.has("norm") else node.weights + node.biases,
     "trainable": lambda node: node.weights + node.biases,
     "with running statistics": lambda node: node.weights + node.biases + node.statistics,
 }

@@ -13,9 +13,7 @@ from string import ascii_lowercase
 
 from conformance.graph.model import Graph
 from conformance.graph.rows import row_of
-
-JOINS = frozenset({"add", "concat"})
-WEIGHTED = frozenset({"conv", "dense", "rbf"})
+from conformance.kinds import JOIN, POOLING, UNORDERED, WEIGHTED
 
 
 def names(graph: Graph, rows: list[str]) -> list[str]:
@@ -37,7 +35,7 @@ class _Names:
         for index, row in enumerate(self.rows):
             if row:
                 self.within[row].append(index)
-        self.names = ["input" if node.kind == "input" else node.kind for node in graph]
+        self.names = [node.kind for node in graph]
         for row, indices in self.within.items():
             self._name_row(row, indices)
 
@@ -58,7 +56,7 @@ class _Names:
         nodes = self.graph.nodes
         current = index
         while current > join:
-            if nodes[current].kind in WEIGHTED or "pool" in nodes[current].kind:
+            if nodes[current].has(WEIGHTED) or nodes[current].has(POOLING):
                 return True
             current = nodes[current].inputs[0]
         return False
@@ -67,27 +65,27 @@ class _Names:
         """The sums and concatenations that everything in the row goes through."""
         inside = set(indices)
         edges = [(u, v) for v in indices for u in self.graph.nodes[v].inputs if u in inside]
-        joins = [i for i in indices if self.graph.nodes[i].kind in JOINS]
+        joins = [i for i in indices if self.graph.nodes[i].has(JOIN)]
         return [j for j in joins if not any(u < j < v for u, v in edges)]
 
     def _name_block(self, prefix: str, block: list[int], joins: list[int]) -> None:
         inside = set(block)
         group = dict.fromkeys(block, prefix)
-        ends = [i for i in block if self.graph.nodes[i].kind in JOINS]
+        ends = [i for i in block if self.graph.nodes[i].has(JOIN)]
         for end in reversed(ends):  # inner joins come first, and refine what the outer ones said
             self._divide(end, inside, group)
         counts: Counter[str] = Counter()
-        totals = Counter(group[i] for i in block if self.graph.nodes[i].kind in WEIGHTED)
+        totals = Counter(group[i] for i in block if self.graph.nodes[i].has(WEIGHTED))
         at: dict[int, str] = {}
         for index in block:
             node, name = self.graph.nodes[index], group[index]
-            if node.kind in WEIGHTED:
+            if node.has(WEIGHTED):
                 counts[name] += 1
                 at[index] = f"{name}/{counts[name]}" if totals[name] > 1 else name
                 self.names[index] = at[index]
                 continue
             before = [i for i in node.inputs if i in at and group[i] == name]
-            at[index] = at[before[0]] if before and node.kind not in JOINS else name
+            at[index] = at[before[0]] if before and not node.has(JOIN) else name
             self.names[index] = f"{at[index]} {node.kind}"
 
     def _divide(self, end: int, inside: set[int], group: dict[int, str]) -> None:
@@ -95,11 +93,10 @@ class _Names:
         branches = [self._branch(source, inside) for source in node.inputs]
         shared = set.intersection(*branches) if branches else set()
         weights = [
-            sum(self.graph.nodes[i].kind in WEIGHTED for i in branch - shared)
-            for branch in branches
+            sum(self.graph.nodes[i].has(WEIGHTED) for i in branch - shared) for branch in branches
         ]
         for place, branch in enumerate(branches):
-            if node.kind == "add":
+            if node.has(UNORDERED):
                 if weights[place] == max(weights):
                     continue
                 label = f"{group[end]}/shortcut"

@@ -17,6 +17,16 @@ import numpy as np
 
 from conformance.graph.edit_distance import NEVER, match
 from conformance.graph.model import Graph
+from conformance.kinds import (
+    ACTIVATION,
+    JOIN,
+    KINDS,
+    PASSING,
+    POOLING,
+    UNORDERED,
+    WEIGHTED,
+    having,
+)
 
 #: What differences cost, from most to least: a layer that is not there, more when it has a kernel;
 #: another kind in its place; what makes a convolution another one; branches in another order; all
@@ -25,21 +35,14 @@ GAP, KERNEL_GAP = 100, 150
 TELLING = {"kernel": 45, "stride": 25, "width": 40, "groups": 30, "dilation": 30, "table": 30}
 SLIGHT, MOST, INSTEAD, MOVED = 6, 140, 170, 40
 
-#: Kinds in which branches end.
-JOINS = frozenset({"add", "concat"})
+#: Kinds in which branches end, kinds that context looks through, kinds with a width.
+JOINS, PASSED, WIDE = having(JOIN), having(PASSING), having(WEIGHTED)
 
 #: Kinds without parameters of which one can stand in the place of the other.
-ALTERNATIVES = (
-    frozenset({"relu", "tanh", "sigmoid"}),
-    frozenset({"max_pool", "avg_pool", "global_avg_pool"}),
-    JOINS,
+ALTERNATIVES = tuple(
+    frozenset(name for name in having(trait) if not KINDS[name].slots)
+    for trait in (ACTIVATION, POOLING, JOIN)
 )
-
-#: Kinds that leave the size and the meaning of each channel alone: context looks through them.
-PASSING = frozenset("batch_norm relu tanh sigmoid lrn dropout scale softmax flatten pad".split())
-
-#: Kinds whose number of output channels is an attribute, the width.
-WIDTH = frozenset({"conv", "dense", "rbf"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +77,7 @@ def traits(graph: Graph) -> list[Traits]:
         features.append(("width", node.shape[-1:]))
         level = round(log2(whole / max(node.shape[0], 1))) if len(node.shape) == 3 else -1
         near = (before[index], after[index])
-        if node.kind in JOINS or (node.kind in PASSING and JOINS.issuperset(near[0])):
+        if node.kind in JOINS or (node.kind in PASSED and JOINS.issuperset(near[0])):
             near = ((), ())  # the end of a block: what follows depends on how many there are
         result.append(Traits(node.kind, tuple(features), level, *near))
     return result
@@ -94,7 +97,7 @@ def _context(
         kinds = kinds - JOINS or kinds
         result[index] = tuple(sorted(kinds))
         kind = graph.nodes[index].kind
-        seen[index] = kinds if kind in PASSING else {kind}
+        seen[index] = kinds if kind in PASSED else {kind}
     return result
 
 
@@ -118,7 +121,7 @@ class Costs:
 
     def gap(self, layer: int) -> int:
         """The cost of leaving one layer out."""
-        return KERNEL_GAP if self._traits[layer].kind in WIDTH else GAP
+        return KERNEL_GAP if self._traits[layer].kind in WIDE else GAP
 
     def __call__(self, a: int, b: int) -> int:
         """The cost of taking one layer for the other."""
@@ -138,7 +141,7 @@ def _difference(a: Traits, b: Traits) -> int:
         if here.get(name) == there.get(name):
             continue
         # Without a kernel the width is somebody else's.
-        total += 1 if name == "width" and a.kind not in WIDTH else TELLING.get(name, SLIGHT)
+        total += 1 if name == "width" and a.kind not in WIDE else TELLING.get(name, SLIGHT)
     return min(MOST, total)
 
 
@@ -159,7 +162,7 @@ class Written:
     def inputs(self, join: int) -> list[int]:
         """A node's inputs in the order in which they are written down."""
         node = self.graph.nodes[join]
-        if node.kind == "add":
+        if node.has(UNORDERED):
             return self.order.get(join) or sorted(node.inputs, key=lambda i: -self._depths[i])
         return self.order.get(join) or list(node.inputs)
 

@@ -10,8 +10,11 @@ from typing import Any
 
 from conformance.graph.model import Graph, Node, count_parameters
 from conformance.graph.rows import layers
-from conformance.graph.written import LAYERS, WRITTEN, size, written
+from conformance.graph.written import WRITTEN, written
 from conformance.judge.evidence import Record
+from conformance.judge.values import text
+from conformance.kinds import counted_as
+from conformance.kinds.arrays import size
 from conformance.numbers.identity import departure
 from conformance.numbers.oracle import CannotCompute
 from conformance.reference import Claim
@@ -123,7 +126,7 @@ def _depth(claim: Claim, graph: Graph, indices: list[int], owners: Any) -> int:
     """Layers on the longest path: a projection beside a block does not make a network deeper."""
     if claim.convention == "table rows":
         return sum(bool(found) for found in owners.values())
-    kinds = LAYERS[claim.convention]
+    kinds = counted_as(claim.convention)
     depths: dict[int, int] = {}
     for i in indices:
         node = graph.nodes[i]
@@ -142,12 +145,12 @@ def _count(node: Node, quantity: str, convention: str) -> int:
         return node.connections
     products = node.multiply_adds
     if convention == "multiply-adds + bias" and products:
-        products += node.biases * (prod(node.shape[:2]) if node.kind == "conv" else 1)
+        products += node.biases * (prod(node.shape[:2]) if len(node.shape) == 3 else 1)
     return 2 * products if convention == "FLOPs" else products
 
 
 def _kernels(claim: Claim, graph: Graph, indices: list[int], owners: Any) -> tuple[str, ...]:
-    kinds = LAYERS["pooling layers" if "pool" in claim.subject else "convolutional layers"]
+    kinds = counted_as("pooling layers" if "pool" in claim.subject else "convolutional layers")
     nodes = [graph.nodes[i] for i in indices]
     return tuple(sorted({size(n.attributes["kernel"]) for n in nodes if n.kind in kinds}))
 
@@ -196,11 +199,11 @@ def _only(kind: str, attribute: str) -> Callable[[Claim, Graph, list[int], Any],
 
 
 def _convolutions(claim: Claim, graph: Graph, indices: list[int], owners: Any) -> tuple[str, ...]:
-    return written([graph.nodes[i] for i in indices], LAYERS["weight layers"])
+    return written([graph.nodes[i] for i in indices], counted_as("weight layers"))
 
 
 def _operations(claim: Claim, graph: Graph, indices: list[int], owners: Any) -> tuple[str, ...]:
-    return written([graph.nodes[i] for i in indices], WRITTEN - LAYERS["weight layers"])
+    return written([graph.nodes[i] for i in indices], WRITTEN - counted_as("weight layers"))
 
 
 _MEASURES: dict[str, Callable[[Claim, Graph, list[int], Any], Any]] = {
@@ -228,11 +231,8 @@ _MEASURES: dict[str, Callable[[Claim, Graph, list[int], Any], Any]] = {
 
 
 def shown(value: Any) -> str:
-    """A value as a report prints it: 25,557,032 or 28x28x512."""
+    """A value as a report prints it: a count as 25,557,032, anything else as everywhere."""
     if value == ():
         return "none"
-    if isinstance(value, tuple):
-        return (", " if value and isinstance(value[0], str) else "x").join(map(str, value))
-    if isinstance(value, Fraction):
-        return f"{float(value):.6g}"
-    return f"{value:,}" if isinstance(value, int) else str(value)
+    count = isinstance(value, int) and not isinstance(value, bool)
+    return f"{value:,}" if count else text(value)

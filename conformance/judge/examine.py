@@ -9,6 +9,7 @@ import numpy as np
 
 from conformance.graph.model import Graph
 from conformance.graph.rows import row_of
+from conformance.graph.verify import verify
 from conformance.judge.evidence import Record
 from conformance.judge.repeat import Progress, Repeat
 from conformance.numbers.gradients import gradients
@@ -68,7 +69,7 @@ def _in_inference(
     progress: Progress,
 ) -> Record:
     tape = port.trace(model.input)
-    graph = canonical(tape)
+    graph = verify(canonical(tape))
     record = Record(model.name, graph)
 
     rows = row_of(graph, [row.name for row in model.rows])
@@ -101,7 +102,7 @@ def _in_training(
     record: Record, port: Port, model: Model, thorough: bool, repeat: Repeat, progress: Progress
 ) -> None:
     tape = port.trace(model.input, training=True)
-    record.training = graph = canonical(tape)
+    record.training = graph = verify(canonical(tape))
     if thorough:
         record.training_parity = repeat.run(
             "training",

@@ -6,7 +6,8 @@ from importlib import import_module
 from typing import Any
 
 from conformance import reference
-from conformance.judge.port import Stage, judge
+from conformance.judge.port import judge
+from conformance.judge.subject import Stage
 from conformance.ports import implementations as frameworks
 from conformance.ports.loading import MODULES, framework_of, load
 from conformance.trace.port import Port

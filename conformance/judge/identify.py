@@ -13,13 +13,16 @@ from typing import Any
 from conformance import reference
 from conformance.graph.model import Graph
 from conformance.judge.gate import opened
-from conformance.judge.port import Stage, judge
-from conformance.ports import implementations as frameworks
+from conformance.judge.port import Judged, judge
+from conformance.judge.subject import Stage
 from conformance.reference import Model
 from conformance.trace.canonical import canonical
 from conformance.trace.port import Port, Size, UntraceableModel
 
 Json = dict[str, Any]
+
+#: What is told of a candidate.
+SHOWN = ("architecture", "verdict", "variant", "variants", "findings", "remarks", "open")
 
 #: How many networks are traced for each candidate that is asked for.
 TRACED = 2
@@ -31,33 +34,30 @@ def work(job: Json, stage: Stage) -> Json:
     stage("tracing the port", 0, 0)
     size = tuple(job["size"]) if job["size"] else None
     graphs = _graphs(port, size)
-    models = [m for m in reference.models().values() if _implemented(port.framework, m)]
+    models = list(reference.models().values())
     near = sorted(models, key=lambda model: _distance(graphs, model, size))[: TRACED * job["top"]]
-    candidates = []
+    candidates: list[Judged] = []
+    left_out: dict[str, list[str]] = {}
     for number, model in enumerate(near):
         stage(f"comparing with {model.name}", number, len(near))
         try:
-            found = judge(port, model, size=size, numbers=False)
-        except UntraceableModel:  # it cannot take this network's image
-            continue
-        candidates.append(found)
+            candidates.append(judge(port, model, size=size, numbers=False))
+        except UntraceableModel as refused:  # the two have no size of image in common
+            left_out.setdefault(str(refused), []).append(model.name)
     if not candidates:
         raise UntraceableModel("the port takes the image of no network that is known here")
     candidates.sort(key=lambda each: (len(each.findings), len(each.profiles)))
+    rows = [each.as_json("") for each in candidates[: job["top"]]]
     return {
         "schema": 1,
         "port": job["port"],
         "framework": port.framework,
+        "verdict": candidates[0].verdict,
         "candidates": [
-            {"differences": len(each.findings)}
-            | {k: each.as_json("")[k] for k in ("architecture", "variant", "variants", "findings")}
-            for each in candidates[: job["top"]]
+            {"differences": len(row["findings"])} | {key: row[key] for key in SHOWN} for row in rows
         ],
+        "left_out": [{"architectures": each, "why": why} for why, each in left_out.items()],
     }
-
-
-def _implemented(framework: str, model: Model) -> bool:
-    return model.name in frameworks.named(framework).get(model.family, ())
 
 
 def _graphs(port: Port, size: Size | None) -> dict[Size, Graph]:

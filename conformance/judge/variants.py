@@ -16,12 +16,11 @@ from conformance.graph.align import Finding
 from conformance.graph.model import Graph, Node
 from conformance.graph.names import names
 from conformance.graph.rows import row_of
-from conformance.graph.written import written
+from conformance.graph.written import layer
+from conformance.judge.values import text
+from conformance.kinds import WEIGHTED
 from conformance.reference import Model
 from conformance.reference.variants import Difference, Profile
-
-#: What a network's last layer with weights may be.
-LAST = ("dense", "conv", "rbf")
 
 
 @dataclass(slots=True)
@@ -179,41 +178,23 @@ def _is(value: Any, pattern: str) -> bool:
     return fnmatchcase(text(value), pattern)
 
 
-def text(value: Any) -> str:
-    """A value as profiles write it: 2x2, 1+1x1+1 for a padding, yes, 1e-05; nothing for None."""
-    match value:
-        case None:
-            return ""
-        case bool():
-            return "yes" if value else "no"
-        case float():
-            return f"{value:g}"
-        case ((int(), int()), (int(), int())):
-            return "x".join(f"{a}+{b}" for a, b in value)
-        case (*_,):
-            return "x".join(map(str, value))
-    return str(value)
-
-
 def label(node: Node) -> str:
     """A node as profiles write it: its kind, and the layer as the reference writes it."""
     if node.kind == "dropout":
         return node.kind
-    try:
-        (layer,) = written([node], frozenset({node.kind}))
-    except (KeyError, ValueError):
-        return node.kind
-    return node.kind if node.kind in ("lrn", "global_avg_pool") else f"{node.kind} {_tail(layer)}"
+    text = layer(node)
+    named = not text or node.kind in ("lrn", "global_avg_pool")
+    return node.kind if named else f"{node.kind} {_tail(text)}"
 
 
-def _tail(layer: str) -> str:
-    return layer.rpartition("pool ")[2].removeprefix("fc ").removeprefix("subsample ")
+def _tail(text: str) -> str:
+    return text.rpartition("pool ")[2].removeprefix("fc ").removeprefix("subsample ")
 
 
 def _output(graph: Graph) -> int:
     """The last layer with weights on the way to the main output; -1 without one."""
     main = graph.ancestors(graph.outputs[0])
-    return max((i for i in main if graph.nodes[i].kind in LAST), default=-1)
+    return max((i for i in main if graph.nodes[i].has(WEIGHTED)), default=-1)
 
 
 def _top(graph: Graph) -> set[int]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from conformance.numbers.chunks import each, strips
+from conformance.chunks import each, strips
 from conformance.numbers.precision import FLOAT64
 
 #: How many values of each node's result are kept, to be compared with other frameworks' results.

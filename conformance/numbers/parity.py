@@ -19,10 +19,12 @@ import numpy as np
 
 from conformance.graph.axes import to_neutral
 from conformance.graph.model import Graph, Node
-from conformance.numbers.alterations import ALTERATIONS
+from conformance.kinds import KINDS, POOLING
+from conformance.kinds.batch_norm import running_statistics
+from conformance.kinds.experiment import shaped
 from conformance.numbers.causes.roots import Root, Roots, stand_ins
 from conformance.numbers.deviation import Control, NodeParity, SlotParity, distance, sample
-from conformance.numbers.oracle import CannotCompute, Oracle, running_statistics, shaped
+from conformance.numbers.oracle import CannotCompute, Oracle
 from conformance.numbers.precision import FLOAT64, PRECISIONS, Precision
 from conformance.numbers.stored import whole
 from conformance.numbers.weights import BATCH, Weights, carried, counterparts, keeping
@@ -216,14 +218,14 @@ class _Observer:
         inputs = [self.double.result(i) for i in node.inputs] if a in self.controlled else []
         if node.attributes.get("momentum") is not None:
             self.running[a] = self._running(a, self.double), self._running(a, self.rough)
-        stretch = self.roots.before(a) if self.roots else None
+        segment = self.roots.before(a) if self.roots else None
         want, rms = self._costed(a)
         bound = self.costs[a] * self.precision.margin
         error = distance(got, want, rms)
         if a in self.controlled:
             self._control(a, node, inputs, got, rms, bound)
-        if self.roots and stretch:
-            self.roots.after(a, stretch, got, want, rms, bound)
+        if self.roots and segment:
+            self.roots.after(a, segment, got, want, rms, bound)
         self._release(a)
         self.results.append(NodeParity(a, rms, error, bound, sample(got)))
         self.progress(len(self.results), len(self.wanted))
@@ -279,7 +281,7 @@ class _Observer:
         self, a: int, node: Node, inputs: list[np.ndarray], got: np.ndarray, rms: float,
         bound: float,
     ) -> None:  # fmt: skip
-        alteration, wrong = ALTERATIONS[node.kind]
+        alteration, wrong = KINDS[node.kind].altered
         slots = self.double.parameters(a)
         result = shaped(wrong(self.double, node, slots, *inputs), node.shape)
         self.controls.append(Control(a, alteration, distance(got, result, rms), bound))
@@ -330,8 +332,8 @@ def _cheapest_of_each_kind(graph: Graph, observed: set[int]) -> set[int]:
         node = graph.nodes[index]
         before = cheapest.get(node.kind)
         # The largest of one cell is its average: there is nothing to alter.
-        one_cell = prod(node.attributes.get("kernel", (2,))) == 1 and node.kind != "conv"
-        if node.kind not in ALTERATIONS or one_cell:
+        one_cell = node.has(POOLING) and prod(node.attributes.get("kernel", (2,))) == 1
+        if not node.known or one_cell:
             continue
         if before is None or _cost(node) < _cost(graph.nodes[before]):
             cheapest[node.kind] = index

@@ -9,18 +9,19 @@ second moment that their input is expected to have, so results stay of order 1 a
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import replace
 from functools import lru_cache
 from itertools import product
-from math import erf, exp, pi, prod, sqrt
+from math import prod, sqrt
 from typing import Any
 
 import numpy as np
 
+from conformance.chunks import each, slices, strips
 from conformance.graph.align import digest, places
 from conformance.graph.model import Graph, Node, Parameter
-from conformance.numbers.chunks import each, slices, strips
-from conformance.trace.recognise import leaves
+from conformance.kinds import Spread
+from conformance.trace.probes import leaves
 from conformance.trace.tape import Tape, evaluate
 
 #: How many images a step of training is given.
@@ -186,18 +187,6 @@ def _step(x: np.ndarray, step: str, argument: Any) -> np.ndarray:
     return np.flip(x, argument) if step == "reverse" else x.reshape(argument, copy=False)
 
 
-@dataclass(frozen=True, slots=True)
-class Spread:
-    """What values of a result are expected to look like: their mean and second moment."""
-
-    mean: float
-    moment: float
-
-    @property
-    def variance(self) -> float:
-        return max(self.moment - self.mean**2, 0.0)
-
-
 def expected_spreads(graph: Graph) -> list[Spread]:
     """For each node how its result is spread under canonical weights, as if it were normal.
 
@@ -205,68 +194,19 @@ def expected_spreads(graph: Graph) -> list[Spread]:
     """
     spreads: list[Spread] = []
     for node in graph:
-        spreads.append(_spread(graph, node, [spreads[i] for i in node.inputs]))
+        inputs = [spreads[i] for i in node.inputs]
+        if node.row:
+            found = node.row.spread(node, *inputs)
+        else:
+            found = inputs[0] if inputs else Spread(0.0, 1.0)
+        spreads.append(replace(found, shape=node.shape))
     return spreads
-
-
-def _spread(graph: Graph, node: Node, inputs: list[Spread]) -> Spread:
-    a, x = node.attributes, inputs[0] if inputs else Spread(0.0, 1.0)
-    match node.kind:
-        case "conv" | "dense" | "subsample":
-            return Spread(0.0, 1.1)
-        case "batch_norm":
-            # gamma^2 (x - mean)^2 / variance + beta^2, each uniform as in Weights.
-            return Spread(0.0, 1.4)
-        case "add":
-            mean = sum(i.mean for i in inputs)
-            return Spread(mean, mean**2 + sum(i.variance for i in inputs))
-        case "concat":
-            widths = [graph.nodes[i].shape[-1] for i in node.inputs]
-            share = [w / sum(widths) for w in widths]
-            return Spread(
-                sum(i.mean * s for i, s in zip(inputs, share, strict=True)),
-                sum(i.moment * s for i, s in zip(inputs, share, strict=True)),
-            )
-        case "relu":
-            return _rectified(x)
-        case "max_pool":
-            return Spread(
-                x.mean + sqrt(x.variance), (x.mean + sqrt(x.variance)) ** 2 + x.variance / 2
-            )
-        case "avg_pool" | "global_avg_pool":
-            return Spread(x.mean, x.mean**2 + x.variance / 4)
-        case "lrn":
-            by = (a["k"] + a["alpha"] * a["n"] * x.moment) ** a["beta"]
-            return Spread(x.mean / by, x.moment / by**2)
-        case "scale":
-            by = float(np.mean(np.abs(a["factor"])))
-            return Spread(x.mean * by, x.moment * by**2)
-        case "tanh" | "sigmoid":
-            return Spread(0.0, min(x.moment, 0.4))
-        case "rbf":
-            return Spread(0.0, float(node.slots["centres"][1] ** 2))
-        case "pad":
-            filled = prod(graph.nodes[node.inputs[0]].shape) / prod(node.shape)
-            return Spread(x.mean * filled, x.moment * filled)
-        case _:
-            return x
-
-
-def _rectified(x: Spread) -> Spread:
-    """Mean and second moment of the positive part of a normal variable."""
-    sigma = sqrt(x.variance) or 1e-30
-    above = (1 + erf(x.mean / sigma / sqrt(2))) / 2
-    density = exp(-((x.mean / sigma) ** 2) / 2) / sqrt(2 * pi)
-    return Spread(
-        x.mean * above + sigma * density,
-        x.moment * above + x.mean * sigma * density,
-    )
 
 
 def _fan_in(graph: Graph, node: Node) -> float:
     """Kernel entries that reach one output on average, without those that fall on padding."""
     fan_in = node.weights / node.shape[-1]
-    if node.kind != "conv":
+    if "padding" not in node.attributes:
         return fan_in
     before = graph.nodes[node.inputs[0]].shape
     a = node.attributes

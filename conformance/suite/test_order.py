@@ -6,9 +6,10 @@ import pytest
 
 from conformance.graph.model import Graph
 from conformance.graph.order import successions
-from conformance.graph.written import LAYERS, written
+from conformance.graph.written import layer
+from conformance.kinds import counted_as
 
-CONVOLUTIONS = LAYERS["convolutional layers"]
+CONVOLUTIONS = counted_as("convolutional layers")
 
 
 def test_layers_follow_as_written(framework, model, examined):
@@ -36,7 +37,7 @@ def test_exchanged_layers_are_seen(framework, model, examined):
 def exchanged(graph):
     """The graph with a convolution and the different one that it follows exchanged, if any."""
     pairs = ((follows(graph, index), index) for index in convolutions(graph))
-    texts = {index: written([graph.nodes[index]], CONVOLUTIONS) for index in convolutions(graph)}
+    texts = {index: layer(graph.nodes[index]) for index in convolutions(graph)}
     pair = next((p for p in pairs if p[0] is not None and texts[p[0]] != texts[p[1]]), None)
     if pair is None:
         return None

@@ -1,173 +1,223 @@
 """What a piece of algebra is, found by feeding it numbers and not by how it is spelt.
 
-Every function takes values of a tape, evaluates them on probes, and answers in the papers'
-terms, or None.  Probes are fixed, so the answer is a function of the tape alone; where they are
-whole images it is a function of an excerpt, and remembered.
+A recogniser is given a :class:`Piece` and answers with a :class:`Layer` in the papers' terms, or
+None; :data:`WHOLE` and :data:`PARTIAL` are the order in which they are asked.  Their probes are
+fixed, so an answer is a function of the tape alone; where they are whole images it is a function
+of an excerpt, and remembered.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from functools import lru_cache
+from dataclasses import dataclass, field
+from functools import cached_property
+from math import prod
+from typing import Any
 
 import numpy as np
 
-from conformance.trace.excerpt import Excerpt, remembered
+from conformance.graph.axes import Axes, axis_of
+from conformance.trace.excerpt import Excerpt, excerpt, remembered
+from conformance.trace.meanings import Algebra
+from conformance.trace.norms import batch_normalisation
+from conformance.trace.probes import leaves, same
 from conformance.trace.tape import Tape, evaluate
-
-#: Two float64 evaluations of one formula, spelt differently, agree far better than this; two
-#: formulas that differ in any constant a paper prints do not come near it.
-SAME = 1e-9
 
 Rows = Callable[[np.ndarray], np.ndarray]
 
 
-@dataclass(frozen=True, slots=True)
-class Normalisation:
-    """``gamma (x - mean) / sqrt(variance + epsilon) + beta``, and which value fills which slot."""
+@dataclass(frozen=True)
+class Piece:
+    """The algebra between a node's own value, ``base``, and a value without a name, ``end``.
 
-    epsilon: float
-    slots: dict[str, int]
-
-
-@dataclass(frozen=True, slots=True)
-class Linear:
-    """``factor * coefficient * x + bias``, where either parameter may be absent (-1)."""
-
-    factor: float
-    coefficient: int
-    bias: int
-
-
-def leaves(tape: Tape, value: int, name: str = "parameter", until: int = -1) -> set[int]:
-    """The parameters (or other operations of one name) that a value is computed from.
-
-    The search does not go beyond the value ``until``.
+    ``before`` are the axes of the node's value and ``axes`` those in which the algebra has it,
+    from the value ``entry`` on.
     """
-    found, stack, seen = set(), [value], {until}
-    while stack:
-        current = stack.pop()
-        if current in seen:
-            continue
-        seen.add(current)
-        if tape[current].name == name:
-            found.add(current)
-        stack.extend(i for i in tape[current].inputs if i >= 0)
-    return found
+
+    tape: Tape
+    base: int
+    before: Axes
+    end: int
+    axes: Axes
+    entry: int | None = None
+
+    @classmethod
+    def of(cls, tape: Tape, before: Axes, x: Algebra, entry: int | None) -> Piece:
+        return cls(tape, x.base.value, before, x.value, x.base.axes, entry)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.tape[self.end].shape
+
+    @cached_property
+    def parameters(self) -> set[int]:
+        return leaves(self.tape, self.end, until=self.base)
+
+    @cached_property
+    def noise(self) -> set[int]:
+        return leaves(self.tape, self.end, "random", until=self.base)
+
+    @cached_property
+    def excerpt(self) -> Excerpt:
+        return excerpt(self.tape, self.base, self.end)
+
+    @cached_property
+    def keeps_its_shape(self) -> bool:
+        return self.shape == tuple(prod(size for _, size in axis) for axis in self.axes)
+
+    @cached_property
+    def channels(self) -> tuple[int, int] | None:
+        """The axis of the channels before and after, of algebra without parameters."""
+        before, after = axis_of(self.before, "C"), axis_of(self.axes, "C")
+        if self.parameters or before is None or after is None or len(self.before[before]) != 1:
+            return None
+        return before, after
 
 
-def probes(tape: Tape, parameters: set[int]) -> dict[int, np.ndarray]:
-    """Distinct positive values for parameters, the same in every run."""
+@dataclass(frozen=True)
+class Layer:
+    """What a piece is: the kind of node, and the stored values that fill its slots."""
+
+    kind: str
+    attributes: dict[str, Any] = field(default_factory=dict)
+    slots: dict[str, int] = field(default_factory=dict)
+
+
+def radial_basis(piece: Piece) -> Layer | None:
+    """``sum_j (x_j - w_ij)^2`` for centres w."""
+    if len(piece.parameters) != 1:
+        return None
+    (centres,) = piece.parameters
+    shape, before = piece.tape[centres].shape, piece.tape[piece.base].shape
+    inputs = prod(size for axis in piece.before for name, size in axis if name != "N")
+    batch = prod(before) // inputs
+    count = prod(piece.shape) // batch
+    if len(shape) != 2 or count * inputs != prod(shape):
+        return None
     random = np.random.Generator(np.random.Philox(1998))
-    return {p: random.uniform(0.5, 1.5, tape[p].shape) for p in sorted(parameters)}
-
-
-def same(a: np.ndarray, b: np.ndarray) -> bool:
-    """Whether two evaluations are one formula."""
-    return bool(np.allclose(a, b, rtol=SAME, atol=SAME * np.abs(b).max(initial=0), equal_nan=False))
-
-
-def affine(
-    tape: Tape, slope: int | None, offset: int | None, vector: Callable[[np.ndarray], np.ndarray]
-) -> Normalisation | Linear | None:
-    """Name the algebra of ``y = slope x + offset`` by which parameter feeds what.
-
-    ``vector`` reduces an evaluated array to one value a channel and raises ValueError when it
-    varies over the image.  Both values may be None, for 1 and 0.
-    """
-    in_slope = leaves(tape, slope) if slope is not None else set()
-    in_offset = leaves(tape, offset) if offset is not None else set()
-    base = probes(tape, in_slope | in_offset)
-
-    def at(value: int | None, default: float, **changes: dict[int, np.ndarray]) -> np.ndarray:
-        if value is None:
-            return np.float64(default) * np.ones(1)
-        return vector(evaluate(tape, value, base | changes.get("with_", {})))
-
-    slope_0 = at(slope, 1.0)
-    linear = {p for p in in_slope if same(at(slope, 1.0, with_={p: 2 * base[p]}), 2 * slope_0)}
-    curved = in_slope - linear
-    if len(curved) > 1 or len(linear) > 1:
+    x, w = random.normal(size=inputs), random.normal(size=(count, inputs))
+    known = {
+        piece.base: np.broadcast_to(x, (batch, inputs)).reshape(before),
+        centres: w if shape == w.shape else w.T,
+    }
+    try:
+        out = np.ravel(evaluate(piece.tape, piece.end, known))[:count]
+    except (KeyError, ValueError):
         return None
-    roles = _offset_roles(base, in_offset - curved - linear, slope_0, at, offset)
-    if roles is None:
-        return None
-    gamma = next(iter(linear), -1)
-    scale = base[gamma].reshape(-1) if linear else np.ones(1)
-    if curved:
-        (variance,) = curved
-        # 1 / slope^2 = (variance + epsilon) / gamma^2: epsilon stands alone where variance is 0.
-        at_zero = (scale / at(slope, 1.0, with_={variance: np.zeros_like(base[variance])})) ** 2
-        epsilon = float(f"{np.ravel(at_zero)[0]:.12g}")
-        expected = scale / np.sqrt(base[variance].reshape(-1) + epsilon)
-        if not same(slope_0, np.broadcast_to(expected, slope_0.shape)):
-            return None
-        slots = {"gamma": gamma, "variance": variance} | roles
-        return Normalisation(epsilon, {slot: p for slot, p in slots.items() if p >= 0})
-    if set(roles) - {"beta"}:
-        return None
-    factor = np.ravel(slope_0 / scale)
-    if not same(factor, np.full_like(factor, factor[0])):
-        return None
-    return Linear(float(factor[0]), gamma, roles.get("beta", -1))
+    return Layer("rbf", slots={"centres": centres}) if same(out, ((x - w) ** 2).sum(1)) else None
 
 
-def _offset_roles(
-    base: dict[int, np.ndarray],
-    parameters: set[int],
-    slope: np.ndarray,
-    at: Callable[..., np.ndarray],
-    offset: int | None,
-) -> dict[str, int] | None:
-    """Which parameter shifts the result by itself, by minus the slope, or by the slope."""
-    roles: dict[str, int] = {}
-    total = np.zeros(1)
-    for p in sorted(parameters):
-        vector = base[p].reshape(-1)
-        moved = at(offset, 0.0, with_={p: base[p] + 1.0}) - at(offset, 0.0)
-        for role, effect in (("beta", np.ones(1)), ("mean", -slope), ("bias", slope)):
-            if role not in roles and same(moved, np.broadcast_to(effect, moved.shape)):
-                roles[role] = p
-                total = total + effect * vector
-                break
-        else:
-            return None
-    found = at(offset, 0.0)
-    if offset is not None and not same(found, np.broadcast_to(total, found.shape)):
+def upsampling(piece: Piece) -> Layer | None:
+    """Every pixel repeated, however that is spelt."""
+    if piece.keeps_its_shape or piece.channels is None:
         return None
-    return roles
+    before, after = piece.tape[piece.base].shape, piece.shape
+    spatial = [axis_of(piece.before, name) for name in "HW"]
+    if len(after) != len(before) or None in spatial:
+        return None
+    factors = [n // m for n, m in zip(after, before, strict=True)]
+    if after != tuple(n * factors[i] if i in spatial else n for i, n in enumerate(before)):
+        return None
+    x = np.arange(prod(before), dtype=float).reshape(before)
+    expected = x
+    for axis in spatial:
+        expected = expected.repeat(factors[axis or 0], axis or 0)
+    try:
+        found = evaluate(piece.tape, piece.end, {piece.base: x})
+    except (KeyError, ValueError):
+        return None
+    if not np.array_equal(found, expected):
+        return None
+    return Layer("upsample", {"factor": tuple(factors[axis or 0] for axis in spatial)})
 
 
-@remembered
-def channelwise(part: Excerpt, channel: int, outcome: int) -> tuple[str, dict[str, float]] | None:
-    """What the algebra does to each pixel's channels: the kind of node, and its constants.
+def activation(piece: Piece) -> Layer | None:
+    """softmax, sigmoid, tanh or relu."""
+    if not piece.keeps_its_shape or piece.channels is None:
+        return None
+    kind = pointwise(piece.excerpt, *piece.channels)
+    return Layer(kind) if kind else None
+
+
+def local_response(piece: Piece) -> Layer | None:
+    """``x / (k + alpha sum_n x^2)^beta``."""
+    if not piece.keeps_its_shape or piece.channels is None:
+        return None
+    constants = response(piece.excerpt, *piece.channels)
+    return Layer("lrn", constants) if constants else None
+
+
+def dropout(piece: Piece) -> Layer | None:
+    """``x / (1 - rate)`` where the one noise allows it and 0 elsewhere."""
+    if len(piece.noise) != 1 or (rate := dropped(piece.excerpt)) is None:
+        return None
+    return Layer("dropout", {"rate": rate})
+
+
+def batch_norm(piece: Piece) -> Layer | None:
+    """Normalisation by the batch's own statistics."""
+    channel = axis_of(piece.axes, "C")
+    if channel is None or piece.entry is None:
+        return None
+    part = excerpt(piece.tape, piece.entry, piece.end)
+    if (found := batch_normalisation(part, channel)) is None:
+        return None
+    slots = {slot: part.members[p] for slot, p in found.slots.items()}
+    return Layer("batch_norm", {"epsilon": found.epsilon} | in_training(None, None), slots)
+
+
+#: The order in which recognisers are asked.
+WHOLE = (radial_basis, upsampling, activation, local_response, dropout)
+#: Those that may recognise a part of something larger, such as a batch norm before its beta.
+PARTIAL = (batch_norm,)
+
+
+def in_training(momentum: float | None, unbiased: bool | None) -> dict[str, Any]:
+    """The attributes of a norm by the batch's own statistics."""
+    return {"statistics": "batch", "momentum": momentum, "unbiased": unbiased}
+
+
+def _rows(part: Excerpt, channel: int, outcome: int) -> Rows:
+    """The algebra as a function of pixels x channels: one pixel at a time, all over the image.
 
     ``channel`` is the axis of the channels before it, ``outcome`` the one after it.
     """
     (value,) = part.ends
     shape, rank = part.tape[part.base].shape, len(part.tape[value].shape)
+    wide = [n if axis == channel else 1 for axis, n in enumerate(shape)]
+    corner = tuple(slice(None) if axis == outcome else 0 for axis in range(rank))
 
     def rows(x: np.ndarray) -> np.ndarray:
-        # One pixel, repeated over the image without being copied, at a time.
-        wide = [n if axis == channel else 1 for axis, n in enumerate(shape)]
-        corner = tuple(slice(None) if axis == outcome else 0 for axis in range(rank))
         images = [np.broadcast_to(pixel.reshape(wide), shape) for pixel in x]
         return np.stack([evaluate(part.tape, value, {part.base: i})[corner] for i in images])
 
-    if kind := pointwise(rows, shape[channel]):
-        return kind, {}
-    if constants := local_response(rows, shape[channel]):
-        return "lrn", constants
-    return None
+    return rows
 
 
-def local_response(rows: Rows, channels: int) -> dict[str, float] | None:
+@remembered
+def pointwise(part: Excerpt, channel: int, outcome: int) -> str | None:
+    """softmax, sigmoid, tanh or relu, whichever the algebra is."""
+    channels = part.tape[part.base].shape[channel]
+    x = np.random.Generator(np.random.Philox(1989)).normal(size=(3, channels))
+    exp = np.exp(x - x.max(axis=1, keepdims=True))
+    candidates = {
+        "softmax": exp / exp.sum(axis=1, keepdims=True),
+        "sigmoid": 1 / (1 + np.exp(-x)),
+        "tanh": np.tanh(x),
+        "relu": np.maximum(x, 0),
+    }
+    out = _rows(part, channel, outcome)(x)
+    return next((kind for kind, y in candidates.items() if same(out, y)), None)
+
+
+@remembered
+def response(part: Excerpt, channel: int, outcome: int) -> dict[str, float] | None:
     """``x / (k + alpha sum_n x^2)^beta``: its n, k, alpha (of the plain sum) and beta.
 
-    ``rows`` maps pixels x channels through the algebra.  Where the sum vanishes only k is left,
-    where it is huge only alpha is; the window is the reach of one huge channel.
+    Where the sum vanishes only k is left, where it is huge only alpha is; the window is the reach
+    of one huge channel.
     """
+    rows, channels = _rows(part, channel, outcome), part.tape[part.base].shape[channel]
     middle = channels // 2
     impulses = np.zeros((3, channels))
     impulses[:, middle] = (1e-100, 1e20, 1e30)
@@ -197,22 +247,8 @@ def local_response(rows: Rows, channels: int) -> dict[str, float] | None:
     return {"n": low + high + 1, "k": k, "alpha": alpha, "beta": beta}
 
 
-def pointwise(rows: Rows, channels: int) -> str | None:
-    """softmax, sigmoid, tanh or relu, whichever the algebra is."""
-    x = np.random.Generator(np.random.Philox(1989)).normal(size=(3, channels))
-    exp = np.exp(x - x.max(axis=1, keepdims=True))
-    candidates = {
-        "softmax": exp / exp.sum(axis=1, keepdims=True),
-        "sigmoid": 1 / (1 + np.exp(-x)),
-        "tanh": np.tanh(x),
-        "relu": np.maximum(x, 0),
-    }
-    out = rows(x)
-    return next((kind for kind, y in candidates.items() if same(out, y)), None)
-
-
 @remembered
-def dropout(part: Excerpt) -> float | None:
+def dropped(part: Excerpt) -> float | None:
     """The rate of ``x / (1 - rate)`` where the one noise allows it and 0 elsewhere."""
     tape, base, (value,) = part.tape, part.base, part.ends
     (noise,) = leaves(tape, value, "random")
@@ -231,111 +267,3 @@ def dropout(part: Excerpt) -> float | None:
     if abs(kept.mean() - (1 - rate)) * count > 1 or not same(out[kept], x[kept] / (1 - rate)):
         return None
     return rate
-
-
-@lru_cache(maxsize=2)
-def _faint_batch(shape: tuple[int, ...], channel: int) -> tuple[np.ndarray, ...]:
-    """A batch of next to no variance about 0, and its variance; norms of one shape share it."""
-    over = tuple(axis for axis in range(len(shape)) if axis != channel)
-    noise = np.random.Generator(np.random.Philox(2015)).uniform(1.0, 2.0, shape)
-    # Every other cell is negative, so no channel has next to no variance.
-    cells = [n if axis in over else 1 for axis, n in enumerate(shape)]
-    noise[np.broadcast_to(np.arange(np.prod(cells)).reshape(cells) % 2 == 1, shape)] *= -1
-    # So small a variance leaves epsilon to be read with all its digits.
-    x = 1e-4 * (noise - noise.mean(axis=over, keepdims=True))
-    return _read_only(x, (x**2).mean(axis=over, keepdims=True))
-
-
-@lru_cache(maxsize=2)
-def _batch(shape: tuple[int, ...], channel: int) -> tuple[np.ndarray, ...]:
-    """A batch, its means and its variances; the statistics of one shape share it."""
-    x = np.random.Generator(np.random.Philox(2016)).normal(size=shape) + 0.7
-    over = tuple(axis for axis in range(len(shape)) if axis != channel)
-    return _read_only(x, x.mean(axis=over), x.var(axis=over))
-
-
-def _read_only(*arrays: np.ndarray) -> tuple[np.ndarray, ...]:
-    for array in arrays:
-        array.setflags(write=False)
-    return arrays
-
-
-@remembered
-def batch_normalisation(part: Excerpt, channel: int) -> Normalisation | None:
-    """``gamma (x - m) / sqrt(v + epsilon) + beta`` with mean and variance of the batch itself.
-
-    The slots are numbered as in the excerpt.
-    """
-    tape, base, (value,) = part.tape, part.base, part.ends
-    parameters = leaves(tape, value)
-    shape = tape[base].shape
-    if len(parameters) > 2 or tape[value].shape != shape:
-        return None
-    held = probes(tape, parameters)
-    over = tuple(axis for axis in range(len(shape)) if axis != channel)
-    wide = [1] * len(shape)
-    wide[channel] = shape[channel]
-    x, variance = _faint_batch(shape, channel)
-    if not variance.all():
-        return None
-
-    def line(**changes: dict[int, np.ndarray]) -> tuple[np.ndarray, np.ndarray] | None:
-        y = evaluate(tape, value, {base: x} | held | changes.get("with_", {}))
-        offset = y.mean(axis=over, keepdims=True)
-        slope = (x * (y - offset)).mean(axis=over, keepdims=True) / variance
-        return (slope, offset) if same(y, slope * x + offset) else None
-
-    if (found := line()) is None:
-        return None
-    slope, offset = found
-    slots: dict[str, int] = {}
-    for p in sorted(parameters):
-        if (moved := line(with_={p: 2 * held[p]})) is None or held[p].size != shape[channel]:
-            return None
-        if same(moved[0], 2 * slope) and "gamma" not in slots:
-            slots["gamma"] = p
-        elif same(moved[1], offset + held[p].reshape(wide)) and "beta" not in slots:
-            slots["beta"] = p
-        else:
-            return None
-    gamma = held[slots["gamma"]].reshape(wide) if "gamma" in slots else np.ones(wide)
-    epsilons = (gamma / slope) ** 2 - variance
-    epsilon = float(f"{np.ravel(epsilons)[0]:.8g}")
-    if not same(slope, gamma / np.sqrt(variance + epsilon)):
-        return None
-    return Normalisation(epsilon, slots)
-
-
-@remembered
-def running(part: Excerpt, channel: int) -> tuple[str, float, bool] | None:
-    """What a running statistic is replaced by: its slot, the share of it that is kept, and
-    whether the batch's variance flows in unbiased.  None if it is neither mean nor variance.
-
-    The excerpt's ends are the new statistic and the old one.
-    """
-    tape, base, (new, statistic) = part.tape, part.base, part.ends
-    shape = tape[base].shape
-    x, mean, variance = _batch(shape, channel)
-    cells = x.size // shape[channel]
-    old = probes(tape, {statistic})[statistic]
-    first = evaluate(tape, new, {base: x, statistic: old})
-    second = evaluate(tape, new, {base: x, statistic: old + 1})
-    momentum = float(f"{np.ravel(second - first)[0]:.8g}")
-    share = np.ravel((first - momentum * old) / (1 - momentum))
-    for slot, expected, correction in (
-        ("mean", mean, False),
-        ("variance", variance, False),
-        ("variance", variance * cells / max(cells - 1, 1), True),
-    ):
-        if same(share, np.ravel(expected)):
-            return slot, momentum, correction
-    return None
-
-
-def squared_distances(
-    evaluate_at: Callable[[np.ndarray, np.ndarray], np.ndarray], inputs: int, centres: int
-) -> bool:
-    """Whether the algebra is ``sum_j (x_j - w_ij)^2`` for centres w of shape centres x inputs."""
-    random = np.random.Generator(np.random.Philox(1998))
-    x, w = random.normal(size=inputs), random.normal(size=(centres, inputs))
-    return same(np.ravel(evaluate_at(x, w)), ((x - w) ** 2).sum(axis=1))

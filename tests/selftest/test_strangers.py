@@ -44,14 +44,6 @@ def pytest_generate_tests(metafunc):
     metafunc.parametrize(("room", what), cases or [none])
 
 
-@pytest.fixture(autouse=True)
-def traced_once(monkeypatch, _examined):
-    """Our own networks are traced once and not for each port."""
-    monkeypatch.setattr(
-        "conformance.judge.port._ours", lambda room, model, size: _examined.traced(room, model)
-    )
-
-
 def test_library_is_known(room, stranger):
     """The variants found are those that explain it, and nothing is left over."""
     if stranger.missing:

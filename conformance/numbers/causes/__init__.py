@@ -15,11 +15,12 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from conformance.graph.model import Graph, Node
-from conformance.numbers.causes.experiment import Trial, nearness
-from conformance.numbers.causes.fitted import ANYWHERE, SOLVED
-from conformance.numbers.causes.fixed import ANY, STATED
-from conformance.numbers.causes.hypotheses import Hypothesis
-from conformance.numbers.oracle import OPERATIONS, Oracle, shaped
+from conformance.kinds import KINDS
+from conformance.kinds.experiment import Trial, shaped
+from conformance.kinds.kind import Hypothesis
+from conformance.numbers.causes.common import COMMON, COMMON_FITTED
+from conformance.numbers.deviation import distance
+from conformance.numbers.oracle import Oracle
 
 #: How many nodes that the port does not show may lie between what agrees and what does not.
 REACH = 3
@@ -32,7 +33,7 @@ Variants = Iterable[tuple[str, Mapping[str, np.ndarray]]]
 
 
 @dataclass(slots=True)
-class Stretch:
+class Segment:
     """The node that diverged and what leads to it unseen, from results that both models share.
 
     ``nodes`` are in order and end with that node; ``given`` are the results they begin with.
@@ -60,14 +61,14 @@ class Stretch:
 
     def _operation(self, index: int, slots: Mapping[str, np.ndarray]) -> np.ndarray:
         node = self.graph.nodes[index]
-        result = OPERATIONS[node.kind](self.oracle, node, slots, *self.inputs(index))
+        result = KINDS[node.kind].forward(self.oracle, node, slots, *self.inputs(index))
         return shaped(np.asarray(result), node.shape)
 
     def with_result(self, index: int, result: np.ndarray) -> np.ndarray:
         """What the last node computes when another one has this result."""
         if index == self.nodes[-1]:
             return result
-        there = Stretch(self.oracle, self.nodes, self.given, self.results | {index: result})
+        there = Segment(self.oracle, self.nodes, self.given, self.results | {index: result})
         return there.compute(index)
 
     def trial(
@@ -86,65 +87,74 @@ class Stretch:
         )  # fmt: skip
 
 
+def nearness(got: np.ndarray, rms: float, bound: float) -> Near:
+    """Whether a result is what the port has, to the bound of the node."""
+
+    def near(result: np.ndarray) -> bool:
+        return distance(got, result, rms) <= bound
+
+    return near
+
+
 def causes(
-    stretch: Stretch,
+    segment: Segment,
     got: np.ndarray,
     rms: float,
     bound: float,
     variants: Callable[[int], Variants] = lambda index: (),
 ) -> tuple[str, ...]:
-    """What the port may have computed instead, in the place of the last node of a stretch.
+    """What the port may have computed instead, in the place of the last node of a segment.
 
     ``got`` is the port's result, ``rms`` and ``bound`` are those of the node, and ``variants`` says
     of which other values the slots of a node may be.  Nothing of a right result.
     """
     near = nearness(got, rms, bound)
     with np.errstate(all="ignore"):
-        expected = stretch.compute()
+        expected = segment.compute()
         if got.shape != expected.shape or not np.isfinite(got).all() or near(expected):
             return ()
-        for stage in (_stated, _solved, _any):
-            if found := tuple(dict.fromkeys(_explained(stretch, stage, got, near, variants))):
+        for stage in (_fixed, _fitted, _common):
+            if found := tuple(dict.fromkeys(_explained(segment, stage, got, near, variants))):
                 return found
     return ()
 
 
 def _explained(
-    stretch: Stretch, stage: Stage, got: np.ndarray, near: Near, variants: Callable[[int], Variants]
+    segment: Segment, stage: Stage, got: np.ndarray, near: Near, variants: Callable[[int], Variants]
 ) -> Iterator[str]:
     """What the hypotheses of a stage say that explain the port's result, the last node's first."""
-    for index in reversed(stretch.nodes):
-        node, seen = stretch.graph.nodes[index], index == stretch.nodes[-1]
+    for index in reversed(segment.nodes):
+        node, seen = segment.graph.nodes[index], index == segment.nodes[-1]
         known: set[str] = set()
-        for given, slots in (("", stretch.oracle.parameters(index)), *variants(index)):
-            t = stretch.trial(index, slots, got if seen else None, near)
-            if given and near(stretch.with_result(index, t.want)):
+        for given, slots in (("", segment.oracle.parameters(index)), *variants(index)):
+            t = segment.trial(index, slots, got if seen else None, near)
+            if given and near(segment.with_result(index, t.want)):
                 yield _said(given, node, seen)
                 continue
             for hypothesis in stage(node, seen):
-                words = _first(hypothesis, t, stretch, index)
+                words = _first(hypothesis, t, segment, index)
                 if words and words not in known:  # it holds whatever the slots are
                     known.add(words)
                     yield _said(f"{given}, and {words}" if given else words, node, seen)
 
 
-def _stated(node: Node, seen: bool) -> tuple[Hypothesis, ...]:
-    return STATED.get(node.kind, ())
+def _fixed(node: Node, seen: bool) -> tuple[Hypothesis, ...]:
+    return KINDS[node.kind].causes
 
 
-def _solved(node: Node, seen: bool) -> tuple[Hypothesis, ...]:
-    return SOLVED.get(node.kind, ()) if seen else ()
+def _fitted(node: Node, seen: bool) -> tuple[Hypothesis, ...]:
+    return KINDS[node.kind].fitted if seen else ()
 
 
-def _any(node: Node, seen: bool) -> tuple[Hypothesis, ...]:
-    return ANY + (ANYWHERE if seen else ())
+def _common(node: Node, seen: bool) -> tuple[Hypothesis, ...]:
+    return COMMON + (COMMON_FITTED if seen else ())
 
 
-def _first(hypothesis: Hypothesis, t: Trial, stretch: Stretch, index: int) -> str:
+def _first(hypothesis: Hypothesis, t: Trial, segment: Segment, index: int) -> str:
     """The words of a hypothesis' first alteration that gives the port's result."""
     for words, result in hypothesis(t):
         result = shaped(result, t.node.shape)
-        if result.shape == t.want.shape and t.near(stretch.with_result(index, result)):
+        if result.shape == t.want.shape and t.near(segment.with_result(index, result)):
             return words
     return ""
 

@@ -16,8 +16,7 @@ from typing import Any
 import numpy as np
 
 from conformance.graph.model import Graph
-from conformance.numbers.causes import REACH, Stretch, causes
-from conformance.numbers.causes.experiment import nearness
+from conformance.numbers.causes import REACH, Segment, causes, nearness
 from conformance.numbers.causes.running import moved
 from conformance.numbers.deviation import SlotParity, distance
 from conformance.numbers.oracle import Oracle
@@ -86,7 +85,7 @@ class Roots:
             replace(root, inherited=self.heirs[place]) for place, root in enumerate(self.roots)
         )
 
-    def before(self, a: int) -> Stretch:
+    def before(self, a: int) -> Segment:
         """What a node is computed from, to be asked for before the oracle forgets it."""
         nodes, given, waiting = {a}, {}, list(self.expected.nodes[a].inputs)
         while waiting:
@@ -97,10 +96,10 @@ class Roots:
             elif index not in nodes:
                 nodes.add(index)
                 waiting += node.inputs
-        return Stretch(self.oracle, sorted(nodes), given)
+        return Segment(self.oracle, sorted(nodes), given)
 
     def after(
-        self, a: int, stretch: Stretch, got: np.ndarray, want: np.ndarray, rms: float, bound: float
+        self, a: int, segment: Segment, got: np.ndarray, want: np.ndarray, rms: float, bound: float
     ) -> None:
         """Say what a node's result in the port is; ``want`` is the oracle's, by its own inputs."""
         wrong = not distance(got, want, rms) <= bound
@@ -108,12 +107,12 @@ class Roots:
             return
         own = self.oracle.result(a)
         scale = sqrt(float(np.mean(np.square(own)))) or 1.0
-        readable = not self.lost & stretch.given.keys()
-        behind = [i for i in (*stretch.nodes, *stretch.given) if i in self.source]
+        readable = not self.lost & segment.given.keys()
+        behind = [i for i in (*segment.nodes, *segment.given) if i in self.source]
         # What lies unseen before a root may be what is wrong for its other readers as well.
         shared = any(i not in self.observed for i in behind)
         if not distance(got, own, scale) <= bound and readable and not shared:
-            self._root(a, stretch, got, scale, bound)
+            self._root(a, segment, got, scale, bound)
         elif wrong and behind:
             self.source[a] = min(self.source[i] for i in behind)
             self.heirs[self.source[a]] += 1
@@ -134,10 +133,10 @@ class Roots:
         said = moved(self.expected.nodes[a], slot, count, old, want, got, near)
         self.roots.append(Root(a, tuple(said), slot=slot))
 
-    def _root(self, a: int, stretch: Stretch, got: np.ndarray, rms: float, bound: float) -> None:
-        reached = len(stretch.nodes) <= REACH + 1
-        said = causes(stretch, got, rms, bound, self._variants) if reached else ()
-        self.source |= dict.fromkeys(stretch.nodes, len(self.roots))
+    def _root(self, a: int, segment: Segment, got: np.ndarray, rms: float, bound: float) -> None:
+        reached = len(segment.nodes) <= REACH + 1
+        said = causes(segment, got, rms, bound, self._variants) if reached else ()
+        self.source |= dict.fromkeys(segment.nodes, len(self.roots))
         self.roots.append(Root(a, said))
 
     def _variants(self, a: int) -> Iterator[tuple[str, Mapping[str, np.ndarray]]]:

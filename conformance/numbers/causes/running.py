@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from conformance.graph.model import Node
-from conformance.numbers.causes.experiment import written
+from conformance.kinds.experiment import written
 
 
 def moved(

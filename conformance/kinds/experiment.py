@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 
 from conformance.graph.model import Node
-from conformance.numbers.deviation import distance
-from conformance.numbers.oracle import OPERATIONS, Oracle, shaped
+from conformance.kinds.kind import KINDS, Arithmetic
 
 #: No larger number stands under a fraction or a root that a person would have written.
 LARGEST = 1 << 16
@@ -32,7 +31,7 @@ class Trial:
     reads the network's input.
     """
 
-    oracle: Oracle
+    oracle: Arithmetic
     node: Node
     slots: Mapping[str, np.ndarray]
     inputs: tuple[np.ndarray, ...]
@@ -41,6 +40,12 @@ class Trial:
     near: Callable[[np.ndarray], bool]
     image: tuple[int, ...] = ()
     first: bool = False
+
+    @property
+    def found(self) -> np.ndarray:
+        """What the port has, for hypotheses that are tried only where that is known."""
+        assert self.got is not None
+        return self.got
 
     @property
     def x(self) -> np.ndarray:
@@ -56,7 +61,8 @@ class Trial:
         """The node's operation, or that of ``kind``, with these changes; a slot of None is none."""
         node = replace(self.node, attributes=self.node.attributes | attributes)
         held = {k: v for k, v in {**self.slots, **(slots or {})}.items() if v is not None}
-        result = OPERATIONS[kind or node.kind](self.oracle, node, held, *(inputs or self.inputs))
+        forward = KINDS[kind or node.kind].forward
+        result = forward(self.oracle, node, held, *(inputs or self.inputs))
         return shaped(np.asarray(result), node.shape)
 
     def holds(self, unknown: int) -> bool:
@@ -97,15 +103,6 @@ def written(value: float) -> Iterator[tuple[str, float]]:
     yield f"about {value:.6g}", value
 
 
-def nearness(got: np.ndarray, rms: float, bound: float) -> Callable[[np.ndarray], bool]:
-    """Whether a result is what the port has, to the bound of the node."""
-
-    def near(result: np.ndarray) -> bool:
-        return distance(got, result, rms) <= bound
-
-    return near
-
-
 def least_squares(columns: list[np.ndarray], target: np.ndarray) -> np.ndarray:
     """The numbers by which arrays add up to a target, as nearly as can be."""
     matrix = np.stack([column.reshape(-1) for column in columns], axis=1)
@@ -113,3 +110,12 @@ def least_squares(columns: list[np.ndarray], target: np.ndarray) -> np.ndarray:
         return np.full(len(columns), np.nan)
     found: np.ndarray = np.linalg.lstsq(matrix, target.reshape(-1), rcond=None)[0]
     return found
+
+
+def shaped(result: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """A result in its node's shape where the two differ by axes of length 1 only.
+
+    A map of one pixel may be a vector on its way to the next node: that is no node of its own.
+    """
+    longer = [[n for n in each if n != 1] for each in (result.shape[1:], shape)]
+    return result.reshape(len(result), *shape) if longer[0] == longer[1] else result

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from conformance.numbers.causes.experiment import Altered, Trial
-from conformance.numbers.oracle import by_offset, pad
+from conformance.kinds.arrays import by_offset, pad
+from conformance.kinds.experiment import Altered, Trial
 
 
 def padding(t: Trial) -> Altered:
@@ -107,36 +107,3 @@ def part_of_the_map(t: Trial) -> Altered:
     for side in range(min(t.x.shape[1:3]) - 1, 0, -1):
         part = t.x[:, :side, :side]
         yield f"only {side}x{side} of the map is averaged", part.mean(axis=(1, 2), keepdims=True)
-
-
-def bilinear(t: Trial) -> Altered:
-    """Interpolated between pixels, with half-pixel centres or aligned corners."""
-    for aligned, words in ((False, "half-pixel centres"), (True, "aligned corners")):
-        y = t.x
-        for axis, factor in zip((1, 2), t.node.attributes["factor"], strict=True):
-            size = y.shape[axis]
-            where = (np.arange(size * factor) + 0.5) / factor - 0.5
-            if aligned:
-                where = np.linspace(0, size - 1, size * factor)
-            where = np.clip(where, 0, size - 1)
-            low = np.minimum(where.astype(int), max(size - 2, 0))
-            share = (where - low).reshape([-1 if i == axis else 1 for i in range(y.ndim)])
-            high = np.minimum(low + 1, size - 1)
-            y = y.take(low, axis) * (1 - share) + y.take(high, axis) * share
-        yield f"it is bilinear, not nearest, with {words}", y
-
-
-def other_padding(t: Trial) -> Altered:
-    """Zeros on the other side, of the map or of its channels, or on both."""
-    a = t.node.attributes
-    low, high = a.get("channels", (0, 0))
-    total = low + high
-    for channels in dict.fromkeys(((high, low), (total // 2, total - total // 2), (total, 0))):
-        yield (
-            f"{channels[0]} channels are padded in front, {channels[1]} behind",
-            t.run(channels=channels),
-        )
-    (top, bottom), (left, right) = a["padding"]
-    for around in (((bottom, top), (right, left)), ((bottom, top), (left, right)),
-                   ((top, bottom), (right, left))):  # fmt: skip
-        yield f"padding is {sides(around)}, not {sides(a['padding'])}", t.run(padding=around)

@@ -1,0 +1,111 @@
+"""A port beside the network that it is judged as: its traces, their alignment, its variants."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from conformance.graph.align import align, findings
+from conformance.graph.model import Graph
+from conformance.graph.names import names
+from conformance.judge import published
+from conformance.judge.variants import Comparison, Explained, explain
+from conformance.numbers.causes.roots import stand_ins
+from conformance.reference import Model
+from conformance.reference import variants as known
+from conformance.trace.canonical import canonical
+from conformance.trace.port import Port, Size, UntraceableModel
+from conformance.trace.tape import Tape
+
+Stage = Callable[[str, int, int], None]
+
+
+@dataclass
+class Subject:
+    """What every check of a port is given.
+
+    ``variant`` says that all that differs has been explained: the port is then run beside itself.
+    """
+
+    port: Port
+    model: Model
+    tape: Tape
+    inference: Comparison
+    taught: Tape | None = None
+    training: Comparison | None = None
+    untraceable: str = ""
+    variant: bool = False
+    seed: int = 0
+    stage: Stage = field(default=lambda name, done, total: None)
+
+    @cached_property
+    def explained(self) -> Explained:
+        """The known variants that explain differences, and those that none of them explains."""
+        return explain(self.whole, [each for each in self.candidates if not each.another])
+
+    @cached_property
+    def another(self) -> known.Profile | None:
+        """The other network that bears this one's name, if the port is that."""
+        if not self.explained.surplus:
+            return None
+        others = explain(self.whole, [each for each in self.candidates if each.another])
+        return next(iter(others.profiles), None)
+
+    @property
+    def candidates(self) -> list[known.Profile]:
+        return known.of(self.model)
+
+    @property
+    def whole(self) -> Comparison:
+        """The comparison that sees most."""
+        return self.training or self.inference
+
+    def side(self, training: bool = False) -> Side:
+        """What the oracle executes in a mode."""
+        comparison = self.training if training else self.inference
+        assert comparison is not None
+        return Side(comparison, self.variant)
+
+
+class Side:
+    """Which graph the oracle executes, and which of the port's nodes stands for which of its."""
+
+    def __init__(self, comparison: Comparison, variant: bool) -> None:
+        self.comparison = comparison
+        self.found = comparison.found
+        self.expected = comparison.found if variant else comparison.expected
+        pairs = {i: i for i in range(len(self.expected))} if variant else comparison.pairs
+        self.pairs = stand_ins(self.expected, comparison.found, pairs)
+        self.names = names(self.expected, [row.name for row in comparison.model.rows])
+        self.rows = [] if variant else comparison.rows
+
+
+def subject(port: Port, model: Model, size: Size, seed: int, stage: Stage) -> Subject:
+    """Trace a port in both modes and set it beside the network, for images of a size.
+
+    Raises :class:`~conformance.trace.port.UntraceableModel`.
+    """
+    stage("tracing the port", 0, 0)
+    tape = port.trace(size)
+    try:
+        ours = published.network(model, size)
+    except published.NoSuchSize as refused:
+        raise UntraceableModel(str(refused)) from None
+    found = Subject(port, model, tape, _compare(ours.inference, canonical(tape), model))
+    found.seed, found.stage = seed, stage
+    if port.trains:
+        stage("tracing the port in training", 0, 0)
+        try:
+            found.taught = port.trace(size, training=True)
+            found.training = _compare(ours.training, canonical(found.taught), model)
+        except UntraceableModel as refused:
+            found.taught, found.untraceable = None, str(refused)
+    return found
+
+
+def _compare(expected: Graph, found: Graph, model: Model) -> Comparison:
+    expected = published.by_convention(expected, found)
+    alignment = align(expected, found)
+    differences = findings(expected, found, alignment)
+    return Comparison(expected, found, differences, model, alignment.pairs)

@@ -1,0 +1,83 @@
+"""Functions of each number by itself."""
+
+from __future__ import annotations
+
+from math import erf, exp, pi, sqrt
+
+import numpy as np
+
+from conformance.kinds.alterations import instead, skipped
+from conformance.kinds.experiment import Altered, Trial
+from conformance.kinds.functions import FUNCTIONS
+from conformance.kinds.hypotheses import left_out
+from conformance.kinds.kind import ACTIVATION, NON_NEGATIVE, PASSING, Kind, Spread
+
+
+def rectified(x: Spread) -> Spread:
+    """Mean and second moment of the positive part of a normal variable."""
+    sigma = sqrt(x.variance) or 1e-30
+    above = (1 + erf(x.mean / sigma / sqrt(2))) / 2
+    density = exp(-((x.mean / sigma) ** 2) / 2) / sqrt(2 * pi)
+    return Spread(
+        x.mean * above + sigma * density,
+        x.moment * above + x.mean * sigma * density,
+    )
+
+
+def another(t: Trial) -> Altered:
+    for name, function in FUNCTIONS.items():
+        if name != t.node.kind:
+            yield f"{name} stands in its place", function(t.x)
+
+
+def slope(t: Trial) -> Altered:
+    below = t.x < 0
+    if below.any():
+        value = float(np.vdot(t.found[below], t.x[below]) / np.vdot(t.x[below], t.x[below]))
+        words = "leaky relu (slope {}) stands in its place"
+        seen = int(np.count_nonzero(below))
+        yield from t.fitted(value, lambda s: np.where(t.x < 0, s * t.x, t.x), words, seen)
+
+
+def clipped(t: Trial) -> Altered:
+    """A largest value, as in a ReLU6."""
+    words = "it is cut off above {}"
+    yield from t.fitted(float(t.found.max()), lambda top: np.minimum(t.want, top), words)
+
+
+TRAITS = frozenset({ACTIVATION, PASSING})
+
+RELU = Kind(
+    name="relu",
+    forward=lambda o, node, slots, x: np.maximum(x, 0),
+    adjoint=lambda step, g: ([g * (step.decisive > 0)], {}),
+    spread=lambda node, x: rectified(x),
+    altered=("left out", skipped),
+    causes=(left_out, another),
+    fitted=(slope, clipped),
+    written=None,
+    counted="ReLUs",
+    traits=TRAITS | {NON_NEGATIVE},
+)
+
+TANH = Kind(
+    name="tanh",
+    forward=lambda o, node, slots, x: np.tanh(x),
+    adjoint=lambda step, g: ([g * (1 - step.result**2)], {}),
+    spread=lambda node, x: Spread(0.0, min(x.moment, 0.4)),
+    altered=("logistic for tanh", instead("sigmoid")),
+    causes=(left_out, another),
+    written=None,
+    traits=TRAITS,
+)
+
+SIGMOID = Kind(
+    name="sigmoid",
+    forward=lambda o, node, slots, x: 1 / (1 + o.stored(np.exp(-x))),
+    adjoint=lambda step, g: ([g * step.result * (1 - step.result)], {}),
+    spread=lambda node, x: Spread(0.0, min(x.moment, 0.4)),
+    altered=("tanh for logistic", instead("tanh")),
+    causes=(left_out, another),
+    written=None,
+    traits=TRAITS | {NON_NEGATIVE},
+)

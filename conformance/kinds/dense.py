@@ -1,0 +1,84 @@
+"""Layers that read a vector: a matrix product, and LeNet-5's radial basis functions."""
+
+from __future__ import annotations
+
+from math import prod
+
+import numpy as np
+
+from conformance.graph.model import Node
+from conformance.kinds import alterations
+from conformance.kinds.arrays import over_channels
+from conformance.kinds.hypotheses import (
+    biases,
+    flattened,
+    inputs_reordered,
+    products,
+    result,
+    square,
+    uses,
+)
+from conformance.kinds.kind import WEIGHTED, WHOLE, Arithmetic, Gradients, Kind, Spread, Step
+
+
+def dense(o: Arithmetic, node: Node, slots: dict[str, np.ndarray], x: np.ndarray) -> np.ndarray:
+    y = o.read(x.reshape(len(x), -1)) @ o.read(slots["kernel"])
+    return o.stored(y) + slots["bias"] if "bias" in slots else y
+
+
+def dense_adjoint(step: Step, g: np.ndarray) -> Gradients:
+    (x,) = step.inputs
+    to_input = (g @ step.slots["kernel"].T).reshape(x.shape)
+    return [to_input], {"kernel": x.reshape(len(x), -1).T @ g, "bias": over_channels(g)}
+
+
+DENSE = Kind(
+    name="dense",
+    attributes="bias",
+    slots="kernel bias",
+    forward=dense,
+    adjoint=dense_adjoint,
+    spread=lambda node, x: Spread(0.0, 1.1),
+    altered=("inputs in reverse order", alterations.slot("kernel", lambda k: k[::-1])),
+    causes=(
+        *biases,
+        flattened,
+        inputs_reordered,
+        square("the kernel is transposed", (1, 0)),
+    ),
+    fitted=(products,),
+    written=lambda node: f"fc {node.shape[-1]}",
+    counted="dense layers",
+    connections=uses,
+    traits=frozenset({WEIGHTED, WHOLE}),
+)
+
+
+def rbf(o: Arithmetic, node: Node, slots: dict[str, np.ndarray], x: np.ndarray) -> np.ndarray:
+    return (o.stored(x.reshape(len(x), 1, -1) - slots["centres"]) ** 2).sum(axis=2)
+
+
+def rbf_adjoint(step: Step, g: np.ndarray) -> Gradients:
+    (x,), centres = step.inputs, step.slots["centres"]
+    away = x.reshape(len(x), 1, -1) - centres
+    return [(2 * g[..., None] * away).sum(axis=1).reshape(x.shape)], {}
+
+
+RBF = Kind(
+    name="rbf",
+    slots="centres",
+    forward=rbf,
+    adjoint=rbf_adjoint,
+    spread=lambda node, x: Spread(0.0, float(node.slots["centres"][1] ** 2)),
+    altered=(
+        "first two units swapped",
+        alterations.slot("centres", lambda c: c[[1, 0, *range(2, len(c))]]),
+    ),
+    causes=(
+        result("the root of the distance is taken", lambda t: np.sqrt(t.want)),
+        result("it is the mean, not the sum", lambda t: t.want / t.slots["centres"].shape[1]),
+    ),
+    written=lambda node: f"rbf {node.shape[-1]}",
+    connections=lambda node: prod(node.slots["centres"]),
+    traits=frozenset({WEIGHTED, WHOLE}),
+)

@@ -1,0 +1,21 @@
+"""A map as a vector: row by row, pixel by pixel, channel by channel."""
+
+from __future__ import annotations
+
+from conformance.kinds.hypotheses import flattened
+from conformance.kinds.kind import KEEPS_SIGN, PASSING, WHOLE, Kind, same
+
+FLATTEN = Kind(
+    name="flatten",
+    attributes="order",
+    forward=lambda o, node, slots, x: x.reshape(len(x), -1),
+    adjoint=lambda step, g: ([g.reshape(step.inputs[0].shape)], {}),
+    spread=same,
+    altered=(
+        "width before height",
+        lambda o, node, slots, x: x.transpose(0, 2, 1, 3).reshape(len(x), -1),
+    ),
+    causes=(flattened,),
+    written=None,
+    traits=frozenset({PASSING, KEEPS_SIGN, WHOLE}),
+)

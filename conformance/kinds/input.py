@@ -1,0 +1,16 @@
+"""The image."""
+
+from __future__ import annotations
+
+from conformance.kinds.kind import END, Kind, Spread
+
+INPUT = Kind(
+    name="input",
+    forward=lambda o, node, slots: o.image,
+    adjoint=lambda step, g: ([], {}),
+    spread=lambda node: Spread(0.0, 1.0),
+    altered=("channels in reverse order", lambda o, node, slots: o.image[..., ::-1]),
+    causes=(),
+    written=None,
+    traits=frozenset({END}),
+)

@@ -1,0 +1,158 @@
+"""What a row holds: a kind's attributes, its arithmetic both ways, its control arm, its causes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+import numpy as np
+
+from conformance.graph.model import Node
+
+if TYPE_CHECKING:
+    from conformance.kinds.experiment import Altered, Trial
+
+#: Every row by its name; filled when the package is imported.
+KINDS: dict[str, Kind] = {}
+
+#: Traits.  It is numbered in a paper's table, and its number of output channels is its width.
+WEIGHTED = "weighted"
+#: Branches end in it.
+JOIN = "join"
+#: The order of its inputs changes nothing.
+UNORDERED = "unordered"
+#: It reduces windows of the map.
+POOLING = "pooling"
+#: It makes the map smaller or larger.
+RESIZING = "resizing"
+#: It normalises.  What it multiplies and adds is no weight and no bias by the papers' counts.
+NORM = "norm"
+#: It is a function of each number by itself.
+ACTIVATION = "activation"
+#: It leaves the size and the meaning of each channel alone.
+PASSING = "passing"
+#: Its result is not negative; or is not where no input is.
+NON_NEGATIVE, KEEPS_SIGN = "non-negative", "keeps the sign"
+#: Each of its results depends on all of the map.
+WHOLE = "whole"
+#: It is no layer: the image.
+END = "end"
+
+
+class Arithmetic(Protocol):
+    """What an operation computes with: numbers in some precision, and the image."""
+
+    image: np.ndarray
+
+    def stored(self, x: np.ndarray) -> np.ndarray:
+        """What is kept of numbers that a framework may store."""
+
+    def read(self, x: np.ndarray) -> np.ndarray:
+        """Numbers as a product reads them."""
+
+    def add(self, x: np.ndarray, y: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
+        """A sum, into ``out`` if there is one, that a framework may store."""
+
+
+class Step(NamedTuple):
+    """What an adjoint is given: the node with its slots, inputs and result, and ``decisive``, its
+    first input in double precision."""
+
+    node: Node
+    slots: dict[str, np.ndarray]
+    inputs: list[np.ndarray]
+    result: np.ndarray
+    decisive: np.ndarray
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """What values of a result of some shape are expected to look like: mean and second moment."""
+
+    mean: float
+    moment: float
+    shape: tuple[int, ...] = ()
+
+    @property
+    def variance(self) -> float:
+        return max(self.moment - self.mean**2, 0.0)
+
+
+Slots = Mapping[str, np.ndarray]
+#: ``(arithmetic, node, slots, *inputs)`` to the node's result.
+Forward = Callable[..., np.ndarray]
+#: Gradients with respect to the inputs, in their order, and with respect to the slots.
+Gradients = tuple[list[np.ndarray], dict[str, np.ndarray]]
+Adjoint = Callable[[Step, np.ndarray], Gradients]
+Hypothesis = Callable[["Trial"], "Altered"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kind:
+    """One kind of layer.
+
+    ``attributes`` are those that every node of the kind has, ``optional`` others that it may have,
+    ``slots`` the parameters that it may hold.  ``forward`` computes it, ``adjoint`` turns the
+    gradient with respect to its result into those with respect to its inputs and slots, and
+    ``spread`` says what its result looks like under canonical weights.  ``altered`` is a bug that
+    real ports have: a check of numbers that does not see it sees nothing.  ``causes`` are
+    hypotheses that can be tried as they are, ``fitted`` those with a number to solve for first,
+    both the simplest first.  ``written`` is the layer as the reference writes it, None where no
+    table has it, ``counted`` the words under which papers count such layers, and ``connections``
+    LeNet's count of them.
+    """
+
+    name: str
+    attributes: str = ""
+    optional: str = ""
+    slots: str = ""
+    forward: Forward
+    adjoint: Adjoint
+    spread: Callable[..., Spread]
+    altered: tuple[str, Forward]
+    causes: tuple[Hypothesis, ...]
+    fitted: tuple[Hypothesis, ...] = ()
+    written: Callable[[Node], str] | None
+    counted: str = ""
+    connections: Callable[[Node], int] = lambda node: 0
+    traits: frozenset[str] = frozenset()
+
+    def departures(self, node: Node) -> list[str]:
+        """How a node is not as this row says."""
+        needed, allowed = set(self.attributes.split()), set(self.optional.split())
+        has = node.attributes.keys()
+        return [
+            *(f"lacks {name}" for name in sorted(needed - has)),
+            *(f"has {name}" for name in sorted(has - needed - allowed)),
+            *(f"holds {slot}" for slot in sorted(node.slots.keys() - set(self.slots.split()))),
+        ]
+
+    def gaps(self) -> list[str]:
+        """The fields that the row leaves empty, and must not."""
+        free = {"attributes", "optional", "slots", "fitted", "written", "counted", "traits"}
+        if END in self.traits:
+            free.add("causes")  # no port computes it
+        empty = [f.name for f in fields(self) if f.name not in free and not getattr(self, f.name)]
+        words, wrong = self.altered or ("", None)
+        return empty + ["altered"] * (not words or not callable(wrong) or wrong is self.forward)
+
+
+def having(trait: str) -> frozenset[str]:
+    """The kinds with a trait."""
+    return frozenset(name for name, row in KINDS.items() if trait in row.traits)
+
+
+def counted_as(words: str) -> frozenset[str]:
+    """The kinds that papers count under these words; ``weight layers`` are those with a kernel."""
+    if words == "weight layers":
+        return frozenset(name for name, row in KINDS.items() if "kernel" in row.slots.split())
+    found = frozenset(name for name, row in KINDS.items() if row.counted == words)
+    if not found:
+        raise KeyError(words)
+    return found
+
+
+def same(node: Node, *inputs: Spread) -> Spread:
+    """The spread of what leaves numbers as they are."""
+    return inputs[0]

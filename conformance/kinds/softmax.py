@@ -1,0 +1,52 @@
+"""Softmax over the channels."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from conformance.graph.model import Node
+from conformance.kinds.alterations import skipped
+from conformance.kinds.experiment import Altered, Trial
+from conformance.kinds.hypotheses import left_out
+from conformance.kinds.kind import (
+    NON_NEGATIVE,
+    PASSING,
+    Arithmetic,
+    Gradients,
+    Kind,
+    Step,
+    same,
+)
+
+
+def forward(o: Arithmetic, node: Node, slots: dict[str, np.ndarray], x: np.ndarray) -> np.ndarray:
+    e = o.stored(np.exp(x - x.max(axis=-1, keepdims=True)))
+    return e / e.sum(axis=-1, keepdims=True)
+
+
+def adjoint(step: Step, g: np.ndarray) -> Gradients:
+    y = step.result
+    return [y * (g - (g * y).sum(axis=-1, keepdims=True))], {}
+
+
+def otherwise(t: Trial) -> Altered:
+    yield "it is applied twice", t.run(t.want)
+    yield "its logarithm is returned", np.log(t.want)
+    for axis in range(t.x.ndim - 1):
+        e = np.exp(t.x - t.x.max(axis=axis, keepdims=True))
+        yield (
+            f"it is taken over {('the batch', 'rows', 'columns')[axis]}",
+            e / e.sum(axis=axis, keepdims=True),
+        )
+
+
+SOFTMAX = Kind(
+    name="softmax",
+    forward=forward,
+    adjoint=adjoint,
+    spread=same,
+    altered=("left out", skipped),
+    causes=(left_out, otherwise),
+    written=None,
+    traits=frozenset({PASSING, NON_NEGATIVE}),
+)

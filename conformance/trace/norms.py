@@ -1,0 +1,200 @@
+"""What a normalisation's algebra is: its epsilon, and which stored array fills which slot."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+
+from conformance.trace.excerpt import Excerpt, remembered
+from conformance.trace.probes import leaves, probes, same
+from conformance.trace.tape import Tape, evaluate
+
+
+@dataclass(frozen=True, slots=True)
+class Normalisation:
+    """``gamma (x - mean) / sqrt(variance + epsilon) + beta``, and which value fills which slot."""
+
+    epsilon: float
+    slots: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Linear:
+    """``factor * coefficient * x + bias``, where either parameter may be absent (-1)."""
+
+    factor: float
+    coefficient: int
+    bias: int
+
+
+def coefficients(
+    tape: Tape, slope: int | None, offset: int | None, vector: Callable[[np.ndarray], np.ndarray]
+) -> Normalisation | Linear | None:
+    """Name the algebra of ``y = slope x + offset`` by which parameter feeds what.
+
+    ``vector`` reduces an evaluated array to one value a channel and raises ValueError when it
+    varies over the image.  Both values may be None, for 1 and 0.
+    """
+    in_slope = leaves(tape, slope) if slope is not None else set()
+    in_offset = leaves(tape, offset) if offset is not None else set()
+    base = probes(tape, in_slope | in_offset)
+
+    def at(value: int | None, default: float, **changes: dict[int, np.ndarray]) -> np.ndarray:
+        if value is None:
+            return np.float64(default) * np.ones(1)
+        return vector(evaluate(tape, value, base | changes.get("with_", {})))
+
+    slope_0 = at(slope, 1.0)
+    linear = {p for p in in_slope if same(at(slope, 1.0, with_={p: 2 * base[p]}), 2 * slope_0)}
+    curved = in_slope - linear
+    if len(curved) > 1 or len(linear) > 1:
+        return None
+    roles = _offset_roles(base, in_offset - curved - linear, slope_0, at, offset)
+    if roles is None:
+        return None
+    gamma = next(iter(linear), -1)
+    scale = base[gamma].reshape(-1) if linear else np.ones(1)
+    if curved:
+        (variance,) = curved
+        # 1 / slope^2 = (variance + epsilon) / gamma^2: epsilon stands alone where variance is 0.
+        at_zero = (scale / at(slope, 1.0, with_={variance: np.zeros_like(base[variance])})) ** 2
+        epsilon = float(f"{np.ravel(at_zero)[0]:.12g}")
+        expected = scale / np.sqrt(base[variance].reshape(-1) + epsilon)
+        if not same(slope_0, np.broadcast_to(expected, slope_0.shape)):
+            return None
+        slots = {"gamma": gamma, "variance": variance} | roles
+        return Normalisation(epsilon, {slot: p for slot, p in slots.items() if p >= 0})
+    if set(roles) - {"beta"}:
+        return None
+    factor = np.ravel(slope_0 / scale)
+    if not same(factor, np.full_like(factor, factor[0])):
+        return None
+    return Linear(float(factor[0]), gamma, roles.get("beta", -1))
+
+
+def _offset_roles(
+    base: dict[int, np.ndarray],
+    parameters: set[int],
+    slope: np.ndarray,
+    at: Callable[..., np.ndarray],
+    offset: int | None,
+) -> dict[str, int] | None:
+    """Which parameter shifts the result by itself, by minus the slope, or by the slope."""
+    roles: dict[str, int] = {}
+    total = np.zeros(1)
+    for p in sorted(parameters):
+        vector = base[p].reshape(-1)
+        moved = at(offset, 0.0, with_={p: base[p] + 1.0}) - at(offset, 0.0)
+        for role, effect in (("beta", np.ones(1)), ("mean", -slope), ("bias", slope)):
+            if role not in roles and same(moved, np.broadcast_to(effect, moved.shape)):
+                roles[role] = p
+                total = total + effect * vector
+                break
+        else:
+            return None
+    found = at(offset, 0.0)
+    if offset is not None and not same(found, np.broadcast_to(total, found.shape)):
+        return None
+    return roles
+
+
+@lru_cache(maxsize=2)
+def _faint_batch(shape: tuple[int, ...], channel: int) -> tuple[np.ndarray, ...]:
+    """A batch of next to no variance about 0, and its variance; norms of one shape share it."""
+    over = tuple(axis for axis in range(len(shape)) if axis != channel)
+    noise = np.random.Generator(np.random.Philox(2015)).uniform(1.0, 2.0, shape)
+    # Every other cell is negative, so no channel has next to no variance.
+    cells = [n if axis in over else 1 for axis, n in enumerate(shape)]
+    noise[np.broadcast_to(np.arange(np.prod(cells)).reshape(cells) % 2 == 1, shape)] *= -1
+    # So small a variance leaves epsilon to be read with all its digits.
+    x = 1e-4 * (noise - noise.mean(axis=over, keepdims=True))
+    return _read_only(x, (x**2).mean(axis=over, keepdims=True))
+
+
+@lru_cache(maxsize=2)
+def _batch(shape: tuple[int, ...], channel: int) -> tuple[np.ndarray, ...]:
+    """A batch, its means and its variances; the statistics of one shape share it."""
+    x = np.random.Generator(np.random.Philox(2016)).normal(size=shape) + 0.7
+    over = tuple(axis for axis in range(len(shape)) if axis != channel)
+    return _read_only(x, x.mean(axis=over), x.var(axis=over))
+
+
+def _read_only(*arrays: np.ndarray) -> tuple[np.ndarray, ...]:
+    for array in arrays:
+        array.setflags(write=False)
+    return arrays
+
+
+@remembered
+def batch_normalisation(part: Excerpt, channel: int) -> Normalisation | None:
+    """``gamma (x - m) / sqrt(v + epsilon) + beta`` with mean and variance of the batch itself.
+
+    The slots are numbered as in the excerpt.
+    """
+    tape, base, (value,) = part.tape, part.base, part.ends
+    parameters = leaves(tape, value)
+    shape = tape[base].shape
+    if len(parameters) > 2 or tape[value].shape != shape:
+        return None
+    held = probes(tape, parameters)
+    over = tuple(axis for axis in range(len(shape)) if axis != channel)
+    wide = [1] * len(shape)
+    wide[channel] = shape[channel]
+    x, variance = _faint_batch(shape, channel)
+    if not variance.all():
+        return None
+
+    def line(**changes: dict[int, np.ndarray]) -> tuple[np.ndarray, np.ndarray] | None:
+        y = evaluate(tape, value, {base: x} | held | changes.get("with_", {}))
+        offset = y.mean(axis=over, keepdims=True)
+        slope = (x * (y - offset)).mean(axis=over, keepdims=True) / variance
+        return (slope, offset) if same(y, slope * x + offset) else None
+
+    if (found := line()) is None:
+        return None
+    slope, offset = found
+    slots: dict[str, int] = {}
+    for p in sorted(parameters):
+        if (moved := line(with_={p: 2 * held[p]})) is None or held[p].size != shape[channel]:
+            return None
+        if same(moved[0], 2 * slope) and "gamma" not in slots:
+            slots["gamma"] = p
+        elif same(moved[1], offset + held[p].reshape(wide)) and "beta" not in slots:
+            slots["beta"] = p
+        else:
+            return None
+    gamma = held[slots["gamma"]].reshape(wide) if "gamma" in slots else np.ones(wide)
+    epsilons = (gamma / slope) ** 2 - variance
+    epsilon = float(f"{np.ravel(epsilons)[0]:.8g}")
+    if not same(slope, gamma / np.sqrt(variance + epsilon)):
+        return None
+    return Normalisation(epsilon, slots)
+
+
+@remembered
+def running(part: Excerpt, channel: int) -> tuple[str, float, bool] | None:
+    """What a running statistic is replaced by: its slot, the share of it that is kept, and
+    whether the batch's variance flows in unbiased.  None if it is neither mean nor variance.
+
+    The excerpt's ends are the new statistic and the old one.
+    """
+    tape, base, (new, statistic) = part.tape, part.base, part.ends
+    shape = tape[base].shape
+    x, mean, variance = _batch(shape, channel)
+    cells = x.size // shape[channel]
+    old = probes(tape, {statistic})[statistic]
+    first = evaluate(tape, new, {base: x, statistic: old})
+    second = evaluate(tape, new, {base: x, statistic: old + 1})
+    momentum = float(f"{np.ravel(second - first)[0]:.8g}")
+    share = np.ravel((first - momentum * old) / (1 - momentum))
+    for slot, expected, correction in (
+        ("mean", mean, False),
+        ("variance", variance, False),
+        ("variance", variance * cells / max(cells - 1, 1), True),
+    ):
+        if same(share, np.ravel(expected)):
+            return slot, momentum, correction
+    return None

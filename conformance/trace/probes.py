@@ -1,0 +1,39 @@
+"""Numbers that are fed to algebra to find out what it is; the same in every run."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from conformance.trace.tape import Tape
+
+#: Two float64 evaluations of one formula, spelt differently, agree far better than this; two
+#: formulas that differ in any constant a paper prints do not come near it.
+SAME = 1e-9
+
+
+def leaves(tape: Tape, value: int, name: str = "parameter", until: int = -1) -> set[int]:
+    """The parameters (or other operations of one name) that a value is computed from.
+
+    The search does not go beyond the value ``until``.
+    """
+    found, stack, seen = set(), [value], {until}
+    while stack:
+        current = stack.pop()
+        if current in seen:
+            continue
+        seen.add(current)
+        if tape[current].name == name:
+            found.add(current)
+        stack.extend(i for i in tape[current].inputs if i >= 0)
+    return found
+
+
+def probes(tape: Tape, parameters: set[int]) -> dict[int, np.ndarray]:
+    """Distinct positive values for parameters, the same in every run."""
+    random = np.random.Generator(np.random.Philox(1998))
+    return {p: random.uniform(0.5, 1.5, tape[p].shape) for p in sorted(parameters)}
+
+
+def same(a: np.ndarray, b: np.ndarray) -> bool:
+    """Whether two evaluations are one formula."""
+    return bool(np.allclose(a, b, rtol=SAME, atol=SAME * np.abs(b).max(initial=0), equal_nan=False))

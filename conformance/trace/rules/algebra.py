@@ -1,0 +1,101 @@
+"""Algebra of one node's result: it stays together until a recogniser has a name for it."""
+
+from __future__ import annotations
+
+from math import prod
+
+from conformance.graph.model import Parameter
+from conformance.trace.meanings import Affine, Algebra, Flowing, Meaning, Plain, Step
+from conformance.trace.recognise import PARTIAL, WHOLE, Layer, Piece
+from conformance.trace.rule import ANY, maker, makes, places, rule
+from conformance.trace.tape import BINARY, LAYOUT, UNARY
+from conformance.trace.walk import Walk
+
+#: Operations that may be steps of something with a name.
+STEPS = frozenset(
+    {*UNARY, *BINARY, *LAYOUT, "window", "reduce", "pad", "slice", "concat", "select", "take"}
+)
+#: Operations that end algebra which nothing can be a part of.
+LAST = frozenset({"div", "mul", "reduce", "select"})
+
+
+@rule(ANY)
+def algebra(walk: Walk, op: Step, *operands: Meaning) -> Algebra | Plain | None:
+    """Operations whose operands all come from one node are algebra of it."""
+    if op.attributes.get("unknown") or op.name not in STEPS:
+        return None
+    flowing = [o for o in operands if isinstance(o, Flowing)]
+    bases = [_base(walk, x) for x in flowing]
+    if len({base.node for base in bases}) > 1:
+        bases = [walk.placed(x) for x in flowing]
+        if len({base.node for base in bases}) > 1:
+            return None
+    base = bases[0]
+    made = Algebra(Plain(base.node, base.axes, walk.of(base).value), op.value)
+    whole = recognised(walk, made, final=False) if op.name in LAST else None
+    return whole or made
+
+
+def _base(walk: Walk, x: Flowing) -> Plain:
+    if isinstance(x, Algebra):
+        return x.base
+    if isinstance(x, Affine) and walk.of(x).kind != "sum_pool":
+        # An affine map of the base is algebra of the base, unless others read it.
+        return x.plain
+    return walk.placed(x)
+
+
+@places(Algebra)
+def recognised(walk: Walk, x: Algebra, final: bool = True) -> Plain | None:
+    """A node for algebra that has a name.
+
+    What may be only a part of something larger, such as a batch norm before its beta, is named
+    when ``final`` says that something else reads the value.
+    """
+    if x.value in walk.named:
+        return walk.named[x.value]
+    if (x.value, final) in walk.nameless:
+        return None
+    entry = _entry(walk, x) if final else None
+    piece = Piece.of(walk.tape, walk.of(x.base).axes, x, entry)
+    asked = PARTIAL if (x.value, False) in walk.nameless else WHOLE + PARTIAL * final
+    for recogniser in asked:
+        if (layer := recogniser(piece)) is not None:
+            flow = (maker(layer.kind) or _plain)(walk, x, layer)
+            if flow is not None:
+                walk.named[x.value] = flow
+                return flow
+    walk.nameless.add((x.value, final))
+    return None
+
+
+def _entry(walk: Walk, x: Algebra) -> int | None:
+    """The first value that is the base's result in the layout in which the algebra has it."""
+    for i in range(x.base.value, x.value):
+        flow = walk.means.get(i)
+        if isinstance(flow, Plain) and (flow.node, flow.axes) == (x.base.node, x.base.axes):
+            return i
+    return None
+
+
+def _plain(walk: Walk, x: Algebra, layer: Layer) -> Plain:
+    return walk.node(layer.kind, layer.attributes, (x.node,), x.base.axes, x.value)
+
+
+@makes("rbf")
+def radial_basis(walk: Walk, x: Algebra, layer: Layer) -> Plain:
+    """Centres as outputs x inputs, whichever way they are stored."""
+    stored, shape = walk.tape[layer.slots["centres"]], walk.shape(x)
+    inputs = prod(walk.of(x.base).shape)
+    count = prod(stored.shape) // inputs
+    steps = () if stored.shape == (count, inputs) else (("transpose", (1, 0)),)
+    parameter = Parameter(stored.attributes["handle"], stored.shape, steps)
+    batch = prod(shape) // count
+    axes = tuple(
+        (("N", n),) if i == 0 and n == batch else (("C", n),) if n == count else ()
+        for i, n in enumerate(shape)
+    )
+    return walk.node(
+        "rbf", {}, (x.node,), axes, x.value,
+        {"centres": (parameter,)}, {"centres": (count, inputs)},
+    )  # fmt: skip

@@ -1,0 +1,231 @@
+"""Convolutions and dense layers: kernels, biases, connection tables."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from conformance.graph.axes import Axes, Axis, vector_steps
+from conformance.graph.model import Node, Parameter
+from conformance.trace.meanings import (
+    NO_PADDING,
+    Affine,
+    Chosen,
+    Flowing,
+    Padded,
+    Padding,
+    Plain,
+    Step,
+    Stored,
+)
+from conformance.trace.rule import rule
+from conformance.trace.rules.axes import channels, every, name_of
+from conformance.trace.stored import array_of, by_channel, fill, narrow
+from conformance.trace.walk import Walk
+
+
+@rule("conv")
+def padded(walk: Walk, op: Step, x: Padded, kernel: Stored) -> Plain | None:
+    """conv(pad(x)) -> conv(x): a convolution takes in the zeros around what it reads."""
+    return convolution(walk, op, x.plain, kernel, around=x.padding) if x.fill == 0 else None
+
+
+@rule("conv")
+def of_some_channels(walk: Walk, op: Step, x: Chosen, kernel: Stored) -> Plain | None:
+    """conv(x[channels]) -> conv(x) with a connection table."""
+    return convolution(walk, op, x.plain, kernel, chosen=x.channels)
+
+
+@rule("conv")
+def conv(walk: Walk, op: Step, x: Flowing, kernel: Stored) -> Plain | None:
+    return convolution(walk, op, walk.placed(x), kernel)
+
+
+def convolution(
+    walk: Walk,
+    op: Step,
+    x: Plain,
+    kernel: Stored,
+    around: Padding = NO_PADDING,
+    chosen: tuple[int, ...] | None = None,
+) -> Plain | None:
+    """conv(x, stored kernel) -> conv, its kernel as height x width x inputs x outputs."""
+    stored = array_of(walk.tape, kernel.value)
+    order = _spatial_order(x.axes, op["lhs"])
+    if stored is None or order is None:
+        return None
+    parameter, mask = stored
+    out, into, *spatial = op["rhs"]
+    permutation = (*(spatial[i] for i in order), into, out)
+    shape = tuple(walk.shape(kernel)[i] for i in permutation)
+    paddings = zip((op["padding"][i] for i in order), around, strict=True)
+    attributes = {
+        "kernel": shape[:2],
+        "stride": tuple(op["stride"][i] for i in order),
+        "padding": tuple((p[0] + q[0], p[1] + q[1]) for p, q in paddings),
+        "dilation": tuple(op["dilation"][i] for i in order),
+        "groups": op["groups"],
+        "bias": False,
+    }
+    region = None
+    if mask is not None or chosen is not None:
+        if op["groups"] != 1 or (mask is not None and chosen is not None):
+            return None
+        if mask is not None:
+            table = _table(mask.transpose(permutation))
+        else:
+            assert chosen is not None
+            table = (tuple(sorted(chosen)),) * shape[3]
+            region = (*map(every, shape[:2]), chosen, every(shape[3]))
+            shape = (*shape[:2], channels(walk.of(x).shape), shape[3])
+        if table is None:
+            return None
+        attributes["table"] = table
+    steps = (*parameter.steps, ("transpose", permutation))
+    return walk.node(
+        "conv", attributes, (x.node,), _axes(op.shape, op["out"], order), op.value,
+        {"kernel": (replace(parameter, steps=steps, region=region),)}, {"kernel": shape},
+    )  # fmt: skip
+
+
+def _spatial_order(axes: Axes, spec: tuple[int, ...]) -> list[int] | None:
+    """Which of an operation's two spatial axes is the height and which the width."""
+    _, channel, *spatial = spec
+    names = [name_of(axes[axis], name) for axis, name in zip(spatial, "HW", strict=True)]
+    if name_of(axes[channel], "C") != "C" or sorted(names) != ["H", "W"]:
+        return None
+    return [names.index("H"), names.index("W")]
+
+
+def _table(used: np.ndarray) -> tuple[tuple[int, ...], ...] | None:
+    """For each map, the maps that a masked kernel connects it with."""
+    if not (used == used[:1, :1]).all():
+        return None
+    return tuple(tuple(map(int, np.flatnonzero(column))) for column in used[0, 0].T)
+
+
+def _axes(shape: tuple[int, ...], spec: tuple[int, ...], order: list[int]) -> Axes:
+    batch, channel, *spatial = spec
+    result: list[Axis] = [()] * len(shape)
+    result[batch] = (("N", shape[batch]),)
+    result[channel] = (("C", shape[channel]),)
+    for name, i in zip("HW", order, strict=True):
+        result[spatial[i]] = ((name, shape[spatial[i]]),)
+    return tuple(result)
+
+
+@rule("dot")
+def dense(walk: Walk, op: Step, x: Flowing, kernel: Stored) -> Plain | None:
+    """x · kernel -> dense; on every pixel of a map it is a 1x1 convolution."""
+    along, into = op["contract"]
+    return _dot(walk, op, x, kernel, along, into, last=True)
+
+
+@rule("dot")
+def dense_from_the_left(walk: Walk, op: Step, kernel: Stored, x: Flowing) -> Plain | None:
+    """kernel · x -> dense."""
+    into, along = op["contract"]
+    return _dot(walk, op, x, kernel, along, into, last=False)
+
+
+def _dot(
+    walk: Walk, op: Step, x: Flowing, kernel: Stored, along: int, into: int, last: bool
+) -> Plain | None:
+    stored = array_of(walk.tape, kernel.value)
+    if stored is None:
+        return None
+    flow, (parameter, mask) = walk.placed(x), stored
+    if mask is not None or len(walk.shape(kernel)) != 2:
+        return None
+    contracted = flow.axes[along]
+    kept = [axis for i, axis in enumerate(flow.axes) if i != along]
+    inputs = prod(size for _, size in contracted)
+    outputs = walk.shape(kernel)[1 - into]
+    steps = (*parameter.steps, ("transpose", (into, 1 - into)))
+    if order := vector_steps(contracted):
+        sizes = order[0][1]
+        steps += (
+            ("reshape", (*sizes, outputs)),
+            ("transpose", (*order[1][1], len(sizes))),
+            ("reshape", (inputs, outputs)),
+        )
+    made: Axis = (("C", outputs),)
+    axes = (*kept, made) if last else (made, *kept)
+    attributes: dict[str, Any] = {"bias": False}
+    shape: tuple[int, ...] = (inputs, outputs)
+    if on_a_map := any(name != "N" and size != 1 for axis in kept for name, size in axis):
+        if [name for name, _ in contracted] != ["C"]:
+            return None
+        shape = (1, 1, *shape)
+        steps = (*steps, ("reshape", shape))
+        attributes = {
+            "kernel": (1, 1), "stride": (1, 1), "padding": NO_PADDING, "dilation": (1, 1),
+            "groups": 1, "bias": False,
+        }  # fmt: skip
+    return walk.node(
+        "conv" if on_a_map else "dense", attributes, (flow.node,), axes, op.value,
+        {"kernel": (replace(parameter, steps=steps),)}, {"kernel": shape},
+    )  # fmt: skip
+
+
+def biased(walk: Walk, x: Plain | Affine, b: Stored, value: int) -> Plain | None:
+    """conv(x) + b -> conv(x, b), where nothing else reads conv(x); dense layers alike."""
+    node = walk.of(x)
+    if not isinstance(x, Plain) or node.kind not in ("conv", "dense") or node.attributes["bias"]:
+        return None
+    source, shape = narrow(walk.tape, b)
+    if walk.readers[x.value] > 1 or (stored := array_of(walk.tape, source)) is None:
+        return None
+    length = channels(node.shape)
+    if prod(shape) != length or stored[1] is not None:
+        return None
+    try:
+        by_channel(x.axes, np.arange(length).reshape(shape))
+    except ValueError:
+        return None
+    give_bias(node, stored[0])
+    node.value, node.axes = value, x.axes
+    return Plain(x.node, x.axes, value)
+
+
+def give_bias(node: Node, parameter: Parameter) -> None:
+    """Make a stored vector the bias of a convolution or dense layer."""
+    fill(node, "bias", parameter, (("C", channels(node.shape)),))
+    node.attributes["bias"] = True
+
+
+def side_by_side(
+    walk: Walk, parts: tuple[Flowing, ...], flows: list[Plain], axes: Axes, value: int
+) -> Plain | None:
+    """concat(conv(x[some]), conv(x[others]), …) -> conv(x) with a connection table."""
+    nodes = [walk.of(flow) for flow in flows]
+    first = nodes[0]
+    if not all(n.kind == "conv" for n in nodes) or not any("table" in n.attributes for n in nodes):
+        return None
+    alike = [
+        {k: v for k, v in n.attributes.items() if k != "table"} | {"inputs": n.inputs}
+        for n in nodes
+    ]
+    if any(a != alike[0] for a in alike) or any(walk.readers[x.value] != 1 for x in parts):
+        return None
+    inputs = channels(walk.nodes[first.inputs[0]].shape)
+    table: list[tuple[int, ...]] = []
+    parameters: dict[str, tuple[Parameter, ...]] = {slot: () for slot in first.parameters}
+    for node in nodes:
+        width = channels(node.shape)
+        maps = node.attributes.get("table", (every(inputs),) * width)
+        out = tuple(range(len(table), len(table) + width))
+        for slot, (parameter,) in node.parameters.items():
+            into = parameter.region[2] if parameter.region else maps[0]
+            region = (*map(every, node.slots["kernel"][:2]), into, out)
+            region = region if slot == "kernel" else (out,)
+            parameters[slot] += (replace(parameter, region=region),)
+        table.extend(maps)
+    slots: dict[str, tuple[int, ...]] = {"kernel": (*first.slots["kernel"][:2], inputs, len(table))}
+    if "bias" in first.slots:
+        slots["bias"] = (len(table),)
+    attributes = first.attributes | {"table": tuple(table)}
+    return walk.node("conv", attributes, first.inputs, axes, value, parameters, slots, first.where)

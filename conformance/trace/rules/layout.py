@@ -1,0 +1,177 @@
+"""Layout: which axis is which is followed; what is cut, padded or put side by side is named."""
+
+from __future__ import annotations
+
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from conformance.graph.axes import reshaped, spatial_order, transposed
+from conformance.trace.meanings import (
+    NO_PADDING,
+    Algebra,
+    Chosen,
+    Flow,
+    Flowing,
+    Padded,
+    Plain,
+    Step,
+    Stored,
+)
+from conformance.trace.rule import places, rule
+from conformance.trace.rules.algebra import recognised
+from conformance.trace.rules.axes import channels, every, name_of, resized
+from conformance.trace.rules.convolution import side_by_side
+from conformance.trace.stored import constant
+from conformance.trace.walk import Walk
+
+
+def settled(walk: Walk, x: Flowing) -> Plain | None:
+    """A plain flow whose axes can be moved; None for algebra that may go on."""
+    return recognised(walk, x) if isinstance(x, Algebra) else walk.placed(x)
+
+
+@rule("reshape")
+def reshape(walk: Walk, op: Step, x: Flowing) -> Plain | None:
+    """reshape(x) -> x, or flatten where it merges a map's axes."""
+    if (flow := settled(walk, x)) is None or (axes := reshaped(flow.axes, op.shape)) is None:
+        return None
+    merged = next((a for a in axes if len([atom for atom in a if atom[0] != "N"]) > 1), None)
+    if merged and merged not in flow.axes:
+        attributes = {"order": spatial_order(merged)}
+        return walk.node("flatten", attributes, (flow.node,), axes, op.value)
+    return Plain(flow.node, axes, op.value)
+
+
+@rule("broadcast")
+def broadcast(walk: Walk, op: Step, x: Flowing) -> Plain | None:
+    """broadcast(x) -> x, where it repeats nothing."""
+    return reshape(walk, op, x) if prod(op.shape) == prod(walk.shape(x)) else None
+
+
+@rule("transpose")
+def transpose_padded(walk: Walk, op: Step, x: Padded) -> Padded:
+    """Cells around x belong to named axes, wherever those come to lie."""
+    axes = transposed(x.axes, op["axes"])
+    return Padded(x.node, axes, op.value, x.padding, x.fill)
+
+
+@rule("transpose")
+def transpose_chosen(walk: Walk, op: Step, x: Chosen) -> Chosen:
+    return Chosen(x.node, transposed(x.axes, op["axes"]), op.value, x.channels)
+
+
+@rule("transpose")
+def transpose(walk: Walk, op: Step, x: Flowing) -> Plain | None:
+    if (flow := settled(walk, x)) is None:
+        return None
+    return Plain(flow.node, transposed(flow.axes, op["axes"]), op.value)
+
+
+@rule("concat")
+def concat(walk: Walk, op: Step, *parts: Flowing) -> Plain | None:
+    """concat(x, y, …) along the channels -> concat; of one part, that part."""
+    axis = op["axis"] % len(op.shape)
+    flows = [walk.placed(x) for x in parts]
+    if any(name_of(flow.axes[axis], "C") != "C" for flow in flows):
+        return None
+    if len(flows) == 1:
+        return Plain(flows[0].node, flows[0].axes, op.value)
+    axes = tuple((("C", op.shape[axis]),) if i == axis else a for i, a in enumerate(flows[0].axes))
+    merged = side_by_side(walk, parts, flows, axes, op.value)
+    return merged or walk.node("concat", {}, [flow.node for flow in flows], axes, op.value)
+
+
+@rule("concat")
+def zeros_beside(walk: Walk, op: Step, *parts: Flowing | Stored) -> Padded | Plain | None:
+    """concat(x, zeros) -> pad(x): channels of zeros are a padding of the channels."""
+    at = [i for i, part in enumerate(parts) if not isinstance(part, Stored)]
+    others = [part for part in parts if isinstance(part, Stored)]
+    if len(at) != 1 or any(constant(walk.tape, part) != 0.0 for part in others):
+        return None
+    axis = op["axis"] % len(op.shape)
+    widths = [walk.tape[i].shape[axis] for i in op.inputs]
+    padding = [(0, 0)] * len(op.shape)
+    padding[axis] = (sum(widths[: at[0]]), sum(widths[at[0] + 1 :]))
+    x = parts[at[0]]
+    assert not isinstance(x, Stored)
+    return _padded(walk, op, x, tuple(padding), 0.0)
+
+
+@rule("pad")
+def pad(walk: Walk, op: Step, x: Flowing) -> Padded | Plain | None:
+    """pad(x): what reads it decides what the cells around x are."""
+    return _padded(walk, op, x, op["padding"], op["value"])
+
+
+def _padded(
+    walk: Walk, op: Step, x: Flowing, cells: tuple[Any, ...], fill: float | str
+) -> Padded | Plain | None:
+    if (flow := settled(walk, x)) is None:
+        return None
+    padding: dict[str, tuple[int, int]] = {}
+    for axis, (before, after) in zip(flow.axes, cells, strict=True):
+        if (name := name_of(axis)) in ("H", "W", "C"):
+            padding[name] = (int(before), int(after))
+        elif (before, after) != (0, 0):
+            return None
+    axes = resized(flow.axes, op.shape, ("H", "W", "C"))
+    around = (padding.get("H", (0, 0)), padding.get("W", (0, 0)))
+    beside = padding.get("C", (0, 0))
+    if beside != (0, 0):
+        attributes = {"padding": around, "channels": beside, "value": fill}
+        return walk.node("pad", attributes, (flow.node,), axes, op.value)
+    if around == NO_PADDING:
+        return Plain(flow.node, axes, op.value)
+    return Padded(flow.node, axes, op.value, around, fill)
+
+
+@places(Padded)
+def cells_around(walk: Walk, x: Padded) -> Plain:
+    attributes = {"padding": x.padding, "value": x.fill}
+    kind = "unknown:pad" if x.fill == "edge" else "pad"
+    return walk.node(kind, attributes, (x.node,), x.axes, x.value)
+
+
+@rule("slice")
+def whole_slice(walk: Walk, op: Step, x: Flowing) -> Plain | None:
+    """x[:] -> x."""
+    if op.shape != walk.shape(x):
+        return None
+    flow = walk.placed(x)
+    return Plain(flow.node, flow.axes, op.value)
+
+
+@rule("slice")
+def channels_of(walk: Walk, op: Step, x: Flow) -> Plain | Chosen | None:
+    """x[..., start:stop:step] -> some channels of x."""
+    sizes = zip(walk.shape(x), op.shape, strict=True)
+    changed = [i for i, (before, after) in enumerate(sizes) if before != after]
+    if len(changed) != 1 or name_of(x.axes[changed[0]]) != "C":
+        return None
+    axis = changed[0]
+    return _chosen(
+        walk, op, x, axis, tuple(range(op["start"][axis], op["stop"][axis], op["step"][axis]))
+    )
+
+
+@rule("take")
+def take(walk: Walk, op: Step, x: Flow) -> Plain | Chosen | None:
+    """x[..., indices] -> some channels of x."""
+    if name_of(x.axes[op["axis"]]) != "C":
+        return None
+    return _chosen(walk, op, x, op["axis"], tuple(int(i) for i in np.ravel(op["indices"])))
+
+
+def _chosen(walk: Walk, op: Step, x: Flow, axis: int, chosen: tuple[int, ...]) -> Plain | Chosen:
+    flow = walk.placed(x)
+    if chosen == every(channels(walk.of(flow).shape)):
+        return Plain(flow.node, flow.axes, op.value)
+    axes = tuple((("C", len(chosen)),) if i == axis else a for i, a in enumerate(flow.axes))
+    return Chosen(flow.node, axes, op.value, chosen)
+
+
+@places(Chosen)
+def some_channels(walk: Walk, x: Chosen) -> Plain:
+    return walk.node("unknown:take", {"channels": x.channels}, (x.node,), x.axes, x.value)
