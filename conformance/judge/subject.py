@@ -9,7 +9,7 @@ from functools import cached_property
 from conformance.graph.align import align, findings
 from conformance.graph.model import Graph
 from conformance.graph.names import names
-from conformance.judge import published
+from conformance.judge import published, sizes
 from conformance.judge.variants import Comparison, Explained, explain
 from conformance.numbers.causes.roots import stand_ins
 from conformance.reference import Model
@@ -30,6 +30,7 @@ class Subject:
 
     port: Port
     model: Model
+    size: Size
     tape: Tape
     inference: Comparison
     taught: Tape | None = None
@@ -42,7 +43,10 @@ class Subject:
     @cached_property
     def explained(self) -> Explained:
         """The known variants that explain differences, and those that none of them explains."""
-        return explain(self.whole, [each for each in self.candidates if not each.another])
+        ours = published.network(self.model)
+        paper = ours.training if self.training else ours.inference
+        given = list(sizes.variants(self.size, self.model, paper, self.whole))
+        return explain(self.whole, [each for each in self.candidates if not each.another], given)
 
     @cached_property
     def another(self) -> known.Profile | None:
@@ -81,31 +85,35 @@ class Side:
         self.rows = [] if variant else comparison.rows
 
 
-def subject(port: Port, model: Model, size: Size, seed: int, stage: Stage) -> Subject:
+def subject(port: Port, model: Model, size: Size | None, seed: int, stage: Stage) -> Subject:
     """Trace a port in both modes and set it beside the network, for images of a size.
 
     Raises :class:`~conformance.trace.port.UntraceableModel`.
     """
     stage("tracing the port", 0, 0)
-    tape = port.trace(size)
-    try:
-        ours = published.network(model, size)
-    except published.NoSuchSize as refused:
-        raise UntraceableModel(str(refused)) from None
-    found = Subject(port, model, tape, _compare(ours.inference, canonical(tape), model))
-    found.seed, found.stage = seed, stage
+    size, tape = (size, port.trace(size)) if size else sizes.traced(port, model)
+    ours = published.network(model)
+    inference = _compare(ours.inference, canonical(tape), model, size)
+    found = Subject(port, model, size, tape, inference, seed=seed, stage=stage)
     if port.trains:
         stage("tracing the port in training", 0, 0)
         try:
             found.taught = port.trace(size, training=True)
-            found.training = _compare(ours.training, canonical(found.taught), model)
+            found.training = _compare(ours.training, canonical(found.taught), model, size)
         except UntraceableModel as refused:
             found.taught, found.untraceable = None, str(refused)
     return found
 
 
-def _compare(expected: Graph, found: Graph, model: Model) -> Comparison:
-    expected = published.by_convention(expected, found)
+def _compare(paper: Graph, found: Graph, model: Model, size: Size) -> Comparison:
+    """A port beside the network at its own size; beside the paper's where that has no meaning."""
+    try:
+        sized, unsized = published.sized(paper, model, size), ""
+    except published.NoSuchSize as refused:
+        sized, unsized = paper, str(refused)
+    expected = published.by_convention(sized, found)
     alignment = align(expected, found)
     differences = findings(expected, found, alignment)
-    return Comparison(expected, found, differences, model, alignment.pairs)
+    if unsized and not differences:
+        raise UntraceableModel(unsized)
+    return Comparison(expected, found, differences, model, alignment.pairs, unsized)

@@ -33,13 +33,17 @@ class Explained:
 
 @dataclass
 class Comparison:
-    """Two aligned graphs of one mode, and the findings between them."""
+    """Two aligned graphs of one mode, and the findings between them.
+
+    ``unsized`` says why the expected graph is not for the port's size of image, but the paper's.
+    """
 
     expected: Graph
     found: Graph
     findings: list[Finding]
     model: Model
     pairs: dict[int, int]
+    unsized: str = ""
 
     def __post_init__(self) -> None:
         rows = [row.name for row in self.model.rows]
@@ -77,10 +81,15 @@ class Comparison:
         return self.found.nodes[finding.found_node]
 
 
-def explain(comparison: Comparison, profiles: Sequence[Profile]) -> Explained:
-    """The variants that together explain as many findings as possible."""
+def explain(
+    comparison: Comparison, profiles: Sequence[Profile], given: Sequence[Profile] = ()
+) -> Explained:
+    """The variants that together explain as many findings as possible.
+
+    Those that are ``given`` hold, even where they leave nothing to explain.
+    """
     candidates = []
-    for profile in profiles:
+    for profile in (*profiles, *given):
         if (matched := matches(comparison, profile)) is not None and matched:
             candidates.append((profile, matched))
     candidates.sort(key=lambda pair: (-len(pair[1]), pair[0].name))
@@ -89,6 +98,7 @@ def explain(comparison: Comparison, profiles: Sequence[Profile]) -> Explained:
         if matched & left:
             result.profiles.append(profile)
             left -= matched
+    result.profiles += [profile for profile in given if profile not in result.profiles]
     result.surplus = sorted(left)
     return result
 

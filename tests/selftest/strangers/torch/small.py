@@ -2,9 +2,7 @@
 
 from collections.abc import Callable, Iterable
 
-import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from tests.selftest.strangers.torch.ports import Joined
 
@@ -25,33 +23,17 @@ MODULES: tuple[tuple[int, ...], ...] = (
 )  # fmt: skip
 
 
-def vgg(
-    name: str, head: Iterable[nn.Module], norm: bool = True, bias: bool = True,
-    channels: int = 3, epsilon: float = 1e-5,
-) -> nn.Module:  # fmt: skip
-    """VGG's convolutions as cfg lists of them build it, and a head."""
-    layers: list[nn.Module] = []
-    for width in VGG[name]:
-        if isinstance(width, str):
-            layers.append(nn.MaxPool2d(2, 2))
-            continue
-        layers.append(nn.Conv2d(channels, width, 3, padding=1, bias=bias))
-        layers += [nn.BatchNorm2d(width, eps=epsilon)] if norm else []
-        layers.append(nn.ReLU(inplace=True))
-        channels = width
-    return nn.Sequential(*layers, *head)
-
-
-def one_layer() -> Iterable[nn.Module]:
+def one_layer(classes: int = 10) -> Iterable[nn.Module]:
     """As kuangliu/pytorch-cifar has it, with a pool of one pixel."""
-    return nn.AvgPool2d(1, 1), nn.Flatten(), nn.Linear(512, 10)
+    return nn.AvgPool2d(1, 1), nn.Flatten(), nn.Linear(512, classes)
 
 
-def narrow() -> Iterable[nn.Module]:
+def narrow(rate: float = 0.5) -> Iterable[nn.Module]:
     """As chengyangfu/pytorch-vgg-cifar10 has it."""
     return (
         nn.Flatten(),
-        nn.Dropout(), nn.Linear(512, 512), nn.ReLU(), nn.Dropout(), nn.Linear(512, 512), nn.ReLU(),
+        nn.Dropout(rate), nn.Linear(512, 512), nn.ReLU(),
+        nn.Dropout(), nn.Linear(512, 512), nn.ReLU(),
         nn.Linear(512, 10),
     )  # fmt: skip
 
@@ -66,15 +48,32 @@ def wide(classes: int = 100) -> Iterable[nn.Module]:
     )  # fmt: skip
 
 
+def vgg(
+    name: str, head: Callable[[], Iterable[nn.Module]] = one_layer, norm: bool = True,
+    bias: bool = True, channels: int = 3,
+) -> nn.Module:  # fmt: skip
+    """VGG's convolutions from a list of widths, and a head."""
+    layers: list[nn.Module] = []
+    for width in VGG[name]:
+        if isinstance(width, str):
+            layers.append(nn.MaxPool2d(2, 2))
+            continue
+        layers.append(nn.Conv2d(channels, width, 3, padding=1, bias=bias))
+        layers += [nn.BatchNorm2d(width)] if norm else []
+        layers.append(nn.ReLU(inplace=True))
+        channels = width
+    return nn.Sequential(*layers, *head())
+
+
 def googlenet(
     stem: Iterable[tuple[int, int]] = ((3, 192),), bias: bool = True, drop: bool = False,
-    norm: bool = True, twice: bool = True, pool: Callable[[], nn.Module] | None = None,
+    twice: bool = True, pool: int = 3,
 ) -> nn.Module:  # fmt: skip
     """GoogLeNet for CIFAR: kuangliu/pytorch-cifar, or weiaicunzai/pytorch-cifar100."""
 
     def conv(inputs: int, maps: int, kernel: int) -> nn.Sequential:
-        layers = [nn.Conv2d(inputs, maps, kernel, padding=kernel // 2, bias=bias)]
-        return nn.Sequential(*layers, *([nn.BatchNorm2d(maps)] if norm else []), nn.ReLU())
+        layer = nn.Conv2d(inputs, maps, kernel, padding=kernel // 2, bias=bias)
+        return nn.Sequential(layer, nn.BatchNorm2d(maps), nn.ReLU())
 
     def five(inputs: int, maps: int) -> nn.Module:
         if twice:
@@ -88,7 +87,7 @@ def googlenet(
         inputs = maps
     for widths in MODULES:
         if not widths:
-            layers.append(pool() if pool else nn.MaxPool2d(3, 2, 1))
+            layers.append(nn.MaxPool2d(pool, 2, pool // 2))
             continue
         a, b, c, d, e, f = widths
         layers.append(Joined([
@@ -99,12 +98,14 @@ def googlenet(
         ]))  # fmt: skip
         inputs = a + c + e + f
     top = [nn.Dropout(0.4)] if drop else []
-    return nn.Sequential(*layers, nn.AvgPool2d(8), nn.Flatten(), *top, nn.Linear(inputs, 10))
+    return nn.Sequential(
+        *layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), *top, nn.Linear(inputs, 10)
+    )
 
 
 def alexnet(
     padding: int, side: int, channels: int = 3, classes: int = 1000, norm: str = "",
-    drop_first: bool = False, widths: tuple[int, ...] = (96, 256, 384, 384, 256),
+    drop_first: bool = False, bias: bool = True,
 ) -> nn.Module:  # fmt: skip
     """AlexNet as courses and repositories have it: ``norm`` is after, before or batch."""
 
@@ -113,20 +114,32 @@ def alexnet(
         lrn = nn.LocalResponseNorm(5, alpha=1e-4, beta=0.75, k=2.0)
         return {"after": (pool, lrn), "before": (lrn, pool)}.get(norm, (pool,))
 
-    def conv(inputs: int, maps: int, *sizes: int) -> Iterable[nn.Module]:
+    def conv(inputs: int, maps: int, kernel: int, stride: int, padding: int) -> Iterable[nn.Module]:
         batch = [nn.BatchNorm2d(maps)] if norm == "batch" else []
-        return nn.Conv2d(inputs, maps, *sizes), *batch, nn.ReLU()
+        return nn.Conv2d(inputs, maps, kernel, stride, padding, bias=bias), *batch, nn.ReLU()
 
     def dense(inputs: int) -> Iterable[nn.Module]:
         layer = nn.Linear(inputs, 4096), nn.ReLU()
         return (nn.Dropout(0.5), *layer) if drop_first else (*layer, nn.Dropout(0.5))
 
-    a, b, c, d, e = widths
     return nn.Sequential(
-        *conv(channels, a, 11, 4, padding), *end(),
-        *conv(a, b, 5, 1, 2), *end(),
-        *conv(b, c, 3, 1, 1), *conv(c, d, 3, 1, 1), *conv(d, e, 3, 1, 1), nn.MaxPool2d(3, 2),
-        nn.Flatten(), *dense(e * side * side), *dense(4096), nn.Linear(4096, classes),
+        *conv(channels, 96, 11, 4, padding), *end(),
+        *conv(96, 256, 5, 1, 2), *end(),
+        *conv(256, 384, 3, 1, 1), *conv(384, 384, 3, 1, 1), *conv(384, 256, 3, 1, 1),
+        nn.MaxPool2d(3, 2),
+        nn.Flatten(), *dense(256 * side * side), *dense(4096), nn.Linear(4096, classes),
+    )  # fmt: skip
+
+
+def bearpaw() -> nn.Module:
+    """The AlexNet of bearpaw/pytorch-classification for CIFAR."""
+    return nn.Sequential(
+        nn.Conv2d(3, 64, 11, 4, 5), nn.ReLU(), nn.MaxPool2d(2, 2),
+        nn.Conv2d(64, 192, 5, padding=2), nn.ReLU(), nn.MaxPool2d(2, 2),
+        nn.Conv2d(192, 384, 3, padding=1), nn.ReLU(),
+        nn.Conv2d(384, 256, 3, padding=1), nn.ReLU(),
+        nn.Conv2d(256, 256, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2, 2),
+        nn.Flatten(), nn.Linear(256, 10),
     )  # fmt: skip
 
 
@@ -147,46 +160,17 @@ def lenet(
     )  # fmt: skip
 
 
-class Preprocessed(nn.Module):
-    """A network that is given images as they are read, and scales them itself."""
-
-    mean: Tensor
-    deviation: Tensor
-
-    def __init__(
-        self, network: nn.Module, mean: tuple[float, ...], deviation: tuple[float, ...],
-        reverse: bool = False,
-    ) -> None:  # fmt: skip
-        super().__init__()
-        self.network, self.reverse = network, reverse
-        self.register_buffer("mean", torch.tensor(mean).view(-1, 1, 1))
-        self.register_buffer("deviation", torch.tensor(deviation).view(-1, 1, 1))
-
-    def forward(self, x: Tensor) -> Tensor:
-        if self.reverse:
-            x = x.flip(1)
-        result: Tensor = self.network((x - self.mean) / self.deviation)
-        return result
-
-
 class Scaled(nn.Module):
     """A network that is given bytes."""
 
-    def __init__(self, network: nn.Module) -> None:
+    def __init__(self, network: nn.Module, by: float) -> None:
         super().__init__()
-        self.network = network
+        self.network, self.by = network, by
 
     def forward(self, x: Tensor) -> Tensor:
-        result: Tensor = self.network(x / 255)
+        result: Tensor = self.network(x / self.by)
         return result
 
 
-class LogSoftmax(nn.Module):
-    """A network that ends in log-probabilities, for nn.NLLLoss."""
-
-    def __init__(self, network: nn.Module) -> None:
-        super().__init__()
-        self.network = network
-
-    def forward(self, x: Tensor) -> Tensor:
-        return F.log_softmax(self.network(x), dim=1)
+def scaled(build: Callable[[], nn.Module], by: float = 255) -> nn.Module:
+    return Scaled(build(), by)
