@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from conformance.graph.align import align, findings
 from conformance.graph.model import Graph
 from conformance.graph.names import names
+from conformance.graph.without import without
 from conformance.judge import published, sizes
-from conformance.judge.variants import Comparison, Explained, explain
+from conformance.judge.variants import Comparison, Explained, explain, left_out
+from conformance.kinds import WEIGHTED
 from conformance.numbers.causes.roots import stand_ins
 from conformance.reference import Model
 from conformance.reference import variants as known
@@ -53,8 +55,35 @@ class Subject:
         """The other network that bears this one's name, if the port is that."""
         if not self.explained.surplus:
             return None
-        others = explain(self.whole, [each for each in self.candidates if each.another])
-        return next(iter(others.profiles), None)
+        others = [each for each in self.candidates if each.another]
+        if found := explain(self.whole, others).profiles:
+            return found[0]
+        for profile in others:
+            less = self.beside(profile)
+            if less and profile in explain(less.whole, [profile]).profiles:
+                return profile
+        return None
+
+    def beside(self, profile: known.Profile) -> Subject | None:
+        """The same port beside a variant that leaves layers with weights out of the network.
+
+        None for a variant that leaves out none, or a whole output.
+        """
+        ours = published.network(self.model)
+        gone = left_out(Comparison(ours.inference, ours.inference, [], self.model, {}), profile)
+        weighted = any(ours.inference.nodes[i].has(WEIGHTED) for i in gone)
+        if not weighted or gone.intersection(ours.inference.outputs):
+            return None
+        try:
+            inference = _compare(
+                ours.inference, self.inference.found, self.model, self.size, profile
+            )
+            training = self.training and _compare(
+                ours.training, self.training.found, self.model, self.size, profile
+            )
+        except UntraceableModel:
+            return None
+        return replace(self, inference=inference, training=training)
 
     @property
     def candidates(self) -> list[known.Profile]:
@@ -102,11 +131,31 @@ def subject(port: Port, model: Model, size: Size | None, seed: int, stage: Stage
             found.training = _compare(ours.training, canonical(found.taught), model, size)
         except UntraceableModel as refused:
             found.taught, found.untraceable = None, str(refused)
-    return found
+    return _nearest(found)
 
 
-def _compare(paper: Graph, found: Graph, model: Model, size: Size) -> Comparison:
+def _nearest(found: Subject) -> Subject:
+    """A port beside the network, or beside the variant with fewer layers that explains more.
+
+    Where many layers are missing, others stand in for them when the two are aligned.
+    """
+    best = found
+    for profile in found.candidates:
+        if not best.explained.surplus:
+            break
+        if not profile.another and (less := found.beside(profile)):
+            here, there = less.explained, best.explained
+            if profile in here.profiles and len(here.surplus) < len(there.surplus):
+                best = less
+    return best
+
+
+def _compare(
+    paper: Graph, found: Graph, model: Model, size: Size, given: known.Profile | None = None
+) -> Comparison:
     """A port beside the network at its own size; beside the paper's where that has no meaning."""
+    if given:
+        paper = without(paper, left_out(Comparison(paper, paper, [], model, {}), given))
     try:
         sized, unsized = published.sized(paper, model, size), ""
     except published.NoSuchSize as refused:
@@ -116,4 +165,4 @@ def _compare(paper: Graph, found: Graph, model: Model, size: Size) -> Comparison
     differences = findings(expected, found, alignment)
     if unsized and not differences:
         raise UntraceableModel(unsized)
-    return Comparison(expected, found, differences, model, alignment.pairs, unsized)
+    return Comparison(expected, found, differences, model, alignment.pairs, unsized, given)

@@ -36,6 +36,7 @@ class Comparison:
     """Two aligned graphs of one mode, and the findings between them.
 
     ``unsized`` says why the expected graph is not for the port's size of image, but the paper's.
+    What the variant ``given`` leaves out of the network is not in the expected graph.
     """
 
     expected: Graph
@@ -44,6 +45,7 @@ class Comparison:
     model: Model
     pairs: dict[int, int]
     unsized: str = ""
+    given: Profile | None = None
 
     def __post_init__(self) -> None:
         rows = [row.name for row in self.model.rows]
@@ -90,12 +92,13 @@ def explain(
     """
     candidates = []
     for profile in (*profiles, *given):
-        if (matched := matches(comparison, profile)) is not None and matched:
+        matched = matches(comparison, profile)
+        if matched or (matched is not None and profile == comparison.given):
             candidates.append((profile, matched))
     candidates.sort(key=lambda pair: (-len(pair[1]), pair[0].name))
     result, left = Explained(), set(range(len(comparison.findings)))
     for profile, matched in candidates:
-        if matched & left:
+        if matched & left or profile == comparison.given:
             result.profiles.append(profile)
             left -= matched
     result.profiles += [profile for profile in given if profile not in result.profiles]
@@ -110,6 +113,8 @@ def matches(comparison: Comparison, profile: Profile, whole: bool = True) -> set
     """
     explained: set[int] = set()
     for difference in profile.differences:
+        if profile == comparison.given and leaves_out(difference):
+            continue
         matched = {
             i for i, f in enumerate(comparison.findings) if _matches(comparison, f, difference)
         }
@@ -118,6 +123,22 @@ def matches(comparison: Comparison, profile: Profile, whole: bool = True) -> set
             return None
         explained |= matched
     return explained
+
+
+def leaves_out(row: Difference) -> bool:
+    """Whether a row of a profile takes layers out of the network."""
+    return row.attribute == "missing" and row.count != "any"
+
+
+def left_out(comparison: Comparison, profile: Profile) -> set[int]:
+    """The expected nodes that a variant does not have."""
+    rows = [row for row in profile.differences if leaves_out(row)]
+    return {
+        index
+        for index, node in enumerate(comparison.expected)
+        for row in rows
+        if _in_layer(comparison, index, row.layer) and fnmatchcase(label(node), row.node)
+    }
 
 
 def _wanted(comparison: Comparison, row: Difference) -> int | None:

@@ -122,6 +122,10 @@ OTHER_INCEPTIONS: dict[str, Stranger] = {
         size=CIFAR,
         options={"stem": ((3, 64), (3, 64), (3, 192)), "bias": False, "drop": True},
     ),
+    "GoogLeNet of kuangliu": row(
+        small.googlenet, "GoogLeNet", *SMALLER, "batch norm", "for small images, one convolution",
+        HEADLESS, IDLE, CLASSES, size=CIFAR,
+    ),
     "Inception-v3 for CIFAR": row(
         altered.inception_v3_for_small_images, "Inception-v3", "for small images",
         "padding counted", "dropout 0.5", "PyTorch's momentum", HEADLESS, CLASSES,
@@ -193,6 +197,9 @@ OTHERS: dict[str, Stranger] = {
         options={
             "stem": ((3, 64), (3, 64), (3, 192)), "bias": False, "drop": True, "pool": 2,
         },
+    ),
+    "GoogLeNet of kuangliu, 128 maps": row(
+        small.googlenet, "GoogLeNet", size=CIFAR, options={"stem": ((3, 128),)}
     ),
     "Inception-v3 for CIFAR, another border": row(
         altered.inception_v3_for_small_images, "Inception-v3", size=CIFAR, options={"border": 2}
