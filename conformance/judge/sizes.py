@@ -40,8 +40,8 @@ def traced(port: Port, model: Model) -> tuple[Size, Tape]:
 
 def known() -> list[Size]:
     """The images that the networks of the reference take, the usual ones first."""
-    sizes = [model.input for model in reference.models().values() if model.input[-1] <= CHANNELS]
-    return sorted(set(sizes), key=lambda size: -sizes.count(size))
+    images = [model.input for model in reference.models().values() if model.input[-1] <= CHANNELS]
+    return sorted(set(images), key=lambda size: (-images.count(size), size))
 
 
 def variants(size: Size, model: Model, paper: Graph, comparison: Comparison) -> Iterator[Profile]:

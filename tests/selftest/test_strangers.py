@@ -65,7 +65,8 @@ def test_other_network_deviates(room, other):
     if other.missing:
         pytest.skip(other.missing)
     port = frameworks.tracer(room).port(other.build)
-    found = judge(port, reference.find(other.architecture), numbers=False, size=other.size)
+    network, size = reference.find(other.architecture), other.size
+    found = judge(port, network, numbers=other.numbers, size=size)
     assert found.verdict == "deviates"
 
 

@@ -146,17 +146,23 @@ def bearpaw() -> nn.Module:
 def lenet(
     activation: type[nn.Module] = nn.ReLU, pool: type[nn.Module] = nn.MaxPool2d, padding: int = 0,
     channels: int = 1, side: int = 5, end: Iterable[nn.Module] = (), covering: bool = False,
-    c3: int = 16,
+    c3: int = 16, zero: int = 0,
 ) -> nn.Module:  # fmt: skip
-    """LeNet-5 as it is taught: every map is connected, the output is dense."""
+    """LeNet-5 as it is taught: every map is connected, the output is dense.
+
+    The kernels of the last ``zero`` layers start at 0.
+    """
     if covering:
         c5: list[nn.Module] = [nn.Conv2d(c3, 120, side), activation(), nn.Flatten()]
     else:
         c5 = [nn.Flatten(), nn.Linear(c3 * side * side, 120), activation()]
+    last = nn.Linear(120, 84), nn.Linear(84, 10)
+    for layer in last[len(last) - zero :]:
+        nn.init.zeros_(layer.weight)
     return nn.Sequential(
         nn.Conv2d(channels, 6, 5, padding=padding), activation(), pool(2),
         nn.Conv2d(6, c3, 5), activation(), pool(2),
-        *c5, nn.Linear(120, 84), activation(), nn.Linear(84, 10), *end,
+        *c5, last[0], activation(), last[1], *end,
     )  # fmt: skip
 
 

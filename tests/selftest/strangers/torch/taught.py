@@ -100,6 +100,10 @@ LENET: dict[str, Stranger] = {
             "activation": nn.Sigmoid, "pool": nn.AvgPool2d, "padding": 2, "covering": True,
         },
     ),
+    "LeNet that starts with a classifier of zeros": row(
+        small.lenet, "LeNet-5-table", *TAUGHT, "without softmax", "zero classifier",
+        numbers=True, options={"covering": True, "zero": 1},
+    ),
     "LeNet as the paper's": row(
         small.lenet, "LeNet-5", *SQUASHED, "dense output", options={"covering": True}
     ),
@@ -188,6 +192,9 @@ OTHERS: dict[str, Stranger] = {
     ),
     "LeNet, padded by 1": row(
         small.lenet, "LeNet-5-table", size=(30, 30, 1), options={"padding": 1, "covering": True}
+    ),
+    "LeNet that starts with two layers of zeros": row(
+        small.lenet, "LeNet-5-table", numbers=True, options={"covering": True, "zero": 2}
     ),
     "LeNet as the paper's, 15 maps": row(
         small.lenet, "LeNet-5", options={"covering": True, "c3": 15}
