@@ -315,8 +315,8 @@ def _verdict(subject: Subject | None) -> Json:
         doubts += [said + doubt for doubt in found.doubts()]
     for run in subject.record.exact:
         graph = subject.record.graph
-        if finding := exactness.difference(graph, subject.rows, run):
-            wrong.append(finding["sentence"])
+        if said := exactness.difference(graph, run):
+            wrong.append(said)
         doubts += [f"exact in {run.precision}: {each}" for each in exactness.doubts(graph, run)]
     if wrong:
         return {"verdict": DEVIATES, "reasons": wrong}

@@ -8,25 +8,44 @@ from math import prod
 from typing import Any
 
 from conformance.graph.model import Graph
+from conformance.judge.finding import Finding, Part, Unjudged
 from conformance.numbers.exact import Exact, ExactNode
 
 Json = dict[str, Any]
 
 
-def planned(graph: Graph, found: Exact) -> tuple[int, int]:
-    """How many comparisons a run was to make, of nodes and of control arms, and how many it did."""
+def part(graph: Graph, rows: list[str], subject: str, found: Exact) -> Part:
+    """A run as a check: the first node that differs, and what keeps it from being one."""
     nodes = sum(node.kind != "input" for node in graph)
     without = sum(bool(node.reason) for node in found.nodes)
     arms = len(found.controls)
-    return nodes - without + max(1, arms), len(found.nodes) - without + arms
+    said = f"exact in {found.precision}: "
+    result = Part(
+        planned=nodes - without + max(1, arms),
+        run=len(found.nodes) - without + arms,
+        open=[Unjudged("forward", said + doubt) for doubt in doubts(graph, found)],
+    )
+    if first := found.first_difference:
+        node, row = graph.nodes[first.node], rows[first.node]
+        result.findings.append(
+            Finding(
+                check="forward",
+                node=row,
+                attribute="value",
+                expected=f"exact in {found.precision}",
+                found=f"{first.differing} numbers differ",
+                kind=node.kind,
+                port_node=str(node.where),
+                sentence=f"{subject.format(row=row)}: {difference(graph, found)}",
+            )
+        )
+    return result
 
 
-def summary(graph: Graph, found: Exact) -> str:
-    """How many nodes are exact, in words."""
-    nodes = sum(node.kind != "input" for node in graph)
-    rounded = sum(node.rounded for node in found.nodes)
-    said = f"{found.exact} of {nodes} nodes exact in {found.precision}"
-    return f"{said}, {rounded} to the nearest step" if rounded else said
+def summary(run: Json) -> str:
+    """How many nodes are exact, in words, from the result's row."""
+    said = f"{run['exact']} of {run['nodes']} nodes exact in {run['precision']}"
+    return f"{said}, {run['rounded']} to the nearest step" if run["rounded"] else said
 
 
 def as_json(graph: Graph, found: Exact) -> Json:
@@ -66,22 +85,14 @@ def doubts(graph: Graph, found: Exact) -> Iterator[str]:
             yield f"a control arm was not caught: {kind.kind}, {each.alteration}"
 
 
-def difference(graph: Graph, rows: list[str], found: Exact) -> Json | None:
-    """The first node that differs from the exact result, as a finding without its subject."""
+def difference(graph: Graph, found: Exact) -> str:
+    """The first node that differs from the exact result, in words; empty for none."""
     first = found.first_difference
     if first is None:
-        return None
+        return ""
     node = graph.nodes[first.node]
-    return {
-        "check": "forward",
-        "node": rows[first.node],
-        "attribute": node.kind,
-        "expected": f"exact in {found.precision}",
-        "found": f"{first.differing} numbers differ",
-        "sentence": f"the first node that is not exact in {found.precision} is {node.kind}"
-        f" {node.where}: {_apart(first, graph)}",
-        "source": str(node.where),
-    }
+    said = f"the first node that is not exact in {found.precision} is {node.kind} {node.where}"
+    return f"{said}: {_apart(first, graph)}"
 
 
 def _apart(first: ExactNode, graph: Graph) -> str:

@@ -13,7 +13,7 @@ if find_spec("tensorflow") is None:
 
 import tensorflow as tf
 
-from conformance.trace.tensorflow_module import port
+from conformance.trace.tensorflow.port import port
 
 MODEL = reference.find("LeNet-5-table")
 KERNELS = [(5, 5, 1, 6), (5, 5, 6, 16), (5, 5, 16, 120), (120, 84), (84, 10)]
@@ -52,14 +52,14 @@ def chosen(pytestconfig):
 def test_module_conforms(chosen):
     """In structure, values and gradients; nothing tells it that it trains."""
     found = judge(port(LeNet), MODEL, trained=True)
-    assert (found.verdict, found.findings, found.open) == ("conforms", [], [])
-    assert found.unjudged[0].startswith("training: ")
+    assert (found.verdict, found.findings, found.judgement.open) == ("conforms", [], [])
+    assert found.judgement.unjudged[0].check == "training"
 
 
 def test_wrong_module_deviates(chosen):
     """The maximum for the average is named where it is."""
     found = judge(port(lambda: LeNet(tf.nn.max_pool2d)), MODEL, numbers=False)
-    assert [(each["node"], each["attribute"]) for each in found.findings] == [
+    assert [(each.node, each.attribute) for each in found.findings] == [
         ("S2 avg_pool", "kind"),
         ("S4 avg_pool", "kind"),
     ]

@@ -1,0 +1,75 @@
+"""In what precision and on which device JAX computes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from conformance.trace.port import PLAIN, CannotExecute, Execution
+
+
+class Arithmetic(NamedTuple):
+    """The type of all numbers with a fraction, and the precision of products by primitive."""
+
+    dtype: Any
+    products: Mapping[str, Any]
+
+
+#: As they are stored.  On a GPU that rules out TF32.
+EXACT = (jax.lax.Precision.HIGHEST,) * 2
+PRODUCTS = {"dot_general": EXACT, "conv_general_dilated": EXACT}
+
+#: XLA multiplies a vector and a matrix in float32 unless it is told how; of a convolution it can
+#: only be told that TF32 will do, and cuDNN has none for three channels.
+FAST = {
+    "dot_general": jax.lax.DotAlgorithmPreset.TF32_TF32_F32,
+    "conv_general_dilated": (jax.lax.Precision.HIGH,) * 2,
+}
+
+#: What decides, and what constants are computed in.
+DOUBLE = Arithmetic(jnp.dtype(jnp.float64), PRODUCTS)
+
+
+def gpu() -> str:
+    """The name of the GPU that JAX sees; empty if it sees none."""
+    try:
+        return str(jax.devices("gpu")[0].device_kind)
+    except RuntimeError:
+        return ""
+
+
+@contextmanager
+def computing(how: Execution = PLAIN) -> Iterator[Arithmetic]:
+    """The arithmetic of an execution, on its device and with float64 allowed.
+
+    A program says of each product how precisely it is computed, and mostly that it does not
+    mind, which on a GPU is TF32: that is replaced.
+    """
+    fast = how.precision == "tf32"
+    if fast and how.device == "cpu":
+        raise CannotExecute("tf32 is a precision of GPUs: leave it out, or add --device gpu")
+    if how.device == "gpu" and not gpu():
+        raise CannotExecute("JAX sees no GPU here")
+    dtype = jnp.dtype(jnp.float32 if fast else how.precision)
+    with jax.enable_x64(True), jax.default_device(jax.devices(how.device)[0]):
+        yield Arithmetic(dtype, FAST if fast else PRODUCTS)
+
+
+def is_floating(dtype: Any) -> bool:
+    """Whether something is a type of numbers with a fraction."""
+    return isinstance(dtype, np.dtype) and bool(jnp.issubdtype(dtype, jnp.floating))
+
+
+def in_precision(precision: Any, value: Any) -> Any:
+    """A precision in the place of a type of numbers with a fraction; anything else as it is."""
+    return precision if is_floating(value) else value
+
+
+def as_array(array: Any) -> np.ndarray:
+    """An array in a type that NumPy has; float32 holds bfloat16's numbers and float16's."""
+    return np.asarray(array.astype(jnp.float32) if array.dtype.itemsize < 4 else array)
