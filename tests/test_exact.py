@@ -79,9 +79,9 @@ class Computes:
     def __init__(self, graph, change=lambda index, result: result):
         self.graph, self.change = graph, change
 
-    def run(self, tape, values, image, wanted, observe, training=False, draws=(), how=None):
-        slot = lambda index, name: values(f"{index}.{name}")  # noqa: E731
-        oracle = Oracle(self.graph, slot, image, PRECISIONS[how.precision])
+    def run(self, run, wanted, observe):
+        slot = lambda index, name: run.values(f"{index}.{name}")  # noqa: E731
+        oracle = Oracle(self.graph, slot, run.image, PRECISIONS[run.how.precision])
         for index in sorted(wanted):
             result = self.change(index, oracle.result(index).copy())
             oracle.results[index] = result

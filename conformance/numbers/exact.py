@@ -37,7 +37,7 @@ from conformance.numbers.parity import cheapest_of_each_kind, neutral, outputs_d
 from conformance.numbers.precision import EXACT, PRECISIONS, Precision
 from conformance.numbers.steps import Stepped
 from conformance.numbers.weights import carried, counterparts
-from conformance.trace.port import PLAIN, CannotExecute, Execution, Port
+from conformance.trace.port import PLAIN, CannotExecute, Execution, Port, Run
 from conformance.trace.tape import Tape
 
 #: Bits of entropy that a result needs: the digits of one number that a TF32 product reads.
@@ -146,9 +146,8 @@ def exact(
     problem = ""
     try:
         given = carried(found, _loudly(integers, found, pairs), shapes)
-        port.run(
-            tape, given, integers.image(), frozenset(observer.wanted), observer, how=how
-        )  # fmt: skip
+        run = Run(tape, given, integers.image(), how=how)
+        port.run(run, frozenset(observer.wanted), observer)
     except (CannotCompute, CannotExecute) as reason:
         problem = str(reason)
     missing = len(observer.wanted) - len(observer.results)
