@@ -19,10 +19,18 @@ class CannotResize(Exception):
 def resized(graph: Graph, size: Shape) -> Graph:
     """The same layers on an image of ``size``.  Raises :class:`CannotResize`."""
     nodes: list[Node] = []
+    at: list[int] = []  # the new number of each node
     for index, node in enumerate(graph):
-        before = [nodes[i].shape for i in node.inputs]
-        nodes.append(replace(node, shape=size) if index in graph.inputs else _sized(node, before))
-    return Graph(nodes, graph.inputs, graph.outputs)
+        inputs = tuple(at[i] for i in node.inputs)
+        before = [nodes[i].shape for i in inputs]
+        if node.kind == "flatten" and len(before[0]) == 3 and before[0][:2] == (1, 1):
+            at.append(inputs[0])  # nothing is flattened in a map of one pixel
+            continue
+        sized = replace(node, shape=size) if index in graph.inputs else _sized(node, before)
+        at.append(len(nodes))
+        nodes.append(replace(sized, inputs=inputs))
+    inputs, outputs = (tuple(at[i] for i in ends) for ends in (graph.inputs, graph.outputs))
+    return Graph(nodes, inputs, outputs)
 
 
 def _sized(node: Node, before: Sequence[Shape]) -> Node:
@@ -37,8 +45,10 @@ def _sized(node: Node, before: Sequence[Shape]) -> Node:
             return replace(node, shape=(1, 1, first[-1])[-len(node.shape) :])
         case "flatten":
             return replace(node, shape=(prod(first),))
-        case "dense" | "rbf":
-            fed = node.slots["kernel"][0] if node.kind == "dense" else node.slots["centres"][-1]
+        case "dense":  # its kernel follows the map that is flattened in front of it
+            return _slots(node, node.slots | {"kernel": (first[-1], node.slots["kernel"][1])})
+        case "rbf":
+            fed = node.slots["centres"][-1]
             if first[-1] != fed:
                 raise CannotResize(f"{node.where} reads {fed:,} numbers, here are {first[-1]:,}")
             return node

@@ -79,12 +79,13 @@ def judge(
     expect: Sequence[str] = (),
     stage: Stage = lambda name, done, total: None,
 ) -> Judged:
-    """Judge a port against a published network, for images of ``size`` (default: the paper's).
+    """Judge a port against a published network, for images of ``size`` (default: the paper's,
+    or one of another network's if the port cannot take that).
 
     Findings that ``expect`` names, by row or node and attribute, are set aside like those of a
     variant.  Raises :class:`~conformance.trace.port.UntraceableModel`.
     """
-    asked = subject(port, model, size or model.input, seed, stage)
+    asked = subject(port, model, size, seed, stage)
     rows = [row.name for row in model.rows]
     found = asked.inference.found
     result = Judged(port.framework, model, Judgement(), numbers=numbers)

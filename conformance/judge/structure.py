@@ -9,7 +9,7 @@ from typing import Any
 from conformance import reference
 from conformance.graph.names import names
 from conformance.graph.values import text
-from conformance.judge.finding import Finding, Part, Unjudged
+from conformance.judge.finding import Finding, Part, Remark, Unjudged
 from conformance.judge.hints import hint
 from conformance.judge.subject import Subject
 from conformance.judge.variants import Comparison, matches
@@ -21,6 +21,8 @@ def check(subject: Subject) -> Part:
     inference, training = subject.inference, subject.training
     part = Part()
     part.planned = part.run = len(inference.expected)
+    if subject.size != subject.model.input:
+        part.remarks.append(Remark("input", "size", subject.model.input, subject.size))
     # What a variant explains in training it explains in inference, where less of it may be seen.
     profiles = subject.explained.profiles
     seen: set[int] = set().union(*(matches(inference, p, False) or () for p in profiles))
