@@ -12,9 +12,8 @@ from conformance.cli.facts import found
 from conformance.cli.output import Output
 from conformance.errors import Refused
 from conformance.files import put, refuse_early
-from conformance.ports import implementations as frameworks
-from conformance.ports.loading import MODULES
 from conformance.quiet import NO_GPU
+from conformance.trace import registry
 
 Json = dict[str, Any]
 
@@ -84,15 +83,15 @@ def _unjudged(job: Json, reason: str) -> Json:
 
 def job_of(options: Namespace) -> Json:
     """What a process needs to know of a port."""
-    framework = options.framework
-    if framework and framework.lower() != MODULES:
+    framework = None
+    if options.framework:
         try:
-            framework = frameworks.find(framework)
-        except frameworks.UnknownFramework as unknown:
+            framework = registry.find(options.framework).name
+        except registry.UnknownTracer as unknown:
             raise Refused(str(unknown)) from None
     return {
         "port": options.port,
-        "framework": framework and framework.lower(),
+        "framework": framework,
         "size": options.input,
         "seed": options.seed,
         "debug": options.debug,

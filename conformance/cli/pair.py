@@ -18,6 +18,7 @@ from conformance.ports import implementations as frameworks
 from conformance.ports import loading
 from conformance.ports.sandbox import Limits, work
 from conformance.quiet import NO_GPU
+from conformance.trace import registry
 from conformance.trace.port import Size, UntraceableModel
 
 Json = dict[str, Any]
@@ -58,10 +59,10 @@ def size_of(options: Namespace) -> Size:
 def _side(letter: str, text: str, size: Size) -> Side:
     try:
         factory: Callable[[], object] = loading.load(text)
-        framework = loading.framework_of(factory)
-        return Side(text, frameworks.tracer(framework).port(factory), size)
+        return Side(text, loading.opened(factory), size)
     except loading.BadPort as bad:
-        missing = getattr(bad.__cause__, "name", "") in loading.ROOMS
+        libraries = {tracer.library for tracer in registry.tracers().values()}
+        missing = getattr(bad.__cause__, "name", "") in libraries
         both = "; both ports are run here, in one environment" if missing else ""
         raise Refused(f"{letter}: {bad}{both}") from None
     except frameworks.NotInstalled as absent:

@@ -38,7 +38,7 @@ from conformance.numbers.parity import Oracles, outputs_differ
 from conformance.numbers.precision import FLOAT32
 from conformance.numbers.stored import whole
 from conformance.numbers.weights import BATCH, carried, counterparts, keeping
-from conformance.trace.port import Port, UntraceableModel
+from conformance.trace.port import Port, Run, UntraceableModel
 from conformance.trace.tape import Tape, evaluate
 
 #: The name of the image among the slots.
@@ -130,9 +130,8 @@ def gradients(
         values = carried(found, counterparts(weights, found, pairs), shapes)
         wanted = frozenset(p.handle for pieces in comparison.pieces.values() for p in pieces)
         draws = keeping(tape, found) if training else {}
-        port.gradient(
-            tape, values, batch, own, wanted, received.__setitem__, training, draws
-        )  # fmt: skip
+        run = Run(tape, values, batch, training, draws)
+        port.gradient(run, own, wanted, received.__setitem__)
         with np.errstate(all="ignore"):
             comparison.run(oracles, cotangents, received)
     except (CannotCompute, UntraceableModel) as reason:

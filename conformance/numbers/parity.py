@@ -29,7 +29,7 @@ from conformance.numbers.oracle import CannotCompute, Oracle
 from conformance.numbers.precision import FLOAT64, PRECISIONS, Precision
 from conformance.numbers.stored import whole
 from conformance.numbers.weights import BATCH, Weights, carried, counterparts, keeping
-from conformance.trace.port import PLAIN, CannotExecute, Execution, Port
+from conformance.trace.port import PLAIN, CannotExecute, Execution, Port, Run
 from conformance.trace.tape import Tape, evaluate
 
 __all__ = ["Control", "NodeParity", "Parity", "SlotParity", "outputs_differ", "parity"]
@@ -149,11 +149,10 @@ def parity(
         given = carried(found, slot, shapes)
         wanted, draws = frozenset(observer.wanted), keeping(tape, found) if training else {}
         with np.errstate(all="ignore"):  # what is not finite is reported, with its node
-            replaced = port.run(
-                tape, lambda handle: _kept(precision, given(handle)), batch, wanted, observer,
-                training, draws, how,
-            )  # fmt: skip
-            observer.replaced(replaced)
+            run = Run(
+                tape, lambda handle: _kept(precision, given(handle)), batch, training, draws, how
+            )
+            observer.replaced(port.run(run, wanted, observer))
     except (CannotCompute, CannotExecute) as reason:
         problem = str(reason)
     except _Parted:

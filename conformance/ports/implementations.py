@@ -66,7 +66,7 @@ def require(framework: str) -> None:
 def tracer(framework: str) -> ModuleType:
     """The framework's tracer.  Raises :class:`NotInstalled`."""
     require(framework)
-    return import_module(f"conformance.trace.{framework}")
+    return import_module(f"conformance.trace.{framework}.port")
 
 
 def named(framework: str) -> dict[str, set[str]]:

@@ -15,10 +15,10 @@ from conformance.errors import Refused
 from conformance.judge.answers import accepted
 from conformance.judge.checks import Check, checks, failure, unjudged
 from conformance.judge.expectations import BadExpectation
-from conformance.ports import implementations as frameworks
 from conformance.ports.sandbox import Limits, work
 from conformance.pytest.decorator import Ported
 from conformance.quiet import NO_GPU
+from conformance.trace import registry
 
 Json = dict[str, Any]
 
@@ -35,7 +35,7 @@ class Judged:
             "task": "judge.gate",
             "port": name,
             "architecture": model.name,
-            "framework": frameworks.find(options.framework) if options.framework else None,
+            "framework": registry.find(options.framework).name if options.framework else None,
             "size": options.input,
             "seed": options.seed,
             "numbers": True,

@@ -132,7 +132,7 @@ def upsampling(piece: Piece) -> Layer | None:
 
 
 def activation(piece: Piece) -> Layer | None:
-    """softmax, sigmoid, tanh or relu."""
+    """softmax, its logarithm, sigmoid, tanh, relu or relu6."""
     if not piece.keeps_its_shape or piece.channels is None:
         return None
     kind = pointwise(piece.excerpt, *piece.channels)
@@ -196,15 +196,17 @@ def _rows(part: Excerpt, channel: int, outcome: int) -> Rows:
 
 @remembered
 def pointwise(part: Excerpt, channel: int, outcome: int) -> str | None:
-    """softmax, sigmoid, tanh or relu, whichever the algebra is."""
+    """softmax, its logarithm, sigmoid, tanh, relu or relu6, whichever the algebra is."""
     channels = part.tape[part.base].shape[channel]
-    x = np.random.Generator(np.random.Philox(1989)).normal(size=(3, channels))
+    x = np.random.Generator(np.random.Philox(1989)).normal(size=(3, channels)) * 4
     exp = np.exp(x - x.max(axis=1, keepdims=True))
     candidates = {
         "softmax": exp / exp.sum(axis=1, keepdims=True),
+        "log_softmax": np.log(exp / exp.sum(axis=1, keepdims=True)),
         "sigmoid": 1 / (1 + np.exp(-x)),
         "tanh": np.tanh(x),
         "relu": np.maximum(x, 0),
+        "relu6": np.clip(x, 0, 6),
     }
     out = _rows(part, channel, outcome)(x)
     return next((kind for kind, y in candidates.items() if same(out, y)), None)

@@ -37,6 +37,26 @@ def at_least_zero(walk: Walk, op: Step, x: Flowing, least: Stored) -> Plain | No
     return activation(walk, op, x) if constant(walk.tape, least) == 0.0 else None
 
 
+@rule("min", commutes=True)
+def at_most_six(walk: Walk, op: Step, x: Flow, most: Stored) -> Plain | None:
+    """min(relu(x), 6) -> relu6(x)."""
+    flow = walk.placed(x)
+    rectified = walk.of(flow)
+    if rectified.kind != "relu" or constant(walk.tape, most) != 6.0:
+        return None
+    return walk.node("relu6", {}, rectified.inputs, flow.axes, op.value)
+
+
+@rule("log")
+def logarithm(walk: Walk, op: Step, x: Flow) -> Plain | None:
+    """log(softmax(x)) -> log_softmax(x)."""
+    flow = walk.placed(x)
+    before = walk.of(flow)
+    if before.kind != "softmax":
+        return None
+    return walk.node("log_softmax", {}, before.inputs, flow.axes, op.value)
+
+
 @rule("batch_norm")
 def batch_norm(walk: Walk, op: Step, x: Flowing, *slots: Stored | Absent) -> Plain | None:
     attributes = {"epsilon": op["epsilon"]}
