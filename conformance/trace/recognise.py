@@ -198,7 +198,8 @@ def _rows(part: Excerpt, channel: int, outcome: int) -> Rows:
 def pointwise(part: Excerpt, channel: int, outcome: int) -> str | None:
     """softmax, its logarithm, sigmoid, tanh, relu or relu6, whichever the algebra is."""
     channels = part.tape[part.base].shape[channel]
-    x = np.random.Generator(np.random.Philox(1989)).normal(size=(3, channels)) * 4
+    x = np.random.Generator(np.random.Philox(1989)).normal(size=(3, channels))
+    x[0] += 8.0  # beyond what a ReLU6 lets through
     exp = np.exp(x - x.max(axis=1, keepdims=True))
     candidates = {
         "softmax": exp / exp.sum(axis=1, keepdims=True),
