@@ -52,6 +52,8 @@ class Node:
     ``shape`` is height x width x channels of one image, or a vector's length.  ``slots`` gives
     each slot's shape in neutral layout.  ``value`` is the tape's operation whose result is the
     node's result, and ``axes`` names that result's axes, so that a run can be observed.
+    ``spelling`` is what the port writes in another way that computes the same: the attribute,
+    what is there, and what it is here.
     """
 
     kind: str
@@ -63,6 +65,7 @@ class Node:
     where: Where = Where()
     value: int = -1
     axes: tuple[tuple[tuple[str, int], ...], ...] = ()
+    spelling: tuple[tuple[str, Any, Any], ...] = ()
 
     @property
     def known(self) -> bool:

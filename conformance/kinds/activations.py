@@ -60,19 +60,6 @@ RELU = Kind(
     traits=TRAITS | {NON_NEGATIVE},
 )
 
-RELU6 = Kind(
-    name="relu6",
-    forward=lambda o, node, slots, x: np.clip(x, 0, 6),
-    adjoint=lambda step, g: ([g * ((step.decisive > 0) & (step.decisive < 6))], {}),
-    # Canonical results are of order 1: what is cut off is next to nothing.
-    spread=lambda node, x: rectified(x),
-    altered=("left out", skipped),
-    causes=(left_out, another),
-    fitted=(slope,),
-    written=None,
-    traits=TRAITS | {NON_NEGATIVE},
-)
-
 TANH = Kind(
     name="tanh",
     forward=lambda o, node, slots, x: np.tanh(x),

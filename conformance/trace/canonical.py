@@ -30,7 +30,24 @@ def canonical(tape: Tape) -> Graph:
         assert isinstance(x, Flowing)
         outputs.append(walk.placed(x).node)
     follow(walk, tape.updates)
-    return _reachable(walk.nodes, tuple(outputs))
+    return _reachable(*_once(walk.nodes, tuple(outputs)))
+
+
+def _once(nodes: list[Node], outputs: tuple[int, ...]) -> tuple[list[Node], tuple[int, ...]]:
+    """The same layer of the same result, computed twice, is one.
+
+    Two draws of noise are two, and a norm by its batch moves its statistics each time.
+    """
+    seen: dict[str, int] = {}
+    first: list[int] = []
+    kept: list[Node] = []
+    for index, node in enumerate(nodes):
+        made = replace(node, inputs=tuple(first[i] for i in node.inputs))
+        kept.append(made)
+        alone = node.kind in ("input", "dropout") or node.attributes.get("statistics")
+        key = repr((index if alone else node.kind, made.inputs, node.attributes, node.parameters))
+        first.append(seen.setdefault(key, index))
+    return kept, tuple(first[i] for i in outputs)
 
 
 def _reachable(nodes: list[Node], outputs: tuple[int, ...]) -> Graph:

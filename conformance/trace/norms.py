@@ -12,9 +12,6 @@ from conformance.trace.excerpt import Excerpt, remembered
 from conformance.trace.probes import leaves, probes, same
 from conformance.trace.tape import Tape, evaluate
 
-#: How far out a norm has to be one: beyond where activations end.
-_REACH = 8.0
-
 
 @dataclass(frozen=True, slots=True)
 class Normalisation:
@@ -170,16 +167,16 @@ def batch_normalisation(part: Excerpt, channel: int) -> Normalisation | None:
         else:
             return None
     gamma = held[slots["gamma"]].reshape(wide) if "gamma" in slots else np.ones(wide)
+    if not slope.all():
+        return None
     epsilons = (gamma / slope) ** 2 - variance
     epsilon = float(f"{np.ravel(epsilons)[0]:.8g}")
     if not same(slope, gamma / np.sqrt(variance + epsilon)):
         return None
-    # What bends or ends further out, such as a clamp, is a line on so small a batch.
-    x, mean, variance = (_REACH * each for each in _batch(shape, channel))
-    scale = gamma / np.sqrt(_REACH * variance.reshape(wide) + epsilon)
-    expected = scale * (x - mean.reshape(wide))
-    if "beta" in slots:
-        expected = expected + held[slots["beta"]].reshape(wide)
+    # On next to nothing much is linear; a norm is one on any batch.
+    x, mean, variance = (a.reshape(wide) if a.ndim == 1 else a for a in _batch(shape, channel))
+    beta = held[slots["beta"]].reshape(wide) if "beta" in slots else np.zeros(wide)
+    expected = gamma * (x - mean) / np.sqrt(variance + epsilon) + beta
     if not same(evaluate(tape, value, {base: x} | held), expected):
         return None
     return Normalisation(epsilon, slots)

@@ -13,6 +13,7 @@ from conformance.graph.model import Node, Parameter
 from conformance.trace.meanings import (
     NO_PADDING,
     Affine,
+    Algebra,
     Chosen,
     Flowing,
     Padded,
@@ -22,8 +23,9 @@ from conformance.trace.meanings import (
     Stored,
 )
 from conformance.trace.rule import rule
+from conformance.trace.rules.algebra import resolved
 from conformance.trace.rules.axes import channels, every, name_of
-from conformance.trace.stored import array_of, by_channel, fill, narrow
+from conformance.trace.stored import along, array_of, fill, narrow
 from conformance.trace.walk import Walk
 
 
@@ -37,6 +39,13 @@ def padded(walk: Walk, op: Step, x: Padded, kernel: Stored) -> Plain | None:
 def of_some_channels(walk: Walk, op: Step, x: Chosen, kernel: Stored) -> Plain | None:
     """conv(x[channels]) -> conv(x) with a connection table."""
     return convolution(walk, op, x.plain, kernel, chosen=x.channels)
+
+
+@rule("conv")
+def of_algebra(walk: Walk, op: Step, x: Algebra, kernel: Stored) -> Plain | None:
+    """Algebra ends here: its last operation may be a padding."""
+    found: Plain | None = walk.by_rule(op, [resolved(walk, x), kernel])
+    return found
 
 
 @rule("conv")
@@ -183,7 +192,7 @@ def biased(walk: Walk, x: Plain | Affine, b: Stored, value: int) -> Plain | None
     if prod(shape) != length or stored[1] is not None:
         return None
     try:
-        by_channel(x.axes, np.arange(length).reshape(shape))
+        along(x.axes, np.arange(length).reshape(shape))
     except ValueError:
         return None
     give_bias(node, stored[0])

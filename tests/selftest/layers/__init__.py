@@ -20,12 +20,6 @@ class Layer:
     attributes: dict[str, Any] = field(default_factory=dict)
 
 
-def nameless(framework: str) -> Callable[[], Any]:
-    """A model that ends in a hard tanh, which is no kind."""
-    model: Callable[[], Any] = import_module(f"{__name__}.{framework}").NAMELESS
-    return model
-
-
 def layers(framework: str) -> dict[str, Layer]:
     """The layers of a framework that is installed."""
     found: dict[str, Layer] = import_module(f"{__name__}.{framework}").LAYERS

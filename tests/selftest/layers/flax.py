@@ -27,9 +27,10 @@ def of(function: Callable[[Any], Any]) -> Callable[[], nnx.Module]:
     return partial(Behind, lambda rngs: function)
 
 
-NAMELESS = of(nnx.hard_tanh)
+UP_TO_SIX = {"low": 0.0, "high": 6.0}
 LAYERS = {
-    "relu6": Layer(of(nnx.relu6), "relu6"),
-    "relu6 by clip": Layer(of(lambda x: jnp.clip(x, 0, 6)), "relu6"),
+    "hard tanh": Layer(of(lambda x: jnp.clip(x, -1, 1)), "clip", {"low": -1.0, "high": 1.0}),
+    "relu6": Layer(of(nnx.relu6), "clip", UP_TO_SIX),
+    "relu6 by clip": Layer(of(lambda x: jnp.clip(x, 0, 6)), "clip", UP_TO_SIX),
     "log softmax": Layer(of(nnx.log_softmax), "log_softmax"),
 }

@@ -16,9 +16,14 @@ def behind(layer: Callable[[Any], Any]) -> keras.Model:
     return keras.Model(image, layer(layers.Conv2D(CHANNELS, 3)(image)))
 
 
-NAMELESS = partial(behind, lambda x: ops.clip(x, -1.0, 1.0))
+def cut(low: float, high: float) -> Callable[[], keras.Model]:
+    return partial(behind, lambda x: ops.clip(x, low, high))
+
+
+UP_TO_SIX = {"low": 0.0, "high": 6.0}
 LAYERS = {
-    "relu6": Layer(partial(behind, ops.relu6), "relu6"),
-    "relu6 by its largest": Layer(partial(behind, lambda x: layers.ReLU(6.0)(x)), "relu6"),
+    "hard tanh": Layer(cut(-1.0, 1.0), "clip", {"low": -1.0, "high": 1.0}),
+    "relu6": Layer(partial(behind, ops.relu6), "clip", UP_TO_SIX),
+    "relu6 by its largest": Layer(partial(behind, layers.ReLU(6.0)), "clip", UP_TO_SIX),
     "log softmax": Layer(partial(behind, ops.log_softmax), "log_softmax"),
 }

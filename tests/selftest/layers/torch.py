@@ -32,10 +32,11 @@ def spelt_out(x: Tensor) -> Tensor:
     return x - torch.log(torch.exp(x).sum(1, keepdim=True))
 
 
-NAMELESS = partial(behind, nn.Hardtanh)
+UP_TO_SIX = {"low": 0.0, "high": 6.0}
 LAYERS = {
-    "relu6": Layer(partial(behind, nn.ReLU6), "relu6"),
-    "relu6 by clamp": Layer(of(lambda x: x.clamp(0, 6)), "relu6"),
+    "hard tanh": Layer(partial(behind, nn.Hardtanh), "clip", {"low": -1.0, "high": 1.0}),
+    "relu6": Layer(partial(behind, nn.ReLU6), "clip", UP_TO_SIX),
+    "relu6 by clamp": Layer(of(lambda x: x.clamp(0, 6)), "clip", UP_TO_SIX),
     "log softmax": Layer(of(lambda x: F.log_softmax(x, 1)), "log_softmax"),
     "log of softmax": Layer(of(lambda x: torch.log(F.softmax(x, 1))), "log_softmax"),
     "log softmax spelt out": Layer(of(spelt_out), "log_softmax"),
