@@ -7,9 +7,28 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from conformance.cli import baseline
+from conformance.errors import CONFORMS, DEVIATES, INCONCLUSIVE
 from conformance.files import put, refuse_early
+
+if TYPE_CHECKING:
+    from conformance.judge.render import Document
+
+#: The exit code of a verdict; any other word is inconclusive.
+CODES = {
+    "conforms": CONFORMS, "conforms-as-variant": CONFORMS, "same": CONFORMS,
+    "deviates": DEVIATES, "differ": DEVIATES,
+}  # fmt: skip
+
+
+def code(result: dict[str, Any]) -> int:
+    """The exit code of a result; with a baseline only what is new deviates."""
+    found = CODES.get(result["verdict"], INCONCLUSIVE)
+    if found == DEVIATES and (passes := baseline.passes(result)) is not None:
+        return CONFORMS if passes else INCONCLUSIVE
+    return found
 
 
 class Output:
@@ -31,6 +50,15 @@ class Output:
     def line(self, text: str = "", style: str | None = None) -> None:
         """One line, however long: it is wrapped by nobody but the terminal."""
         self.console.print(text, style=style, markup=False, soft_wrap=True)
+
+    def document(self, document: Document, form: str = "text") -> None:
+        """A verdict with what it rests on."""
+        if form == "markdown":
+            self.line(document.markdown().rstrip())
+            return
+        self.line(document.headline, document.colour)
+        for line in document.lines():
+            self.line(line)
 
     def table(self, columns: Sequence[str], rows: Sequence[Sequence[str]], right: str = "") -> None:
         """A table that fits the terminal; columns named in ``right`` are set flush right."""
@@ -60,11 +88,6 @@ class Output:
         elif self.target:
             put(text, Path(self.target))
 
-    def again(self, told: list[list[Any]]) -> None:
-        """What :class:`Told` has kept."""
-        for method, *arguments in told:
-            getattr(self, method)(*arguments)
-
     @contextmanager
     def progress(self) -> Iterator[Progress]:
         """A bar on a terminal while something is done; nothing elsewhere."""
@@ -73,21 +96,6 @@ class Output:
             yield bar
         finally:
             bar.hide()
-
-
-class Told:
-    """Lines and tables of a job, for the command that has asked for it."""
-
-    def __init__(self) -> None:
-        self.lines: list[list[Any]] = []
-
-    def line(self, text: str = "", style: str | None = None) -> None:
-        """See :meth:`Output.line`."""
-        self.lines.append(["line", text, style])
-
-    def table(self, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-        """See :meth:`Output.table`."""
-        self.lines.append(["table", columns, rows])
 
 
 class Progress:

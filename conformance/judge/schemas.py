@@ -6,10 +6,14 @@ import json
 from pathlib import Path
 from typing import Any
 
+#: Schemas that lie in another folder.
+ELSEWHERE = {"results": "reports"}
+
 
 def text(name: str) -> str:
-    """A schema as it is printed: ``check``, ``compare``, ``evidence`` or ``gate``."""
-    return Path(__file__).with_name(f"{name}.schema.json").read_text(encoding="utf-8")
+    """A schema as it is printed: ``check``, ``compare``, ``identify``, ``gate`` or ``results``."""
+    folder = Path(__file__).parents[1] / ELSEWHERE.get(name, "judge")
+    return (folder / f"{name}.schema.json").read_text(encoding="utf-8")
 
 
 def schema(name: str) -> dict[str, Any]:

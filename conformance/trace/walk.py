@@ -35,6 +35,8 @@ class Walk:
         self.means: dict[int, Meaning] = {-1: ABSENT}
         self.named: dict[int, Plain] = {}
         self.nameless: set[tuple[int, int, bool]] = set()
+        #: For each axis of the image the one that its first reader takes it for, if it differs.
+        self.reads_as: dict[str, str] = {}
         self.readers = [0] * len(tape)
         for operation in tape.operations:
             for value in operation.inputs:

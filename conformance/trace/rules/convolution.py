@@ -64,6 +64,8 @@ def convolution(
     """conv(x, stored kernel) -> conv, its kernel as height x width x inputs x outputs."""
     stored = array_of(walk.tape, kernel.value)
     order = _spatial_order(x.axes, op["lhs"])
+    if order is None:
+        walk.reads_as = walk.reads_as or _letters(x.axes, op["lhs"])
     if stored is None or order is None:
         return None
     parameter, mask = stored
@@ -107,6 +109,12 @@ def _spatial_order(axes: Axes, spec: tuple[int, ...]) -> list[int] | None:
     if name_of(axes[channel], "C") != "C" or sorted(names) != ["H", "W"]:
         return None
     return [names.index("H"), names.index("W")]
+
+
+def _letters(axes: Axes, spec: tuple[int, ...]) -> dict[str, str]:
+    """For each axis of a map the one that a convolution takes it for."""
+    read = {name_of(axes[axis]): letter for axis, letter in zip(spec[1:], "CHW", strict=True)}
+    return read if sorted(read) == ["C", "H", "W"] else {}
 
 
 def _table(used: np.ndarray) -> tuple[tuple[int, ...], ...] | None:

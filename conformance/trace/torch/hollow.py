@@ -52,6 +52,22 @@ class Weightless(TorchFunctionMode):
         return func(*args, **kwargs)
 
 
+#: Operators that draw random numbers.
+NOISE = frozenset({"bernoulli", "bernoulli_", "rand", "rand_like"})
+
+
+def share_of(name: str, args: Any) -> Any:
+    """How likely a one is, a number or a tensor of them; None of what is drawn uniformly."""
+    if name.startswith("rand"):
+        return None
+    return args[1] if len(args) > 1 else 0.5 if name == "bernoulli_" else args[0]
+
+
+def unread(x: Any) -> Any:
+    """A tensor without values as an empty one, which says what a factory has to make."""
+    return torch.empty(x.shape, dtype=x.dtype) if isinstance(x, Hollow) else x
+
+
 class Widening(TorchDispatchMode):
     """Float64 throughout: a cast from one floating type to another does nothing.
 
@@ -65,8 +81,10 @@ class Widening(TorchDispatchMode):
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
         name = func.overloadpacket.__name__
-        if name == "bernoulli_" and (draw := next(self._draws, None)) is not None:
-            return args[0].fill_(float(draw < (args[1] if len(args) > 1 else 0.5)))
+        if name in NOISE and (draw := next(self._draws, None)) is not None:
+            made = func(*args, **kwargs)
+            share = share_of(name, args)
+            return made.copy_(torch.as_tensor(draw if share is None else draw < share))
         if name == "_to_copy" and both_floating(args[0].dtype, kwargs.get("dtype")):
             kwargs = {**kwargs, "dtype": args[0].dtype}
         return func(*args, **kwargs)

@@ -15,7 +15,7 @@ from torch.utils.weak import WeakTensorKeyDictionary
 from conformance.graph.model import Where
 from conformance.trace.tape import Tape
 from conformance.trace.torch.execution import as_array
-from conformance.trace.torch.hollow import Hollow, both_floating, on_meta
+from conformance.trace.torch.hollow import Hollow, both_floating, on_meta, share_of, unread
 from conformance.trace.torch.operators import CONSTANTS, translation
 from conformance.trace.torch.patches import Patches, part_of
 from conformance.trace.torch.places import line
@@ -93,8 +93,15 @@ class Recorder(TorchDispatchMode):
         kwargs = kwargs or {}
         read = [x for x in _tensors((args, kwargs)) if self._depends(x)]
         name = func.overloadpacket.__name__
-        if name == "bernoulli_" and not read:
-            return self._noise(func(*args, **kwargs), args[1] if len(args) > 1 else 0.5)
+        if name in ("bernoulli_", "bernoulli") and not read:
+            made, value = func(*args, **kwargs), self._noise(args[0], share_of(name, args))
+            know = self._overwrite if func._schema.is_mutable else self._know
+            know(made, value)
+            return made
+        if name in ("rand", "rand_like"):
+            made = func(*tree_map(unread, args), **kwargs)
+            self._know(made, self.tape.random(made.shape))
+            return made
         if not read:
             return func(*args, **kwargs)
         if name in CONSTANTS:
@@ -133,11 +140,9 @@ class Recorder(TorchDispatchMode):
         self._passed(range(start, len(self.tape)), operands, result)
         return result
 
-    def _noise(self, x: Tensor, share: float) -> Tensor:
+    def _noise(self, x: Tensor, share: float | Tensor) -> int:
         """Ones, in the share given, and zeros: a uniform draw that falls below the share."""
-        draw = self.tape.random(x.shape)
-        self._overwrite(x, self.tape.elementwise("less", draw, self.of(share)))
-        return x
+        return self.tape.elementwise("less", self.tape.random(x.shape), self.of(share))
 
     def _execute(self, func: Any, args: Any, kwargs: Any) -> Any:
         """The shapes of what an operator returns."""
