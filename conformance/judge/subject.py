@@ -87,7 +87,7 @@ class Subject:
 
     @property
     def candidates(self) -> list[known.Profile]:
-        return known.of(self.model)
+        return [each for each in known.of(self.model) if each.takes(*self.size[:2])]
 
     @property
     def whole(self) -> Comparison:

@@ -100,6 +100,7 @@ LENET: dict[str, Stranger] = {
             "activation": nn.Sigmoid, "pool": nn.AvgPool2d, "padding": 2, "covering": True,
         },
     ),
+    "LeNet of Caffe": row(small.caffe_lenet, "LeNet-5-table", another="Caffe's", size=MNIST),
     "LeNet that starts with a classifier of zeros": row(
         small.lenet, "LeNet-5-table", *TAUGHT, "without softmax", "zero classifier",
         numbers=True, options={"covering": True, "zero": 1},
@@ -189,6 +190,9 @@ OTHERS: dict[str, Stranger] = {
     "LeNet with 15 maps in C3": row(
         small.lenet, "LeNet-5-table", size=MNIST,
         options={"side": 4, "covering": True, "c3": 15},
+    ),
+    "AlexNet on 227x227, padded by 2": row(
+        small.alexnet, "AlexNet", options={"padding": 2, "side": 6, "norm": "after"}
     ),
     "LeNet, padded by 1": row(
         small.lenet, "LeNet-5-table", size=(30, 30, 1), options={"padding": 1, "covering": True}
