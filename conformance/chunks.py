@@ -8,11 +8,14 @@ wants the processor too, they cost many times what they gain.  It is held to one
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from contextvars import copy_context
 from functools import cache
-from typing import TypeVar
+from threading import Lock
+from typing import Any, TypeVar
 
 import numpy as np  # noqa: F401  # it brings the BLAS that is looked for
 from threadpoolctl import ThreadpoolController
@@ -24,17 +27,52 @@ STRIP = 1 << 16
 
 
 def each(work: Callable[[Part], object], parts: Iterable[Part]) -> None:
-    """Call ``work`` with every part, in no order."""
-    todo = list(parts)
-    with _blas().limit(limits=1):
-        if len(todo) == 1 or _processors() == 1:
-            for part in todo:
-                work(part)
-            return
+    """Call ``work`` with every part, in no order.
+
+    Work may be divided again: the thread that asks does its parts itself, and others help as far
+    as they are free, so that none waits for one that does not come.
+    """
+    todo = deque(parts)
+
+    def some() -> None:
+        while todo:
+            try:
+                part = todo.popleft()
+            except IndexError:
+                return  # another thread was faster
+            work(part)
+
+    with _one_thread_each():
+        helpers = min(len(todo), _processors()) - 1
         # How NumPy treats floating-point errors is a matter of context.
-        calls = [copy_context().run for _ in todo]
-        for _ in _threads().map(lambda run, part: run(work, part), calls, todo):
-            pass
+        asked = [_threads().submit(copy_context().run, some) for _ in range(helpers)]
+        try:
+            some()
+        finally:
+            for future in asked:
+                if not future.cancel():
+                    future.result()
+
+
+@contextmanager
+def _one_thread_each() -> Iterator[None]:
+    """Hold the BLAS to one thread while anything here computes."""
+    with _LOCK:
+        _HELD.append(_blas().limit(limits=1) if not _HELD else None)
+    try:
+        yield
+    finally:
+        with _LOCK:
+            if len(_HELD) == 1 and _HELD[0] is not None:
+                _HELD[0].restore_original_limits()
+                _HELD.clear()
+            else:
+                _HELD.pop()
+
+
+#: What holds the BLAS to one thread, and a place for everyone who relies on it.
+_HELD: list[Any] = []
+_LOCK = Lock()
 
 
 def strips(length: int, size: int) -> list[slice]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 #: Exit codes.
-CONFORMS, DEVIATES, USAGE, INCONCLUSIVE, FAULT = range(5)
+CODES = CONFORMS, DEVIATES, USAGE, INCONCLUSIVE, FAULT = 0, 1, 2, 3, 4
 #: What a shell says of a command that was ended by SIGINT or SIGPIPE.
 INTERRUPTED, PIPE_CLOSED = 130, 141
 

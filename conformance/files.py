@@ -2,28 +2,44 @@
 
 from __future__ import annotations
 
+import json
 import os
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from math import isfinite
 from pathlib import Path
+from typing import Any, NoReturn
 
 from conformance.errors import Refused
 
 
-def put(text: str, target: Path) -> None:
-    """Write a file in one move, so that nobody finds half of it.  Raises :class:`Refused`."""
+@contextmanager
+def cannot_write(target: Path) -> Iterator[None]:
+    """Turns what the system says against writing a file into one line."""
     try:
-        target = target.resolve()
-        if target.exists() and not stat.S_ISREG(target.stat().st_mode):
-            target.write_text(text, encoding="utf-8")  # a device or a pipe keeps its place
+        yield
+    except OSError as error:
+        raise Refused(f"cannot write {target}: {error.strerror or error}") from None
+
+
+def put(content: str | bytes, target: Path) -> None:
+    """Write a file in one move, so that nobody finds half of it.  Raises :class:`Refused`.
+
+    A link keeps pointing where it does, and what is no file, a device or a pipe, stays what it is.
+    """
+    data = content.encode("utf-8", "backslashreplace") if isinstance(content, str) else content
+    with cannot_write(target):
+        place = target.resolve()
+        if place.exists() and not stat.S_ISREG(place.stat().st_mode):
+            place.write_bytes(data)
             return
-        building = target.with_name(f".{target.name}.{os.getpid()}")
+        building = place.with_name(f".{place.name[:200]}.{os.getpid()}")
         try:
-            building.write_text(text, encoding="utf-8")
-            building.replace(target)
+            building.write_bytes(data)
+            building.replace(place)
         finally:
             building.unlink(missing_ok=True)
-    except OSError as error:
-        raise Refused(f"cannot write {target}: {error.strerror}") from None
 
 
 def folder(path: Path) -> Path:
@@ -45,3 +61,23 @@ def refuse_early(target: Path) -> None:
         raise Refused(f"cannot write {target}: there is no folder {target.parent}")
     if not os.access(target if target.exists() else target.parent, os.W_OK):
         raise Refused(f"cannot write {target}: no permission")
+
+
+def strict(text: str) -> Any:
+    """What JSON of the standard says: no NaN, no number that is too large, no endless nesting.
+
+    Raises :class:`ValueError`.
+    """
+
+    def finite(digits: str) -> float:
+        if isfinite(number := float(digits)):
+            return number
+        raise ValueError(f"{digits[:20]} is too large a number")
+
+    def constant(word: str) -> NoReturn:
+        raise ValueError(f"{word} is not JSON")
+
+    try:
+        return json.loads(text, parse_float=finite, parse_constant=constant)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None

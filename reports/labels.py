@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from conformance.graph.model import Node
+from conformance.graph.values import text
 from conformance.graph.written import WRITTEN, layer
 from conformance.judge.claims import shown
-from conformance.judge.values import text
 from conformance.kinds import END, JOIN, NORM, RESIZING, WEIGHTED
 
 #: How kinds with a trait are drawn; the others are functions.

@@ -103,4 +103,4 @@ def test_an_unknown_backend_is_one_line(monkeypatch):
         pytest.skip(reason)
     tracer = frameworks.tracer("keras")
     with pytest.raises(tracer.UntraceableModel, match="set KERAS_BACKEND to tensorflow, jax or"):
-        tracer._tracer("numpy")
+        tracer.backend("numpy")

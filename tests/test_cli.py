@@ -15,12 +15,13 @@ import pytest
 
 from conformance import files, reference
 from conformance import quiet as aside
-from conformance.cli import check, main, output, parser
+from conformance.cli import check, main
 from conformance.judge import network as outcome
 from conformance.judge.schemas import schema
 from conformance.numbers.parity import Control
 from conformance.ports import implementations as frameworks
 from conformance.trace.port import UntraceableModel
+from tests.here import here
 
 ROOT = Path(__file__).parents[1]
 SCHEMA = schema("check")
@@ -227,6 +228,7 @@ def test_our_network_conforms(room, tmp_path, capsys):
 
 def test_wrong_network_deviates(room, monkeypatch, capsys):
     """A network in the place of another deviates, with a sentence that has both numbers."""
+    here(monkeypatch)
     factory = frameworks.factory(room, WRONG)
     models = import_module(f"conformance.implementations.{room}.{RIGHT.family}").MODELS
     monkeypatch.setitem(models, RIGHT.name, factory)
@@ -240,6 +242,7 @@ def test_wrong_network_deviates(room, monkeypatch, capsys):
 
 def test_diverging_values_deviate(room, monkeypatch, capsys):
     """A node that is further from the oracle than its bound is named."""
+    here(monkeypatch)
     # The smallest network may agree to the last bit: no error is below this.
     monkeypatch.setattr("conformance.numbers.precision.Precision.margin", -1.0)
     assert main(["check", SMALLEST.name, "--framework", room]) == 1
@@ -272,6 +275,7 @@ def test_too_little_is_no_pass(framework, examined, numbers, change, said):
 
 def test_missing_implementation_is_inconclusive(room, monkeypatch, capsys):
     """A network that nobody wrote is said so, and its claims count as planned."""
+    here(monkeypatch)
     models = import_module(f"conformance.implementations.{room}.{SMALLEST.family}").MODELS
     monkeypatch.delitem(models, SMALLEST.name)
     assert main(["check", SMALLEST.name, "--framework", room]) == 3
@@ -291,7 +295,7 @@ def test_disturbed_check_leaves_nothing(
     room, disturbance, code, said, tmp_path, monkeypatch, capsys
 ):
     """After Ctrl-C or a fault there is one line, and no evidence and no result."""
-    monkeypatch.setattr(check, "examine", disturbance)
+    here(monkeypatch, disturbance)
     folder, target = tmp_path / "evidence", tmp_path / "result.json"
     arguments = ["check", SMALLEST.name, "--framework", room]
     assert main([*arguments, "--evidence", str(folder), "--json", str(target)]) == code
@@ -302,33 +306,37 @@ def test_disturbed_check_leaves_nothing(
 
 def test_debug_shows_the_traceback(room, monkeypatch, capsys):
     """With --debug a fault is told with its place."""
-    monkeypatch.setattr(check, "examine", fail)
+    here(monkeypatch, fail)
     assert main(["check", SMALLEST.name, "--framework", room, "--debug"]) == 4
     assert "Traceback" in capsys.readouterr().err
 
 
 def test_untraceable_network_is_inconclusive(room, monkeypatch, capsys):
     """A network that cannot be traced is told with the tracer's reason."""
-    monkeypatch.setattr(check, "examine", refuse)
+    here(monkeypatch, refuse)
     assert main(["check", SMALLEST.name, "--framework", room]) == 3
     assert "it has no forward pass" in capsys.readouterr().out
 
 
 def test_no_gpu_is_inconclusive(room, monkeypatch, capsys):
     """A framework that sees no GPU is not run on one, nor quietly on something else."""
+    here(monkeypatch)
     monkeypatch.setattr(frameworks.tracer(room), "gpu", lambda: "")
     assert main(["check", SMALLEST.name, "--framework", room, "--device", "gpu"]) == 3
     assert f"{room} sees no GPU here" in capsys.readouterr().err
 
 
 def test_frameworks_run_apart(room, monkeypatch, tmp_path):
-    """Of several frameworks each is checked in a process of its own, with the same result."""
-    monkeypatch.setenv("PYTHONPATH", str(ROOT))
-    arguments = ["check", SMALLEST.name, "--framework", room, "--no-numbers", "--seed", "3"]
+    """Each framework is checked in a process of its own, with the same result as in this one."""
     target = tmp_path / "result.json"
-    assert main([*arguments, "--json", str(target)]) == 0
-    apart = check._apart(room, [SMALLEST], parser().parse_args(arguments), output.Output(None))
-    assert apart == json.loads(target.read_text(encoding="utf-8"))
+    arguments = ["check", SMALLEST.name, "--framework", room, "--no-numbers", "--seed", "3"]
+    results = []
+    for inside in (False, True):
+        if inside:
+            here(monkeypatch)
+        assert main([*arguments, "--json", str(target)]) == 0
+        results.append(json.loads(target.read_text(encoding="utf-8")))
+    assert results[0] == results[1]
 
 
 @pytest.mark.bare

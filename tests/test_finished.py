@@ -1,7 +1,6 @@
 """What `check` has finished is kept, whatever becomes of the rest: no memory, a kill, Ctrl-C."""
 
 import json
-import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -10,13 +9,14 @@ import jsonschema
 import numpy as np
 import pytest
 
-from conformance import errors, reference
-from conformance.cli import check, main, output, parser
+from conformance import reference
+from conformance.cli import check, main
 from conformance.judge import evidence
 from conformance.judge.examine import examine
 from conformance.judge.schemas import schema
 from conformance.ports import memory
 from conformance.trace.port import UntraceableModel
+from tests.here import here
 from tests.selftest.tiny import run
 from tests.test_cli import RIGHT, SMALLEST
 
@@ -27,20 +27,24 @@ SCHEMA = schema("check")
 LARGEST = max(reference.models().values(), key=lambda model: model.total("weights") or 0)
 THREE = [SMALLEST.name, LARGEST.name, RIGHT.name]
 
-#: A command line in which something happens to the largest network.
+#: A Python whose process does the job, while something happens to the largest network.
 STAND_IN = """\
 import os, resource, signal, sys
 from pathlib import Path
 import psutil
-from conformance.cli import check
-examine = check.examine
-def happens(framework, model, **options):
-    if model.name == {name!r} and options["numbers"]:
-        {happens}
-    return examine(framework, model, **options)
-check.examine = happens
-from conformance.cli import main
-sys.exit(main(sys.argv[sys.argv.index("check") :]))
+from conformance.ports import supervisor, worker
+answer = worker.answer
+def disturbed(job, say):
+    from conformance.judge import checking
+    examine = checking.examine
+    def happens(framework, model, **options):
+        if model.name == {name!r} and options["numbers"]:
+            {happens}
+        return examine(framework, model, **options)
+    checking.examine = happens
+    answer(job, say)
+worker.answer = disturbed
+supervisor.main(int(sys.argv[-1]))
 """
 KILLED = "os.kill(os.getpid(), signal.SIGKILL)"
 #: Space for all threads' stacks, and for less than the weights in double precision.
@@ -49,7 +53,7 @@ LIMITED = "resource.setrlimit(resource.RLIMIT_AS, 2 * [psutil.Process().memory_i
 
 @pytest.fixture
 def stand_in(tmp_path, monkeypatch):
-    """A Python that runs the command line with something happening in it."""
+    """Puts a Python with something happening in it in the place of the one that does the jobs."""
 
     def made(happens):
         script = tmp_path / "stand_in"
@@ -57,7 +61,7 @@ def stand_in(tmp_path, monkeypatch):
         script.write_text(f"#!{sys.executable}\n{text}", encoding="utf-8")
         script.chmod(0o755)
         monkeypatch.setenv("PYTHONPATH", str(ROOT))
-        return script
+        monkeypatch.setattr(sys, "executable", str(script))
 
     return made
 
@@ -69,25 +73,22 @@ def kept(folder):
     return sorted(found.records)
 
 
-def test_a_network_without_memory_is_passed_over(room, stand_in, tmp_path):
+def test_a_network_without_memory_is_passed_over(room, stand_in, tmp_path, capfd):
     """Under a real limit: it is named with what it needed, and the next one is checked."""
     limit = (LARGEST.total("weights") or 0) * 8 * 3 // 4
     folder, target = tmp_path / "evidence", tmp_path / "result.json"
-    done = subprocess.run(
-        [stand_in(LIMITED.format(limit)), "check", SMALLEST.name, LARGEST.name, "--framework", room,
-         "--evidence", folder, "--json", target],
-        capture_output=True, text=True,
-    )  # fmt: skip
-    assert done.returncode == 3, done.stderr
+    stand_in(LIMITED.format(limit))
+    arguments = ["check", SMALLEST.name, LARGEST.name, "--framework", room]
+    assert main([*arguments, "--evidence", str(folder), "--json", str(target)]) == 3
     result = json.loads(target.read_text(encoding="utf-8"))
     jsonschema.validate(result, SCHEMA)
     first, largest = result["results"]
     assert (first["verdict"], largest["verdict"]) == ("conforms", "inconclusive")
-    (said,) = largest["open"]
+    (said,) = [each["why"] for each in largest["open"]]
     assert said.startswith("out of memory: ")
     assert "more were asked for, the process had held" in said
     assert "and addresses are limited to" in said
-    assert f"    {said}\n" in done.stdout
+    assert f"    {said}\n" in capfd.readouterr().out
     assert kept(folder) == [SMALLEST.name]
 
 
@@ -99,7 +100,7 @@ def test_the_next_network_is_checked(room, monkeypatch, tmp_path):
             np.empty(1 << 55, np.float64)
         return examine(framework, model, **options)
 
-    monkeypatch.setattr(check, "examine", greedy)
+    here(monkeypatch, greedy)
     arguments = ["check", SMALLEST.name, RIGHT.name, "--framework", room]
     assert main([*arguments, "--evidence", str(tmp_path)]) == 3
     assert kept(tmp_path) == [RIGHT.name]
@@ -144,7 +145,7 @@ def test_other_faults_are_not_about_memory(error):
 
 def test_a_killed_framework_loses_what_it_was_at(room, stand_in, tmp_path, monkeypatch, capfd):
     """What it had finished is in the result and in the evidence, and the next framework is run."""
-    monkeypatch.setattr(sys, "executable", str(stand_in(KILLED)))
+    stand_in(KILLED)
     monkeypatch.setattr(check, "_frameworks", lambda _: [room, room])
     folder, target = tmp_path / "evidence", tmp_path / "result.json"
     assert main(["check", *THREE, "--evidence", str(folder), "--json", str(target)]) == 3
@@ -152,21 +153,21 @@ def test_a_killed_framework_loses_what_it_was_at(room, stand_in, tmp_path, monke
     jsonschema.validate(result, SCHEMA)
     verdicts = [row["verdict"] for row in result["results"]]
     assert verdicts == 2 * ["conforms", "inconclusive", "inconclusive"]
-    said = f"the run of {room} ended at {LARGEST.name}: killed by SIGKILL, as the system does for"
-    assert all(row["open"][0].startswith(said) for row in result["results"][1:3])
+    said = f"the run of {room} was killed (SIGKILL, probably for want of memory: "
+    assert all(row["open"][0]["why"].startswith(said) for row in result["results"][1:3])
     printed = capfd.readouterr().out
-    assert printed.count(said) == 2
+    assert printed.count(said) == printed.count(f") while checking {LARGEST.name}") == 2
     assert "GiB at most; the machine has" in printed
     assert list(result["frameworks"]) == [room]
     assert kept(folder) == [SMALLEST.name]
 
 
-def test_a_framework_that_faults_is_our_fault(room, stand_in, monkeypatch, capfd):
+def test_a_framework_that_faults_is_our_fault(room, stand_in, capfd):
     """Not every end of a process is for want of memory."""
-    monkeypatch.setattr(sys, "executable", str(stand_in("os._exit(7)")))
-    options = parser().parse_args(["check", LARGEST.name])
-    with pytest.raises(errors.Refused, match=f"the run of {room} ended with exit code 7"):
-        check._apart(room, [LARGEST], options, output.Output(None))
+    stand_in("os._exit(7)")
+    assert main(["check", LARGEST.name, "--framework", room]) == 4
+    said = f"the run of {room} ended its process with exit code 7 while checking {LARGEST.name}"
+    assert said in capfd.readouterr().err
 
 
 def test_what_was_finished_before_an_interrupt_is_kept(room, monkeypatch, tmp_path, capsys):
@@ -180,7 +181,7 @@ def test_what_was_finished_before_an_interrupt_is_kept(room, monkeypatch, tmp_pa
     arguments = ["check", SMALLEST.name, RIGHT.name, "--framework", room, "--no-numbers"]
     arguments += ["--evidence", str(tmp_path)]
     with monkeypatch.context() as patch:
-        patch.setattr(check, "examine", interrupted)
+        here(patch, interrupted)
         assert main(arguments) == 130
     said = f"conformance: interrupted; evidence of 1 of 2 networks is in {tmp_path}\n"
     assert capsys.readouterr().err == said

@@ -278,7 +278,7 @@ def test_longest_row_owns_a_node():
 
 def gate(port, architecture):
     job = {
-        "task": "gate", "port": port, "architecture": architecture, "framework": None,
+        "task": "judge.gate", "port": port, "architecture": architecture, "framework": None,
         "size": None, "seed": 0, "numbers": True, "trained": False, "drawing": False,
         "debug": False,
     }  # fmt: skip

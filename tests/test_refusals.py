@@ -39,12 +39,16 @@ class Fake:
     def trace(self, size, training=False):
         return tape()
 
+    def built(self):
+        return self
+
     def own(self):
         raise NotImplementedError
 
-    def run(self, tape, values, image, wanted, observe, training=False, draws=(), how=None):
-        known = {0: image}
-        gamma, beta, mean, variance = (values(o.attributes["handle"]) for o in tape.operations[1:5])
+    def run(self, run, wanted, observe):
+        tape, image, known = run.tape, run.image, {0: run.image}
+        slots = (run.values(o.attributes["handle"]) for o in tape.operations[1:5])
+        gamma, beta, mean, variance = slots
         with np.errstate(all="ignore"):
             scale = gamma / np.sqrt(variance + tape[5].attributes["epsilon"])
             known[5] = (image - mean) * scale + beta
@@ -58,10 +62,8 @@ class Fake:
             observe(value, known[value])
         return {}
 
-    def gradient(
-        self, tape, values, image, cotangents, wanted, observe, training=False, draws=None
-    ):
-        observe(None, np.full(image.shape, nan))
+    def gradient(self, run, cotangents, wanted, observe):
+        observe(None, np.full(run.image.shape, nan))
 
 
 def one(number):

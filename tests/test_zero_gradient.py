@@ -7,8 +7,8 @@ from conformance.graph.axes import named
 from conformance.graph.model import Graph, Node, Parameter
 from conformance.numbers.adjoint import backward
 from conformance.numbers.gradients import IMAGE, _Comparison
-from conformance.numbers.oracle import Oracle
-from conformance.numbers.weights import BATCH, Weights
+from conformance.numbers.parity import Oracles
+from conformance.numbers.weights import BATCH
 
 pytestmark = pytest.mark.bare
 
@@ -36,9 +36,8 @@ def graph():
 
 def compared(graph, **added):
     """What the oracle's own gradients are judged to be, with something added to some."""
-    weights = Weights(graph)
-    batch, cotangents = weights.images(BATCH), weights.cotangents(BATCH)
-    forward = Oracle(graph, weights.slot, batch)
+    oracles = Oracles(graph, 0, BATCH)
+    cotangents, forward = oracles.weights.cotangents(BATCH), oracles.double
     forward.result(2)
     received: dict[str | None, np.ndarray] = {}
     for index, gradient, slots in backward(forward, {2: cotangents[0]}):
@@ -46,7 +45,7 @@ def compared(graph, **added):
         if index == 0:
             received[None] = gradient
     comparison = _Comparison(graph, graph, {0: 0, 1: 1, 2: 2})
-    comparison.run(weights, batch, cotangents, received)
+    comparison.run(oracles, cotangents, received)
     return {each.slot: each for each in comparison.slots}, comparison.controls
 
 

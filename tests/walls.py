@@ -40,6 +40,9 @@ FLOORS = (
 #: What a framework itself is written in, so that its users import it too.
 BUILT_ON = {"flax": {"jax"}}
 
+#: What several files of a room of implementations are built from; it is no family.
+SHARED = "layers"
+
 _PLAIN = sys.stdlib_module_names.union(*ROOMS.values(), {"conformance"})
 _IMPORTERS = {"import_module", "__import__", "importorskip"}
 
@@ -106,7 +109,7 @@ def stems(root: Path) -> Iterator[str]:
     """Every room of the implementations has one file for each family of the reference."""
     for room in implementation_rooms(root):
         files = (root / "implementations" / room).glob("*.py")
-        built = {file.stem for file in files if not file.stem.startswith("_")}
+        built = {file.stem for file in files if not file.stem.startswith("_")} - {SHARED}
         for stem in sorted(built ^ set(families(root))):
             yield f"implementations/{room}/{stem}.py: " + (
                 "not in reference/" if stem in built else "missing, reference/ has the family"

@@ -15,6 +15,7 @@ from typing import NoReturn
 
 from conformance.errors import FAULT, INTERRUPTED, PIPE_CLOSED, USAGE, Refused
 from conformance.reference import DamagedReference
+from conformance.signals import Stopped, stopping
 
 CODES = """\
 exit codes:
@@ -110,11 +111,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except SystemExit as done:
         return int(done.code or 0)
     try:
-        code: int = options.function(options)
-        sys.stdout.flush()
+        with stopping():
+            code: int = options.function(options)
+            sys.stdout.flush()
         return code
     except Refused as refused:
         return _told(str(refused), refused.code)
+    except Stopped as stopped:
+        return _told(f"{stopped}; nothing is half-written", stopped.code)
     except KeyboardInterrupt:
         return _told("interrupted; nothing is half-written", INTERRUPTED)
     except (BrokenPipeError, SystemExit):  # the reader of our output has seen enough

@@ -2,41 +2,40 @@
 
 from __future__ import annotations
 
-import json
-import os
-import signal
-import subprocess
-import tempfile
-from argparse import SUPPRESS, ArgumentParser, Namespace
+from argparse import ArgumentParser, Namespace
 from collections import Counter
+from dataclasses import asdict
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from conformance import boot, reference
 from conformance import errors as codes
+from conformance import reference
 from conformance.cli import arguments, baseline
 from conformance.cli.facts import found
 from conformance.cli.output import Output, code
 from conformance.errors import Refused
-from conformance.files import folder, put
-from conformance.judge import evidence, render
-from conformance.judge.examine import EVERY, examine
+from conformance.files import folder
+from conformance.judge import render
+from conformance.judge.examine import EVERY
 from conformance.judge.finding import overall
-from conformance.judge.network import Checked, compared_with, not_run, outcome, summary
-from conformance.judge.repeat import Repeat, sentences
+from conformance.judge.network import not_run
+from conformance.judge.repeat import sentences
 from conformance.numbers.precision import ON, PRECISIONS
 from conformance.ports import implementations as frameworks
-from conformance.ports import memory
-from conformance.quiet import NO_GPU, aside, bar, environment, on_gpu
+from conformance.ports.sandbox import Ended, Limits, work
+from conformance.quiet import NO_GPU, on_gpu
 from conformance.reference import Model
-from conformance.trace.port import PLAIN, Execution, UntraceableModel
+from conformance.trace.port import PLAIN, Execution
 
 #: Exit codes, the mildest first.
 SEVERITY = (codes.CONFORMS, codes.INCONCLUSIVE, codes.DEVIATES)
 
 #: How many sentences a network gets on the terminal; the result has them all.
 SENTENCES = 10
+
+#: How long a process may take to clear away what it has begun to write, in seconds.
+PATIENCE = 10
 
 Json = dict[str, Any]
 
@@ -99,7 +98,6 @@ def options(command: ArgumentParser) -> None:
     command.add_argument(
         "--evidence", type=Path, metavar="DIR", help="leave what was found in DIR, for 'report'"
     )
-    command.add_argument("--finished", type=Path, help=SUPPRESS)  # what is done so far
     arguments.form(command)
     arguments.baseline(command)
     arguments.schema(command, "check")
@@ -122,10 +120,10 @@ def run(options: Namespace) -> int:
     options.executions = _executions(options)
     if options.evidence:
         folder(options.evidence)
-    if len(chosen) == 1:
-        result = _here(chosen[0], models, options, output)
-    else:
-        parts = [_apart(name, models, options, output) for name in chosen]
+    alone = len(chosen) == 1
+    parts = [_apart(name, models, options, output, alone) for name in chosen]
+    result = parts[0]
+    if not alone:
         if options.device == "gpu" and not options.framework:
             # Whichever sees no GPU has said so; asked for by name, it would have to.
             parts = [part for part in parts if part["frameworks"]] or parts
@@ -184,164 +182,76 @@ def _frameworks(asked: list[str]) -> list[str]:
     return chosen or installed
 
 
-def _here(name: str, models: list[Model], options: Namespace, output: Output) -> Json:
-    """Check in one framework, in this process, and leave its evidence."""
-    outcomes: list[Checked] = []
-    with environment(NO_GPU if options.device == "cpu" else on_gpu()):
-        with aside(options.debug) as terminal, bar(f"starting {name}", terminal):
-            gpu = {"gpu": _gpu(name)} if options.device == "gpu" else {}
-            versions = frameworks.tracer(name).versions() | gpu
-        code = evidence.code_identity(name)
-        backend = frameworks.backend(name)
-        run = evidence.Run(name, options.device, versions, options.seed, code, backend=backend)
-        if options.evidence:
-            run.selftest = evidence.earlier_selftest(run, options.evidence)
+def _apart(
+    name: str, models: list[Model], options: Namespace, output: Output, alone: bool = True
+) -> Json:
+    """Check in one framework, in a process of its own: none has to hold more than one of them."""
+    rows: list[Json] = []
+    about: Json = {}
+    width = max(len(each.name) for each in models)
 
-        def result() -> Json:
-            rows = _result([each.as_json() for each in outcomes], options)
-            return rows | {"frameworks": {name: {"device": options.device, "versions": versions}}}
-
-        for model in models:
-            if options.finished:
-                put(json.dumps({"at": model.name} | result()), options.finished)
-            try:
-                outcomes.append(_outcome(run, model, options))
-                if options.evidence:
-                    _keep(run, options.evidence)
-            except KeyboardInterrupt:
-                if not run.placed:
-                    raise
-                kept = f"{len(run.placed)} of {len(models)} networks is in {options.evidence}"
-                raise Refused(f"interrupted; evidence of {kept}", codes.INTERRUPTED) from None
+    def part(said: Json) -> None:
+        if "row" in said:
+            rows.append(said["row"])
+            progress.hide()
             if options.format == "text":
-                width = max(len(each.name) for each in models)
-                _lines(outcomes[-1].as_json(), width, output)
-    using = f" with {backend}" if backend else ""
-    packages = ", ".join(f"{package} {version}" for package, version in versions.items())
-    _last_line(f"{name}{using} on {options.device} ({packages})", result(), output)
-    return result()
+                _lines(said["row"], said["summary"], width, output)
+        else:
+            about.update(said)
 
+    def left(reason: str) -> None:
+        rows.extend(not_run(name, each, reason).as_json() for each in models[len(rows) :])
+        output.line(reason, style="yellow")
 
-def _keep(run: evidence.Run, place: Path) -> None:
-    """Write down what has been finished, so that nothing after it can take it away."""
+    job = _job(name, models, options)
+    variables = NO_GPU if options.device == "cpu" else on_gpu()
     try:
-        evidence.write(run, place)
-    except OSError as error:
-        raise Refused(f"cannot write into {place}: {error.strerror}") from None
-
-
-def _gpu(name: str) -> str:
-    """The name of the GPU that a framework sees.  Raises :class:`Refused` where it sees none."""
-    if found := frameworks.tracer(name).gpu():
-        return str(found)
-    raise Refused(f"{name} sees no GPU here: leave out --device gpu", codes.INCONCLUSIVE)
-
-
-def _outcome(run: evidence.Run, model: Model, options: Namespace) -> Checked:
-    """Examine one network and judge it; what was found goes into the run."""
-    numbers = not options.no_numbers
-    repeat = Repeat(run.seed, options.repeat) if options.repeat > 1 else None
-    with aside(options.debug) as terminal:
-        if not _implemented(run.framework, model):
-            return not_run(run.framework, model, "there is no implementation")
-        with bar(f"{model.name} in {run.framework}", terminal) as progress:
-            try:
-                record = examine(
-                    run.framework, model, numbers=numbers, thorough=options.thorough,
-                    seed=run.seed, how=Execution(device=options.device),
-                    others=options.executions,
-                    arrays=options.arrays or (), repeat=repeat, progress=progress,
-                )  # fmt: skip
-                beside = {
-                    each.name: run.records.get(each.name)
-                    or examine(run.framework, each, numbers=False)
-                    for each in compared_with(model)
-                    if _implemented(run.framework, each)
-                }
-            except Exception as error:
-                said = memory.shortage(error)
-                if not said and not isinstance(error, UntraceableModel):
-                    raise
-                return not_run(run.framework, model, said or str(error))
-    run.records[model.name] = record
-    return outcome(
-        run.framework, model, record, numbers, beside, options.thorough, repeat, options.executions
-    )
-
-
-def _implemented(name: str, model: Model) -> bool:
-    try:
-        frameworks.factory(name, model)
-    except KeyError:
-        return False
-    except ModuleNotFoundError as missing:
-        if missing.name != f"conformance.implementations.{name}.{model.family}":
+        with output.progress() as progress:
+            work(
+                job, Limits(None), progress, part=part, variables=variables,
+                who=f"the run of {name}",
+            )  # fmt: skip
+    except Ended as ended:
+        if ended.exit is not None and ended.exit >= 0:
+            raise Refused(str(ended), codes.FAULT) from None
+        left(str(ended))
+    except Refused as refused:
+        if alone or refused.code != codes.INCONCLUSIVE:
             raise
-        return False
-    return True
+        left(str(refused))
+    except KeyboardInterrupt as stopped:
+        if not (options.evidence and rows):
+            raise
+        how, code = str(stopped) or "interrupted", getattr(stopped, "code", codes.INTERRUPTED)
+        kept = f"{len(rows)} of {len(models)} networks is in {options.evidence}"
+        raise Refused(f"{how}; evidence of {kept}", code) from None
+    ran = {name: about["framework"]} if about else {}
+    result = _result(rows, options) | {"frameworks": ran}
+    if about:
+        using = f" with {about['backend']}" if about["backend"] else ""
+        versions = about["framework"]["versions"].items()
+        packages = ", ".join(f"{package} {version}" for package, version in versions)
+        _last_line(f"{name}{using} on {options.device} ({packages})", result, output)
+    return result
 
 
-def _apart(name: str, models: list[Model], options: Namespace, output: Output) -> Json:
-    """Check in one framework in a process of its own: none has to hold more than one of them."""
-    with tempfile.TemporaryDirectory() as room:
-        target, finished = Path(room) / "result.json", Path(room) / "finished.json"
-        command = [
-            *boot.command("conformance", "check", *(model.name for model in models)),
-            *("--framework", name, "--device", options.device, "--seed", str(options.seed)),
-            *("--json", str(target), "--finished", str(finished)),
-            *(("--evidence", str(options.evidence)) if options.evidence else ()),
-            *(part for each in options.precision or () for part in ("--precision", each)),
-            *(part for each in options.arrays or () for part in ("--arrays", each)),
-            *(("--compiled",) if options.compiled else ()),
-            *(("--no-numbers",) if options.no_numbers else ()),
-            *(("--thorough",) if options.thorough else ()),
-            *("--repeat", str(options.repeat)),
-            *(("--debug",) if options.debug else ()),
-        ]
-        output.flush()
-        code, peak = _waited(subprocess.Popen(command, stdout=2 if output.aside else None))
-        if target.exists():
-            part: Json = json.loads(target.read_text(encoding="utf-8"))
-            return part
-        done: Json = {"at": "", "frameworks": {}, "results": []}
-        if finished.exists():
-            done = json.loads(finished.read_text(encoding="utf-8"))
-    if code == codes.INCONCLUSIVE:  # it has said why
-        return done | {"results": _rest(name, models, done, "the framework could not be run")}
-    if code >= 0:
-        raise Refused(f"the run of {name} ended with exit code {code}", codes.FAULT)
-    how = f"killed by {signal.Signals(-code).name}"
-    if code == -signal.SIGKILL:  # nobody else does that to a process
-        how += f", as the system does for want of memory: {memory.held(peak)}"
-    at = f" at {done['at']}" if done["at"] else ""
-    output.line(f"the run of {name} ended{at}: {how}", style="yellow")
-    return done | {"results": _rest(name, models, done, f"the run of {name} ended{at}: {how}")}
-
-
-def _rest(name: str, models: list[Model], done: Json, reason: str) -> list[Json]:
-    """The rows that a process has finished, and one for each network that it has not."""
-    rows = {row["architecture"]: row for row in done["results"]}
-    return [rows.get(each.name) or not_run(name, each, reason).as_json() for each in models]
-
-
-def _waited(process: subprocess.Popen[bytes]) -> tuple[int, int]:
-    """The exit code of a process, which is given time to leave nothing half-written, and the most
-    memory that it held, as the system counts it."""
-    try:
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-        return process.returncode, usage.ru_maxrss
-    except KeyboardInterrupt:
-        # The terminal has told it as well; whoever told only us has to wait for our word.
-        for patience, word in ((5, signal.SIGINT), (10, signal.SIGKILL)):
-            try:
-                process.wait(patience)
-                break
-            except subprocess.TimeoutExpired:
-                process.send_signal(word)
-        if process.wait() != -signal.SIGKILL:  # then it has said so
-            raise Refused("", codes.INTERRUPTED) from None
-        raise
+def _job(name: str, models: list[Model], options: Namespace) -> Json:
+    """What the process has to know."""
+    return {
+        "task": "judge.checking",
+        "framework": name,
+        "architectures": [model.name for model in models],
+        "device": options.device,
+        "executions": [asdict(each) for each in options.executions],
+        "numbers": not options.no_numbers,
+        "thorough": options.thorough,
+        "seed": options.seed,
+        "repeat": options.repeat,
+        "arrays": options.arrays or [],
+        "evidence": str(options.evidence.resolve()) if options.evidence else None,
+        "debug": options.debug,
+        "patience": PATIENCE,
+    }
 
 
 def _result(rows: list[Json], options: Namespace) -> Json:
@@ -356,15 +266,15 @@ def _result(rows: list[Json], options: Namespace) -> Json:
     }
 
 
-def _lines(row: Json, width: int, output: Output) -> None:
+def _lines(row: Json, summary: str, width: int, output: Output) -> None:
     """One line for a network, and one below it for each thing that is wrong or open."""
     from rich.text import Text
 
+    verdict = row["verdict"]
     room = max(map(len, frameworks.frameworks()))
     said = f"{row['architecture']:{width}}  {row['framework']:{room}}  "
-    verdict = f"{row['verdict']:12}", render.COLOURS.get(row["verdict"], "yellow")
-    line = Text.assemble(said, verdict)
-    output.console.print(line, Text(summary(row)), soft_wrap=True)
+    line = Text.assemble(said, (f"{verdict:12}", render.COLOURS.get(verdict, "yellow")))
+    output.console.print(line, Text(summary), soft_wrap=True)
     for sentence in sentences(row["repeat"]) if row["repeat"] else ():
         output.line(f"    {sentence}")
     reasons = render.sentences(row)

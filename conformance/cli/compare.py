@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from conformance.cli import arguments, baseline
 from conformance.cli.output import Output, code
-from conformance.cli.pair import pair
+from conformance.cli.pair import apart, sides
 from conformance.files import refuse_early
 from conformance.judge import render
 from conformance.judge.compare import compare
-from conformance.quiet import bar
+
+Json = dict[str, Any]
 
 HELP = """\
 A port is package.module:factory or path/to/file.py:factory; called without arguments, it
@@ -39,15 +42,14 @@ def run(options: Namespace) -> int:
     if options.html:
         refuse_early(Path(options.html))
     known = baseline.read(options.baseline, "compare")
-    with pair(options) as (a, b, terminal), bar("comparing", terminal) as progress:
-        found = compare(a, b, progress)
-        result = found.as_json()
+    result = apart("cli.compare", options, output, drawing=bool(options.html))
+    drawing = result.pop("drawing", None)
     baseline.set_aside(result, known)
     output.result(result)
-    if options.html:
+    if drawing:
         from conformance.reports.site import port_page
 
-        port_page(found.drawing(), Path(options.html))
+        port_page(result | drawing, Path(options.html))
     document = render.compare(result)
     if options.format == "text":
         render_text(document, result, output)
@@ -56,7 +58,14 @@ def run(options: Namespace) -> int:
     return code(result)
 
 
-def render_text(document: render.Document, result: render.Json, output: Output) -> None:
+def work(job: Json, say: Callable[..., None]) -> Json:
+    """The job of the process that holds the two."""
+    a, b = sides(job, say)
+    found = compare(a, b, lambda done, total: say("comparing", done, total))
+    return found.as_json() | ({"drawing": found.drawing()} if job["drawing"] else {})
+
+
+def render_text(document: render.Document, result: Json, output: Output) -> None:
     """A table of what differs between what was compared and the verdict."""
     for letter, side in (("A", result["a"]), ("B", result["b"])):
         size = f"{side['nodes']} nodes, {side['numbers']:,} numbers"

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-import os
 from argparse import ArgumentParser, Namespace
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from conformance.cli import arguments
 from conformance.cli.output import Output
-from conformance.cli.pair import pair
+from conformance.cli.pair import apart, sides
 from conformance.errors import CONFORMS, DEVIATES, Refused
+from conformance.files import refuse_early
 from conformance.judge.convert import CannotConvert, convert, differences, write
 
 #: How many sentences of warning are shown.
 SENTENCES = 5
+
+Json = dict[str, Any]
 
 
 HELP = """\
@@ -34,33 +38,35 @@ def options(command: ArgumentParser) -> None:
 def run(options: Namespace) -> int:
     """Write the file, or say why not."""
     output = Output(options.json)
-    target = options.out.resolve()
-    if target.is_dir() or not target.parent.is_dir() or not os.access(target.parent, os.W_OK):
-        raise Refused(f"cannot write {options.out}: it has to be a file in a folder of yours")
-    with pair(options) as (a, b, _):
-        try:
-            arrays = convert(a, b)
-        except CannotConvert as refused:
-            raise Refused(f"cannot convert: {refused}", DEVIATES) from None
-        warnings = differences(a, b)
-    try:
-        write(arrays, target)
-    except OSError as error:
-        raise Refused(f"cannot write {options.out}: {error.strerror}") from None
-    numbers = sum(values.size for values in arrays.values())
-    output.line(f"written to {options.out}: {len(arrays)} arrays, {numbers:,} numbers, B's names")
+    refuse_early(options.out)
+    found = apart("cli.convert", options, output, out=str(options.out), patience=10)
+    numbers, warnings = found.pop("numbers"), found["differences"]
+    count = len(found["arrays"])
+    output.line(f"written to {options.out}: {count} arrays, {numbers:,} numbers, B's names")
     for warning in warnings[:SENTENCES]:
         output.line(f"note that B does otherwise: {warning}")
     if (more := len(warnings) - SENTENCES) > 0:
         output.line(f"and {more} more: conformance compare has them all")
-    output.result(
-        {
-            "schema": 1,
-            "a": a.name,
-            "b": b.name,
-            "out": str(options.out),
-            "arrays": {handle: list(values.shape) for handle, values in arrays.items()},
-            "differences": warnings,
-        }
-    )
+    output.result(found)
     return CONFORMS
+
+
+def work(job: Json, say: Callable[..., None]) -> Json:
+    """The job of the process that holds the two: the file, and what is in it."""
+    a, b = sides(job, say)
+    say("converting")
+    try:
+        arrays = convert(a, b)
+    except CannotConvert as refused:
+        raise Refused(f"cannot convert: {refused}", DEVIATES) from None
+    warnings = differences(a, b)
+    write(arrays, Path(job["out"]))
+    return {
+        "schema": 1,
+        "a": a.name,
+        "b": b.name,
+        "out": job["out"],
+        "arrays": {handle: list(values.shape) for handle, values in arrays.items()},
+        "numbers": sum(values.size for values in arrays.values()),
+        "differences": warnings,
+    }

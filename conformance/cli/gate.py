@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 from argparse import ArgumentParser, Namespace
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +13,8 @@ from conformance.cli.facts import found
 from conformance.cli.output import Output, code
 from conformance.errors import Refused
 from conformance.files import put, refuse_early
-from conformance.ports import implementations as frameworks
-from conformance.ports.loading import MODULES
-from conformance.quiet import NO_GPU, environment
+from conformance.quiet import NO_GPU
+from conformance.trace import registry
 
 Json = dict[str, Any]
 
@@ -54,20 +51,21 @@ def options(command: ArgumentParser) -> None:
 def run(options: Namespace) -> int:
     """Judge the port in a process of its own and tell the verdict."""
     from conformance.judge import render
+    from conformance.judge.answers import accepted
 
     output = Output(options.json)
     for target in filter(None, (options.html, options.badge)):
         refuse_early(Path(target))
     known = baseline.read(options.baseline, "gate")
     job = job_of(options) | {
-        "task": "gate",
+        "task": "judge.gate",
         "architecture": found(options.arch).name,
         "numbers": not options.no_numbers,
         "trained": options.trained,
         "drawing": bool(options.html),
     }
     try:
-        result = apart(job, options)
+        result = accepted(job, apart(job, options, output))
     except Refused as refused:
         if refused.code != codes.INCONCLUSIVE:
             raise
@@ -101,43 +99,25 @@ def _unjudged(job: Json, reason: str) -> Json:
 
 def job_of(options: Namespace) -> Json:
     """What a process needs to know of a port."""
-    framework = options.framework
-    if framework and framework.lower() != MODULES:
+    framework = None
+    if options.framework:
         try:
-            framework = frameworks.find(framework)
-        except frameworks.UnknownFramework as unknown:
+            framework = registry.find(options.framework).name
+        except registry.UnknownTracer as unknown:
             raise Refused(str(unknown)) from None
     return {
         "port": options.port,
-        "framework": framework and framework.lower(),
+        "framework": framework,
         "size": options.input,
         "seed": options.seed,
         "debug": options.debug,
     }
 
 
-def apart(job: Json, options: Namespace) -> Json:
+def apart(job: Json, options: Namespace, output: Output) -> Json:
     """The job's result, from a process of its own, with a bar on a terminal."""
     from conformance.ports.sandbox import Limits, work
 
     limits = Limits(options.timeout or None, options.memory)
-    with environment(NO_GPU), _progress() as progress:
-        return work(job, limits, progress)
-
-
-@contextmanager
-def _progress() -> Iterator[Callable[[str, int, int], None]]:
-    """What is being done, on a terminal; nothing elsewhere."""
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-
-    console = Console(stderr=True)
-    if not console.is_terminal:
-        yield lambda stage, done, total: None
-        return
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console, transient=True) as shown:
-        task = shown.add_task("starting", total=None)
-        yield lambda stage, done, total: shown.update(
-            task, description=stage, completed=done, total=total or None
-        )
+    with output.progress() as progress:
+        return work(job, limits, progress, variables=NO_GPU)

@@ -35,7 +35,8 @@ def run(options: Namespace) -> int:
     if options.top < 1:
         raise Refused(f"--top takes a number from 1 up, not {options.top}")
     output = Output(options.json)
-    result = apart(job_of(options) | {"task": "identify", "top": options.top}, options)
+    job = job_of(options) | {"task": "judge.identify", "top": options.top}
+    result = apart(job, options, output)
     output.result(result)
     document = render.identify(result)
     if options.format == "text":

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -87,7 +88,37 @@ class Output:
         elif self.target:
             put(text, Path(self.target))
 
-    def flush(self) -> None:
-        """Let everything out before another process writes to the same place."""
-        sys.stdout.flush()
-        sys.stderr.flush()
+    @contextmanager
+    def progress(self) -> Iterator[Progress]:
+        """A bar on a terminal while something is done; nothing elsewhere."""
+        bar = Progress()
+        try:
+            yield bar
+        finally:
+            bar.hide()
+
+
+class Progress:
+    """What is being done, and how far it is."""
+
+    def __init__(self) -> None:
+        from rich import progress
+        from rich.console import Console
+
+        console = Console(stderr=True)
+        self.shown = progress.Progress(
+            progress.SpinnerColumn(), progress.TextColumn("{task.description}", markup=False),
+            progress.BarColumn(), progress.TimeElapsedColumn(),
+            console=console, transient=True, disable=not console.is_terminal,
+            redirect_stdout=False, redirect_stderr=False,
+        )  # fmt: skip
+        self.task = self.shown.add_task("starting", total=None)
+
+    def __call__(self, stage: str, done: int, total: int) -> None:
+        """Show a stage of the work."""
+        self.shown.start()
+        self.shown.update(self.task, description=stage, completed=done, total=total or None)
+
+    def hide(self) -> None:
+        """Make room for lines; the next stage shows it again."""
+        self.shown.stop()

@@ -1,33 +1,49 @@
-"""Two ports named on the command line: loaded, and traced for one size of image."""
+"""Two ports named on the command line: loaded, and traced for one size of image.
+
+What is done with them is a job of :mod:`conformance.ports.sandbox`, like all that runs a port.
+"""
 
 from __future__ import annotations
 
 from argparse import Namespace
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import IO
+from collections.abc import Callable
+from typing import Any
 
 from conformance import errors as codes
 from conformance.cli.facts import found
+from conformance.cli.output import Output
 from conformance.errors import Refused
 from conformance.numbers.own_weights import Side
 from conformance.ports import implementations as frameworks
 from conformance.ports import loading
-from conformance.quiet import NO_GPU, aside, environment
+from conformance.ports.sandbox import Limits, work
+from conformance.quiet import NO_GPU
+from conformance.trace import registry
 from conformance.trace.port import Size, UntraceableModel
 
+Json = dict[str, Any]
 
-@contextmanager
-def pair(options: Namespace) -> Iterator[tuple[Side, Side, IO[str]]]:
-    """A and B and the terminal, with room for frameworks to talk.  Raises :class:`Refused`."""
-    size = size_of(options)
-    with environment(NO_GPU), aside(options.debug) as terminal:
-        try:
-            yield _side("A", options.a, size), _side("B", options.b, size), terminal
-        except UntraceableModel as refused:
-            raise Refused(str(refused)) from None
-        except MemoryError:
-            raise Refused("out of memory: the two are held at once", codes.INCONCLUSIVE) from None
+
+def apart(task: str, options: Namespace, output: Output, **more: Any) -> Json:
+    """The result of a task for A and B, from a process of its own.  Raises :class:`Refused`."""
+    job = more | {
+        "task": task,
+        "a": options.a,
+        "b": options.b,
+        "size": size_of(options),
+        "debug": options.debug,
+    }
+    with output.progress() as progress:
+        return work(job, Limits(None), progress, variables=NO_GPU, who="one of the ports")
+
+
+def sides(job: Json, say: Callable[..., None]) -> tuple[Side, Side]:
+    """A and B of a job.  Raises :class:`Refused`."""
+    size = tuple(job["size"])
+    say("importing A")
+    a = _side("A", job["a"], size)
+    say("importing B")
+    return a, _side("B", job["b"], size)
 
 
 def size_of(options: Namespace) -> Size:
@@ -43,10 +59,10 @@ def size_of(options: Namespace) -> Size:
 def _side(letter: str, text: str, size: Size) -> Side:
     try:
         factory: Callable[[], object] = loading.load(text)
-        framework = loading.framework_of(factory)
-        return Side(text, frameworks.tracer(framework).port(factory), size)
+        return Side(text, loading.opened(factory), size)
     except loading.BadPort as bad:
-        missing = getattr(bad.__cause__, "name", "") in loading.ROOMS
+        libraries = {tracer.library for tracer in registry.tracers().values()}
+        missing = getattr(bad.__cause__, "name", "") in libraries
         both = "; both ports are run here, in one environment" if missing else ""
         raise Refused(f"{letter}: {bad}{both}") from None
     except frameworks.NotInstalled as absent:

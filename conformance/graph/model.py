@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from math import prod
 from typing import TYPE_CHECKING, Any
 
@@ -51,6 +52,8 @@ class Node:
     ``shape`` is height x width x channels of one image, or a vector's length.  ``slots`` gives
     each slot's shape in neutral layout.  ``value`` is the tape's operation whose result is the
     node's result, and ``axes`` names that result's axes, so that a run can be observed.
+    ``spelling`` is what the port writes in another way that computes the same: the attribute,
+    what is there, and what it is here.
     """
 
     kind: str
@@ -62,6 +65,7 @@ class Node:
     where: Where = Where()
     value: int = -1
     axes: tuple[tuple[tuple[str, int], ...], ...] = ()
+    spelling: tuple[tuple[str, Any, Any], ...] = ()
 
     @property
     def known(self) -> bool:
@@ -71,9 +75,7 @@ class Node:
     @property
     def row(self) -> Kind | None:
         """What the suite knows of this kind of node; None of an unknown primitive."""
-        from conformance.kinds import KINDS  # noqa: PLC0415  # rows are about nodes
-
-        return KINDS.get(self.kind)
+        return _rows().get(self.kind)
 
     def has(self, trait: str) -> bool:
         """Whether the node is of a kind that has a trait; see :mod:`conformance.kinds.kind`."""
@@ -112,6 +114,14 @@ class Node:
     def connections(self) -> int:
         """LeNet's count: one for each use of a weight and one for each use of a bias."""
         return self.row.connections(self) if self.row else 0
+
+
+@cache
+def _rows() -> dict[str, Kind]:
+    """The rows of all kinds, which are about nodes and have to be imported after them."""
+    from conformance.kinds import KINDS
+
+    return KINDS
 
 
 @dataclass(slots=True)

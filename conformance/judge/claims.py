@@ -10,9 +10,9 @@ from typing import Any
 
 from conformance.graph.model import Graph, Node, count_parameters
 from conformance.graph.rows import layers
+from conformance.graph.values import text
 from conformance.graph.written import WRITTEN, written
 from conformance.judge.evidence import Record
-from conformance.judge.values import text
 from conformance.kinds import counted_as
 from conformance.kinds.arrays import size
 from conformance.numbers.identity import departure

@@ -200,7 +200,7 @@ class Comparison:
     def drawing(self) -> Json:
         """What a page with both graphs is made of."""
         order = {each.a: each for each in self.results}
-        return self.as_json() | {
+        return {
             "port": self.b.name,
             "architecture": self.a.name,
             "totals": {},

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import numpy as np
 
+from conformance.files import put
 from conformance.graph.align import Alignment, align, findings
 from conformance.graph.model import Graph
 from conformance.numbers.own_weights import Side, address
@@ -88,15 +88,10 @@ def differences(a: Side, b: Side) -> list[str]:
 
 
 def write(arrays: dict[str, np.ndarray], target: Path) -> None:
-    """Write a safetensors file, in one move.  Raises :class:`OSError`."""
+    """Write a safetensors file, in one move.  Raises :class:`~conformance.errors.Refused`."""
     from safetensors.numpy import save
 
-    building = target.with_name(f".{target.name}.{os.getpid()}")
-    try:
-        building.write_bytes(save(arrays))
-        building.replace(target)
-    finally:
-        building.unlink(missing_ok=True)
+    put(save(arrays), target)
 
 
 def _shortest(values: np.ndarray) -> np.ndarray:

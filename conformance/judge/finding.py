@@ -145,12 +145,7 @@ class Judgement:
 
     @property
     def verdict(self) -> str:
-        """One surplus finding is enough to deviate; without any, what is open is no pass."""
-        if self.findings:
-            return DEVIATES
-        if self.open or not 0 < self.planned == self.run:
-            return INCONCLUSIVE
-        return VARIANT if self.variant else CONFORMS
+        return decided(self.findings, self.open, self.variant, self.planned, self.run)
 
     def as_json(self) -> Json:
         """What every command's result says of a judgement."""
@@ -162,6 +157,17 @@ class Judgement:
             "unjudged": [each.as_json() for each in self.unjudged],
             "checks": {"planned": self.planned, "run": self.run},
         }
+
+
+def decided(
+    findings: Sequence[Any], open: Sequence[Any], variant: bool, planned: int, run: int
+) -> str:
+    """One surplus finding is enough to deviate; without any, what is open is no pass."""
+    if findings:
+        return DEVIATES
+    if open or not 0 < planned == run:
+        return INCONCLUSIVE
+    return VARIANT if variant else CONFORMS
 
 
 def overall(verdicts: Iterable[str]) -> str:

@@ -35,7 +35,7 @@ def check(subject: Subject, surplus: list[Finding]) -> Forward:
     ``surplus`` are the findings of its structure: where there are any, the run ends where the
     values part, and the first divergence only explains them.
     """
-    if subject.inference.unsized and not subject.variant:  # what would the oracle run?
+    if subject.inference.unsized and not subject.explained_all:  # what would the oracle run?
         return Forward(Part(planned=1, open=[Unjudged("forward", subject.inference.unsized)]))
     side, stage = subject.side(), subject.stage
     stage("running in float64", 0, 0)
@@ -49,7 +49,7 @@ def check(subject: Subject, surplus: list[Finding]) -> Forward:
     part = Part(planned=len(observed), run=len(observed) if diverged else len(ran.nodes))
     result = Forward(part)
     result.nodes = [{"node": n.node, "error": finite(n.error), "bound": n.bound} for n in ran.nodes]
-    part.settled = bool(side.found.unknown) and _confirmed(ran) and not subject.variant
+    part.settled = bool(side.found.unknown) and _confirmed(ran) and side.expected is not side.found
     if diverged:
         result.summary = _parted(side, ran, diverged)
         if not any(each.check == "structure" for each in surplus):

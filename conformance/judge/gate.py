@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import Any
 
 from conformance import reference
 from conformance.judge.port import judge
 from conformance.judge.subject import Stage
-from conformance.ports import implementations as frameworks
-from conformance.ports.loading import MODULES, framework_of, load
+from conformance.ports import loading
 from conformance.trace.port import Port
 
 Json = dict[str, Any]
@@ -30,13 +28,6 @@ def work(job: Json, stage: Stage) -> Json:
 def opened(job: Json, stage: Stage) -> Port:
     """The port of a job, with the tracer of its framework."""
     stage("importing the port", 0, 0)
-    factory = load(job["port"])
-    framework = job["framework"] or framework_of(factory)
-    stage(f"importing {framework}", 0, 0)
-    if framework == MODULES:
-        frameworks.require("keras")
-        tracer = import_module(f"conformance.trace.{MODULES}_module")
-    else:
-        tracer = frameworks.tracer(framework)
-    found: Port = tracer.port(factory)
-    return found
+    factory = loading.load(job["port"])
+    stage("building the port", 0, 0)
+    return loading.opened(factory, job["framework"])

@@ -145,7 +145,7 @@ def outcome(
         "multiply_adds": graph.multiply_adds,
         "layers": graph.depth,
     }
-    modes = [("inference", graph)] if numbers else []
+    modes: list[tuple[str, Graph | None]] = [("inference", graph)] if numbers else []
     if thorough and numbers:
         modes += [("training", training), ("gradients", graph), ("training gradients", training)]
     modes += [(str(how), graph) for how in executions if numbers]

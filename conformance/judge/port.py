@@ -113,7 +113,7 @@ def _run(
     """What is found by running the port and by looking at what it stores."""
     rows = [row.name for row in asked.model.rows]
     surplus = Judgement.of(before, expect, rows).findings
-    asked.variant = bool(asked.inference.findings) and not surplus
+    asked.explained_all = not surplus
     ran = forward.check(asked, surplus)
     result.forward, result.drawing["parity"] = ran.summary, {"nodes": ran.nodes}
     _explain(before, ran.summary)

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from string import ascii_lowercase
 from typing import Any
 
+from conformance.graph.values import text
 from conformance.judge.finding import CONFORMS, DEVIATES, DIFFER, SAME, VARIANT
 from conformance.judge.hints import vanishes
-from conformance.judge.values import text
 
 Json = dict[str, Any]
 
@@ -102,8 +102,9 @@ def gate(result: Json) -> Document:
 
 def check(result: Json) -> Document:
     """The result of ``conformance check``, a row a network."""
-    checks = f"{len(result['results'])} networks: {result['verdict']}"
-    found = Document(checks, result["verdict"], closing=[f"{ran(result)}."])
+    count = len(result["results"])
+    checked = f"{count} network{'' if count == 1 else 's'}: {result['verdict']}"
+    found = Document(checked, result["verdict"], closing=[f"{ran(result)}."])
     found.columns = ("architecture", "framework", "verdict")
     for row in result["results"]:
         found.rows.append((row["architecture"], row["framework"], row["verdict"]))

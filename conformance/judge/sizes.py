@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from conformance import reference
 from conformance.graph.align import Finding
 from conformance.graph.model import Graph, Node
-from conformance.judge.values import text
+from conformance.graph.values import text
 from conformance.judge.variants import Comparison, label
 from conformance.reference import Model
 from conformance.reference.variants import Difference, Profile

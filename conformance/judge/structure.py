@@ -8,10 +8,10 @@ from typing import Any
 
 from conformance import reference
 from conformance.graph.names import names
+from conformance.graph.values import text
 from conformance.judge.finding import Finding, Part, Remark, Unjudged
 from conformance.judge.hints import hint
 from conformance.judge.subject import Subject
-from conformance.judge.values import text
 from conformance.judge.variants import Comparison, matches
 from conformance.reference import Model
 
@@ -41,9 +41,11 @@ def check(subject: Subject) -> Part:
                 part.findings.append(each)
     if len(inference.found.outputs) != len(inference.expected.outputs):
         part.findings.append(_other_outputs(inference, subject.model))
-    for node in inference.found.unknown:
-        why = f"{_unread(node.kind, str(node.where))}; output values could not confirm it"
-        part.open.append(Unjudged("operation", why))
+    said = [_unread(node.kind, str(node.where)) for node in inference.found.unknown]
+    part.open = [each for each in part.open if each.why not in said]
+    part.open += [
+        Unjudged("operation", f"{each}; output values could not confirm it") for each in said
+    ]
     return part
 
 

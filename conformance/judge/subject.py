@@ -27,7 +27,7 @@ Stage = Callable[[str, int, int], None]
 class Subject:
     """What every check of a port is given.
 
-    ``variant`` says that all that differs has been explained: the port is then run beside itself.
+    ``explained_all`` says that no finding is left: where the port differs it is run beside itself.
     """
 
     port: Port
@@ -38,7 +38,7 @@ class Subject:
     taught: Tape | None = None
     training: Comparison | None = None
     untraceable: str = ""
-    variant: bool = False
+    explained_all: bool = False
     seed: int = 0
     stage: Stage = field(default=lambda name, done, total: None)
 
@@ -98,7 +98,7 @@ class Subject:
         """What the oracle executes in a mode."""
         comparison = self.training if training else self.inference
         assert comparison is not None
-        return Side(comparison, self.variant)
+        return Side(comparison, self.explained_all and bool(comparison.findings))
 
 
 class Side:

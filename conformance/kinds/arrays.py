@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from conformance.graph.model import Node
+from conformance.kinds.kind import Adjoint, Arithmetic, Forward, Gradients, Step
 
 #: Rows of a convolution are unfolded into about this many numbers at a time: what a cache holds.
 UNFOLDED = 1 << 20
@@ -92,3 +93,33 @@ def inside(x: np.ndarray, a: dict[str, Any]) -> Any:
     if a["padding"] == ((0, 0), (0, 0)) or a["count_include_pad"]:
         return x.dtype.type(prod(a["kernel"]))
     return by_offset(pad(np.ones((1, *x.shape[1:3], 1), x.dtype), a["padding"]), a, np.add)
+
+
+def over_its_axis(forward: Forward) -> Forward:
+    """An operation along the channels, or along the ``axis`` that the node has in their place."""
+
+    def moved(o: Arithmetic, node: Node, slots: dict[str, Any], x: np.ndarray) -> np.ndarray:
+        axis = axis_of(node)
+        y = forward(o, node, slots, np.moveaxis(x, axis, -1))
+        return np.moveaxis(y, -1, axis)
+
+    return moved
+
+
+def back_over_its_axis(adjoint: Adjoint) -> Adjoint:
+    """The adjoint of an operation :func:`over_its_axis`."""
+
+    def moved(step: Step, g: np.ndarray) -> Gradients:
+        axis = axis_of(step.node)
+        inputs = [np.moveaxis(x, axis, -1) for x in step.inputs]
+        result, decisive = (np.moveaxis(x, axis, -1) for x in (step.result, step.decisive))
+        there = step._replace(inputs=inputs, result=result, decisive=decisive)
+        to_inputs, of_slots = adjoint(there, np.moveaxis(g, axis, -1))
+        return [np.moveaxis(x, -1, axis) for x in to_inputs], of_slots
+
+    return moved
+
+
+def axis_of(node: Node) -> int:
+    """The axis that a node works along: the last one, unless an attribute names another."""
+    return {"batch": 0, "height": 1, "width": 2}.get(node.attributes.get("axis", ""), -1)

@@ -9,7 +9,7 @@ import numpy as np
 
 from conformance.graph.model import Node
 from conformance.kinds import alterations
-from conformance.kinds.arrays import over_channels
+from conformance.kinds.arrays import back_over_its_axis, over_channels, over_its_axis
 from conformance.kinds.experiment import Altered, Trial
 from conformance.kinds.hypotheses import epsilons, left_out, slot
 from conformance.kinds.kind import (
@@ -151,10 +151,10 @@ def _ten_times(a: dict[str, Any]) -> Any:
 BATCH_NORM = Kind(
     name="batch_norm",
     attributes="epsilon",
-    optional="statistics momentum unbiased",
+    optional="statistics momentum unbiased axis",
     slots="gamma beta mean variance",
-    forward=forward,
-    adjoint=adjoint,
+    forward=over_its_axis(forward),
+    adjoint=back_over_its_axis(adjoint),
     # gamma^2 (x - mean)^2 / variance + beta^2, each uniform as canonical weights are.
     spread=lambda node, x: Spread(0.0, 1.4),
     altered=("epsilon ten times larger", alterations.attributes(epsilon=_ten_times)),

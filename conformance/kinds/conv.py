@@ -54,16 +54,24 @@ def adjoint(step: Step, g: np.ndarray) -> Gradients:
     to_kernel, to_input = np.zeros_like(kernel), np.zeros_like(x)
     share = out // groups
     strip = max(1, UNFOLDED // (batch * width * kh * kw * into * groups))
-    for start in range(0, height, strip):
-        rows = view[:, start : start + strip]
-        top, tall = start * sh, rows.shape[1]
-        for group in range(groups):
-            outputs = slice(group * share, (group + 1) * share)
-            channels = slice(group * into, (group + 1) * into)
-            part = rows[..., channels, :, :].transpose(0, 1, 2, 4, 5, 3)
+    strips = [
+        (start, slice(group * share, (group + 1) * share), slice(group * into, (group + 1) * into))
+        for start in range(0, height, strip)
+        for group in range(groups)
+    ]
+
+    def of_kernel() -> None:
+        for start, outputs, channels in strips:
+            part = view[:, start : start + strip, :, channels].transpose(0, 1, 2, 4, 5, 3)
             above = g[:, start : start + strip, :, outputs].reshape(-1, share)
-            to_weights = part.reshape(-1, kh * kw * into).T @ above
-            to_kernel[..., outputs] += to_weights.reshape(kh, kw, into, share)
+            weights = part.reshape(-1, kh * kw * into).T @ above
+            to_kernel[..., outputs] += weights.reshape(kh, kw, into, share)
+
+    def of_input() -> None:
+        for start, outputs, channels in strips:
+            above = g[:, start : start + strip, :, outputs]
+            top, tall = start * sh, above.shape[1]
+            above = above.reshape(-1, share)
             for i in range(kh):
                 for j in range(kw):
                     cell = above @ kernel[i, j, :, outputs].T
@@ -74,6 +82,8 @@ def adjoint(step: Step, g: np.ndarray) -> Gradients:
                         left : left + (width - 1) * sw + 1 : sw,
                         channels,
                     ] += cell.reshape(batch, tall, width, into)
+
+    each(lambda half: half(), (of_kernel, of_input))
     if table := a.get("table"):
         # What a connection table leaves out is not there to be moved.
         connected = np.zeros(kernel.shape[2:], kernel.dtype)

@@ -21,6 +21,7 @@ def rate(t: Trial) -> Altered:
 DROPOUT = Kind(
     name="dropout",
     attributes="rate",
+    optional="drops",
     # What is kept is scaled, so that the rate is seen.
     forward=lambda o, node, slots, x: x / x.dtype.type(1 - node.attributes["rate"]),
     adjoint=lambda step, g: ([g / g.dtype.type(1 - step.node.attributes["rate"])], {}),

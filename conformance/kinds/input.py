@@ -6,6 +6,7 @@ from conformance.kinds.kind import END, Kind, Spread
 
 INPUT = Kind(
     name="input",
+    optional="layout",
     forward=lambda o, node, slots: o.image,
     adjoint=lambda step, g: ([], {}),
     spread=lambda node: Spread(0.0, 1.0),

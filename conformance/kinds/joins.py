@@ -11,6 +11,7 @@ import numpy as np
 
 from conformance.graph.model import Node
 from conformance.kinds.alterations import skipped
+from conformance.kinds.arrays import axis_of
 from conformance.kinds.experiment import Altered, Trial, least_squares
 from conformance.kinds.hypotheses import left_out
 from conformance.kinds.kind import JOIN, KEEPS_SIGN, UNORDERED, Gradients, Kind, Spread, Step
@@ -55,8 +56,9 @@ ADD = Kind(
 
 
 def split(step: Step, g: np.ndarray) -> Gradients:
-    ends = np.cumsum([x.shape[-1] for x in step.inputs])[:-1]
-    return np.split(g, ends, axis=-1), {}
+    axis = axis_of(step.node)
+    ends = np.cumsum([x.shape[axis] for x in step.inputs])[:-1]
+    return np.split(g, ends, axis=axis), {}
 
 
 def concat_spread(node: Node, *inputs: Spread) -> Spread:
@@ -110,7 +112,8 @@ def _times(x: np.ndarray, put: Callable[[np.ndarray], np.ndarray], s: float) -> 
 
 CONCAT = Kind(
     name="concat",
-    forward=lambda o, node, slots, *xs: np.concatenate(xs, axis=-1),
+    optional="axis",
+    forward=lambda o, node, slots, *xs: np.concatenate(xs, axis=axis_of(node)),
     adjoint=split,
     spread=concat_spread,
     altered=(

@@ -6,7 +6,7 @@ import numpy as np
 
 from conformance.graph.model import Node
 from conformance.kinds.alterations import skipped
-from conformance.kinds.arrays import over_channels
+from conformance.kinds.arrays import back_over_its_axis, over_channels, over_its_axis
 from conformance.kinds.hypotheses import left_out
 from conformance.kinds.kind import PASSING, Arithmetic, Gradients, Kind, Spread, Step
 
@@ -22,6 +22,9 @@ def forward(o: Arithmetic, node: Node, slots: dict[str, np.ndarray], x: np.ndarr
 def adjoint(step: Step, g: np.ndarray) -> Gradients:
     factor = np.asarray(step.node.attributes["factor"], g.dtype)
     of_slots = {"gamma": over_channels(g * step.inputs[0] * factor), "beta": over_channels(g)}
+    for name in of_slots.keys() & step.slots.keys():
+        if step.slots[name].size == 1:  # one number for all channels
+            of_slots[name] = of_slots[name].sum(keepdims=True)
     return [g * factor * step.slots.get("gamma", g.dtype.type(1))], of_slots
 
 
@@ -33,10 +36,10 @@ def spread(node: Node, x: Spread) -> Spread:
 SCALE = Kind(
     name="scale",
     attributes="factor",
-    optional="offset",
+    optional="offset axis",
     slots="gamma beta",
-    forward=forward,
-    adjoint=adjoint,
+    forward=over_its_axis(forward),
+    adjoint=back_over_its_axis(adjoint),
     spread=spread,
     altered=("left out", skipped),
     causes=(left_out,),

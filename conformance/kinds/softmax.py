@@ -6,6 +6,7 @@ import numpy as np
 
 from conformance.graph.model import Node
 from conformance.kinds.alterations import skipped
+from conformance.kinds.arrays import back_over_its_axis, over_its_axis
 from conformance.kinds.experiment import Altered, Trial
 from conformance.kinds.hypotheses import left_out
 from conformance.kinds.kind import (
@@ -42,8 +43,9 @@ def otherwise(t: Trial) -> Altered:
 
 SOFTMAX = Kind(
     name="softmax",
-    forward=forward,
-    adjoint=adjoint,
+    optional="axis",
+    forward=over_its_axis(forward),
+    adjoint=back_over_its_axis(adjoint),
     spread=same,
     altered=("left out", skipped),
     causes=(left_out, otherwise),

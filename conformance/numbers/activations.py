@@ -22,6 +22,7 @@ from conformance.numbers.own_weights import Side
 from conformance.numbers.precision import FLOAT32, FLOAT64
 from conformance.numbers.stored import Slots
 from conformance.numbers.weights import Weights
+from conformance.trace.port import Run
 
 Progress = Callable[[int, int], None]
 
@@ -61,9 +62,9 @@ def run_both(
         return [], "the two take images of different sizes"
     with tempfile.TemporaryFile() as room:
         first = _First(a, image, room, progress, len(pairs))
-        a.port.run(a.tape, a.single, image, frozenset(first.wanted), first)
+        a.port.run(Run(a.tape, a.single, image), frozenset(first.wanted), first)
         second = _Second(b, pairs, first, progress)
-        b.port.run(b.tape, b.single, image, frozenset(second.wanted), second)
+        b.port.run(Run(b.tape, b.single, image), frozenset(second.wanted), second)
     outputs = set(a.graph.outputs)
     results = [
         replace(each, error=inf) if each.moved and each.a in outputs else each

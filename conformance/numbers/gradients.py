@@ -21,22 +21,24 @@ rounding of a double.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from math import prod, sqrt
 from typing import Any
 
 import numpy as np
 
+from conformance.chunks import each
 from conformance.graph.axes import to_neutral
 from conformance.graph.model import Graph, Node, Parameter
 from conformance.numbers.adjoint import TRAINED, backward
 from conformance.numbers.deviation import Control, SlotParity, distance
-from conformance.numbers.oracle import CannotCompute, Oracle
-from conformance.numbers.parity import outputs_differ
+from conformance.numbers.oracle import CannotCompute
+from conformance.numbers.parity import Oracles, outputs_differ
 from conformance.numbers.precision import FLOAT32
 from conformance.numbers.stored import whole
-from conformance.numbers.weights import BATCH, Weights, carried, counterparts, keeping
-from conformance.trace.port import Port, UntraceableModel
+from conformance.numbers.weights import BATCH, carried, counterparts, keeping
+from conformance.trace.port import Port, Run, UntraceableModel
 from conformance.trace.tape import Tape, evaluate
 
 #: The name of the image among the slots.
@@ -101,22 +103,25 @@ def gradients(
     pairs: dict[int, int] | None = None,
     seed: int = 0,
     training: bool = False,
+    oracles: Oracles | None = None,
 ) -> Gradients:
     """Differentiate a port on canonical weights and compare every slot's gradient.
 
     The graphs and ``tape`` are those of inference or, with ``training``, those of training;
     ``expected``, ``pairs`` and what becomes of dropout are as in
     :func:`.parity`.  Slots of another shape than expected are not compared.
-    That a framework cannot differentiate is a problem, never a pass.
+    That a framework cannot differentiate is a problem, never a pass.  ``oracles`` have been
+    through the same step already.
     """
     expected = expected or found
     pairs = pairs or {i: i for i in range(len(found))}
-    weights = Weights(expected, seed)
     if problem := outputs_differ(expected, found, pairs):
         return Gradients(seed, (), (), problem)
     comparison = _Comparison(expected, found, pairs)
     count = BATCH if training else 1
-    batch, cotangents = weights.images(count), weights.cotangents(count)
+    oracles = oracles or Oracles(expected, seed, count)
+    weights, batch = oracles.weights, oracles.batch
+    cotangents = weights.cotangents(count)
     shapes = {op.attributes["handle"]: op.shape for op in tape.operations if op.name == "parameter"}
     received: dict[str | None, np.ndarray] = {}
     try:
@@ -125,11 +130,10 @@ def gradients(
         values = carried(found, counterparts(weights, found, pairs), shapes)
         wanted = frozenset(p.handle for pieces in comparison.pieces.values() for p in pieces)
         draws = keeping(tape, found) if training else {}
-        port.gradient(
-            tape, values, batch, own, wanted, received.__setitem__, training, draws
-        )  # fmt: skip
+        run = Run(tape, values, batch, training, draws)
+        port.gradient(run, own, wanted, received.__setitem__)
         with np.errstate(all="ignore"):
-            comparison.run(weights, batch, cotangents, received)
+            comparison.run(oracles, cotangents, received)
     except (CannotCompute, UntraceableModel) as reason:
         return Gradients(seed, (), (), str(reason))
     if missing := comparison.planned - len(comparison.slots):
@@ -156,6 +160,20 @@ def _rms(array: np.ndarray) -> float:
     return sqrt(float(np.vdot(array, array)) / array.size)
 
 
+def _together(*walks: Iterator[Any]) -> Iterator[list[Any]]:
+    """Walks of equal length, a step of each at a time, at the same time."""
+    found: list[Any] = [None] * len(walks)
+
+    def step(place: int) -> None:
+        found[place] = next(walks[place], None)
+
+    while True:
+        each(step, range(len(walks)))
+        if found[0] is None:
+            return
+        yield found
+
+
 class _Comparison:
     """Lets the oracle walk back in two precisions and sets a port's gradients beside its own."""
 
@@ -173,23 +191,21 @@ class _Comparison:
         self.controls: dict[str, tuple[int, Control]] = {}
 
     def run(
-        self, weights: Weights, batch: np.ndarray, cotangents: list[np.ndarray],
+        self, oracles: Oracles, cotangents: list[np.ndarray],
         received: dict[str | None, np.ndarray],
     ) -> None:  # fmt: skip
         """Compare everything received, from the outputs back."""
         outputs = self.expected.outputs
-        double = Oracle(self.expected, weights.slot, batch)
-        single = Oracle(self.expected, weights.slot, batch, FLOAT32)
-        for oracle in (double, single):
-            for output in outputs:
-                oracle.result(output)
+        double, single = oracles.double, oracles.single
+        for output in outputs:
+            oracles.result(output)
         above: dict[int, np.ndarray] = {}
         for output, cotangent in zip(outputs, cotangents, strict=True):
             above[output] = above[output] + cotangent if output in above else cotangent
         consumers = self.expected.consumers()
         costs: dict[int, float] = {}
         wide, narrow = backward(double, above), backward(single, above, double)
-        for (index, gradient, of_slots), (_, rough, rough_slots) in zip(wide, narrow, strict=True):
+        for (index, gradient, of_slots), (_, rough, rough_slots) in _together(wide, narrow):
             nearer = (costs[i] for i in consumers[index] if i in costs)
             own = distance(rough, gradient, _rms(gradient) or 1.0)
             costs[index] = max(own, max(nearer, default=FLOAT32.unit))

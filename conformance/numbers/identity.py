@@ -14,7 +14,7 @@ import numpy as np
 from conformance.graph.axes import to_neutral
 from conformance.graph.model import Graph
 from conformance.numbers.oracle import Oracle
-from conformance.trace.port import Port
+from conformance.trace.port import Port, Run
 from conformance.trace.tape import Tape
 
 
@@ -37,9 +37,8 @@ def live_departure(port: Port, tape: Tape, graph: Graph) -> float:
     def observe(value: int, array: np.ndarray) -> None:
         found.append(to_neutral(array, output.axes).reshape(-1, *output.shape).copy())
 
-    port.run(
-        tape, lambda handle: np.zeros(shapes[handle]), image, frozenset({output.value}), observe
-    )
+    run = Run(tape, lambda handle: np.zeros(shapes[handle]), image)
+    port.run(run, frozenset({output.value}), observe)
     return _difference(found[0], image)
 
 

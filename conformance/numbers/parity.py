@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from conformance.chunks import each
 from conformance.graph.axes import to_neutral
 from conformance.graph.model import Graph, Node
 from conformance.kinds import KINDS, POOLING
@@ -28,10 +29,38 @@ from conformance.numbers.oracle import CannotCompute, Oracle
 from conformance.numbers.precision import FLOAT64, PRECISIONS, Precision
 from conformance.numbers.stored import whole
 from conformance.numbers.weights import BATCH, Weights, carried, counterparts, keeping
-from conformance.trace.port import PLAIN, CannotExecute, Execution, Port
+from conformance.trace.port import PLAIN, CannotExecute, Execution, Port, Run
 from conformance.trace.tape import Tape, evaluate
 
 __all__ = ["Control", "NodeParity", "Parity", "SlotParity", "outputs_differ", "parity"]
+
+
+class Oracles:
+    """What a graph computes for one batch of canonical images, in double and single precision.
+
+    Checks of one step of training, forward and back, are given the same: then each of its nodes
+    is computed once, and kept.
+    """
+
+    def __init__(self, expected: Graph, seed: int, count: int, precision: Precision = FLOAT64):
+        self.weights, self.precision = Weights(expected, seed), precision
+        self.batch = _kept(precision, self.weights.images(count))
+        self.double = Oracle(expected, self.slot, self.batch)
+        self.single = Oracle(expected, self.slot, self.batch, precision.oracle)
+
+    def slot(self, index: int, name: str) -> np.ndarray:
+        """The values of a slot that both sides are given."""
+        return _kept(self.precision, self.weights.slot(index, name))
+
+    def result(self, index: int) -> np.ndarray:
+        """What a node should compute; both precisions have it then."""
+        each(lambda oracle: oracle.result(index), (self.double, self.single))
+        return self.double.result(index)
+
+    def release(self, index: int) -> None:
+        """Forget the result of a node, once nothing else is computed from it."""
+        self.double.release(index)
+        self.single.release(index)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +115,7 @@ def parity(
     training: bool = False,
     how: Execution = PLAIN,
     keep: Callable[[int, np.ndarray], None] | None = None,
+    oracles: Oracles | None = None,
 ) -> Parity:
     """Run a port on canonical weights and compare every node with the oracle.
 
@@ -101,14 +131,15 @@ def parity(
 
     ``keep`` receives the port's whole result of each node of ``expected``, in neutral layout.
     Of a compiled model the outputs alone are compared, with the bounds that the way there gives
-    them.
+    them.  Results of the ``oracles`` that are given are kept, for another check to go on from.
     """
     expected = expected or found
     pairs = stand_ins(expected, found, pairs or {i: i for i in range(len(found))})
-    weights, precision = Weights(expected, seed), PRECISIONS[how.precision]
-    batch = _kept(precision, weights.images(BATCH if training else 1))
+    precision = PRECISIONS[how.precision]
+    both = oracles or Oracles(expected, seed, BATCH if training else 1, precision)
+    weights, batch = both.weights, both.batch
     observer = _Observer(
-        expected, found, pairs, weights, batch, to_the_end, progress, precision,
+        expected, found, pairs, both, oracles is None, to_the_end, progress,
         tape if how.compiled else None, keep,
     )  # fmt: skip
     slot = counterparts(weights, found, pairs)
@@ -118,11 +149,10 @@ def parity(
         given = carried(found, slot, shapes)
         wanted, draws = frozenset(observer.wanted), keeping(tape, found) if training else {}
         with np.errstate(all="ignore"):  # what is not finite is reported, with its node
-            replaced = port.run(
-                tape, lambda handle: _kept(precision, given(handle)), batch, wanted, observer,
-                training, draws, how,
-            )  # fmt: skip
-            observer.replaced(replaced)
+            run = Run(
+                tape, lambda handle: _kept(precision, given(handle)), batch, training, draws, how
+            )
+            observer.replaced(port.run(run, wanted, observer))
     except (CannotCompute, CannotExecute) as reason:
         problem = str(reason)
     except _Parted:
@@ -160,20 +190,19 @@ class _Observer:
         expected: Graph,
         found: Graph,
         pairs: dict[int, int],
-        weights: Weights,
-        image: np.ndarray,
+        oracles: Oracles,
+        forget: bool,
         to_the_end: bool,
         progress: Callable[[int, int], None],
-        precision: Precision,
         compiled: Tape | None,
         keep: Callable[[int, np.ndarray], None] | None,
     ):
         self.keep = keep
-        self.expected, self.found, self.weights, self.progress = expected, found, weights, progress
-        self.to_the_end, self.precision, self.compiled = to_the_end, precision, compiled
+        self.expected, self.found, self.progress = expected, found, progress
+        self.oracles, self.forget, self.precision = oracles, forget, oracles.precision
+        self.to_the_end, self.compiled = to_the_end, compiled
         self.pairs, self.back = pairs, {b: a for a, b in pairs.items()}
-        self.double = Oracle(expected, self.slot, image)
-        self.rough = Oracle(expected, self.slot, image, precision.oracle)
+        self.double, self.rough = oracles.double, oracles.single
         self.wanted = {
             found.nodes[b].value: b
             for a, b in pairs.items()
@@ -184,8 +213,7 @@ class _Observer:
             self.wanted = {value: b for value, b in results if b in self.back}
         observed = {self.back[b] for b in self.wanted.values()}
         for index in set(range(len(expected))) - observed if not compiled else ():
-            self.double.release(index)
-            self.rough.release(index)
+            self._release(index)
         #: What the precision of the rough oracle costs up to each node.
         self.costs: dict[int, float] = {}
         self.results: list[NodeParity] = []
@@ -195,12 +223,8 @@ class _Observer:
         self.running: dict[int, tuple[dict[str, np.ndarray], dict[str, np.ndarray]]] = {}
         self.controlled = _cheapest_of_each_kind(expected, observed)
         self.roots: Roots | None = None
-        if precision is FLOAT64 and not compiled:
-            self.roots = Roots(expected, found, pairs, observed, weights, self.double)
-
-    def slot(self, index: int, name: str) -> np.ndarray:
-        """The values of a slot that both sides are given."""
-        return _kept(self.precision, self.weights.slot(index, name))
+        if self.precision is FLOAT64 and not compiled:
+            self.roots = Roots(expected, found, pairs, observed, oracles.weights, self.double)
 
     def __call__(self, value: int, array: np.ndarray) -> None:
         b = self.wanted[value]
@@ -225,7 +249,7 @@ class _Observer:
         if a in self.controlled:
             self._control(a, node, inputs, got, rms, bound)
         if self.roots and segment:
-            self.roots.after(a, segment, got, want, rms, bound)
+            self.roots.after(a, segment, got, want, error, bound)
         self._release(a)
         self.results.append(NodeParity(a, rms, error, bound, sample(got)))
         self.progress(len(self.results), len(self.wanted))
@@ -234,7 +258,7 @@ class _Observer:
 
     def _costed(self, a: int) -> tuple[np.ndarray, float]:
         """What a node should compute, and its root mean square; the node's cost is noted."""
-        want = self.double.result(a)
+        want = self.oracles.result(a)
         rms = sqrt(float(np.mean(np.square(want)))) or 1.0
         inherited = [self.costs.get(i, 0.0) for i in self.expected.nodes[a].inputs]
         cost = distance(self.rough.result(a), want, rms)
@@ -242,8 +266,8 @@ class _Observer:
         return want, rms
 
     def _release(self, a: int) -> None:
-        self.double.release(a)
-        self.rough.release(a)
+        if self.forget:
+            self.oracles.release(a)
 
     def _running(self, a: int, oracle: Oracle) -> dict[str, np.ndarray]:
         node = self.expected.nodes[a]
@@ -291,7 +315,7 @@ def _neutral(array: np.ndarray, node: Node) -> np.ndarray:
     """A port's result in neutral layout; one of another size stays as it is, and fails."""
     if array.size != prod(size for axis in node.axes for _, size in axis):
         return array
-    return to_neutral(array, node.axes).reshape((-1, *node.shape))
+    return np.ascontiguousarray(to_neutral(array, node.axes).reshape((-1, *node.shape)))
 
 
 def _unfolded(tape: Tape, output: int, value: int, array: np.ndarray) -> np.ndarray:

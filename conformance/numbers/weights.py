@@ -21,6 +21,7 @@ from conformance.chunks import each, slices, strips
 from conformance.graph.align import digest, places
 from conformance.graph.model import Graph, Node, Parameter
 from conformance.kinds import Spread
+from conformance.numbers.drawn import DRAWN
 from conformance.trace.probes import leaves
 from conformance.trace.tape import Tape, evaluate
 
@@ -34,6 +35,7 @@ class Weights:
     def __init__(self, graph: Graph, seed: int = 0):
         self.graph, self.seed = graph, seed
         self.places = places(graph)
+        DRAWN.begin(self.places)
         self.moments = [spread.moment for spread in expected_spreads(graph)]
         # The oracle asks for a slot once a precision, one directly after the other.
         self.slot = lru_cache(maxsize=2)(self._slot)
@@ -60,23 +62,37 @@ class Weights:
 
     def _slot(self, index: int, slot: str) -> np.ndarray:
         """The values of a slot, in neutral layout."""
+        node, place = self.graph.nodes[index], self.places[index]
+        shape, (middle, reach) = node.slots[slot], self._range(index, slot)
+        table = node.attributes.get("table") if slot == "kernel" else None
+
+        def draw() -> np.ndarray:
+            values = _uniform(digest(self.seed, place, slot), shape, reach)
+            if table:
+                return values * _connected(shape, table)
+            return np.sign(values) if slot == "centres" else middle + values if middle else values
+
+        return DRAWN((place, (self.seed, slot, shape, middle, reach, table)), draw)
+
+    def _range(self, index: int, slot: str) -> tuple[float, float]:
+        """The middle of a slot's values, and how far they reach from it."""
         node = self.graph.nodes[index]
-        shape = node.slots[slot]
-        key = digest(self.seed, self.places[index], slot)
         before = self.moments[node.inputs[0]]
-        if slot == "kernel":
-            values = _uniform(key, shape, sqrt(3 / (_fan_in(self.graph, node) * before)))
-            return _connected(values, node)
-        if slot == "centres":
-            return np.sign(_uniform(key, shape, 1.0))
-        spread = {
-            "gamma": (1.0, 0.5),
-            "variance": (before, 0.5 * before),
-            "mean": (0.0, 0.5 * sqrt(before)),
-            "coefficient": (s := 1 / sqrt(_cells(node) * before), 0.5 * s),
-        }
-        middle, reach = spread.get(slot, (0.0, 0.5))
-        return middle + _uniform(key, shape, reach)
+        match slot:
+            case "kernel":
+                return 0.0, sqrt(3 / (_fan_in(self.graph, node) * before))
+            case "centres":
+                return 0.0, 1.0
+            case "gamma":
+                return 1.0, 0.5
+            case "variance":
+                return before, 0.5 * before
+            case "mean":
+                return 0.0, 0.5 * sqrt(before)
+            case "coefficient":
+                middle = 1 / sqrt(_cells(node) * before)
+                return middle, 0.5 * middle
+        return 0.0, 0.5
 
 
 def counterparts(
@@ -218,14 +234,12 @@ def _fan_in(graph: Graph, node: Node) -> float:
     return fan_in
 
 
-def _connected(kernel: np.ndarray, node: Node) -> np.ndarray:
-    """Zero where a connection table leaves a pair of maps unconnected."""
-    if table := node.attributes.get("table"):
-        mask = np.zeros(kernel.shape[2:])
-        for out, maps in enumerate(table):
-            mask[list(maps), out] = 1.0
-        kernel = kernel * mask
-    return kernel
+def _connected(shape: tuple[int, ...], table: Any) -> np.ndarray:
+    """Zero where a connection table leaves a pair of maps unconnected, else one."""
+    mask = np.zeros(shape[2:])
+    for out, maps in enumerate(table):
+        mask[list(maps), out] = 1.0
+    return mask
 
 
 def _cells(node: Node) -> int:

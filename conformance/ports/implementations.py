@@ -17,6 +17,9 @@ from conformance.reference import Model
 if TYPE_CHECKING:  # it needs NumPy, and a list of what is installed does not
     from conformance.trace.port import Port
 
+#: What several files of a room are built from; it is no family of networks.
+SHARED = "layers"
+
 
 class UnknownFramework(LookupError):
     """A framework that has no room; the message names the nearest ones."""
@@ -66,15 +69,15 @@ def require(framework: str) -> None:
 def tracer(framework: str) -> ModuleType:
     """The framework's tracer.  Raises :class:`NotInstalled`."""
     require(framework)
-    return import_module(f"conformance.trace.{framework}")
+    return import_module(f"conformance.trace.{framework}.port")
 
 
 def named(framework: str) -> dict[str, set[str]]:
     """The names of a room's networks, by the stem of their file.  Raises :class:`NotInstalled`."""
     require(framework)
     room = import_module(f"conformance.implementations.{framework}")
-    modules = [module.name for module in pkgutil.iter_modules(room.__path__)]
-    return {name: set(import_module(f"{room.__name__}.{name}").MODELS) for name in modules}
+    stems = {module.name for module in pkgutil.iter_modules(room.__path__)} - {SHARED}
+    return {stem: set(import_module(f"{room.__name__}.{stem}").MODELS) for stem in stems}
 
 
 def published() -> dict[str, set[str]]:

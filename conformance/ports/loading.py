@@ -8,16 +8,17 @@ import inspect
 import sys
 from collections.abc import Callable
 from difflib import get_close_matches
-from functools import partial
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-#: A framework that has no room of its own: its modules are set beside Keras' networks.
-MODULES = "tensorflow"
+from conformance.ports import implementations
+from conformance.trace import registry
+from conformance.trace.port import UntraceableModel
 
-#: Whose tracer reads a model, by the package that its class comes from.
-ROOMS = {"keras": "keras", "torch": "torch", "flax": "flax", "tensorflow": MODULES}
+if TYPE_CHECKING:
+    from conformance.trace.port import Port
+    from conformance.trace.registry import Tracer
 
 
 class BadPort(Exception):
@@ -104,41 +105,56 @@ def _takes_nothing(factory: Callable[..., Any], text: str) -> None:
         )
 
 
-def framework_of(factory: Callable[..., Any]) -> str:
-    """Whose tracer reads what a factory makes.  Raises :class:`BadPort`.
+def opened(factory: Callable[..., Any], framework: str | None = None) -> Port:
+    """The port of a factory, read by the tracer named or by that of what the factory builds.
 
-    A class tells it, and so does an environment in which one framework only was imported; or
-    else the factory is called, once, to see what it returns.
+    Raises :class:`BadPort`, :class:`.UntraceableModel`, :class:`.UnknownTracer` and
+    :class:`.NotInstalled`.
     """
-    target = factory.func if isinstance(factory, partial) else factory
-    if inspect.isclass(target) and (room := _room(target)):
-        return room
-    loaded = {room for package, room in ROOMS.items() if package in sys.modules}
-    if len(loaded) > 1:  # Keras imports TensorFlow
-        loaded.discard(MODULES)
-    if not loaded and {"jax", "haiku", "equinox"} & sys.modules.keys():
-        return "flax"
-    if len(loaded) == 1:
-        return loaded.pop()
+    if framework is not None:
+        return _port(registry.find(framework), factory)
+    refused: UntraceableModel | None = None
+    for tracer in registry.tracers().values():
+        if tracer.library not in sys.modules:
+            continue
+        port = _port(tracer, factory)
+        try:
+            model = port.built()
+        except UntraceableModel as reason:
+            refused = refused or reason
+            continue
+        owner = _owner(model)
+        return port if owner is tracer else _port(owner, factory)
+    if refused is not None:
+        raise refused
+    return _port(_owner(_made(factory)), factory)
+
+
+def _port(tracer: Tracer, factory: Callable[..., Any]) -> Port:
+    if tracer.name in implementations.frameworks():
+        implementations.require(tracer.name)
+    elif not tracer.installed:
+        raise implementations.NotInstalled(f"{tracer.library} is not installed")
+    return tracer.port(factory)
+
+
+def _owner(model: object) -> Tracer:
+    if found := registry.owner(model):
+        return found
+    raise BadPort(
+        f"the factory returns {type(model).__name__}: it has to return a torch.nn.Module, a Keras"
+        " model, a tf.Module, a Flax module or a pair (apply, variables)"
+    )
+
+
+def _made(factory: Callable[..., Any]) -> object:
+    """What a factory returns that imports its library itself."""
     try:
-        made = factory()
+        return factory()
     except MemoryError:
         raise
     except Exception as error:
         raise BadPort(f"the factory does not build a model: {told(error)}") from error
-    if isinstance(made, tuple) and len(made) == 2 and callable(made[0]):
-        return "flax"
-    if room := _room(type(made)):
-        return room
-    raise BadPort(
-        f"the factory returns {type(made).__name__}: it has to return a torch.nn.Module, a Keras"
-        " model, a Flax module or a pair (apply, variables)"
-    )
-
-
-def _room(kind: type) -> str:
-    packages = [base.__module__.split(".")[0] for base in kind.__mro__]
-    return next((ROOMS[package] for package in packages if package in ROOMS), "")
 
 
 def told(error: BaseException) -> str:

@@ -1,23 +1,34 @@
-"""A job done in a process of its own, with a limit on its time and on its memory."""
+"""A job done in a process of its own, with a limit on its time and on its memory.
+
+There is one kind of job: a dictionary with the ``task``, a module of ours whose ``work(job, say)``
+returns the result.  Nothing that it has started outlives the answer; see :mod:`.supervisor`.
+"""
 
 from __future__ import annotations
 
 import json
 import os
+import select
 import signal
 import subprocess
-import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from secrets import token_hex
+from types import TracebackType
 from typing import Any
 
 from conformance import boot
-from conformance.errors import FAULT, INCONCLUSIVE, Refused
+from conformance.errors import CODES, FAULT, INCONCLUSIVE, Refused
+from conformance.files import strict
+from conformance.ports import memory
+from conformance.signals import stopping
 
-#: How often memory is looked at, in seconds.
-LOOK = 0.2
+#: How often memory is looked at, and how long an end is waited for, in seconds.
+LOOK, PATIENCE = 0.2, 15.0
+#: No honest answer is longer, in bytes; a page with both graphs of the largest network has 4 MB.
+LONGEST = 64 << 20
 
 Json = dict[str, Any]
 
@@ -31,99 +42,159 @@ class Limits:
 
 
 class Ended(Refused):
-    """The port ended its process, or was ended: there is no verdict, and the message says why."""
+    """The port ended its process, or was ended: there is no verdict, and the message says why.
 
-    def __init__(self, message: str):
+    ``exit`` is the worker's exit code, negative for a signal; None where it did not end by itself.
+    """
+
+    def __init__(self, message: str, exit: int | None = None):
         super().__init__(message, INCONCLUSIVE)
+        self.exit = exit
 
 
 def work(
     job: Json,
     limits: Limits,
     progress: Callable[[str, int, int], None] = lambda stage, done, total: None,
+    *,
+    part: Callable[[Json], None] = lambda data: None,
+    variables: Mapping[str, str] | None = None,
+    who: str = "the port",
 ) -> Json:
-    """The result of a job.  Raises :class:`Refused`, or :class:`Ended` where none came."""
-    process = subprocess.Popen(
-        boot.command("conformance.ports.worker"),
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, encoding="utf-8",
-        start_new_session=True,
-    )  # fmt: skip
-    watch = _Watch(process, limits)
-    token = token_hex(8)
-    assert process.stdin is not None and process.stdout is not None
-    last = "starting"
-    try:
-        process.stdin.write(json.dumps(job | {"token": token}))
-        process.stdin.close()
-        for line in process.stdout:
-            said = _said(line, token)
+    """The result of a job.  Raises :class:`Refused`, or :class:`Ended` where none came.
+
+    ``progress`` and ``part`` hear what the job says on the way; ``variables`` are added to its
+    environment; ``who`` begins the sentence that says how it ended.
+    """
+    with stopping(), _Sandbox(job, variables or {}, who) as running:
+        for said in running.lines(limits):
             if "result" in said:
                 result: Json = said["result"]
                 return result
             if "refused" in said:
                 raise Refused(said["refused"], said["code"])
-            last = said["stage"]
-            progress(last, said["done"], said["total"])
-        process.wait()
-    except BrokenPipeError:
-        process.wait()
-    finally:
-        watch.end()
-    raise Ended(f"{watch.reason or _how(process.returncode, last)} while {last}")
+            if "part" in said:
+                part(said["part"])
+            else:
+                running.stage = said["stage"]
+                progress(said["stage"], said["done"], said["total"])
+        raise running.ended()
 
 
-def _said(line: str, token: str) -> Json:
-    """A line of the process.  Raises :class:`Ended` where it is not ours."""
-    begins, _, rest = line.partition(" ")
-    if begins != token:
-        raise Ended("the port wrote where only the gate writes, to a file that it did not open")
-    said: Json = json.loads(rest)
-    return said
+class _Sandbox:
+    """A supervisor, the pipe on which its worker answers, and the end of both."""
 
-
-def _how(code: int, last: str) -> str:
-    if code < 0:
-        return f"the port crashed ({signal.Signals(-code).name})"
-    if code == 1 and last == "starting":  # what Python says of itself, before there was a job
-        raise Refused("the port's process could not be started; run again with --debug", FAULT)
-    return f"the port ended its process with exit code {code}"
-
-
-class _Watch:
-    """Ends a process, and all that it started, when it has taken too much."""
-
-    def __init__(self, process: subprocess.Popen[str], limits: Limits) -> None:
-        self.process, self.limits, self.reason = process, limits, ""
-        self.over = threading.Event()
-        self.thread = threading.Thread(target=self._look, daemon=True)
-        self.thread.start()
-
-    def _look(self) -> None:
-        start = time.monotonic()
-        while not self.over.wait(LOOK):
-            seconds, memory = self.limits.seconds, self.limits.memory
-            if seconds is not None and time.monotonic() - start > seconds:
-                self.reason = f"the port took longer than {seconds:g} s"
-            elif memory is not None and _resident(self.process.pid) > memory:
-                self.reason = f"the port took more than {memory / 2**30:.3g} GiB of memory"
-            if self.reason:
-                self._kill()
-                return
-
-    def end(self) -> None:
-        """Nothing of the port outlives its verdict."""
-        self.over.set()
-        self.thread.join()
-        self._kill()
-        self.process.wait()
-        if self.process.stdout is not None:
-            self.process.stdout.close()
-
-    def _kill(self) -> None:
+    def __init__(self, job: Json, variables: Mapping[str, str], who: str) -> None:
+        self.token, self.who, self.stage = token_hex(8), who, "starting"
+        self.start = time.monotonic()
+        self.answers, answers = os.pipe()
         try:
-            os.killpg(self.process.pid, signal.SIGKILL)
-        except (ProcessLookupError, PermissionError):
+            self.process = subprocess.Popen(
+                boot.command("conformance.ports.supervisor", str(answers)),
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE, pass_fds=(answers,),
+                start_new_session=True, env=os.environ | dict(variables),
+            )  # fmt: skip
+        finally:
+            os.close(answers)
+        assert self.process.stdin is not None and self.process.stdout is not None
+        self.job, self.status = self.process.stdin, self.process.stdout
+        with suppress(BrokenPipeError):  # it is gone, and how is asked below
+            self.job.write(json.dumps(job | {"token": self.token}).encode() + b"\n")
+            self.job.flush()
+
+    def __enter__(self) -> _Sandbox:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:  # fmt: skip
+        """Nothing of the port outlives its answer."""
+        with suppress(BrokenPipeError):
+            self.job.close()
+        try:
+            self.process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
             self.process.kill()
+            self.process.wait()
+        finally:
+            self.status.close()
+            os.close(self.answers)
+
+    def lines(self, limits: Limits) -> Iterator[Json]:
+        """What the worker says, until it has ended.  Raises :class:`Ended`."""
+        status = self.status.fileno()
+        rest, waiting = b"", [self.answers, status]
+        while True:
+            ready, _, _ = select.select(waiting, [], [], LOOK)
+            if self.answers in ready:
+                rest += (data := os.read(self.answers, 1 << 20))
+                if not data:
+                    waiting.remove(self.answers)
+                *whole, rest = rest.split(b"\n")
+                yield from (self._said(line) for line in whole)
+                if len(rest) > LONGEST or not rest.startswith(self.token.encode()[: len(rest)]):
+                    raise Ended(f"{self.who} {STRANGE}")
+            elif status in ready:  # all that could still write has ended
+                return
+            self._hold(limits)
+
+    def _said(self, line: bytes) -> Json:
+        """A line of the worker.  Raises :class:`Ended` where it is not ours."""
+        begins, _, rest = line.partition(b" ")
+        if begins != self.token.encode():
+            raise Ended(f"{self.who} {STRANGE}")
+        try:
+            said = strict(rest.decode())
+        except ValueError as wrong:
+            raise Ended(f"{self.who} gave no readable answer: {wrong}") from None
+        if not _is_line(said):
+            raise Ended(f"{self.who} gave an answer of another form")
+        found: Json = said
+        return found
+
+    def _hold(self, limits: Limits) -> None:
+        """Raises :class:`Ended` where a limit is passed."""
+        if limits.seconds is not None and time.monotonic() - self.start > limits.seconds:
+            raise Ended(f"{self.who} took longer than {limits.seconds:g} s while {self.stage}")
+        if limits.memory is not None and _resident(self.process.pid) > limits.memory:
+            size = f"{limits.memory / 2**30:.3g} GiB"
+            raise Ended(f"{self.who} took more than {size} of memory while {self.stage}")
+
+    def ended(self) -> Refused:
+        """Why there was no answer."""
+        said = self.status.read().split()
+        if not said:
+            if self.stage == "starting":  # what Python says of itself, before there was a job
+                reason = f"{self.who} could not be started; run again with --debug"
+                return Refused(reason, FAULT)
+            return Ended(f"{self.who} was killed from outside while {self.stage}")
+        code, peak = map(int, said)
+        if code >= 0:
+            how = f"ended its process with exit code {code}"
+        elif code == -signal.SIGKILL:  # nobody else does that to a process
+            how = f"was killed (SIGKILL, probably for want of memory: {memory.held(peak)})"
+        else:
+            how = f"crashed ({signal.Signals(-code).name})"
+        return Ended(f"{self.who} {how} while {self.stage}", code)
+
+
+STRANGE = "wrote where only the gate writes, to a file that it did not open"
+
+#: The forms of a line, by its keys.
+FORMS: tuple[dict[str, type], ...] = (
+    {"stage": str, "done": int, "total": int},
+    {"part": dict},
+    {"result": dict},
+    {"refused": str, "code": int},
+)
+
+
+def _is_line(said: Any) -> bool:
+    return isinstance(said, dict) and any(
+        said.keys() == form.keys() and all(type(said[key]) is form[key] for key in form)
+        for form in FORMS
+    ) and said.get("code", FAULT) in CODES  # fmt: skip
 
 
 def _resident(pid: int) -> int:

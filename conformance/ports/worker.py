@@ -1,8 +1,8 @@
 """The process in which a port is imported, built and run: one job in, lines of JSON out.
 
-A port is somebody's code.  It may print, exit, hang or crash, so it gets a process of its own whose
-standard output is ours alone.  What is said there, a line each after the job's token, so that
-nothing else is taken for it: ``{"stage": …, "done": …, "total": …}`` while it works, and at the end
+A port is somebody's code.  It may print, exit, hang or crash, so it gets a process of its own and a
+pipe that is nobody else's.  On it, a line each after the job's token, so that nothing else is taken
+for one: ``{"stage": …, "done": …, "total": …}`` and ``{"part": …}`` while it works, and at the end
 one of ``{"result": …}`` or ``{"refused": …, "code": …}``.
 """
 
@@ -10,73 +10,85 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
 import traceback
 from collections.abc import Callable
 from importlib import import_module
-from typing import Any
+from typing import Any, NoReturn
 
-from conformance.errors import FAULT, INCONCLUSIVE, USAGE
+from conformance.errors import FAULT, INCONCLUSIVE, USAGE, Refused
+from conformance.signals import Stopped, stopping
 
 Json = dict[str, Any]
-Say = Callable[[Json], None]
 
 
-def main() -> None:
-    """Do the job on standard input and end without waiting for what the port left running."""
-    job: Json = json.load(sys.stdin)
-    ours = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    if job["debug"]:
-        os.dup2(2, 1)
-    else:
-        null = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(null, 1)
-        os.dup2(null, 2)
+class Say:
+    """What a job says while it works: how far it is, and what is finished."""
 
-    def say(line: Json) -> None:
-        ours.write(f"{job['token']} {json.dumps(line, allow_nan=False)}\n")
-        ours.flush()
+    def __init__(self, job: Json, pipe: int):
+        self.token, self.pipe = job["token"], pipe
+        self.last = ("", 0)
 
-    _answer(job, say)
-    ours.flush()
+    def __call__(self, stage: str, done: int = 0, total: int = 0) -> None:
+        """The stage of the work; a hundred lines of each are enough for a bar."""
+        step = (stage, done * 100 // total if total else 0)
+        if step != self.last:
+            self.last = step
+            self.line({"stage": stage, "done": done, "total": total})
+
+    def part(self, data: Json) -> None:
+        """A part of the result that holds whatever becomes of the rest."""
+        self.line({"part": data})
+
+    def line(self, data: Json) -> None:
+        """One line, whole."""
+        text = memoryview(f"{self.token} {json.dumps(data, allow_nan=False)}\n".encode())
+        while text:
+            text = text[os.write(self.pipe, text) :]
+
+
+def main(job: Json, pipe: int) -> NoReturn:
+    """Do the job and end without waiting for what the port left running."""
+    if "path" in job:
+        sys.path[:] = job["path"]
+    say = Say(job, pipe)
+    with stopping():
+        try:
+            answer(job, say)
+        except Stopped as stopped:  # all that was begun has been cleared away
+            os._exit(stopped.code)
+        except KeyboardInterrupt:  # the port's own
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
+            os.kill(os.getpid(), signal.SIGINT)
     os._exit(0)
 
 
-def _answer(job: Json, say: Say) -> None:
+def answer(job: Json, say: Say) -> None:
+    """Do the job, and say what came of it."""
     from conformance.ports.implementations import NotInstalled
     from conformance.ports.loading import BadPort
     from conformance.trace.port import UntraceableModel
 
     try:
-        module = import_module(f"conformance.judge.{job['task']}")
-        say({"result": module.work(job, _stages(say))})
+        module = import_module(f"conformance.{job['task']}")
+        say.line({"result": module.work(job, say)})
+    except Refused as refused:
+        say.line({"refused": str(refused), "code": refused.code})
     except (BadPort, UntraceableModel) as refused:
-        say({"refused": str(refused), "code": USAGE})
+        say.line({"refused": str(refused), "code": USAGE})
     except NotInstalled as missing:
-        say({"refused": str(missing), "code": INCONCLUSIVE})
+        say.line({"refused": str(missing), "code": INCONCLUSIVE})
     except MemoryError:
-        say({"refused": "out of memory", "code": INCONCLUSIVE})
+        say.line({"refused": "out of memory", "code": INCONCLUSIVE})
     except SystemExit:
-        say({"refused": "the port calls exit()", "code": INCONCLUSIVE})
+        say.line({"refused": "the port calls exit()", "code": INCONCLUSIVE})
     except Exception as fault:
         if job["debug"]:
             traceback.print_exc()
         said = " ".join(f"{type(fault).__name__}: {fault}".split())
-        say({"refused": f"{said} (run again with --debug)", "code": FAULT})
+        say.line({"refused": f"{said} (run again with --debug)", "code": FAULT})
 
 
-def _stages(say: Say) -> Callable[[str, int, int], None]:
-    last = [("", 0)]
-
-    def stage(name: str, done: int = 0, total: int = 0) -> None:
-        # A hundred lines are enough for a bar.
-        step = (name, done * 100 // total if total else 0)
-        if step != last[0]:
-            last[0] = step
-            say({"stage": name, "done": done, "total": total})
-
-    return stage
-
-
-if __name__ == "__main__":
-    main()
+#: What a job's function takes to say how far it is.
+Stage = Callable[[str, int, int], None]

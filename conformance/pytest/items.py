@@ -12,12 +12,13 @@ import pytest
 
 from conformance import reference
 from conformance.errors import Refused
+from conformance.judge.answers import accepted
 from conformance.judge.checks import Check, checks, failure, unjudged
 from conformance.judge.expectations import BadExpectation
-from conformance.ports import implementations as frameworks
 from conformance.ports.sandbox import Limits, work
 from conformance.pytest.decorator import Ported
-from conformance.quiet import NO_GPU, environment
+from conformance.quiet import NO_GPU
+from conformance.trace import registry
 
 Json = dict[str, Any]
 
@@ -31,10 +32,10 @@ class Judged:
         self.limits = Limits(options.timeout or None)
         self.checks = checks(model, options.expect)
         self.job = {
-            "task": "gate",
+            "task": "judge.gate",
             "port": name,
             "architecture": model.name,
-            "framework": frameworks.find(options.framework) if options.framework else None,
+            "framework": registry.find(options.framework).name if options.framework else None,
             "size": options.input,
             "seed": options.seed,
             "numbers": True,
@@ -51,11 +52,10 @@ class Judged:
         Raises :class:`Refused` each time it is asked for, with the cause for whoever asks first.
         """
         if self.answer is None:
-            # The port imports what the tests import.
-            path = os.pathsep.join(each or os.getcwd() for each in sys.path)
             try:
-                with environment(NO_GPU | {"PYTHONPATH": path}):
-                    self.answer = work(self.job, self.limits)
+                # The port imports what the tests import.
+                job = self.job | {"path": sys.path}
+                self.answer = accepted(job, work(job, self.limits, variables=NO_GPU))
             except Refused as refused:
                 self.answer = Refused(f"not judged, see {asking}", refused.code)
                 raise

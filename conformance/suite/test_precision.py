@@ -94,15 +94,17 @@ class Computes:
         """Nothing: it is given everything."""
         raise NotImplementedError
 
-    def gradient(
-        self, tape, values, image, cotangents, wanted, observe, training=False, draws=None
-    ):
+    def built(self):
+        """It is its own model."""
+        return self
+
+    def gradient(self, run, cotangents, wanted, observe):
         """Nobody asks for it."""
         raise NotImplementedError
 
-    def run(self, tape, values, image, wanted, observe, training=False, draws=(), how=PLAIN):
-        graph = canonical(tape)
-        oracle = Oracle(graph, lambda index, slot: values(slot), image, self.precision)
+    def run(self, run, wanted, observe):
+        graph = canonical(run.tape)
+        oracle = Oracle(graph, lambda index, slot: run.values(slot), run.image, self.precision)
         for index, node in enumerate(graph):
             if node.value in wanted:
                 observe(node.value, oracle.result(index))

@@ -13,24 +13,72 @@ from dataclasses import replace
 from conformance.graph.model import Graph, Node
 from conformance.trace import rules
 from conformance.trace.meanings import Flowing
+from conformance.trace.port import UntraceableModel
 from conformance.trace.rules.training import follow
 from conformance.trace.tape import Tape
-from conformance.trace.walk import Walk
+from conformance.trace.walk import AXES, Walk
 
 __all__ = ["canonical", "rules"]
 
 
 def canonical(tape: Tape) -> Graph:
-    """The neutral graph of what the tape computes; unreachable operations are left out."""
+    """The neutral graph of what the tape computes; unreachable operations are left out.
+
+    Raises :class:`UntraceableModel` where an output depends on no image.
+    """
+    graph, reads_as = _walked(tape)
+    if not reads_as or not graph.unknown:
+        return graph
+    # A model that takes rows for channels is read as it reads the image.
+    other, _ = _walked(_relabelled(tape, reads_as))
+    if len(other.unknown) >= len(graph.unknown):
+        return graph
+    words = [f"{AXES[name]} as {AXES[taken]}" for name, taken in sorted(reads_as.items())]
+    for index in other.inputs:
+        other.nodes[index].attributes["layout"] = ", ".join(words)
+    return other
+
+
+def _walked(tape: Tape) -> tuple[Graph, dict[str, str]]:
     walk = Walk(tape)
     walk.run()
     outputs: list[int] = []
-    for value in tape.outputs:
+    for place, value in enumerate(tape.outputs, 1):
         x = walk.means[value]
-        assert isinstance(x, Flowing)
+        if not isinstance(x, Flowing):
+            raise UntraceableModel(f"output {place} depends on no image; return what is computed")
         outputs.append(walk.placed(x).node)
     follow(walk, tape.updates)
-    return _reachable(walk.nodes, tuple(outputs))
+    return _reachable(*_once(walk.nodes, tuple(outputs))), walk.reads_as
+
+
+def _relabelled(tape: Tape, letters: dict[str, str]) -> Tape:
+    """The tape with other names for the axes of its images."""
+    other = Tape()
+    other.outputs, other.updates = tape.outputs, tape.updates
+    for op in tape.operations:
+        if op.name == "input":
+            axes = "".join(letters.get(name, name) for name in op.attributes["axes"])
+            op = replace(op, attributes={"axes": axes})
+        other.operations.append(op)
+    return other
+
+
+def _once(nodes: list[Node], outputs: tuple[int, ...]) -> tuple[list[Node], tuple[int, ...]]:
+    """The same layer of the same result, computed twice, is one.
+
+    Two draws of noise are two, and a norm by its batch moves its statistics each time.
+    """
+    seen: dict[str, int] = {}
+    first: list[int] = []
+    kept: list[Node] = []
+    for index, node in enumerate(nodes):
+        made = replace(node, inputs=tuple(first[i] for i in node.inputs))
+        kept.append(made)
+        alone = node.kind in ("input", "dropout") or node.attributes.get("statistics")
+        key = repr((index if alone else node.kind, made.inputs, node.attributes, node.parameters))
+        first.append(seen.setdefault(key, index))
+    return kept, tuple(first[i] for i in outputs)
 
 
 def _reachable(nodes: list[Node], outputs: tuple[int, ...]) -> Graph:

@@ -171,6 +171,12 @@ def batch_normalisation(part: Excerpt, channel: int) -> Normalisation | None:
     epsilon = float(f"{np.ravel(epsilons)[0]:.8g}")
     if not same(slope, gamma / np.sqrt(variance + epsilon)):
         return None
+    # On next to nothing much is linear; a norm is one on any batch.
+    x, mean, variance = (a.reshape(wide) if a.ndim == 1 else a for a in _batch(shape, channel))
+    beta = held[slots["beta"]].reshape(wide) if "beta" in slots else np.zeros(wide)
+    expected = gamma * (x - mean) / np.sqrt(variance + epsilon) + beta
+    if not same(evaluate(tape, value, {base: x} | held), expected):
+        return None
     return Normalisation(epsilon, slots)
 
 

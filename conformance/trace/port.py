@@ -1,16 +1,22 @@
-"""What every framework's tracer offers: one live model, traced without weights, run with them."""
+"""What every tracer offers: one live model, traced without weights, run with them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from typing import Any, Protocol
 
 import numpy as np
 
 from conformance.trace.tape import Tape
 
 Size = tuple[int, int, int]
+
+#: Takes a value of the tape and its result, as float32 or float64 in the framework's own layout.
+Observer = Callable[[int, np.ndarray], None]
+#: Takes the gradient by a stored array, under its handle, or by the image, under None.
+GradientObserver = Callable[[str | None, np.ndarray], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,15 +42,28 @@ class Execution:
 #: On the processor, in the precision that decides.
 PLAIN = Execution()
 
-#: Randomness is left to the framework.
-NO_DRAWS: Mapping[int, float] = {}
 
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One execution of a port: of which tape, on which numbers, and how.
 
-def drawn(tape: Tape, draws: Mapping[int, float]) -> Iterator[float | None]:
-    """For each random value of a tape, in order, the number that is drawn; None for any."""
-    for index, operation in enumerate(tape.operations):
-        if operation.name == "random":
-            yield draws.get(index)
+    ``values(handle)`` is asked once for each stored array that the tape reads.  ``image`` is
+    batch x height x width x channels.  In training, on a tape of training, every number of a
+    random value in ``draws`` is the one given there; other randomness is left to the framework.
+    """
+
+    tape: Tape
+    values: Callable[[str], np.ndarray]
+    image: np.ndarray
+    training: bool = False
+    draws: Mapping[int, float] = field(default_factory=dict)
+    how: Execution = PLAIN
+
+    def drawn(self) -> Iterator[float | None]:
+        """For each random value of the tape, in order, the number that is drawn; None for any."""
+        for index, operation in enumerate(self.tape.operations):
+            if operation.name == "random":
+                yield self.draws.get(index)
 
 
 class UntraceableModel(Exception):
@@ -70,69 +89,53 @@ class Own:
 
 
 class Port(Protocol):
-    """One factory in one framework.
-
-    A tracer module has ``port(factory) -> Port`` and ``versions() -> dict[str, str]``.
-    """
+    """One factory and the model that it builds."""
 
     framework: str
 
     @property
     def trains(self) -> bool:
-        """Whether the model can be told that it is training, so that training can be judged."""
+        """Whether the model has a training mode that can be switched on."""
 
-    def trace(self, size: Size, training: bool = False) -> Tape:
-        """What the model computes for one image of height, width, channels.
+    def built(self) -> object:
+        """What the factory returns, built once and where possible without weights.
 
-        Float64 throughout, so that constants are exact; no weight is allocated.  In training
-        mode dropout and batch statistics are seen, auxiliary outputs follow the main one, and
-        the tape's ``updates`` say what becomes of the running statistics.
         Raises :class:`UntraceableModel`.
         """
 
-    def run(
-        self,
-        tape: Tape,
-        values: Callable[[str], np.ndarray],
-        image: np.ndarray,
-        wanted: frozenset[int],
-        observe: Callable[[int, np.ndarray], None],
-        training: bool = False,
-        draws: Mapping[int, float] = NO_DRAWS,
-        how: Execution = PLAIN,
-    ) -> dict[str, np.ndarray]:
-        """Execute the real model, with ``values(handle)`` as its parameters.
+    def trace(self, size: Size, training: bool = False) -> Tape:
+        """What the model computes for one image of height, width, channels; for two in training.
 
-        ``image`` is batch x height x width x channels.  For each value of the tape in
-        ``wanted``, in order of execution, ``observe(value, array)`` receives the result in the
-        framework's own layout, as float32 or float64; the array is not kept.  ``values`` is
-        asked once a handle.  A ``compiled`` model has no values but its outputs.  Raises
-        :class:`CannotExecute` where the model is not at fault.
+        Float64 throughout, so that constants are exact; no weight is allocated.  In training
+        mode dropout and batch statistics are seen, auxiliary outputs follow the main one, and
+        the tape's ``updates`` hold the new values of the running statistics.
+        Raises :class:`UntraceableModel`.
+        """
 
-        In training mode, on a tape of training, every number of a random value in ``draws`` is
-        the one given there.  Returned is what the step puts in the place of stored arrays, the
-        running statistics, by handle; in inference nothing.
+    def run(self, run: Run, wanted: frozenset[int], observe: Observer) -> dict[str, np.ndarray]:
+        """Execute the real model.
+
+        ``observe`` receives each value of the tape in ``wanted``, in order of execution; arrays
+        are not kept.  Of a compiled model only outputs can be observed.  Returned are, in
+        training, the arrays that the step replaces, by handle.
+        Raises :class:`UntraceableModel`, and :class:`CannotExecute` where the model is not at
+        fault.
         """
 
     def gradient(
         self,
-        tape: Tape,
-        values: Callable[[str], np.ndarray],
-        image: np.ndarray,
+        run: Run,
         cotangents: Sequence[np.ndarray],
         wanted: frozenset[str],
-        observe: Callable[[str | None, np.ndarray], None],
-        training: bool = False,
-        draws: Mapping[int, float] = NO_DRAWS,
+        observe: GradientObserver,
     ) -> None:
         """Differentiate the real model by the framework's own means, in float64.
 
-        The loss is the sum of ``output * cotangent`` over the first outputs, as many as there are
-        cotangents, each in the shape and the layout of its output.  ``observe(handle, array)``
-        receives the gradient with respect to every stored array in ``wanted``, shaped as it is
-        stored, and ``observe(None, array)`` that with respect to the image, in the framework's
-        layout.  Where the framework knows of no dependence the gradient is zero.  ``training``
-        and ``draws`` are as in :meth:`run`.  Raises :class:`UntraceableModel`.
+        The loss is the sum of ``output * cotangent`` over the first outputs, as many as there
+        are cotangents, each in the shape and the layout of its output.  ``observe`` receives
+        the gradient by every stored array in ``wanted``, shaped as it is stored, and by the
+        image, in the framework's layout.  Where the framework sees no dependence it is zero.
+        Raises :class:`UntraceableModel`.
         """
 
     def own(self) -> Own:
@@ -142,3 +145,57 @@ class Port(Protocol):
         its weights on the first call needs a size: trace it first.
         Raises :class:`UntraceableModel`.
         """
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A model as a function of one batch of images and its stored arrays, in this order.
+
+    ``parameters`` has each array's shape and type by its handle, ``axes`` the layout of the
+    image.  ``modules`` are the names of the model's layers, the only scopes that are part of an
+    operation's path; ``root`` is the name of the model itself, which is not.
+    """
+
+    function: Callable[..., Any]
+    image: tuple[int, ...]
+    axes: str = "NHWC"
+    parameters: Mapping[str, tuple[tuple[int, ...], str]] = field(default_factory=dict)
+    modules: frozenset[str] = frozenset()
+    root: str = ""
+
+
+class Backend(Protocol):
+    """A library that others compute with: it records their calls, and makes them again.
+
+    In a tape that it records everything that the call returned is an output.
+    """
+
+    #: Whether what was recorded computes in one precision only.
+    TYPED: bool
+
+    def versions(self) -> dict[str, str]:
+        """The releases that decide what is recorded."""
+
+    def gpu(self) -> str:
+        """The name of the GPU that the library sees; empty if it sees none."""
+
+    def computing(self, how: Execution = PLAIN) -> AbstractContextManager[Any]:
+        """The precision and the device of an execution.  Raises :class:`CannotExecute`."""
+
+    def record(self, call: Call, how: Execution = PLAIN) -> Tape:
+        """What a call computes, from shapes and types alone.
+
+        Raises :class:`UntraceableModel`.
+        """
+
+    def execute(self, run: Run, wanted: frozenset[int], observe: Observer) -> dict[str, np.ndarray]:
+        """As :meth:`Port.run`, of a tape that :meth:`record` made; the image in its layout."""
+
+    def differentiate(
+        self,
+        run: Run,
+        cotangents: Sequence[np.ndarray],
+        wanted: frozenset[str],
+        observe: GradientObserver,
+    ) -> None:
+        """As :meth:`Port.gradient`, of a tape that :meth:`record` made."""

@@ -25,6 +25,9 @@ from conformance.trace.tape import Tape, evaluate
 
 Rows = Callable[[np.ndarray], np.ndarray]
 
+#: So many draws tell the rate of a dropout.
+DRAWS = 64
+
 
 @dataclass(frozen=True)
 class Piece:
@@ -132,7 +135,7 @@ def upsampling(piece: Piece) -> Layer | None:
 
 
 def activation(piece: Piece) -> Layer | None:
-    """softmax, sigmoid, tanh or relu."""
+    """softmax, its logarithm, sigmoid, tanh or relu."""
     if not piece.keeps_its_shape or piece.channels is None:
         return None
     kind = pointwise(piece.excerpt, *piece.channels)
@@ -151,19 +154,34 @@ def dropout(piece: Piece) -> Layer | None:
     """``x / (1 - rate)`` where the one noise allows it and 0 elsewhere."""
     if len(piece.noise) != 1 or (rate := dropped(piece.excerpt)) is None:
         return None
-    return Layer("dropout", {"rate": rate})
+    (noise,) = piece.noise
+    return Layer("dropout", {"rate": rate} | _drops(piece.tape[noise].shape, piece.axes))
+
+
+def _drops(noise: tuple[int, ...], axes: Axes) -> dict[str, str]:
+    """What one draw decides on, where it is more than one number."""
+    if len(noise) != len(axes):
+        return {}
+    wide = zip(axes, noise, strict=True)
+    shared = {name for axis, n in wide if n == 1 for name, size in axis if size > 1}
+    if not shared & {"H", "W", "C"}:
+        return {}
+    return {"drops": "images" if "C" in shared else "channels"}
 
 
 def batch_norm(piece: Piece) -> Layer | None:
     """Normalisation by the batch's own statistics."""
-    channel = axis_of(piece.axes, "C")
-    if channel is None or piece.entry is None:
+    if piece.entry is None:
         return None
     part = excerpt(piece.tape, piece.entry, piece.end)
-    if (found := batch_normalisation(part, channel)) is None:
-        return None
-    slots = {slot: part.members[p] for slot, p in found.slots.items()}
-    return Layer("batch_norm", {"epsilon": found.epsilon} | in_training(None, None), slots)
+    for name in "CHW":
+        axis = axis_of(piece.axes, name)
+        if axis is None or (found := batch_normalisation(part, axis)) is None:
+            continue
+        slots = {slot: part.members[p] for slot, p in found.slots.items()}
+        attributes = {"epsilon": found.epsilon} | in_training(None, None)
+        return Layer("batch_norm", attributes | ({} if name == "C" else {"axis": name}), slots)
+    return None
 
 
 #: The order in which recognisers are asked.
@@ -196,12 +214,13 @@ def _rows(part: Excerpt, channel: int, outcome: int) -> Rows:
 
 @remembered
 def pointwise(part: Excerpt, channel: int, outcome: int) -> str | None:
-    """softmax, sigmoid, tanh or relu, whichever the algebra is."""
+    """softmax, its logarithm, sigmoid, tanh or relu, whichever the algebra is."""
     channels = part.tape[part.base].shape[channel]
     x = np.random.Generator(np.random.Philox(1989)).normal(size=(3, channels))
     exp = np.exp(x - x.max(axis=1, keepdims=True))
     candidates = {
         "softmax": exp / exp.sum(axis=1, keepdims=True),
+        "log_softmax": np.log(exp / exp.sum(axis=1, keepdims=True)),
         "sigmoid": 1 / (1 + np.exp(-x)),
         "tanh": np.tanh(x),
         "relu": np.maximum(x, 0),
@@ -252,18 +271,25 @@ def dropped(part: Excerpt) -> float | None:
     """The rate of ``x / (1 - rate)`` where the one noise allows it and 0 elsewhere."""
     tape, base, (value,) = part.tape, part.base, part.ends
     (noise,) = leaves(tape, value, "random")
-    shape = tape[noise].shape
-    count = int(np.prod(shape))
-    if count != np.prod(tape[base].shape) or tape[value].shape != shape:
+    shape, drawn = tape[value].shape, tape[noise].shape
+    if prod(shape) != prod(tape[base].shape):
         return None
-    even = ((np.arange(count) + 0.5) / count).reshape(shape)
-    x = 1.0 + even
-    out = evaluate(tape, value, {base: x.reshape(tape[base].shape), noise: even})
-    kept = out != 0
-    if kept.all() or not kept.any():
-        return None
-    rate = float(f"{1 - np.ravel(x[kept] / out[kept])[0]:.10g}")
-    # Which side of the threshold is kept is nobody's concern; how much is, to one cell.
-    if abs(kept.mean() - (1 - rate)) * count > 1 or not same(out[kept], x[kept] / (1 - rate)):
+    # Few draws decide on many numbers each: they are made often enough to tell the rate.
+    times = max(1, DRAWS // prod(drawn))
+    even = (np.arange(times * prod(drawn)) + 0.5) / (times * prod(drawn))
+    x = 1.0 + (np.arange(prod(shape)) + 0.5).reshape(shape) / prod(shape)
+    image = x.reshape(tape[base].shape)
+    share = 0.0
+    rates = set()
+    for draws in even.reshape(times, *drawn):
+        out = evaluate(tape, value, {base: image, noise: draws})
+        kept = out != 0
+        share += kept.mean() / times
+        rates |= {float(f"{1 - rate:.10g}") for rate in np.ravel(x[kept] / out[kept])[:1]}
+        if len(rates) > 1 or not all(same(out[kept], x[kept] / (1 - rate)) for rate in rates):
+            return None
+    # Which side of the threshold is kept is nobody's concern; how much is, to one draw.
+    rate = rates.pop() if rates else None
+    if rate is None or share == 1 or abs(share - (1 - rate)) * len(even) > 1:
         return None
     return rate

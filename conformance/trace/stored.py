@@ -26,10 +26,13 @@ def constant(tape: Tape, x: Stored) -> float | None:
     return float(first[0]) if first.size and (array == first[0]).all() else None
 
 
-def by_channel(axes: Axes, array: np.ndarray) -> np.ndarray:
-    """One value a channel, or one value, from an array that broadcasts against ``axes``."""
+def along(axes: Axes, array: np.ndarray, name: str = "C") -> np.ndarray:
+    """One value a channel, or one value, from an array that broadcasts against ``axes``.
+
+    Raises :class:`ValueError` where it varies over any other axis than the one of this name.
+    """
     array = array.reshape((1,) * (len(axes) - array.ndim) + array.shape)
-    channel = axis_of(axes, "C")
+    channel = axis_of(axes, name)
     first = array[tuple(slice(None) if i == channel else slice(0, 1) for i in range(array.ndim))]
     if not (array == first).all():
         raise ValueError("varies over the image")

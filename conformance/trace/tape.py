@@ -4,7 +4,7 @@ A tracer walks its framework's own record of the computation and calls the metho
 :class:`Tape`; a value is the index of the operation that made it.  Axes are the framework's
 own, always as numbers counted from 0; which axis is height or channel is worked out later.
 
-The primitives (``emit(name, inputs, shape, where, **attributes)``):
+The primitives and their attributes:
 
 =================  =======================================================================
 conv               ``lhs`` (batch, channel, height, width axes of the input), ``rhs`` (out, in,
@@ -37,12 +37,14 @@ take               ``axis``, ``indices``
 reverse            ``axes``
 =================  =======================================================================
 
-Anything else is emitted under its framework's name with ``unknown=True``; nothing is dropped.
-A cast, a copy and an identity emit nothing: the tracer maps the result to the same value.
+Anything else is written under its framework's name with ``unknown=True``; nothing is dropped.
+A cast, a copy and an identity write nothing, nor does a step that moves nothing: a slice of
+everything, a padding of zero cells, a reshape to the same shape.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from math import prod
 from typing import Any
@@ -50,33 +52,12 @@ from typing import Any
 import numpy as np
 
 from conformance.graph.model import Where
+from conformance.trace.evaluation import BINARY, LAYOUT, UNARY, evaluate, window
 
-UNARY: dict[str, Any] = {
-    "neg": np.negative,
-    "exp": np.exp,
-    "log": np.log,
-    "tanh": np.tanh,
-    "logistic": lambda x: 1 / (1 + np.exp(-x)),
-    "sqrt": np.sqrt,
-    "rsqrt": lambda x: 1 / np.sqrt(x),
-    "abs": np.abs,
-    "sign": np.sign,
-    "relu": lambda x: np.maximum(x, 0),
-}
-BINARY: dict[str, Any] = {
-    "add": np.add,
-    "sub": np.subtract,
-    "mul": np.multiply,
-    "div": np.divide,
-    "max": np.maximum,
-    "min": np.minimum,
-    "pow": np.power,
-    "less": np.less,
-    "less_equal": np.less_equal,
-    "greater": np.greater,
-    "greater_equal": np.greater_equal,
-}
-LAYOUT = frozenset({"reshape", "transpose", "broadcast", "reverse"})
+__all__ = ["BINARY", "LAYOUT", "UNARY", "Operation", "Tape", "evaluate", "window"]
+
+Shape = tuple[int, ...]
+Pads = Sequence[tuple[int, int]]
 
 
 @dataclass(slots=True)
@@ -91,19 +72,28 @@ class Operation:
 
 
 class Tape:
-    """What one model computes for one input size, in order of execution."""
+    """What one model computes for one input size, in order of execution.
+
+    Every method that is named after a primitive writes it at ``where`` and returns its value.
+    """
 
     def __init__(self) -> None:
         self.operations: list[Operation] = []
         self.outputs: tuple[int, ...] = ()
         #: Stored arrays that a training step replaces, by handle, and the value that replaces them.
         self.updates: dict[str, int] = {}
+        #: Where in the port the operation is that is being written down.
+        self.where = Where()
+        #: What a tracer read the tape from, to run it again; only that tracer looks into it.
+        self.source: Any = None
 
-    def input(self, shape: tuple[int, ...], axes: str) -> int:
+    # Where values come from.
+
+    def input(self, shape: Iterable[int], axes: str) -> int:
         """An image batch; ``axes`` spells its layout, for example ``NCHW``."""
         return self._append(Operation("input", (), tuple(shape), {"axes": axes}))
 
-    def parameter(self, handle: str, shape: tuple[int, ...]) -> int:
+    def parameter(self, handle: str, shape: Iterable[int]) -> int:
         """A stored array of the port, trainable or not, under the port's own name."""
         return self._append(Operation("parameter", (), tuple(shape), {"handle": handle}))
 
@@ -114,21 +104,219 @@ class Tape:
             array = array.astype(np.float64)
         return self._append(Operation("constant", (), array.shape, {"array": array}))
 
-    def emit(
-        self,
-        name: str,
-        inputs: tuple[int, ...],
-        shape: tuple[int, ...],
-        where: Where = Where(),
-        **attributes: Any,
+    def random(self, shape: Iterable[int]) -> int:
+        """Numbers drawn anew in every call, uniform in [0, 1)."""
+        return self.emit("random", (), shape)
+
+    # Layers.
+
+    def conv(
+        self, x: int, kernel: int, *, lhs: Sequence[int], rhs: Sequence[int], out: Sequence[int],
+        stride: Sequence[int], padding: Pads, dilation: Sequence[int], groups: int,
+    ) -> int:  # fmt: skip
+        """A convolution of two spatial axes."""
+        image, weights = self[x].shape, self[kernel].shape
+        shape = [0] * 4
+        shape[out[0]], shape[out[1]] = image[lhs[0]], weights[rhs[0]]
+        for i in range(2):
+            reach = dilation[i] * (weights[rhs[2 + i]] - 1) + 1
+            room = image[lhs[2 + i]] + sum(padding[i]) - reach
+            shape[out[2 + i]] = room // stride[i] + 1
+        return self.emit(
+            "conv", (x, kernel), shape, lhs=tuple(lhs), rhs=tuple(rhs), out=tuple(out),
+            stride=tuple(stride), padding=_pairs(padding), dilation=tuple(dilation), groups=groups,
+        )  # fmt: skip
+
+    def dot(self, left: int, right: int, contract: tuple[int, int]) -> int:
+        """The sum of products over one axis of each operand."""
+        on_left, on_right = contract
+        a, b = self[left].shape, self[right].shape
+        shape = (*a[:on_left], *a[on_left + 1 :], *b[:on_right], *b[on_right + 1 :])
+        return self.emit("dot", (left, right), shape, contract=(on_left, on_right))
+
+    def window(
+        self, x: int, reduce: str, size: Sequence[int], stride: Sequence[int], padding: Pads,
+        count_padding: bool | None = None,
+    ) -> int:  # fmt: skip
+        """A reduction of every window; what is given for the last axes holds for them only."""
+        rest = len(self[x].shape) - len(size)
+        size, stride = (1,) * rest + tuple(size), (1,) * rest + tuple(stride)
+        padding = ((0, 0),) * rest + _pairs(padding)
+        sides = zip(self[x].shape, size, stride, padding, strict=True)
+        shape = [(n + before + after - k) // s + 1 for n, k, s, (before, after) in sides]
+        counted: dict[str, Any] = {} if count_padding is None else {"count_padding": count_padding}
+        return self.emit(
+            "window", (x,), shape, reduce=reduce, size=size, stride=stride, padding=padding,
+            **counted,
+        )  # fmt: skip
+
+    def reduce(self, x: int, reduce: str, axes: Iterable[int], keep: bool = False) -> int:
+        """A reduction of whole axes."""
+        axes = tuple(axes)
+        kept = enumerate(self[x].shape)
+        shape = [1 if i in axes else n for i, n in kept if keep or i not in axes]
+        return self.emit("reduce", (x,), shape, reduce=reduce, axes=axes, keep=keep)
+
+    def batch_norm(
+        self, x: int, gamma: int, beta: int, mean: int, variance: int, *, axis: int,
+        epsilon: float, momentum: float | None = None, unbiased: bool = False,
+    ) -> int:  # fmt: skip
+        """A batch norm; with a momentum it is one in training."""
+        trains: dict[str, Any] = (
+            {} if momentum is None else {"momentum": momentum, "unbiased": unbiased}
+        )
+        operands = (x, gamma, beta, mean, variance)
+        return self.emit(
+            "batch_norm", operands, self[x].shape, axis=axis, epsilon=epsilon, **trains
+        )
+
+    def dropout(self, x: int, rate: float) -> int:
+        """Dropout in training."""
+        return self.emit("dropout", (x,), self[x].shape, rate=rate)
+
+    def lrn(self, x: int, axis: int, n: int, k: float, alpha: float, beta: float) -> int:
+        """A local response normalisation over neighbouring channels."""
+        return self.emit("lrn", (x,), self[x].shape, axis=axis, n=n, k=k, alpha=alpha, beta=beta)
+
+    def softmax(self, x: int, axis: int) -> int:
+        """A softmax over one axis, counted from either end."""
+        return self.emit("softmax", (x,), self[x].shape, axis=axis % len(self[x].shape))
+
+    def upsample(self, x: int, factor: tuple[int, int], spatial: tuple[int, int]) -> int:
+        """Every pixel repeated, along the two spatial axes."""
+        shape = list(self[x].shape)
+        for axis, times in zip(spatial, factor, strict=True):
+            shape[axis] *= times
+        return self.emit("upsample", (x,), shape, factor=factor)
+
+    # Algebra.
+
+    def elementwise(self, name: str, *operands: int) -> int:
+        """A primitive of one or two operands, or a choice, applied to every element."""
+        shapes = [self[operand].shape for operand in operands]
+        shape = shapes[0] if len(set(shapes)) == 1 else np.broadcast_shapes(*shapes)
+        return self.emit(name, operands, shape)
+
+    def select(self, condition: int, true: int, false: int) -> int:
+        """Where the condition holds the one value, elsewhere the other."""
+        return self.elementwise("select", condition, true, false)
+
+    # Layout: a step that moves nothing is not written down.
+
+    def reshape(self, x: int, shape: Iterable[int]) -> int:
+        """The same numbers in another shape."""
+        shape = tuple(map(int, shape))
+        return x if shape == self[x].shape else self.emit("reshape", (x,), shape)
+
+    def transpose(self, x: int, axes: Iterable[int]) -> int:
+        """The axes in another order."""
+        before = self[x].shape
+        axes = tuple(int(axis) % len(before) for axis in axes)
+        if axes == tuple(range(len(before))):
+            return x
+        return self.emit("transpose", (x,), [before[axis] for axis in axes], axes=axes)
+
+    def broadcast(self, x: int, shape: Iterable[int], axes: Iterable[int] | None = None) -> int:
+        """The same numbers repeated along new axes or axes of length 1; NumPy's unless given."""
+        shape, before = tuple(map(int, shape)), self[x].shape
+        if shape == before:
+            return x
+        axes = range(len(shape) - len(before), len(shape)) if axes is None else axes
+        return self.emit("broadcast", (x,), shape, axes=tuple(axes))
+
+    def concat(self, parts: Sequence[int], axis: int) -> int:
+        """Values one after the other along an axis, counted from either end."""
+        shapes = [self[part].shape for part in parts]
+        axis %= len(shapes[0])
+        shape = list(shapes[0])
+        shape[axis] = sum(each[axis] for each in shapes)
+        return self.emit("concat", parts, shape, axis=axis)
+
+    def stack(self, parts: Sequence[int], axis: int) -> int:
+        """Values one after the other along a new axis."""
+        rank = len(self[parts[0]].shape) + 1
+        axis %= rank
+        thin = [
+            self.reshape(part, (*self[part].shape[:axis], 1, *self[part].shape[axis:]))
+            for part in parts
+        ]
+        return self.concat(thin, axis)
+
+    def pad(self, x: int, padding: Pads, value: float | str = 0.0) -> int:
+        """Cells around the last axes; a negative number of them crops."""
+        rest = len(self[x].shape) - len(padding)
+        padding = ((0, 0),) * rest + _pairs(padding)
+        sides = zip(self[x].shape, padding, strict=True)
+        x = self.slice(x, [range(max(0, -a), n - max(0, -b)) for n, (a, b) in sides])
+        padding = tuple((max(0, before), max(0, after)) for before, after in padding)
+        if not any(map(any, padding)):
+            return x
+        sides = zip(self[x].shape, padding, strict=True)
+        shape = [n + before + after for n, (before, after) in sides]
+        return self.emit("pad", (x,), shape, padding=padding, value=value)
+
+    def slice(self, x: int, parts: Sequence[range]) -> int:
+        """The part that a range of indices selects on every axis; a range may run backwards."""
+        forward = [part if part.step > 0 else part[::-1] for part in parts]
+        if forward != [range(n) for n in self[x].shape]:
+            x = self.emit(
+                "slice", (x,), [len(part) for part in forward],
+                start=tuple(part.start for part in forward),
+                stop=tuple(part.stop for part in forward),
+                step=tuple(part.step for part in forward),
+            )  # fmt: skip
+        backwards = [axis for axis, part in enumerate(parts) if part.step < 0]
+        return self.reverse(x, backwards) if backwards else x
+
+    def part(self, x: int, axis: int, indices: range) -> int:
+        """The part that a range of indices selects on one axis."""
+        parts = [range(n) for n in self[x].shape]
+        parts[axis] = indices
+        return self.slice(x, parts)
+
+    def row(self, x: int, axis: int, index: int) -> int:
+        """What one index selects on one axis, without that axis."""
+        shape = self[x].shape
+        index %= shape[axis]
+        part = self.part(x, axis, range(index, index + 1))
+        return self.reshape(part, (*shape[:axis], *shape[axis + 1 :]))
+
+    def take(self, x: int, axis: int, indices: Any) -> int:
+        """The places of one axis that are listed, in the shape of the list."""
+        before = self[x].shape
+        shape = (*before[:axis], *np.shape(indices), *before[axis + 1 :])
+        return self.emit("take", (x,), shape, axis=axis, indices=indices)
+
+    def reverse(self, x: int, axes: Iterable[int]) -> int:
+        """Some axes from their end to their beginning."""
+        rank = len(self[x].shape)
+        axes = tuple(int(axis) % rank for axis in axes)
+        return self.emit("reverse", (x,), self[x].shape, axes=axes)
+
+    # Anything.
+
+    def unknown(
+        self, name: str, operands: Iterable[int], shape: Iterable[int], **attributes: Any
     ) -> int:
+        """What the tape has no word for, under its framework's name."""
+        return self.emit(name, operands, shape, **attributes, unknown=True)
+
+    def emit(
+        self, name: str, inputs: Iterable[int], shape: Iterable[int], where: Where | None = None,
+        **attributes: Any,
+    ) -> int:  # fmt: skip
         """Write an operation down and return its value."""
-        operation = Operation(name, tuple(inputs), tuple(int(n) for n in shape), attributes, where)
-        return self._append(operation)
+        place = self.where if where is None else where
+        shape = tuple(int(n) for n in shape)
+        return self._append(Operation(name, tuple(inputs), shape, attributes, place))
 
     def _append(self, operation: Operation) -> int:
         self.operations.append(operation)
         return len(self.operations) - 1
+
+    def size(self, value: int) -> int:
+        """How many numbers a value has."""
+        return prod(self[value].shape)
 
     def __getitem__(self, value: int) -> Operation:
         return self.operations[value]
@@ -137,135 +325,5 @@ class Tape:
         return len(self.operations)
 
 
-def evaluate(tape: Tape, value: int, known: dict[int, np.ndarray]) -> np.ndarray:
-    """The value of an operation in float64, from the values in ``known`` and the constants.
-
-    Only algebra and layout are evaluated: what a recogniser needs to probe a few operations.
-    Raises :class:`KeyError` when it meets an input, a parameter or a primitive that is neither.
-    """
-    cache = dict(known)
-    stack = [value]
-    while stack:
-        current = stack[-1]
-        if current in cache:
-            stack.pop()
-            continue
-        missing = [i for i in tape[current].inputs if i not in cache]
-        if missing:
-            stack.extend(missing)
-            continue
-        operands = [cache[i] for i in tape[current].inputs]
-        with np.errstate(all="ignore"):
-            cache[current] = _apply(tape[current], operands)
-        stack.pop()
-    return cache[value]
-
-
-def _apply(operation: Operation, operands: list[np.ndarray]) -> np.ndarray:
-    name, attributes = operation.name, operation.attributes
-    if name == "constant":
-        return np.asarray(attributes["array"])
-    if name in UNARY or name in BINARY:
-        return _elementwise(UNARY.get(name) or BINARY[name], operands)
-    return np.asarray(_STRUCTURAL[name](operation, *operands))
-
-
-def _elementwise(function: Any, operands: list[np.ndarray]) -> np.ndarray:
-    """Apply to one cell along every axis on which all operands repeat themselves.
-
-    A batch norm's algebra is often written on vectors broadcast to the whole image.
-    """
-    operands = list(np.broadcast_arrays(*operands))
-    shape = operands[0].shape
-    repeats = [all(x.strides[axis] == 0 for x in operands) for axis in range(len(shape))]
-    one = tuple(slice(0, 1) if repeat else slice(None) for repeat in repeats)
-    return np.broadcast_to(function(*(x[one] for x in operands)), shape)
-
-
-def _broadcast(operation: Operation, x: np.ndarray) -> np.ndarray:
-    shape = [1] * len(operation.shape)
-    for axis, size in zip(operation.attributes["axes"], x.shape, strict=True):
-        shape[axis] = size
-    return np.broadcast_to(x.reshape(shape), operation.shape)
-
-
-def _reduce(operation: Operation, x: np.ndarray) -> np.ndarray:
-    attributes = operation.attributes
-    axes, how = tuple(attributes["axes"]), attributes["reduce"]
-    functions: dict[str, Any] = {"sum": np.sum, "max": np.max, "min": np.min, "mean": np.mean}
-    repeats = [axis in axes and x.strides[axis] == 0 for axis in range(x.ndim)]
-    one = x[tuple(slice(0, 1) if repeat else slice(None) for repeat in repeats)]
-    times = x.size // max(one.size, 1) if how == "sum" else 1
-    return functions[how](one, axis=axes, keepdims=attributes["keep"]) * times
-
-
-def _once(x: np.ndarray, idle: list[bool], function: Any) -> np.ndarray:
-    """Apply to one cell along idle axes on which the operand repeats itself."""
-    repeats = [i and stride == 0 for i, stride in zip(idle, x.strides, strict=True)]
-    out = function(x[tuple(slice(0, 1) if repeat else slice(None) for repeat in repeats)])
-    shape = [n if r else m for n, m, r in zip(x.shape, out.shape, repeats, strict=True)]
-    return np.broadcast_to(out, shape)
-
-
-def _pad(operation: Operation, x: np.ndarray) -> np.ndarray:
-    padding, fill = operation.attributes["padding"], operation.attributes["value"]
-    idle = [tuple(pair) == (0, 0) for pair in padding]
-    if fill == "edge":
-        return np.pad(x, padding, mode="edge")
-    return _once(x, idle, lambda y: np.pad(y, padding, constant_values=fill))
-
-
-def _window(operation: Operation, x: np.ndarray) -> np.ndarray:
-    a = operation.attributes
-    each = zip(a["size"], a["stride"], a["padding"], strict=True)
-    idle = [(size, stride, tuple(pad)) == (1, 1, (0, 0)) for size, stride, pad in each]
-    return _once(x, idle, lambda y: window(operation, y))
-
-
-def window(operation: Operation, x: np.ndarray) -> np.ndarray:
-    """The reduction of every window of an array."""
-    attributes = operation.attributes
-    size, stride, padding = attributes["size"], attributes["stride"], attributes["padding"]
-    fill = -np.inf if attributes["reduce"] == "max" else 0.0
-    padded = np.pad(x.astype(float), padding, constant_values=fill)
-    views = np.lib.stride_tricks.sliding_window_view(padded, size)
-    views = views[tuple(slice(None, None, s) for s in stride)]
-    axes = tuple(range(x.ndim, 2 * x.ndim))
-    if attributes["reduce"] == "max":
-        return views.max(axis=axes)
-    total = views.sum(axis=axes)
-    if attributes["reduce"] == "sum":
-        return total
-    if attributes.get("count_padding", True):
-        return total / prod(size)
-    return total / window(
-        Operation("window", (), operation.shape, {**attributes, "reduce": "sum"}), np.ones(x.shape)
-    )
-
-
-def _slice(operation: Operation, x: np.ndarray) -> np.ndarray:
-    a = operation.attributes
-    return x[tuple(slice(*s) for s in zip(a["start"], a["stop"], a["step"], strict=True))]
-
-
-def _softmax(operation: Operation, x: np.ndarray) -> np.ndarray:
-    axis = operation.attributes["axis"]
-    e = np.exp(x - x.max(axis=axis, keepdims=True))
-    return e / e.sum(axis=axis, keepdims=True)
-
-
-_STRUCTURAL: dict[str, Any] = {
-    "reshape": lambda o, x: x.reshape(o.shape),
-    "select": lambda o, condition, x, y: np.where(condition, x, y),
-    "transpose": lambda o, x: x.transpose(o.attributes["axes"]),
-    "broadcast": _broadcast,
-    "reverse": lambda o, x: np.flip(x, o.attributes["axes"]),
-    "concat": lambda o, *xs: np.concatenate(xs, axis=o.attributes["axis"]),
-    "pad": _pad,
-    "slice": _slice,
-    "take": lambda o, x: np.take(x, np.asarray(o.attributes["indices"]), o.attributes["axis"]),
-    "reduce": _reduce,
-    "window": _window,
-    "softmax": _softmax,
-    "dot": lambda o, x, y: np.tensordot(x, y, axes=o.attributes["contract"]),
-}
+def _pairs(padding: Pads) -> tuple[tuple[int, int], ...]:
+    return tuple((int(before), int(after)) for before, after in padding)

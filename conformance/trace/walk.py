@@ -9,13 +9,18 @@ from typing import Any
 
 import numpy as np
 
-from conformance.graph.axes import Axes, named, reshaped, shape_of
+from conformance.graph.axes import Axes, Axis, named, reshaped, shape_of
 from conformance.graph.model import Node, Parameter, Where
 from conformance.trace.meanings import Absent, Flow, Flowing, Meaning, Plain, Step, Stored
+from conformance.trace.probes import leaves
 from conformance.trace.rule import ANY, placing, rules
 from conformance.trace.tape import Tape
 
 ABSENT = Absent()
+Spelling = tuple[tuple[str, Any, Any], ...]
+
+#: What the axes are called, in attributes and messages.
+AXES = {"C": "channels", "H": "height", "W": "width", "N": "batch"}
 
 
 class Walk:
@@ -29,7 +34,9 @@ class Walk:
         self.nodes: list[Node] = []
         self.means: dict[int, Meaning] = {-1: ABSENT}
         self.named: dict[int, Plain] = {}
-        self.nameless: set[tuple[int, bool]] = set()
+        self.nameless: set[tuple[int, int, bool]] = set()
+        #: For each axis of the image the one that its first reader takes it for, if it differs.
+        self.reads_as: dict[str, str] = {}
         self.readers = [0] * len(tape)
         for operation in tape.operations:
             for value in operation.inputs:
@@ -43,10 +50,8 @@ class Walk:
 
     def _meaning(self, op: Step) -> Meaning:
         operands = [self.means[i] for i in op.inputs]
-        if not op.attributes.get("unknown"):
-            for function in rules(op.name, operands):
-                if (found := function(self, op, *operands)) is not None:
-                    return found
+        if (named := self.by_rule(op, operands)) is not None:
+            return named
         flowing = [o for o in operands if isinstance(o, Flowing)]
         if not flowing:
             return Stored(op.value)
@@ -54,6 +59,14 @@ class Walk:
             if (found := function(self, op, *operands)) is not None:
                 return found
         return self.opaque(op.value, [self.placed(x).node for x in flowing])
+
+    def by_rule(self, op: Step, operands: Sequence[Meaning]) -> Any:
+        """What an operation means by the rules that name it; None if none of them has it."""
+        if not op.attributes.get("unknown"):
+            for function in rules(op.name, operands):
+                if (found := function(self, op, *operands)) is not None:
+                    return found
+        return None
 
     def placed(self, x: Flowing) -> Plain:
         """The plain flow of a value: what was pending becomes nodes, once."""
@@ -101,6 +114,7 @@ class Walk:
         parameters: Mapping[str, tuple[Parameter, ...]] | None = None,
         slots: Mapping[str, tuple[int, ...]] | None = None,
         where: Where | None = None,
+        spelling: Spelling = (),
     ) -> Plain:
         """A new node whose result is ``value``."""
         where = where or self.tape[value].where
@@ -108,29 +122,68 @@ class Walk:
         where = replace(where, line="/".join(where.line.split("/")[-2:]))
         made = Node(kind, dict(attributes), tuple(inputs), shape_of(axes))
         made.parameters, made.slots = dict(parameters or {}), dict(slots or {})
-        made.where, made.value, made.axes = where, value, axes
+        made.where, made.value, made.axes, made.spelling = where, value, axes, spelling
         self.nodes.append(made)
         return Plain(len(self.nodes) - 1, axes, value)
 
     def opaque(self, value: int, sources: Sequence[int]) -> Plain:
-        """A node for what no rule has a word for, in the axes of what it reads."""
+        """A node for what no rule has a word for.
+
+        It keeps the axes of what it reads, and holds the stored arrays that it reads.
+        """
         op = self.tape[value]
-        axes = self.nodes[sources[0]].axes
-        if tuple(prod(size for _, size in axis) for axis in axes) != op.shape:
-            axes = reshaped(axes, op.shape) or _rescaled(axes, op.shape) or _guess(op.shape)
-        return self.node(f"unknown:{op.name}", op.attributes, sources, axes, value)
+        before = self.nodes[sources[0]].axes
+        attributes = _by_name(op.attributes, before)
+        slots = {f"parameter {i}": p for i, p in enumerate(self._parameters(value), 1)}
+        parameters = {slot: (p,) for slot, p in slots.items()}
+        shapes = {slot: p.shape for slot, p in slots.items()}
+        axes = _kept(before, op.shape, op.attributes) or _guess(op.shape)
+        return self.node(f"unknown:{op.name}", attributes, sources, axes, value, parameters, shapes)
+
+    def _parameters(self, value: int) -> list[Parameter]:
+        """The stored arrays that a value is computed from, as far back as the last node."""
+        found: set[int] = set()
+        stack = [value]
+        while stack:
+            for i in self.tape[stack.pop()].inputs:
+                meaning = self.means[i]
+                if isinstance(meaning, Stored):
+                    found |= leaves(self.tape, i)
+                elif isinstance(meaning, Flowing) and not isinstance(meaning, Plain):
+                    stack.extend([i] if i not in self.named else [])
+        arrays = [self.tape[i] for i in sorted(found)]
+        return [Parameter(op.attributes["handle"], op.shape) for op in arrays]
 
 
-def _rescaled(axes: Axes, shape: tuple[int, ...]) -> Axes | None:
-    """The same axes with another height and width; None if anything else is different."""
+def _by_name(attributes: Mapping[str, Any], axes: Axes) -> dict[str, Any]:
+    """An operation's attributes; which axis it works on is said by name."""
+    result = dict(attributes)
+    for name in ("axis", "axes"):
+        given = attributes.get(name)
+        numbers = given if isinstance(given, tuple | list) else (given,)
+        if given is not None and all(isinstance(n, int) and n < len(axes) for n in numbers):
+            letters = [letter for n in numbers for letter, _ in axes[n]]
+            result[name] = " and ".join(AXES[letter] for letter in letters)
+    return result
+
+
+def _kept(axes: Axes, shape: tuple[int, ...], attributes: Mapping[str, Any]) -> Axes | None:
+    """The axes of what is read, as long as they are afterwards; None if they are others."""
+    if tuple(prod(size for _, size in axis) for axis in axes) == shape:
+        return axes
+    if (found := reshaped(axes, shape)) is not None:
+        return found
+    gone = attributes.get("axes")
+    if isinstance(gone, tuple | list) and len(axes) - len(gone) == len(shape):
+        axes = tuple(axis for i, axis in enumerate(axes) if i not in gone)
     if len(axes) != len(shape):
         return None
-    result: list[Any] = []
+    result: list[Axis] = []
     for axis, size in zip(axes, shape, strict=True):
-        if len(axis) == 1 and axis[0][0] in ("H", "W"):
-            result.append(((axis[0][0], size),))
-        elif prod(n for _, n in axis) == size:
+        if prod(n for _, n in axis) == size:
             result.append(axis)
+        elif len(axis) == 1:
+            result.append(((axis[0][0], size),))
         else:
             return None
     return tuple(result)

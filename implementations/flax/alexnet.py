@@ -5,81 +5,80 @@ the order in which the layers are tabulated.  AlexNet-groups has the paper's two
 order, normalisation first.
 """
 
+from functools import partial
+
 import jax
-import jax.numpy as jnp
 from flax import nnx
-from jax import lax
+
+from .layers import LocalResponseNorm, Rows, Step, flatten
 
 
 def conv(
-    inputs: int, outputs: int, kernel: int, stride: int = 1, padding: int = 0, groups: int = 1,
+    inputs: int, maps: int, kernel: int, stride: int = 1, padding: int = 0, groups: int = 1,
     *, rngs: nnx.Rngs,
 ) -> nnx.Sequential:
     convolution = nnx.Conv(
-        inputs, outputs, (kernel, kernel), stride, padding=padding, feature_group_count=groups,
+        inputs, maps, (kernel, kernel), stride, padding=padding, feature_group_count=groups,
         rngs=rngs,
     )
     return nnx.Sequential(convolution, nnx.relu)
 
 
-class MaxPool(nnx.Module):  # overlapping, section 3.4
-    def __call__(self, x: jax.Array) -> jax.Array:
-        return nnx.max_pool(x, (3, 3), strides=(2, 2))
+def pool(x: jax.Array) -> jax.Array:  # overlapping, section 3.4
+    return nnx.max_pool(x, (3, 3), strides=(2, 2))
 
 
-class LocalResponseNorm(nnx.Module):  # section 3.3
-    n, k, alpha, beta = 5, 2.0, 1e-4, 0.75
-
-    def __call__(self, x: jax.Array) -> jax.Array:
-        neighbours = lax.reduce_window(
-            jnp.square(x), 0.0, lax.add, (1, 1, 1, self.n), (1, 1, 1, 1), "SAME"
-        )
-        return x / (self.k + self.alpha * neighbours) ** self.beta
+def norm() -> LocalResponseNorm:  # section 3.3
+    return LocalResponseNorm(k=2.0, alpha=1e-4)
 
 
-class AlexNet(nnx.Module):
-    def __init__(self, *, rngs: nnx.Rngs) -> None:
-        self.conv1 = conv(3, 96, 11, stride=4, rngs=rngs)
-        self.pool1 = MaxPool()
-        self.norm1 = LocalResponseNorm()
-        self.conv2 = conv(96, 256, 5, padding=2, rngs=rngs)
-        self.pool2 = MaxPool()
-        self.norm2 = LocalResponseNorm()
-        self.conv3 = conv(256, 384, 3, padding=1, rngs=rngs)
-        self.conv4 = conv(384, 384, 3, padding=1, rngs=rngs)
-        self.conv5 = conv(384, 256, 3, padding=1, rngs=rngs)
-        self.pool5 = MaxPool()
-        self.dropout6 = nnx.Dropout(0.5, rngs=rngs)
-        self.fc6 = nnx.Sequential(nnx.Linear(6 * 6 * 256, 4096, rngs=rngs), nnx.relu)
-        self.dropout7 = nnx.Dropout(0.5, rngs=rngs)
-        self.fc7 = nnx.Sequential(nnx.Linear(4096, 4096, rngs=rngs), nnx.relu)
-        self.fc8 = nnx.Linear(4096, 1000, rngs=rngs)
-
-    def __call__(self, x: jax.Array) -> jax.Array:
-        x = self.norm1(self.pool1(self.conv1(x)))
-        x = self.norm2(self.pool2(self.conv2(x)))
-        return self.rest(x)
-
-    def rest(self, x: jax.Array) -> jax.Array:
-        x = self.conv5(self.conv4(self.conv3(x)))
-        x = self.pool5(x)
-        x = x.reshape(x.shape[0], -1)
-        x = self.fc6(self.dropout6(x))
-        x = self.fc7(self.dropout7(x))
-        return self.fc8(x)
+def fc(inputs: int, units: int, *, rngs: nnx.Rngs) -> nnx.Sequential:
+    return nnx.Sequential(nnx.Linear(inputs, units, rngs=rngs), nnx.relu)
 
 
-class Columns(AlexNet):  # Figure 2: the two meet in conv3 and in the dense layers
-    def __init__(self, *, rngs: nnx.Rngs) -> None:
-        super().__init__(rngs=rngs)
-        self.conv2 = conv(96, 256, 5, padding=2, groups=2, rngs=rngs)
-        self.conv4 = conv(384, 384, 3, padding=1, groups=2, rngs=rngs)
-        self.conv5 = conv(384, 256, 3, padding=1, groups=2, rngs=rngs)
-
-    def __call__(self, x: jax.Array) -> jax.Array:
-        x = self.pool1(self.norm1(self.conv1(x)))
-        x = self.pool2(self.norm2(self.conv2(x)))
-        return self.rest(x)
+def classifier(*, rngs: nnx.Rngs) -> dict[str, Step]:
+    return {
+        "flatten": flatten,
+        "dropout6": nnx.Dropout(0.5, rngs=rngs),
+        "fc6": fc(6 * 6 * 256, 4096, rngs=rngs),
+        "dropout7": nnx.Dropout(0.5, rngs=rngs),
+        "fc7": fc(4096, 4096, rngs=rngs),
+        "fc8": nnx.Linear(4096, 1000, rngs=rngs),
+    }
 
 
-MODELS = {"AlexNet": AlexNet, "AlexNet-groups": Columns}
+def alexnet(*, rngs: nnx.Rngs) -> Rows:
+    c = partial(conv, rngs=rngs)
+    return Rows(
+        conv1=c(3, 96, 11, stride=4),
+        pool1=pool,
+        norm1=norm(),
+        conv2=c(96, 256, 5, padding=2),
+        pool2=pool,
+        norm2=norm(),
+        conv3=c(256, 384, 3, padding=1),
+        conv4=c(384, 384, 3, padding=1),
+        conv5=c(384, 256, 3, padding=1),
+        pool5=pool,
+        **classifier(rngs=rngs),
+    )
+
+
+def alexnet_groups(*, rngs: nnx.Rngs) -> Rows:  # Figure 2: the two meet in conv3
+    c = partial(conv, rngs=rngs)
+    return Rows(
+        conv1=c(3, 96, 11, stride=4),
+        norm1=norm(),
+        pool1=pool,
+        conv2=c(96, 256, 5, padding=2, groups=2),
+        norm2=norm(),
+        pool2=pool,
+        conv3=c(256, 384, 3, padding=1),
+        conv4=c(384, 384, 3, padding=1, groups=2),
+        conv5=c(384, 256, 3, padding=1, groups=2),
+        pool5=pool,
+        **classifier(rngs=rngs),
+    )
+
+
+MODELS = {"AlexNet": alexnet, "AlexNet-groups": alexnet_groups}

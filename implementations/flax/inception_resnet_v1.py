@@ -8,110 +8,88 @@ C block, neither scaled nor rectified, an embedding, here before its L2 normalis
 the momentum of every batch norm.
 """
 
-from collections.abc import Callable
 from functools import partial
 
-import jax
 from flax import nnx
 
-from .googlenet import Concat
-from .inception_v2 import path
-from .inception_v3 import V, global_average, max_pool
-from .inception_v4 import reduction_a, repeat
-
-
-class Residual(nnx.Module):
-    def __init__(self, *residual: Callable[..., jax.Array]) -> None:
-        self.residual = nnx.Sequential(*residual)
-
-    def __call__(self, x: jax.Array) -> jax.Array:
-        return x + self.residual(x)
-
-
-def scaled(
-    branches: Callable[..., nnx.Sequential], inputs: int, scale: float, *, rngs: nnx.Rngs
-) -> nnx.Sequential:
-    residual = branches(inputs, rngs=rngs)
-    return nnx.Sequential(Residual(residual, lambda x: scale * x), nnx.relu)
+from .layers import (
+    Branches, Residual, Rows, conv_bn_relu, down, global_average, linear, max_pool, path,
+    reduction_a, stage, valid,
+)
 
 
 def stem(*, rngs: nnx.Rngs) -> nnx.Sequential:  # Figure 14
-    return path(
-        3, (32, 3, 2, V), (32, 3, 1, V), (64, 3), max_pool, (80, 1), (192, 3, 1, V),
-        (256, 3, 2, V), rngs=rngs,
+    c, d, v = (partial(each, rngs=rngs) for each in (conv_bn_relu, down, valid))
+    return nnx.Sequential(
+        d(3, 32), v(32, 32, 3), c(32, 64, 3), max_pool,
+        c(64, 80, 1), v(80, 192, 3), d(192, 256),
     )
 
 
-def expanded(inputs: int, width: int, *paths: nnx.Sequential, rngs: nnx.Rngs) -> nnx.Sequential:
-    return nnx.Sequential(Concat(*paths), nnx.Conv(width, inputs, (1, 1), rngs=rngs))
-
-
-def inception_a(inputs: int, *, rngs: nnx.Rngs) -> nnx.Sequential:  # Figure 10
+def inception_resnet_a(inputs: int, *, rngs: nnx.Rngs) -> nnx.Sequential:  # Figure 10
     p = partial(path, inputs, rngs=rngs)
     paths = p((32, 1)), p((32, 1), (32, 3)), p((32, 1), (32, 3), (32, 3))
-    return expanded(inputs, 32 + 32 + 32, *paths, rngs=rngs)
+    return linear(inputs, 32 + 32 + 32, *paths, rngs=rngs)
 
 
-def inception_b(inputs: int, *, rngs: nnx.Rngs) -> nnx.Sequential:  # Figure 11
+def inception_resnet_b(inputs: int, *, rngs: nnx.Rngs) -> nnx.Sequential:  # Figure 11
     p = partial(path, inputs, rngs=rngs)
     paths = p((128, 1)), p((128, 1), (128, (1, 7)), (128, (7, 1)))
-    return expanded(inputs, 128 + 128, *paths, rngs=rngs)
+    return linear(inputs, 128 + 128, *paths, rngs=rngs)
 
 
-def reduction_b(inputs: int, *, rngs: nnx.Rngs) -> Concat:  # Figure 12
-    p = partial(path, inputs, rngs=rngs)
-    return Concat(
-        p((256, 1), (384, 3, 2, V)),
-        p((256, 1), (256, 3, 2, V)),
-        p((256, 1), (256, 3), (256, 3, 2, V)),
-        p(max_pool),
+def reduction_b(inputs: int, *, rngs: nnx.Rngs) -> Branches:  # Figure 12
+    p, d = partial(path, inputs, rngs=rngs), partial(down, 256, rngs=rngs)
+    return Branches(
+        nnx.Sequential(p((256, 1)), d(384)),
+        nnx.Sequential(p((256, 1)), d(256)),
+        nnx.Sequential(p((256, 1), (256, 3)), d(256)),
+        max_pool,
     )
 
 
-def inception_c(inputs: int, *, rngs: nnx.Rngs) -> nnx.Sequential:  # Figure 13
+def inception_resnet_c(inputs: int, *, rngs: nnx.Rngs) -> nnx.Sequential:  # Figure 13
     p = partial(path, inputs, rngs=rngs)
     paths = p((192, 1)), p((192, 1), (192, (1, 3)), (192, (3, 1)))
-    return expanded(inputs, 192 + 192, *paths, rngs=rngs)
+    return linear(inputs, 192 + 192, *paths, rngs=rngs)
 
 
-class InceptionResNetV1(nnx.Module):
-    def __init__(self, *, rngs: nnx.Rngs) -> None:
-        self.stem = stem(rngs=rngs)
-        self.inception_resnet_a = repeat(5, partial(scaled, inception_a, 256, 0.17), rngs=rngs)
-        self.reduction_a = reduction_a(256, 192, 192, 256, 384, rngs=rngs)
-        self.inception_resnet_b = repeat(10, partial(scaled, inception_b, 896, 0.10), rngs=rngs)
-        self.reduction_b = reduction_b(896, rngs=rngs)
-        self.inception_resnet_c = repeat(5, partial(scaled, inception_c, 1792, 0.20), rngs=rngs)
-        self.avgpool = nnx.Sequential(global_average)
-        self.dropout = nnx.Dropout(0.2, rngs=rngs)
-        self.fc = nnx.Linear(1792, 1000, rngs=rngs)
-
-    def features(self, x: jax.Array) -> jax.Array:
-        x = self.reduction_a(self.inception_resnet_a(self.stem(x)))
-        x = self.reduction_b(self.inception_resnet_b(x))
-        return self.dropout(self.avgpool(self.inception_resnet_c(x)))
-
-    def __call__(self, x: jax.Array) -> jax.Array:
-        return self.fc(self.features(x))
+def trunk(*, rngs: nnx.Rngs) -> dict[str, nnx.Module]:  # up to the last blocks
+    s = partial(stage, rngs=rngs)
+    return {
+        "stem": stem(rngs=rngs),
+        "inception_resnet_a": nnx.Sequential(*s(inception_resnet_a, 256, 5, 0.17)),
+        "reduction_a": reduction_a(256, k=192, l=192, m=256, n=384, rngs=rngs),
+        "inception_resnet_b": nnx.Sequential(*s(inception_resnet_b, 896, 10, 0.10)),
+        "reduction_b": reduction_b(896, rngs=rngs),
+    }
 
 
-class Facenet(InceptionResNetV1):
-    def __init__(self, *, rngs: nnx.Rngs) -> None:
-        super().__init__(rngs=rngs)
-        last = Residual(inception_c(1792, rngs=rngs))
-        self.inception_resnet_c = nnx.Sequential(self.inception_resnet_c, last)
-        self.dropout = nnx.Dropout(0.6, rngs=rngs)
-        del self.fc
-        self.bottleneck = nnx.Sequential(
-            nnx.Linear(1792, 512, use_bias=False, rngs=rngs),
-            nnx.BatchNorm(512, epsilon=1e-3, rngs=rngs),
-        )
-        for _, module in nnx.iter_modules(self):
-            if isinstance(module, nnx.BatchNorm):
-                module.momentum = 0.995
-
-    def __call__(self, x: jax.Array) -> jax.Array:
-        return self.bottleneck(self.features(x))
+def inception_resnet_v1(*, rngs: nnx.Rngs) -> Rows:
+    return Rows(
+        **trunk(rngs=rngs),
+        inception_resnet_c=nnx.Sequential(*stage(inception_resnet_c, 1792, 5, 0.20, rngs=rngs)),
+        avgpool=global_average,
+        dropout=nnx.Dropout(0.2, rngs=rngs),
+        fc=nnx.Linear(1792, 1000, rngs=rngs),
+    )
 
 
-MODELS = {"Inception-ResNet-v1": InceptionResNetV1, "Inception-ResNet-v1-facenet": Facenet}
+def facenet(*, rngs: nnx.Rngs) -> Rows:
+    blocks = stage(inception_resnet_c, 1792, 5, 0.20, rngs=rngs)
+    last = Residual(inception_resnet_c(1792, rngs=rngs))
+    embedding = nnx.Linear(1792, 512, use_bias=False, rngs=rngs)
+    network = Rows(
+        **trunk(rngs=rngs),
+        inception_resnet_c=nnx.Sequential(*blocks, last),
+        avgpool=global_average,
+        dropout=nnx.Dropout(0.6, rngs=rngs),
+        bottleneck=nnx.Sequential(embedding, nnx.BatchNorm(512, epsilon=1e-3, rngs=rngs)),
+    )
+    for _, module in nnx.iter_modules(network):
+        if isinstance(module, nnx.BatchNorm):
+            module.momentum = 0.995
+    return network
+
+
+MODELS = {"Inception-ResNet-v1": inception_resnet_v1, "Inception-ResNet-v1-facenet": facenet}

@@ -7,117 +7,93 @@ auxiliary head is an output in training only.
 
 from functools import partial
 
-import jax
 from flax import nnx
 
-from .googlenet import Concat
-from .inception_v2 import avg_pool, conv, path
-
-V = "VALID"  # as the papers mark it; all else is SAME
-
-
-def max_pool(x: jax.Array) -> jax.Array:
-    return nnx.max_pool(x, (3, 3), strides=(2, 2))
+from .layers import (
+    Branches, Head, WithHeads, conv_bn_relu, down, flatten, global_average, max_pool, path,
+    pool_proj, split, valid,
+)
 
 
-def global_average(x: jax.Array) -> jax.Array:
-    return x.mean(axis=(1, 2))
-
-
-def mixed_35(inputs: int, pool: int, *, rngs: nnx.Rngs) -> Concat:  # Figure 5, with a 5x5
+def grid_35(inputs: int, proj: int, *, rngs: nnx.Rngs) -> Branches:  # Figure 5, with a 5x5
     p = partial(path, inputs, rngs=rngs)
-    return Concat(
+    return Branches(
         p((64, 1)),
         p((48, 1), (64, 5)),
         p((64, 1), (96, 3), (96, 3)),
-        p(avg_pool, (pool, 1)),
+        pool_proj(inputs, proj, rngs=rngs),
     )
 
 
-def reduction_35(inputs: int, *, rngs: nnx.Rngs) -> Concat:
-    p = partial(path, inputs, rngs=rngs)
-    return Concat(p((384, 3, 2, V)), p((64, 1), (96, 3), (96, 3, 2, V)), p(max_pool))
+def mixed_6a(*, rngs: nnx.Rngs) -> Branches:
+    d = partial(down, rngs=rngs)
+    double = nnx.Sequential(path(288, (64, 1), (96, 3), rngs=rngs), d(96, 96))
+    return Branches(d(288, 384), double, max_pool)
 
 
-def mixed_17(n: int, *, rngs: nnx.Rngs) -> Concat:  # Figure 6
+def grid_17(n: int, *, rngs: nnx.Rngs) -> Branches:  # Figure 6
     p = partial(path, 768, rngs=rngs)
-    return Concat(
+    return Branches(
         p((192, 1)),
         p((n, 1), (n, (1, 7)), (192, (7, 1))),
         p((n, 1), (n, (7, 1)), (n, (1, 7)), (n, (7, 1)), (192, (1, 7))),
-        p(avg_pool, (192, 1)),
+        pool_proj(768, 192, rngs=rngs),
     )
 
 
-def reduction_17(*, rngs: nnx.Rngs) -> Concat:
-    p = partial(path, 768, rngs=rngs)
-    return Concat(
-        p((192, 1), (320, 3, 2, V)),
-        p((192, 1), (192, (1, 7)), (192, (7, 1)), (192, 3, 2, V)),
-        p(max_pool),
+def mixed_7a(*, rngs: nnx.Rngs) -> Branches:
+    p, d = partial(path, 768, rngs=rngs), partial(down, 192, rngs=rngs)
+    return Branches(
+        nnx.Sequential(p((192, 1)), d(320)),
+        nnx.Sequential(p((192, 1), (192, (1, 7)), (192, (7, 1))), d(192)),
+        max_pool,
     )
 
 
-def mixed_8(inputs: int, *, rngs: nnx.Rngs) -> Concat:  # Figure 7
-    p = partial(path, inputs, rngs=rngs)
-    fork = partial(spread, 384, 384, rngs=rngs)
-    return Concat(
+def grid_8(inputs: int, *, rngs: nnx.Rngs) -> Branches:  # Figure 7
+    p, s = partial(path, inputs, rngs=rngs), partial(split, rngs=rngs)
+    return Branches(
         p((320, 1)),
-        p((384, 1), fork()),
-        p((448, 1), (384, 3), fork()),
-        p(avg_pool, (192, 1)),
+        nnx.Sequential(p((384, 1)), s(384, 384)),
+        nnx.Sequential(p((448, 1), (384, 3)), s(384, 384)),
+        pool_proj(inputs, 192, rngs=rngs),
     )
 
 
-def spread(inputs: int, outputs: int, *, rngs: nnx.Rngs) -> Concat:
-    p = partial(path, inputs, rngs=rngs)
-    return Concat(p((outputs, (1, 3))), p((outputs, (3, 1))))
+def auxiliary(inputs: int, *, rngs: nnx.Rngs) -> Head:  # Figure 8
+    return Head(
+        partial(nnx.avg_pool, window_shape=(5, 5), strides=(3, 3)),
+        conv_bn_relu(inputs, 128, 1, rngs=rngs), valid(128, 768, 5, rngs=rngs),
+        flatten,
+        nnx.Linear(768, 1000, rngs=rngs),
+    )
 
 
-class Auxiliary(nnx.Module):  # Figure 8
-    def __init__(self, inputs: int, *, rngs: nnx.Rngs) -> None:
-        self.convolutions = path(inputs, (128, 1), (768, 5, 1, V), rngs=rngs)
-        self.logits = nnx.Linear(768, 1000, rngs=rngs)
-
-    def __call__(self, x: jax.Array) -> jax.Array:
-        x = self.convolutions(nnx.avg_pool(x, (5, 5), strides=(3, 3)))
-        return self.logits(x.reshape(x.shape[0], -1))
-
-
-class InceptionV3(nnx.Module):
-    def __init__(self, *, rngs: nnx.Rngs) -> None:
-        self.Conv2d_1a_3x3 = conv(3, 32, 3, 2, V, rngs=rngs)
-        self.Conv2d_2a_3x3 = conv(32, 32, 3, 1, V, rngs=rngs)
-        self.Conv2d_2b_3x3 = conv(32, 64, 3, rngs=rngs)
-        self.MaxPool_3a = nnx.Sequential(max_pool)
-        self.Conv2d_3b_1x1 = conv(64, 80, 1, rngs=rngs)
-        self.Conv2d_4a_3x3 = conv(80, 192, 3, 1, V, rngs=rngs)
-        self.MaxPool_5a = nnx.Sequential(max_pool)
-        self.Mixed_5b = mixed_35(192, 32, rngs=rngs)
-        self.Mixed_5c = mixed_35(256, 64, rngs=rngs)
-        self.Mixed_5d = mixed_35(288, 64, rngs=rngs)
-        self.Mixed_6a = reduction_35(288, rngs=rngs)
-        self.Mixed_6b = mixed_17(128, rngs=rngs)
-        self.Mixed_6c = mixed_17(160, rngs=rngs)
-        self.Mixed_6d = mixed_17(160, rngs=rngs)
-        self.Mixed_6e = mixed_17(192, rngs=rngs)
-        self.aux = Auxiliary(768, rngs=rngs)
-        self.Mixed_7a = reduction_17(rngs=rngs)
-        self.Mixed_7b = mixed_8(1280, rngs=rngs)
-        self.Mixed_7c = mixed_8(2048, rngs=rngs)
-        self.avgpool = nnx.Sequential(global_average)
-        self.dropout = nnx.Dropout(0.2, rngs=rngs)
-        self.fc = nnx.Linear(2048, 1000, rngs=rngs)
-        self.deterministic = False  # as in Dropout: set by eval() and train()
-
-    def __call__(self, x: jax.Array) -> jax.Array | tuple[jax.Array, jax.Array]:
-        x = self.Conv2d_2b_3x3(self.Conv2d_2a_3x3(self.Conv2d_1a_3x3(x)))
-        x = self.Conv2d_4a_3x3(self.Conv2d_3b_1x1(self.MaxPool_3a(x)))
-        x = self.Mixed_5d(self.Mixed_5c(self.Mixed_5b(self.MaxPool_5a(x))))
-        side = x = self.Mixed_6e(self.Mixed_6d(self.Mixed_6c(self.Mixed_6b(self.Mixed_6a(x)))))
-        x = self.Mixed_7c(self.Mixed_7b(self.Mixed_7a(x)))
-        x = self.fc(self.dropout(self.avgpool(x)))
-        return x if self.deterministic else (x, self.aux(side))
+def inception_v3(*, rngs: nnx.Rngs) -> WithHeads:
+    return WithHeads(
+        Conv2d_1a_3x3=down(3, 32, rngs=rngs),
+        Conv2d_2a_3x3=valid(32, 32, 3, rngs=rngs),
+        Conv2d_2b_3x3=conv_bn_relu(32, 64, 3, rngs=rngs),
+        MaxPool_3a=max_pool,
+        Conv2d_3b_1x1=conv_bn_relu(64, 80, 1, rngs=rngs),
+        Conv2d_4a_3x3=valid(80, 192, 3, rngs=rngs),
+        MaxPool_5a=max_pool,
+        Mixed_5b=grid_35(192, 32, rngs=rngs),
+        Mixed_5c=grid_35(256, 64, rngs=rngs),
+        Mixed_5d=grid_35(288, 64, rngs=rngs),
+        Mixed_6a=mixed_6a(rngs=rngs),
+        Mixed_6b=grid_17(128, rngs=rngs),
+        Mixed_6c=grid_17(160, rngs=rngs),
+        Mixed_6d=grid_17(160, rngs=rngs),
+        Mixed_6e=grid_17(192, rngs=rngs),
+        aux=auxiliary(768, rngs=rngs),
+        Mixed_7a=mixed_7a(rngs=rngs),
+        Mixed_7b=grid_8(1280, rngs=rngs),
+        Mixed_7c=grid_8(2048, rngs=rngs),
+        avgpool=global_average,
+        dropout=nnx.Dropout(0.2, rngs=rngs),
+        fc=nnx.Linear(2048, 1000, rngs=rngs),
+    )
 
 
-MODELS = {"Inception-v3": InceptionV3}
+MODELS = {"Inception-v3": inception_v3}

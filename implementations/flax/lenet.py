@@ -7,13 +7,17 @@ its mask uses the 60 of Table I.  LeNet-5-table is the network of later summarie
 average pooling without weights, every map of S2 connected to every map of C3, softmax at the end.
 """
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 from flax import nnx
 from jax import lax
 
+from .layers import Rows, flatten
+
 # Table I: which maps of S2 (down) each map of C3 (across) is connected to.
-TABLE_1 = """
+C3_TABLE = """
     X...XXX..XXXX.XX
     XX...XXX..XXXX.X
     XXX...XXX..X.XXX
@@ -39,10 +43,6 @@ DIGITS = """
 """
 
 
-def connections() -> jax.Array:
-    return jnp.array([[mark == "X" for mark in row] for row in TABLE_1.split()])
-
-
 def codes() -> jax.Array:
     rows = [line.split() for line in DIGITS.strip().splitlines()]
     digits = ["".join(digit) for digit in zip(*rows, strict=True)]
@@ -54,6 +54,8 @@ def squash(x: jax.Array) -> jax.Array:
 
 
 class Subsampling(nnx.Module):
+    """A coefficient times the sum of four, plus a bias."""
+
     def __init__(self, maps: int) -> None:
         self.coefficient = nnx.Param(jnp.full(maps, 0.25))
         self.bias = nnx.Param(jnp.zeros(maps))
@@ -61,59 +63,54 @@ class Subsampling(nnx.Module):
     def __call__(self, x: jax.Array) -> jax.Array:
         window = (1, 2, 2, 1)
         total = lax.reduce_window(x, 0.0, lax.add, window, window, "VALID")
-        return squash(self.coefficient * total + self.bias)
+        return self.coefficient * total + self.bias
 
 
-class Code(nnx.Variable):
-    """Fixed by the designer: not a Param, so no optimiser moves it."""
+def partial_connection(table: str, kernel: int, *, rngs: nnx.Rngs) -> nnx.Conv:
+    """A convolution whose mask keeps the maps that a table connects."""
+    marks = jnp.array([[mark == "X" for mark in row] for row in table.split()])
+    inputs, maps = marks.shape
+    mask = jnp.broadcast_to(marks, (kernel, kernel, inputs, maps))
+    return nnx.Conv(inputs, maps, (kernel, kernel), padding="VALID", mask=mask, rngs=rngs)
 
 
 class RadialBasis(nnx.Module):
-    def __init__(self) -> None:
-        self.centres = Code(codes())
+    """Squared distances to codes that are not trained: no Param, so no optimiser moves them."""
+
+    def __init__(self, codes: jax.Array) -> None:
+        self.codes = nnx.Variable(codes)
 
     def __call__(self, x: jax.Array) -> jax.Array:
-        return jnp.square(x[:, None] - self.centres).sum(axis=-1)
+        return jnp.square(x[:, None] - self.codes).sum(axis=-1)
 
 
-class LeNet5(nnx.Module):
-    def __init__(self, *, rngs: nnx.Rngs) -> None:
-        mask = jnp.broadcast_to(connections(), (5, 5, 6, 16))
-        self.C1 = nnx.Sequential(nnx.Conv(1, 6, (5, 5), padding="VALID", rngs=rngs), squash)
-        self.S2 = Subsampling(6)
-        self.C3 = nnx.Sequential(
-            nnx.Conv(6, 16, (5, 5), padding="VALID", mask=mask, rngs=rngs), squash
-        )
-        self.S4 = Subsampling(16)
-        self.C5 = nnx.Sequential(nnx.Conv(16, 120, (5, 5), padding="VALID", rngs=rngs), squash)
-        self.F6 = nnx.Sequential(nnx.Linear(120, 84, rngs=rngs), squash)
-        self.output = RadialBasis()
-
-    def __call__(self, x: jax.Array) -> jax.Array:
-        x = self.S4(self.C3(self.S2(self.C1(x))))
-        x = self.C5(x).reshape(x.shape[0], -1)
-        return self.output(self.F6(x))
+def lenet(*, rngs: nnx.Rngs) -> Rows:
+    conv = partial(nnx.Conv, kernel_size=(5, 5), padding="VALID", rngs=rngs)
+    return Rows(
+        C1=nnx.Sequential(conv(1, 6), squash),
+        S2=nnx.Sequential(Subsampling(6), squash),
+        C3=nnx.Sequential(partial_connection(C3_TABLE, 5, rngs=rngs), squash),
+        S4=nnx.Sequential(Subsampling(16), squash),
+        C5=nnx.Sequential(conv(16, 120), squash),
+        flatten=flatten,
+        F6=nnx.Sequential(nnx.Linear(120, 84, rngs=rngs), squash),
+        output=RadialBasis(codes()),
+    )
 
 
-class AveragePool(nnx.Module):
-    def __call__(self, x: jax.Array) -> jax.Array:
-        return nnx.tanh(nnx.avg_pool(x, (2, 2), strides=(2, 2)))
+def lenet_table(*, rngs: nnx.Rngs) -> Rows:
+    def average(x: jax.Array) -> jax.Array:
+        return nnx.avg_pool(x, (2, 2), strides=(2, 2))
+
+    conv = partial(nnx.Conv, kernel_size=(5, 5), padding="VALID", rngs=rngs)
+    return Rows(
+        C1=nnx.Sequential(conv(1, 6), nnx.tanh), S2=nnx.Sequential(average, nnx.tanh),
+        C3=nnx.Sequential(conv(6, 16), nnx.tanh), S4=nnx.Sequential(average, nnx.tanh),
+        C5=nnx.Sequential(conv(16, 120), nnx.tanh),
+        flatten=flatten,
+        F6=nnx.Sequential(nnx.Linear(120, 84, rngs=rngs), nnx.tanh),
+        output=nnx.Sequential(nnx.Linear(84, 10, rngs=rngs), nnx.softmax),
+    )
 
 
-class LeNet5Table(nnx.Module):
-    def __init__(self, *, rngs: nnx.Rngs) -> None:
-        self.C1 = nnx.Sequential(nnx.Conv(1, 6, (5, 5), padding="VALID", rngs=rngs), nnx.tanh)
-        self.S2 = AveragePool()
-        self.C3 = nnx.Sequential(nnx.Conv(6, 16, (5, 5), padding="VALID", rngs=rngs), nnx.tanh)
-        self.S4 = AveragePool()
-        self.C5 = nnx.Sequential(nnx.Conv(16, 120, (5, 5), padding="VALID", rngs=rngs), nnx.tanh)
-        self.F6 = nnx.Sequential(nnx.Linear(120, 84, rngs=rngs), nnx.tanh)
-        self.output = nnx.Sequential(nnx.Linear(84, 10, rngs=rngs), nnx.softmax)
-
-    def __call__(self, x: jax.Array) -> jax.Array:
-        x = self.S4(self.C3(self.S2(self.C1(x))))
-        x = self.C5(x).reshape(x.shape[0], -1)
-        return self.output(self.F6(x))
-
-
-MODELS = {"LeNet-5": LeNet5, "LeNet-5-table": LeNet5Table}
+MODELS = {"LeNet-5": lenet, "LeNet-5-table": lenet_table}

@@ -9,101 +9,76 @@ from collections.abc import Callable
 from functools import partial
 
 import jax
-import jax.numpy as jnp
 from flax import nnx
-from jax import lax
 
-Stacked = Callable[..., jax.Array]
-Figure = Callable[..., list[Stacked]]
-Layer = tuple[int, int] | Stacked
+from .layers import LocalResponseNorm, Rows, Step, flatten
 
-
-def conv3(width: int) -> Layer:
-    return 3, width
+Cell = tuple[Callable[..., list[Step]], ...]  # of the table, from top to bottom
 
 
-def conv1(width: int) -> Layer:
-    return 1, width
+def conv3(inputs: int, maps: int, *, rngs: nnx.Rngs) -> list[Step]:
+    return [nnx.Conv(inputs, maps, (3, 3), padding=1, rngs=rngs), nnx.relu]
 
 
-def lrn(x: jax.Array) -> jax.Array:
-    window = (1, 1, 1, 5)
-    total = lax.reduce_window(jnp.square(x), 0.0, lax.add, window, (1, 1, 1, 1), "SAME")
-    return x / (2 + 1e-4 * total) ** 0.75
+def conv3_bn(inputs: int, maps: int, *, rngs: nnx.Rngs) -> list[Step]:
+    convolution, relu = conv3(inputs, maps, rngs=rngs)
+    return [convolution, nnx.BatchNorm(maps, momentum=0.9, epsilon=1e-5, rngs=rngs), relu]
 
 
-def conv(inputs: int, width: int, kernel: int, *, rngs: nnx.Rngs) -> list[Stacked]:
-    padding = kernel // 2
-    return [nnx.Conv(inputs, width, (kernel, kernel), padding=padding, rngs=rngs), nnx.relu]
+def conv1(inputs: int, maps: int, *, rngs: nnx.Rngs) -> list[Step]:
+    return [nnx.Conv(inputs, maps, (1, 1), rngs=rngs), nnx.relu]
 
 
-def conv_bn(inputs: int, width: int, kernel: int, *, rngs: nnx.Rngs) -> list[Stacked]:
-    convolution, relu = conv(inputs, width, kernel, rngs=rngs)
-    return [convolution, nnx.BatchNorm(width, momentum=0.9, epsilon=1e-5, rngs=rngs), relu]
+def norm(inputs: int, maps: int, *, rngs: nnx.Rngs) -> list[Step]:
+    return [LocalResponseNorm(k=2.0, alpha=1e-4)]
 
 
-def block(
-    figure: Figure, inputs: int, layers: tuple[Layer, ...], *, rngs: nnx.Rngs
-) -> nnx.Sequential:
-    stack: list[Stacked] = []
-    for layer in layers:
-        if callable(layer):
-            stack.append(layer)
-            continue
-        kernel, width = layer
-        stack += figure(inputs, width, kernel, rngs=rngs)
-        inputs = width
-    return nnx.Sequential(*stack)
+def block(inputs: int, maps: int, cell: Cell, *, rngs: nnx.Rngs) -> nnx.Sequential:
+    steps: list[Step] = []
+    for layer in cell:
+        steps += layer(inputs, maps, rngs=rngs)
+        inputs = maps
+    return nnx.Sequential(*steps)
 
 
-class MaxPool(nnx.Module):
-    def __call__(self, x: jax.Array) -> jax.Array:
-        return nnx.max_pool(x, (2, 2), strides=(2, 2))
+def pool(x: jax.Array) -> jax.Array:
+    return nnx.max_pool(x, (2, 2), strides=(2, 2))
 
 
-class VGG(nnx.Module):
-    def __init__(self, figure: Figure, *blocks: tuple[Layer, ...], rngs: nnx.Rngs) -> None:
-        self.conv1 = block(figure, 3, blocks[0], rngs=rngs)
-        self.pool1 = MaxPool()
-        self.conv2 = block(figure, 64, blocks[1], rngs=rngs)
-        self.pool2 = MaxPool()
-        self.conv3 = block(figure, 128, blocks[2], rngs=rngs)
-        self.pool3 = MaxPool()
-        self.conv4 = block(figure, 256, blocks[3], rngs=rngs)
-        self.pool4 = MaxPool()
-        self.conv5 = block(figure, 512, blocks[4], rngs=rngs)
-        self.pool5 = MaxPool()
-        self.fc6 = nnx.Sequential(
-            nnx.Linear(7 * 7 * 512, 4096, rngs=rngs), nnx.relu, nnx.Dropout(0.5, rngs=rngs)
-        )
-        self.fc7 = nnx.Sequential(
-            nnx.Linear(4096, 4096, rngs=rngs), nnx.relu, nnx.Dropout(0.5, rngs=rngs)
-        )
-        self.fc8 = nnx.Linear(4096, 1000, rngs=rngs)
-
-    def __call__(self, x: jax.Array) -> jax.Array:
-        x = self.pool1(self.conv1(x))
-        x = self.pool2(self.conv2(x))
-        x = self.pool3(self.conv3(x))
-        x = self.pool4(self.conv4(x))
-        x = self.pool5(self.conv5(x))
-        x = x.reshape(x.shape[0], -1)
-        return self.fc8(self.fc7(self.fc6(x)))
+def fc(inputs: int, units: int, *, rngs: nnx.Rngs) -> nnx.Sequential:
+    dense, dropout = nnx.Linear(inputs, units, rngs=rngs), nnx.Dropout(0.5, rngs=rngs)
+    return nnx.Sequential(dense, nnx.relu, dropout)
 
 
-A = (conv3(64),), (conv3(128),), (conv3(256),) * 2, (conv3(512),) * 2, (conv3(512),) * 2
-A_LRN = (conv3(64), lrn), *A[1:]
-B = (conv3(64),) * 2, (conv3(128),) * 2, *A[2:]
-C = *B[:2], *((conv3(width), conv3(width), conv1(width)) for width in (256, 512, 512))
-D = *B[:2], (conv3(256),) * 3, (conv3(512),) * 3, (conv3(512),) * 3
-E = *B[:2], (conv3(256),) * 4, (conv3(512),) * 4, (conv3(512),) * 4
+def vgg(*cells: Cell, rngs: nnx.Rngs) -> Rows:
+    b = partial(block, rngs=rngs)
+    return Rows(
+        conv1=b(3, 64, cells[0]), pool1=pool,
+        conv2=b(64, 128, cells[1]), pool2=pool,
+        conv3=b(128, 256, cells[2]), pool3=pool,
+        conv4=b(256, 512, cells[3]), pool4=pool,
+        conv5=b(512, 512, cells[4]), pool5=pool,
+        flatten=flatten,
+        fc6=fc(7 * 7 * 512, 4096, rngs=rngs),
+        fc7=fc(4096, 4096, rngs=rngs),
+        fc8=nnx.Linear(4096, 1000, rngs=rngs),
+    )
+
+
+ONE = (conv3,)
+TWO = (conv3, conv3)
+THREE = (conv3, conv3, conv3)
+FOUR = (conv3, conv3, conv3, conv3)
+TWO_BN = (conv3_bn, conv3_bn)
+FOUR_BN = (conv3_bn, conv3_bn, conv3_bn, conv3_bn)
+TWO_AND_1X1 = (conv3, conv3, conv1)
 
 MODELS = {
-    "VGG-A": partial(VGG, conv, *A),
-    "VGG-A-LRN": partial(VGG, conv, *A_LRN),
-    "VGG-B": partial(VGG, conv, *B),
-    "VGG-C": partial(VGG, conv, *C),
-    "VGG-D": partial(VGG, conv, *D),
-    "VGG-E": partial(VGG, conv, *E),
-    "VGG-E-BN": partial(VGG, conv_bn, *E),
+    "VGG-A": partial(vgg, ONE, ONE, TWO, TWO, TWO),
+    "VGG-A-LRN": partial(vgg, (conv3, norm), ONE, TWO, TWO, TWO),
+    "VGG-B": partial(vgg, TWO, TWO, TWO, TWO, TWO),
+    "VGG-C": partial(vgg, TWO, TWO, TWO_AND_1X1, TWO_AND_1X1, TWO_AND_1X1),
+    "VGG-D": partial(vgg, TWO, TWO, THREE, THREE, THREE),
+    "VGG-E": partial(vgg, TWO, TWO, FOUR, FOUR, FOUR),
+    "VGG-E-BN": partial(vgg, TWO_BN, TWO_BN, FOUR_BN, FOUR_BN, FOUR_BN),
 }

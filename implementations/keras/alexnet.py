@@ -9,31 +9,17 @@ their own half only (figure 2), and the normalisation is between ReLU and poolin
 from functools import partial
 
 import keras
-from keras import KerasTensor, layers, ops
+from keras import KerasTensor, layers
+
+from .layers import LocalResponseNorm
 
 conv = partial(layers.Conv2D, activation="relu")
-fc = partial(layers.Dense, activation="relu")
 pool = partial(layers.MaxPooling2D, pool_size=3, strides=2)
+norm = partial(LocalResponseNorm, k=2, alpha=1e-4)
+fc = partial(layers.Dense, activation="relu")
 
 
-class LocalResponseNormalization(layers.Layer):  # Section 3.3
-    """Each map over the energy of five neighbours: alpha times their plain sum, beta = 0.75."""
-
-    def __init__(self, k: float, alpha: float, **kwargs: str) -> None:
-        super().__init__(**kwargs)
-        self.k, self.alpha = k, alpha
-
-    def call(self, x: KerasTensor) -> KerasTensor:
-        maps = x.shape[-1]
-        squares = ops.pad(ops.square(x), ((0, 0), (0, 0), (0, 0), (2, 2)))
-        energy = sum(squares[..., i : i + maps] for i in range(5))
-        return x / (self.k + self.alpha * energy) ** 0.75
-
-
-norm = partial(LocalResponseNormalization, k=2, alpha=1e-4)
-
-
-def classify(image: KerasTensor, x: KerasTensor) -> keras.Model:
+def classifier(image: KerasTensor, x: KerasTensor) -> keras.Model:
     x = layers.Flatten()(x)
     x = layers.Dropout(0.5, name="dropout6")(x)
     x = fc(4096, name="fc6")(x)
@@ -54,7 +40,7 @@ def alexnet() -> keras.Model:
     x = conv(384, 3, padding="same", name="conv4")(x)
     x = conv(256, 3, padding="same", name="conv5")(x)
     x = pool(name="pool5")(x)
-    return classify(image, x)
+    return classifier(image, x)
 
 
 def alexnet_groups() -> keras.Model:
@@ -69,7 +55,7 @@ def alexnet_groups() -> keras.Model:
     x = conv(384, 3, padding="same", groups=2, name="conv4")(x)
     x = conv(256, 3, padding="same", groups=2, name="conv5")(x)
     x = pool(name="pool5")(x)
-    return classify(image, x)
+    return classifier(image, x)
 
 
 MODELS = {"AlexNet": alexnet, "AlexNet-groups": alexnet_groups}

@@ -7,55 +7,46 @@ which shares alpha = 1e-4 among the five maps.  A ReLU follows every convolution
 """
 
 from functools import partial
-from typing import Any
 
 import keras
 from keras import KerasTensor, layers
 
-from .alexnet import LocalResponseNormalization
+from .layers import LocalResponseNorm, WithHeads, branches
 
 conv = partial(layers.Conv2D, padding="same", activation="relu")
-fc = partial(layers.Dense, activation="relu")
-norm = partial(LocalResponseNormalization, k=1, alpha=1e-4 / 5)
 # An even input is padded below and on the right only: the last window stands over the edge.
 pool = partial(layers.MaxPooling2D, pool_size=3, strides=2, padding="same")
+norm = partial(LocalResponseNorm, k=1, alpha=1e-4 / 5)
 
 
-class WithHeads(keras.Model):
-    """A network whose outputs after the first are auxiliary heads: in training only."""
-
-    def call(self, image: Any, training: bool | None = None, mask: Any = None) -> Any:
-        main, *heads = super().call(image, training=training, mask=mask)
-        return [main, *heads] if training else main
+def same_pool(x: KerasTensor) -> KerasTensor:
+    return layers.MaxPooling2D(3, strides=1, padding="same")(x)
 
 
 def naive(x: KerasTensor, n1x1: int, n3x3: int, n5x5: int, name: str) -> KerasTensor:  # Figure 2a
-    branches = [
-        conv(n1x1, 1)(x),
-        conv(n3x3, 3)(x),
-        conv(n5x5, 5)(x),
-        layers.MaxPooling2D(3, strides=1, padding="same")(x),
-    ]
-    return layers.Concatenate(name=name)(branches)
+    return branches(
+        conv(n1x1, 1)(x), conv(n3x3, 3)(x), conv(n5x5, 5)(x), same_pool(x), name=name
+    )
 
 
 def inception(
     x: KerasTensor, n1x1: int, n3x3_reduce: int, n3x3: int, n5x5_reduce: int, n5x5: int,
     pool_proj: int, name: str,
 ) -> KerasTensor:  # Figure 2b
-    branches = [
+    return branches(
         conv(n1x1, 1)(x),
         conv(n3x3, 3)(conv(n3x3_reduce, 1)(x)),
         conv(n5x5, 5)(conv(n5x5_reduce, 1)(x)),
-        conv(pool_proj, 1)(layers.MaxPooling2D(3, strides=1, padding="same")(x)),
-    ]
-    return layers.Concatenate(name=name)(branches)
+        conv(pool_proj, 1)(same_pool(x)),
+        name=name,
+    )
 
 
 def auxiliary(x: KerasTensor, name: str) -> KerasTensor:  # Section 5
     x = layers.AveragePooling2D(5, strides=3)(x)
     x = layers.Flatten()(conv(128, 1)(x))
-    x = layers.Dropout(0.7, name=f"{name}_dropout")(fc(1024)(x))
+    x = layers.Dense(1024, activation="relu")(x)
+    x = layers.Dropout(0.7, name=f"{name}_dropout")(x)
     return layers.Dense(1000, name=name)(x)
 
 
@@ -88,9 +79,13 @@ def naive_module() -> keras.Model:
     return keras.Model(x, naive(x, 64, 128, 32, name="inception"))
 
 
-def module() -> keras.Model:
+def inception_module() -> keras.Model:
     x = keras.Input((28, 28, 192))
     return keras.Model(x, inception(x, 64, 96, 128, 16, 32, 32, name="inception"))
 
 
-MODELS = {"GoogLeNet": googlenet, "Inception-naive": naive_module, "Inception-module": module}
+MODELS = {
+    "GoogLeNet": googlenet,
+    "Inception-naive": naive_module,
+    "Inception-module": inception_module,
+}

@@ -1,73 +1,52 @@
 """Inception-ResNet-v1, after Szegedy, Ioffe, Vanhoucke, Alemi, "Inception-v4, Inception-ResNet and
 the Impact of Residual Connections on Learning" (2016), figure 15, and facenet, its first release.
 
-Input 299x299x3; facenet 160x160x3.  The paper is silent on the constants of the batch norm, on the
-linear convolutions, which have biases and no batch norm in all released code, and on the scale of
-the residuals but for "between 0.1 and 0.3"; the scales are those of the code.  Facenet has a sixth
-C block that is neither scaled nor rectified, ends in an embedding, before its normalisation, and
-has 0.995 for the 0.9997 of the authors' code as momentum.
+Input 299x299x3; facenet 160x160x3.  The paper is silent on the linear convolutions, which have
+biases and no batch norm in all released code, and on the scale of the residuals but for "between
+0.1 and 0.3"; the scales are those of the code.  Facenet has a sixth C block that is neither scaled
+nor rectified, ends in an embedding, before its normalisation, and has 0.995 for the 0.9997 of the
+authors' code as momentum.
 """
-
-from collections.abc import Callable
 
 import keras
 from keras import KerasTensor, layers
 
-from .inception_v2 import concat, convs
-from .inception_v3 import max_pool
-from .inception_v4 import reduction_a
+from .layers import branches, conv_bn_relu, down, linear, max_pool, path, reduction_a, stage, valid
 
 
 def stem(x: KerasTensor, name: str) -> KerasTensor:  # Figure 14
-    x = max_pool(convs(x, (32, 3, 2, "valid"), (32, 3, 1, "valid"), (64, 3)))
-    x = convs(x, (80, 1), (192, 3, 1, "valid"))
-    return convs(x, (256, 3, 2, "valid", name))
-
-
-def linear(x: KerasTensor, *branches: KerasTensor) -> KerasTensor:
-    return layers.Conv2D(x.shape[-1], 1)(concat(*branches))
+    x = max_pool(conv_bn_relu(valid(down(x, 32), 32, 3), 64, 3))
+    return down(valid(conv_bn_relu(x, 80, 1), 192, 3), 256, name)
 
 
 def inception_resnet_a(x: KerasTensor) -> KerasTensor:  # Figure 10
     return linear(
         x,
-        convs(x, (32, 1)),
-        convs(x, (32, 1), (32, 3)),
-        convs(x, (32, 1), (32, 3), (32, 3)),
+        path(x, (32, 1)),
+        path(x, (32, 1), (32, 3)),
+        path(x, (32, 1), (32, 3), (32, 3)),
     )
 
 
 def inception_resnet_b(x: KerasTensor) -> KerasTensor:  # Figure 11
-    return linear(x, convs(x, (128, 1)), convs(x, (128, 1), (128, (1, 7)), (128, (7, 1))))
+    return linear(x, path(x, (128, 1)), path(x, (128, 1), (128, (1, 7)), (128, (7, 1))))
 
 
 def reduction_b(x: KerasTensor, name: str) -> KerasTensor:  # Figure 12
-    return concat(
-        convs(x, (256, 1), (384, 3, 2, "valid")),
-        convs(x, (256, 1), (256, 3, 2, "valid")),
-        convs(x, (256, 1), (256, 3), (256, 3, 2, "valid")),
+    return branches(
+        down(path(x, (256, 1)), 384),
+        down(path(x, (256, 1)), 256),
+        down(path(x, (256, 1), (256, 3)), 256),
         max_pool(x),
         name=name,
     )
 
 
 def inception_resnet_c(x: KerasTensor) -> KerasTensor:  # Figure 13
-    return linear(x, convs(x, (192, 1)), convs(x, (192, 1), (192, (1, 3)), (192, (3, 1))))
+    return linear(x, path(x, (192, 1)), path(x, (192, 1), (192, (1, 3)), (192, (3, 1))))
 
 
-def stage(
-    x: KerasTensor,
-    residual: Callable[[KerasTensor], KerasTensor],
-    blocks: int,
-    scale: float,
-    name: str | None,
-) -> KerasTensor:  # Figure 20
-    for left in reversed(range(blocks)):
-        x = layers.ReLU(name=None if left else name)(x + scale * residual(x))
-    return x
-
-
-def trunk(image: KerasTensor) -> KerasTensor:
+def trunk(image: KerasTensor) -> KerasTensor:  # Figure 15, up to the last blocks
     x = stem(image, name="stem")
     x = stage(x, inception_resnet_a, 5, 0.17, name="inception_resnet_a")
     x = reduction_a(x, 192, 192, 256, 384, name="reduction_a")

@@ -11,65 +11,62 @@ expands to the width of its input.  Scales are those of the code.
 import keras
 from keras import KerasTensor, layers
 
-from .inception_resnet_v1 import linear, stage
-from .inception_v2 import average_pool, concat, conv_bn, convs
-from .inception_v3 import max_pool
-from .inception_v4 import reduction_a
+from .layers import (
+    branches, conv_bn_relu, down, linear, max_pool, path, pool_proj, reduction_a, stage, valid,
+)
 
 
 def stem(x: KerasTensor, name: str) -> KerasTensor:
-    x = max_pool(convs(x, (32, 3, 2, "valid"), (32, 3, 1, "valid"), (64, 3)))
-    return max_pool(convs(x, (80, 1), (192, 3, 1, "valid")), name=name)
+    x = max_pool(conv_bn_relu(valid(down(x, 32), 32, 3), 64, 3))
+    return max_pool(valid(conv_bn_relu(x, 80, 1), 192, 3), name)
 
 
 def mixed_5b(x: KerasTensor, name: str) -> KerasTensor:
-    return concat(
-        convs(x, (96, 1)),
-        convs(x, (48, 1), (64, 5)),
-        convs(x, (64, 1), (96, 3), (96, 3)),
-        convs(average_pool(x), (64, 1)),
+    return branches(
+        path(x, (96, 1)),
+        path(x, (48, 1), (64, 5)),
+        path(x, (64, 1), (96, 3), (96, 3)),
+        pool_proj(x, 64),
         name=name,
     )
 
 
-def stem_of_the_paper(x: KerasTensor, name: str) -> KerasTensor:  # Figure 3
-    x = convs(x, (32, 3, 2, "valid"), (32, 3, 1, "valid"), (64, 3))
-    x = concat(max_pool(x), conv_bn(x, 96, 3, 2, "valid"))
-    x = concat(
-        convs(x, (64, 1), (96, 3, 1, "valid")),
-        convs(x, (64, 1), (64, (7, 1)), (64, (1, 7)), (96, 3, 1, "valid")),
-    )
-    return concat(conv_bn(x, 192, 3, 2, "valid"), max_pool(x), name=name)
+def stem_paper(x: KerasTensor, name: str) -> KerasTensor:  # Figure 3, 7x1 before 1x7 as drawn
+    x = conv_bn_relu(valid(down(x, 32), 32, 3), 64, 3)
+    x = branches(max_pool(x), down(x, 96))
+    tall = path(x, (64, 1), (64, (7, 1)), (64, (1, 7)))
+    x = branches(valid(path(x, (64, 1)), 96, 3), valid(tall, 96, 3))
+    return branches(down(x, 192), max_pool(x), name=name)
 
 
 def inception_resnet_a(x: KerasTensor) -> KerasTensor:  # Figure 16
     return linear(
         x,
-        convs(x, (32, 1)),
-        convs(x, (32, 1), (32, 3)),
-        convs(x, (32, 1), (48, 3), (64, 3)),
+        path(x, (32, 1)),
+        path(x, (32, 1), (32, 3)),
+        path(x, (32, 1), (48, 3), (64, 3)),
     )
 
 
 def inception_resnet_b(x: KerasTensor) -> KerasTensor:  # Figure 17
-    return linear(x, convs(x, (192, 1)), convs(x, (128, 1), (160, (1, 7)), (192, (7, 1))))
+    return linear(x, path(x, (192, 1)), path(x, (128, 1), (160, (1, 7)), (192, (7, 1))))
 
 
 def reduction_b(x: KerasTensor, name: str) -> KerasTensor:  # Figure 18
-    return concat(
-        convs(x, (256, 1), (384, 3, 2, "valid")),
-        convs(x, (256, 1), (288, 3, 2, "valid")),
-        convs(x, (256, 1), (288, 3), (320, 3, 2, "valid")),
+    return branches(
+        down(path(x, (256, 1)), 384),
+        down(path(x, (256, 1)), 288),
+        down(path(x, (256, 1), (288, 3)), 320),
         max_pool(x),
         name=name,
     )
 
 
 def inception_resnet_c(x: KerasTensor) -> KerasTensor:  # Figure 19
-    return linear(x, convs(x, (192, 1)), convs(x, (192, 1), (224, (1, 3)), (256, (3, 1))))
+    return linear(x, path(x, (192, 1)), path(x, (192, 1), (224, (1, 3)), (256, (3, 1))))
 
 
-def classify(image: KerasTensor, x: KerasTensor) -> keras.Model:
+def classifier(image: KerasTensor, x: KerasTensor) -> keras.Model:
     x = layers.GlobalAveragePooling2D(name="avgpool")(x)
     x = layers.Dropout(0.2, name="dropout")(x)
     return keras.Model(image, layers.Dense(1000, name="fc")(x))
@@ -84,18 +81,21 @@ def inception_resnet_v2() -> keras.Model:
     x = reduction_b(x, name="reduction_b")
     x = stage(x, inception_resnet_c, 9, 0.20, name=None)
     x = layers.Add(name="inception_resnet_c")([x, inception_resnet_c(x)])
-    return classify(image, conv_bn(x, 1536, 1, name="conv_7b"))
+    return classifier(image, conv_bn_relu(x, 1536, 1, name="conv_7b"))
 
 
-def figure_15() -> keras.Model:
+def inception_resnet_v2_paper() -> keras.Model:  # Figure 15
     image = keras.Input((299, 299, 3))
-    x = stem_of_the_paper(image, name="stem")
+    x = stem_paper(image, name="stem")
     x = stage(x, inception_resnet_a, 5, 0.17, name="inception_resnet_a")
     x = reduction_a(x, 256, 256, 384, 384, name="reduction_a")
     x = stage(x, inception_resnet_b, 10, 0.10, name="inception_resnet_b")
     x = reduction_b(x, name="reduction_b")
     x = stage(x, inception_resnet_c, 5, 0.20, name="inception_resnet_c")
-    return classify(image, x)
+    return classifier(image, x)
 
 
-MODELS = {"Inception-ResNet-v2": inception_resnet_v2, "Inception-ResNet-v2-paper": figure_15}
+MODELS = {
+    "Inception-ResNet-v2": inception_resnet_v2,
+    "Inception-ResNet-v2-paper": inception_resnet_v2_paper,
+}

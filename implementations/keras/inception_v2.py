@@ -6,60 +6,40 @@ epsilon is 1e-3 and momentum 0.9997.  As in the paper, no dropout, and batch nor
 separable first layer too.
 """
 
-from typing import Any
-
 import keras
 from keras import KerasTensor, layers
 
-Kernel = int | tuple[int, int]
+from .layers import average_pool, branches, conv_bn_relu, norm_relu, path
 
 
-def conv_bn(
-    x: KerasTensor, maps: int, kernel: Kernel, strides: int = 1, padding: str = "same",
-    name: str | None = None,
-) -> KerasTensor:
-    x = layers.Conv2D(maps, kernel, strides, padding, use_bias=False)(x)
-    x = layers.BatchNormalization(momentum=0.9997, epsilon=1e-3)(x)
-    return layers.ReLU(name=name)(x)
-
-
-def convs(x: KerasTensor, *each: tuple[Any, ...]) -> KerasTensor:
-    """One convolution after the other: maps, kernel, and what else ``conv_bn`` takes."""
-    for convolution in each:
-        x = conv_bn(x, *convolution)
-    return x
-
-
-def average_pool(x: KerasTensor) -> KerasTensor:
-    # Keras leaves the padding out of the average, as the released code does.
-    return layers.AveragePooling2D(3, strides=1, padding="same")(x)
-
-
-def concat(*branches: KerasTensor, name: str | None = None) -> KerasTensor:
-    return layers.Concatenate(name=name)(branches)
-
-
-def pool(x: KerasTensor, strides: int, name: str | None = None) -> KerasTensor:
-    return layers.MaxPooling2D(3, strides, padding="same", name=name)(x)
-
-
-def separable_conv_bn(x: KerasTensor, maps: int, kernel: int, name: str) -> KerasTensor:
+def separable(x: KerasTensor, maps: int, kernel: int, name: str) -> KerasTensor:
     x = layers.SeparableConv2D(
         maps, kernel, strides=2, padding="same", depth_multiplier=8, use_bias=False
     )(x)
-    x = layers.BatchNormalization(momentum=0.9997, epsilon=1e-3)(x)
-    return layers.ReLU(name=name)(x)
+    return norm_relu(x, name)
+
+
+def down(x: KerasTensor, maps: int) -> KerasTensor:
+    return norm_relu(layers.Conv2D(maps, 3, strides=2, padding="same", use_bias=False)(x))
+
+
+def pool(x: KerasTensor, name: str | None = None) -> KerasTensor:
+    return layers.MaxPooling2D(3, strides=2, padding="same", name=name)(x)
+
+
+def same_pool(x: KerasTensor) -> KerasTensor:
+    return layers.MaxPooling2D(3, strides=1, padding="same")(x)
 
 
 def inception(
     x: KerasTensor, n1x1: int, n3x3_reduce: int, n3x3: int, double_reduce: int, double: int,
     pooled: KerasTensor, pool_proj: int, name: str,
 ) -> KerasTensor:
-    return concat(
-        convs(x, (n1x1, 1)),
-        convs(x, (n3x3_reduce, 1), (n3x3, 3)),
-        convs(x, (double_reduce, 1), (double, 3), (double, 3)),
-        convs(pooled, (pool_proj, 1)),
+    return branches(
+        path(x, (n1x1, 1)),
+        path(x, (n3x3_reduce, 1), (n3x3, 3)),
+        path(x, (double_reduce, 1), (double, 3), (double, 3)),
+        conv_bn_relu(pooled, pool_proj, 1),
         name=name,
     )
 
@@ -67,21 +47,20 @@ def inception(
 def reduction(
     x: KerasTensor, n3x3_reduce: int, n3x3: int, double_reduce: int, double: int, name: str
 ) -> KerasTensor:
-    return concat(
-        convs(x, (n3x3_reduce, 1), (n3x3, 3, 2)),
-        convs(x, (double_reduce, 1), (double, 3), (double, 3, 2)),
-        pool(x, 2),
+    return branches(
+        down(path(x, (n3x3_reduce, 1)), n3x3),
+        down(path(x, (double_reduce, 1), (double, 3)), double),
+        pool(x),
         name=name,
     )
 
 
 def inception_v2() -> keras.Model:
     image = keras.Input((224, 224, 3))
-    x = separable_conv_bn(image, 64, 7, name="conv1")
-    x = pool(x, 2, name="pool1")
-    x = conv_bn(x, 64, 1)
-    x = conv_bn(x, 192, 3, name="conv2")
-    x = pool(x, 2, name="pool2")
+    x = separable(image, 64, 7, name="conv1")
+    x = pool(x, name="pool1")
+    x = conv_bn_relu(path(x, (64, 1)), 192, 3, name="conv2")
+    x = pool(x, name="pool2")
     x = inception(x, 64, 64, 64, 64, 96, average_pool(x), 32, name="inception_3a")
     x = inception(x, 64, 64, 96, 64, 96, average_pool(x), 64, name="inception_3b")
     x = reduction(x, 128, 160, 64, 96, name="inception_3c")
@@ -91,7 +70,7 @@ def inception_v2() -> keras.Model:
     x = inception(x, 96, 128, 192, 160, 192, average_pool(x), 96, name="inception_4d")
     x = reduction(x, 128, 192, 192, 256, name="inception_4e")
     x = inception(x, 352, 192, 320, 160, 224, average_pool(x), 128, name="inception_5a")
-    x = inception(x, 352, 192, 320, 192, 224, pool(x, 1), 128, name="inception_5b")
+    x = inception(x, 352, 192, 320, 192, 224, same_pool(x), 128, name="inception_5b")
     x = layers.GlobalAveragePooling2D(name="avgpool")(x)
     return keras.Model(image, layers.Dense(1000, name="linear")(x))
 

@@ -11,10 +11,8 @@ the subsampling, all maps of S2 in every map of C3, tanh unscaled, softmax at th
 import keras
 from keras import KerasTensor, layers, ops
 
-Table = tuple[tuple[int, ...], ...]
-
 # Table I: the maps of S2 that each map of C3 takes.
-C3_TABLE: Table = (
+C3_TABLE = (
     (0, 1, 2), (1, 2, 3), (2, 3, 4), (3, 4, 5), (0, 4, 5), (0, 1, 5),
     (0, 1, 2, 3), (1, 2, 3, 4), (2, 3, 4, 5), (0, 3, 4, 5), (0, 1, 4, 5), (0, 1, 2, 5),
     (0, 1, 3, 4), (1, 2, 4, 5), (0, 2, 3, 5),
@@ -59,7 +57,9 @@ class Subsampling(layers.Layer):
         return self.coefficient * total + self.bias
 
 
-def partial_connection(x: KerasTensor, table: Table, kernel: int) -> KerasTensor:
+def partial_connection(
+    x: KerasTensor, table: tuple[tuple[int, ...], ...], kernel: int
+) -> KerasTensor:
     """A convolution for each output map, on the input maps that a table gives it."""
     maps = [layers.Conv2D(1, kernel)(ops.take(x, inputs, axis=-1)) for inputs in table]
     return layers.Concatenate()(maps)

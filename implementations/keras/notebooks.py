@@ -7,111 +7,106 @@ stride on a block's first convolution.  In training Keras 3 keeps a frozen batch
 statistics; the notebooks' TensorFlow 1.13 did not.
 """
 
+from functools import partial
+
 import keras
 from keras import KerasTensor, Sequential, layers
 
-from .resnet import max_pool
-from .vgg import THREE, TWO, convolutions
+conv = partial(layers.Conv2D, activation="relu")
+pool = partial(layers.MaxPooling2D, 2)
+norm = layers.BatchNormalization
+fc = partial(layers.Dense, activation="relu")
+softmax = partial(layers.Dense, activation="softmax")
+
+
+def fc_dropout(units: int, name: str) -> Sequential:
+    return Sequential([fc(units), layers.Dropout(0.4)], name=name)
 
 
 def lenet() -> keras.Model:
-    return Sequential(
-        [
-            keras.Input((28, 28, 1)),
-            layers.Conv2D(6, 5, activation="relu", name="conv1"),
-            layers.MaxPooling2D(2, name="pool1"),
-            layers.Conv2D(16, 5, activation="relu", name="conv2"),
-            layers.MaxPooling2D(2, name="pool2"),
-            layers.Flatten(),
-            layers.Dense(120, activation="relu", name="fc3"),
-            layers.Dense(84, activation="relu", name="fc4"),
-            layers.Dense(10, activation="softmax", name="fc5"),
-        ]
-    )
-
-
-def dense_dropout(units: int, name: str) -> keras.Model:
-    return Sequential([layers.Dense(units, activation="relu"), layers.Dropout(0.4)], name=name)
+    return Sequential([
+        keras.Input((28, 28, 1)),
+        conv(6, 5, name="conv1"), pool(name="pool1"),
+        conv(16, 5, name="conv2"), pool(name="pool2"),
+        layers.Flatten(),
+        fc(120, name="fc3"), fc(84, name="fc4"), softmax(10, name="fc5"),
+    ])
 
 
 def alexnet() -> keras.Model:
-    return Sequential(
-        [
-            keras.Input((224, 224, 3)),
-            layers.Conv2D(96, 11, strides=4, activation="relu", name="conv1"),
-            layers.MaxPooling2D(2, name="pool1"),
-            layers.BatchNormalization(name="norm1"),
-            layers.Conv2D(256, 11, activation="relu", name="conv2"),
-            layers.MaxPooling2D(2, name="pool2"),
-            layers.BatchNormalization(name="norm2"),
-            layers.Conv2D(384, 3, activation="relu", name="conv3"),
-            layers.BatchNormalization(name="norm3"),
-            layers.Conv2D(384, 3, activation="relu", name="conv4"),
-            layers.BatchNormalization(name="norm4"),
-            layers.Conv2D(256, 3, activation="relu", name="conv5"),
-            layers.MaxPooling2D(2, name="pool5"),
-            layers.BatchNormalization(name="norm5"),
-            layers.Flatten(),
-            dense_dropout(4096, name="fc6"),
-            layers.BatchNormalization(name="norm6"),
-            dense_dropout(4096, name="fc7"),
-            layers.BatchNormalization(name="norm7"),
-            dense_dropout(1000, name="fc8"),
-            layers.BatchNormalization(name="norm8"),
-            layers.Dense(17, activation="softmax", name="fc9"),
-        ]
-    )
+    return Sequential([
+        keras.Input((224, 224, 3)),
+        conv(96, 11, strides=4, name="conv1"), pool(name="pool1"), norm(name="norm1"),
+        conv(256, 11, name="conv2"), pool(name="pool2"), norm(name="norm2"),
+        conv(384, 3, name="conv3"), norm(name="norm3"),
+        conv(384, 3, name="conv4"), norm(name="norm4"),
+        conv(256, 3, name="conv5"), pool(name="pool5"), norm(name="norm5"),
+        layers.Flatten(),
+        fc_dropout(4096, name="fc6"), norm(name="norm6"),
+        fc_dropout(4096, name="fc7"), norm(name="norm7"),
+        fc_dropout(1000, name="fc8"), norm(name="norm8"),
+        softmax(17, name="fc9"),
+    ])
+
+
+def block(maps: int, convs: int, name: str) -> list[layers.Layer]:  # VGG's
+    names = [None] * (convs - 1) + [name]
+    return [conv(maps, 3, padding="same", name=each) for each in names]
 
 
 def vgg16() -> keras.Model:
-    image = keras.Input((224, 224, 3))
-    base = keras.Model(image, convolutions(image, TWO, TWO, THREE, THREE, THREE))
-    for layer in base.layers:
+    base = [
+        *block(64, 2, name="conv1"), pool(name="pool1"),
+        *block(128, 2, name="conv2"), pool(name="pool2"),
+        *block(256, 3, name="conv3"), pool(name="pool3"),
+        *block(512, 3, name="conv4"), pool(name="pool4"),
+        *block(512, 3, name="conv5"), pool(name="pool5"),
+    ]
+    for layer in base:
         layer.trainable = False
-    x = layers.Flatten()(base.output)
-    return keras.Model(image, layers.Dense(2, activation="softmax", name="predictions")(x))
+    image = keras.Input((224, 224, 3))
+    return Sequential([image, *base, layers.Flatten(), softmax(2, name="predictions")])
 
 
 def cats_and_dogs() -> keras.Model:
-    return Sequential(
-        [
-            keras.Input((150, 150, 3)),
-            layers.Conv2D(32, 3, activation="relu", name="conv1"),
-            layers.MaxPooling2D(2, name="pool1"),
-            layers.Conv2D(64, 3, activation="relu", name="conv2"),
-            layers.MaxPooling2D(2, name="pool2"),
-            layers.Conv2D(128, 3, activation="relu", name="conv3"),
-            layers.MaxPooling2D(2, name="pool3"),
-            layers.Conv2D(128, 3, activation="relu", name="conv4"),
-            layers.MaxPooling2D(2, name="pool4"),
-            layers.Dropout(0.5, name="dropout"),
-            layers.Flatten(),
-            layers.Dense(512, activation="relu", name="fc5"),
-            layers.Dense(1, activation="sigmoid", name="fc6"),
-        ]
-    )
+    return Sequential([
+        keras.Input((150, 150, 3)),
+        conv(32, 3, name="conv1"), pool(name="pool1"),
+        conv(64, 3, name="conv2"), pool(name="pool2"),
+        conv(128, 3, name="conv3"), pool(name="pool3"),
+        conv(128, 3, name="conv4"), pool(name="pool4"),
+        layers.Dropout(0.5, name="dropout"),
+        layers.Flatten(),
+        fc(512, name="fc5"),
+        layers.Dense(1, activation="sigmoid", name="fc6"),
+    ])
 
 
 def conv_bn(x: KerasTensor, maps: int, kernel: int, stride: int = 1) -> KerasTensor:
-    return layers.BatchNormalization()(layers.Conv2D(maps, kernel, stride, padding="same")(x))
+    return norm()(layers.Conv2D(maps, kernel, stride, padding="same")(x))
+
+
+def bottleneck(x: KerasTensor, width: int, stride: int) -> KerasTensor:
+    x = layers.ReLU()(conv_bn(x, width, 1, stride))
+    x = layers.ReLU()(conv_bn(x, width, 3))
+    return conv_bn(x, 4 * width, 1)
 
 
 def stage(x: KerasTensor, width: int, blocks: int, stride: int, name: str) -> KerasTensor:
     shortcut = conv_bn(x, 4 * width, 1, stride)
     for left in reversed(range(blocks)):
-        x = layers.ReLU()(conv_bn(x, width, 1, stride))
-        x = layers.ReLU()(conv_bn(x, width, 3))
-        x = layers.Add()([conv_bn(x, 4 * width, 1), shortcut])
+        x = layers.Add()([bottleneck(x, width, stride), shortcut])
         x = shortcut = layers.ReLU(name=None if left else name)(x)
         stride = 1
     return x
 
 
-def resnet50_base(name: str | None = None) -> keras.Model:
+def resnet50_base(name: str) -> keras.Model:
     image = keras.Input((None, None, 3))
     x = layers.Conv2D(64, 7, strides=2)(layers.ZeroPadding2D(3)(image))
-    x = layers.ReLU(name="conv1")(layers.BatchNormalization()(x))
-    x = stage(max_pool(x), 64, 3, stride=1, name="conv2_x")
+    x = layers.ReLU(name="conv1")(norm()(x))
+    x = layers.MaxPooling2D(3, strides=2)(layers.ZeroPadding2D(1)(x))
+    x = stage(x, 64, 3, stride=1, name="conv2_x")
     x = stage(x, 128, 4, stride=2, name="conv3_x")
     x = stage(x, 256, 6, stride=2, name="conv4_x")
     x = stage(x, 512, 3, stride=2, name="conv5_x")
@@ -119,31 +114,28 @@ def resnet50_base(name: str | None = None) -> keras.Model:
 
 
 def resnet50() -> keras.Model:
-    base = resnet50_base()
+    base = resnet50_base(name="resnet")
     base.trainable = False
-    image = keras.Input((224, 224, 3))
-    x = layers.GlobalAveragePooling2D()(base(image))
-    return keras.Model(image, layers.Dense(2, activation="softmax", name="predictions")(x))
+    return Sequential([
+        keras.Input((224, 224, 3)), base,
+        layers.GlobalAveragePooling2D(), softmax(2, name="predictions"),
+    ])
 
 
 def cifar100() -> keras.Model:
     base = resnet50_base(name="resnet")
     for layer in base.layers:
         layer.trainable = isinstance(layer, layers.BatchNormalization)
-    return Sequential(
-        [
-            keras.Input((32, 32, 3)),
-            layers.UpSampling2D(),
-            layers.UpSampling2D(),
-            layers.UpSampling2D(name="upsample"),
-            base,
-            layers.GlobalAveragePooling2D(name="avgpool"),
-            layers.Dense(256, activation="relu", name="fc1"),
-            layers.Dropout(0.25, name="dropout"),
-            layers.BatchNormalization(name="norm1"),
-            layers.Dense(100, activation="softmax", name="predictions"),
-        ]
-    )
+    return Sequential([
+        keras.Input((32, 32, 3)),
+        layers.UpSampling2D(), layers.UpSampling2D(), layers.UpSampling2D(name="upsample"),
+        base,
+        layers.GlobalAveragePooling2D(name="avgpool"),
+        fc(256, name="fc1"),
+        layers.Dropout(0.25, name="dropout"),
+        norm(name="norm1"),
+        softmax(100, name="predictions"),
+    ])
 
 
 MODELS = {

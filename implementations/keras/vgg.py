@@ -14,9 +14,9 @@ from typing import Any
 import keras
 from keras import KerasTensor, layers
 
-from .alexnet import norm
+from .layers import LocalResponseNorm
 
-Block = tuple[Callable[..., layers.Layer], ...]  # A cell of the table, from top to bottom.
+Cell = tuple[Callable[..., layers.Layer], ...]  # of the table, from top to bottom
 
 
 def conv3(maps: int, **kwargs: str) -> layers.Layer:
@@ -24,22 +24,27 @@ def conv3(maps: int, **kwargs: str) -> layers.Layer:
 
 
 def conv3_bn(maps: int, **kwargs: str) -> layers.Layer:
-    return keras.Sequential(
-        [
-            layers.Conv2D(maps, 3, padding="same"),
-            layers.BatchNormalization(momentum=0.9, epsilon=1e-5),
-            layers.ReLU(),
-        ],
-        **kwargs,
-    )
+    convolution = layers.Conv2D(maps, 3, padding="same")
+    norm = layers.BatchNormalization(momentum=0.9, epsilon=1e-5)
+    return keras.Sequential([convolution, norm, layers.ReLU()], **kwargs)
 
 
 def conv1(maps: int, **kwargs: str) -> layers.Layer:
     return layers.Conv2D(maps, 1, activation="relu", **kwargs)
 
 
-def lrn(maps: int, **kwargs: Any) -> layers.Layer:
-    return norm(**kwargs)
+def norm(maps: int, **kwargs: Any) -> layers.Layer:
+    return LocalResponseNorm(k=2, alpha=1e-4, **kwargs)
+
+
+def block(x: KerasTensor, maps: int, cell: Cell, name: str) -> KerasTensor:
+    for layer in cell[:-1]:
+        x = layer(maps)(x)
+    return cell[-1](maps, name=name)(x)
+
+
+def pool(x: KerasTensor, name: str) -> KerasTensor:
+    return layers.MaxPooling2D(2, name=name)(x)
 
 
 def fc(x: KerasTensor, units: int, name: str) -> KerasTensor:
@@ -47,19 +52,14 @@ def fc(x: KerasTensor, units: int, name: str) -> KerasTensor:
     return layers.Dropout(0.5)(x)
 
 
-def convolutions(x: KerasTensor, *blocks: Block) -> KerasTensor:
-    for number, (maps, block) in enumerate(zip((64, 128, 256, 512, 512), blocks, strict=True), 1):
-        for layer in block[:-1]:
-            x = layer(maps)(x)
-        x = block[-1](maps, name=f"conv{number}")(x)
-        x = layers.MaxPooling2D(2, name=f"pool{number}")(x)
-    return x
-
-
-def vgg(*blocks: Block) -> keras.Model:
-    image = keras.Input((224, 224, 3))
-    x = layers.Flatten()(convolutions(image, *blocks))
-    x = fc(x, 4096, name="fc6")
+def vgg(*cells: Cell) -> keras.Model:
+    x = image = keras.Input((224, 224, 3))
+    x = pool(block(x, 64, cells[0], name="conv1"), name="pool1")
+    x = pool(block(x, 128, cells[1], name="conv2"), name="pool2")
+    x = pool(block(x, 256, cells[2], name="conv3"), name="pool3")
+    x = pool(block(x, 512, cells[3], name="conv4"), name="pool4")
+    x = pool(block(x, 512, cells[4], name="conv5"), name="pool5")
+    x = fc(layers.Flatten()(x), 4096, name="fc6")
     x = fc(x, 4096, name="fc7")
     return keras.Model(image, layers.Dense(1000, name="fc8")(x))
 
@@ -74,7 +74,7 @@ TWO_AND_1X1 = (conv3, conv3, conv1)
 
 MODELS = {
     "VGG-A": partial(vgg, ONE, ONE, TWO, TWO, TWO),
-    "VGG-A-LRN": partial(vgg, (conv3, lrn), ONE, TWO, TWO, TWO),
+    "VGG-A-LRN": partial(vgg, (conv3, norm), ONE, TWO, TWO, TWO),
     "VGG-B": partial(vgg, TWO, TWO, TWO, TWO, TWO),
     "VGG-C": partial(vgg, TWO, TWO, TWO_AND_1X1, TWO_AND_1X1, TWO_AND_1X1),
     "VGG-D": partial(vgg, TWO, TWO, THREE, THREE, THREE),

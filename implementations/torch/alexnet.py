@@ -10,6 +10,8 @@ from collections import OrderedDict
 
 from torch import nn
 
+from .layers import lrn
+
 
 def conv(
     inputs: int, maps: int, kernel: int, stride: int = 1, padding: int = 0, groups: int = 1
@@ -23,8 +25,7 @@ def pool() -> nn.MaxPool2d:
 
 
 def norm() -> nn.LocalResponseNorm:
-    # PyTorch divides alpha by the size of the neighbourhood; the paper's 1e-4 is not divided.
-    return nn.LocalResponseNorm(size=5, alpha=5 * 1e-4, beta=0.75, k=2.0)
+    return lrn(k=2.0, alpha=1e-4)
 
 
 def fc(inputs: int, units: int) -> nn.Sequential:
@@ -42,7 +43,7 @@ def classifier() -> OrderedDict[str, nn.Module]:
     )
 
 
-def table() -> nn.Sequential:
+def alexnet() -> nn.Sequential:
     return nn.Sequential(OrderedDict(
         conv1=conv(3, 96, 11, stride=4),
         pool1=pool(),
@@ -58,7 +59,7 @@ def table() -> nn.Sequential:
     ))
 
 
-def groups() -> nn.Sequential:
+def alexnet_groups() -> nn.Sequential:
     return nn.Sequential(OrderedDict(
         conv1=conv(3, 96, 11, stride=4),
         norm1=norm(),
@@ -74,4 +75,4 @@ def groups() -> nn.Sequential:
     ))
 
 
-MODELS = {"AlexNet": table, "AlexNet-groups": groups}
+MODELS = {"AlexNet": alexnet, "AlexNet-groups": alexnet_groups}

@@ -10,7 +10,7 @@ from functools import partial
 
 from torch import nn
 
-from .resnet import Block, Residual, basic, bottleneck
+from .layers import Figure, basic, bottleneck, residual
 
 C = 64
 
@@ -38,8 +38,9 @@ def pool_then_conv() -> nn.Sequential:  # Figure 9, left
     return nn.Sequential(OrderedDict(pool=nn.MaxPool2d(2), conv=expand(3)))
 
 
-def block(residual: Residual, inputs: int, width: int) -> nn.Sequential:
-    return nn.Sequential(OrderedDict(block=Block(residual, inputs, width, stride=1)))
+def block(figure: Figure, inputs: int, width: int) -> nn.Sequential:
+    rectified = nn.Sequential(residual(figure, inputs, width, stride=1), nn.ReLU())
+    return nn.Sequential(OrderedDict(block=rectified))
 
 
 MODELS = {
@@ -48,9 +49,9 @@ MODELS = {
     "Conv-3x3": partial(stack, (3, 3)),
     "Conv-5x5": partial(stack, (5, 5)),
     "Conv-7x7": partial(stack, (7, 7)),
-    "Two-2x2": partial(stack, (2, 2), (2, 2)),
     "Two-3x3": partial(stack, (3, 3), (3, 3)),
     "Three-3x3": partial(stack, (3, 3), (3, 3), (3, 3)),
+    "Two-2x2": partial(stack, (2, 2), (2, 2)),
     "3x1-1x3": partial(stack, (3, 1), (1, 3)),
     "1x7-7x1": partial(stack, (1, 7), (7, 1)),
     "Conv-then-pool": conv_then_pool,

@@ -2,21 +2,16 @@
 2 and 3, and the authors' release in Caffe.
 
 Input 224x224x3.  Two auxiliary classifiers, on inception_4a and inception_4d, in training only.
-The paper prints no constants of the normalisation and no rounding of the pools: both are Caffe's.
-The two forms of the module in figure 2 are networks of their own, with inception_3a's widths.
+The paper prints no constants of the normalisation and no rounding of the pools: both are Caffe's,
+whose alpha is that of the mean.  The two forms of the module in figure 2 are networks of their own,
+with inception_3a's widths.
 """
 
 from collections import OrderedDict
 
-import torch
-from torch import Tensor, nn
+from torch import nn
 
-
-class Branches(nn.ModuleList):
-    """Parallel branches, concatenated along the channels."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        return torch.cat([branch(x) for branch in self], dim=1)
+from .layers import Branches, Head, WithHeads, lrn
 
 
 def conv(inputs: int, maps: int, kernel: int, stride: int = 1) -> nn.Sequential:
@@ -30,7 +25,7 @@ def pool() -> nn.MaxPool2d:
 
 
 def norm() -> nn.LocalResponseNorm:
-    return nn.LocalResponseNorm(size=5, alpha=1e-4, beta=0.75, k=1.0)
+    return lrn(k=1.0, alpha=1e-4 / 5)
 
 
 def same_pool() -> nn.MaxPool2d:
@@ -54,8 +49,8 @@ def inception(
     ])
 
 
-def auxiliary(inputs: int) -> nn.Sequential:  # Section 5
-    return nn.Sequential(
+def auxiliary(inputs: int) -> Head:  # Section 5
+    return Head(
         nn.AvgPool2d(kernel_size=5, stride=3),
         conv(inputs, 128, 1),
         nn.Flatten(),
@@ -65,50 +60,42 @@ def auxiliary(inputs: int) -> nn.Sequential:  # Section 5
     )
 
 
-class GoogLeNet(nn.Module):
-    def __init__(self) -> None:
-        super().__init__()
-        self.to_4a = nn.Sequential(OrderedDict(
-            conv1=conv(3, 64, 7, stride=2),
-            pool1=nn.Sequential(pool(), norm()),
-            conv2=nn.Sequential(conv(64, 64, 1), conv(64, 192, 3), norm()),
-            pool2=pool(),
-            inception_3a=inception(192, 64, 96, 128, 16, 32, 32),
-            inception_3b=inception(256, 128, 128, 192, 32, 96, 64),
-            pool3=pool(),
-            inception_4a=inception(480, 192, 96, 208, 16, 48, 64),
-        ))
-        self.to_4d = nn.Sequential(OrderedDict(
-            inception_4b=inception(512, 160, 112, 224, 24, 64, 64),
-            inception_4c=inception(512, 128, 128, 256, 24, 64, 64),
-            inception_4d=inception(512, 112, 144, 288, 32, 64, 64),
-        ))
-        self.to_end = nn.Sequential(OrderedDict(
-            inception_4e=inception(528, 256, 160, 320, 32, 128, 128),
-            pool4=pool(),
-            inception_5a=inception(832, 256, 160, 320, 32, 128, 128),
-            inception_5b=inception(832, 384, 192, 384, 48, 128, 128),
-            avgpool=nn.AvgPool2d(kernel_size=7),
-            flatten=nn.Flatten(),
-            dropout=nn.Dropout(0.4),
-            linear=nn.Linear(1024, 1000),
-        ))
-        self.aux_4a = auxiliary(512)
-        self.aux_4d = auxiliary(528)
-
-    def forward(self, x: Tensor) -> Tensor | tuple[Tensor, ...]:
-        in_4a = self.to_4a(x)
-        in_4d = self.to_4d(in_4a)
-        result = self.to_end(in_4d)
-        return (result, self.aux_4a(in_4a), self.aux_4d(in_4d)) if self.training else result
+def googlenet() -> WithHeads:
+    return WithHeads(OrderedDict(
+        conv1=conv(3, 64, 7, stride=2),
+        pool1=nn.Sequential(pool(), norm()),
+        conv2=nn.Sequential(conv(64, 64, 1), conv(64, 192, 3), norm()),
+        pool2=pool(),
+        inception_3a=inception(192, 64, 96, 128, 16, 32, 32),
+        inception_3b=inception(256, 128, 128, 192, 32, 96, 64),
+        pool3=pool(),
+        inception_4a=inception(480, 192, 96, 208, 16, 48, 64),
+        aux_4a=auxiliary(512),
+        inception_4b=inception(512, 160, 112, 224, 24, 64, 64),
+        inception_4c=inception(512, 128, 128, 256, 24, 64, 64),
+        inception_4d=inception(512, 112, 144, 288, 32, 64, 64),
+        aux_4d=auxiliary(528),
+        inception_4e=inception(528, 256, 160, 320, 32, 128, 128),
+        pool4=pool(),
+        inception_5a=inception(832, 256, 160, 320, 32, 128, 128),
+        inception_5b=inception(832, 384, 192, 384, 48, 128, 128),
+        avgpool=nn.AvgPool2d(kernel_size=7),
+        flatten=nn.Flatten(),
+        dropout=nn.Dropout(0.4),
+        linear=nn.Linear(1024, 1000),
+    ))
 
 
-def alone(module: nn.Module) -> nn.Sequential:
-    return nn.Sequential(OrderedDict(inception=module))
+def naive_module() -> nn.Sequential:
+    return nn.Sequential(OrderedDict(inception=naive(192, 64, 128, 32)))
+
+
+def inception_module() -> nn.Sequential:
+    return nn.Sequential(OrderedDict(inception=inception(192, 64, 96, 128, 16, 32, 32)))
 
 
 MODELS = {
-    "GoogLeNet": GoogLeNet,
-    "Inception-naive": lambda: alone(naive(192, 64, 128, 32)),
-    "Inception-module": lambda: alone(inception(192, 64, 96, 128, 16, 32, 32)),
+    "GoogLeNet": googlenet,
+    "Inception-naive": naive_module,
+    "Inception-module": inception_module,
 }

@@ -8,92 +8,86 @@ embedding of 512 values, and keeps 0.995 of the running statistics where the oth
 """
 
 from collections import OrderedDict
-from collections.abc import Callable
 
-from torch import Tensor, nn
+from torch import nn
 
-from .googlenet import Branches
-from .inception_v3 import conv_bn, down, max_pool, row
-from .inception_v4 import reduction_a
-
-
-class Residual(nn.Module):
-    """Figure 20: what the branches leave is brought to the input's width, scaled and added."""
-
-    def __init__(self, branches: Branches, joined: int, maps: int, scale: float) -> None:
-        super().__init__()
-        self.branches = branches
-        self.expansion = nn.Conv2d(joined, maps, 1)
-        self.scale = scale
-
-    def forward(self, x: Tensor) -> Tensor:
-        return x + self.scale * self.expansion(self.branches(x))
-
-
-def rectified(residual: Residual) -> nn.Sequential:
-    return nn.Sequential(residual, nn.ReLU())
+from .layers import (
+    Branches, Residual, conv_bn_relu, down, linear, max_pool, path, reduction_a, stage, valid,
+)
 
 
 def stem() -> nn.Sequential:  # Figure 14
     return nn.Sequential(
-        down(3, 32), conv_bn(32, 32, 3, valid=True), conv_bn(32, 64, 3), max_pool(),
-        conv_bn(64, 80, 1), conv_bn(80, 192, 3, valid=True), down(192, 256),
+        down(3, 32), valid(32, 32, 3), conv_bn_relu(32, 64, 3), max_pool(),
+        conv_bn_relu(64, 80, 1), valid(80, 192, 3), down(192, 256),
     )
 
 
-def block_a(scale: float = 0.17) -> Residual:  # Figure 10
-    branches = [row(256, (32, 1)), row(256, (32, 1), (32, 3)), row(256, (32, 1), (32, 3), (32, 3))]
-    return Residual(Branches(branches), 96, 256, scale)
+def inception_resnet_a(inputs: int) -> nn.Sequential:  # Figure 10
+    return linear(
+        inputs, 32 + 32 + 32,
+        path(inputs, (32, 1)),
+        path(inputs, (32, 1), (32, 3)),
+        path(inputs, (32, 1), (32, 3), (32, 3)),
+    )
 
 
-def block_b(scale: float = 0.10) -> Residual:  # Figure 11
-    branches = [row(896, (128, 1)), row(896, (128, 1), (128, (1, 7)), (128, (7, 1)))]
-    return Residual(Branches(branches), 256, 896, scale)
+def inception_resnet_b(inputs: int) -> nn.Sequential:  # Figure 11
+    return linear(
+        inputs, 128 + 128,
+        path(inputs, (128, 1)),
+        path(inputs, (128, 1), (128, (1, 7)), (128, (7, 1))),
+    )
 
 
-def reduction_b() -> Branches:  # Figure 12
+def reduction_b(inputs: int) -> Branches:  # Figure 12
     return Branches([
-        nn.Sequential(row(896, (256, 1)), down(256, 384)),
-        nn.Sequential(row(896, (256, 1)), down(256, 256)),
-        nn.Sequential(row(896, (256, 1), (256, 3)), down(256, 256)),
+        nn.Sequential(path(inputs, (256, 1)), down(256, 384)),
+        nn.Sequential(path(inputs, (256, 1)), down(256, 256)),
+        nn.Sequential(path(inputs, (256, 1), (256, 3)), down(256, 256)),
         max_pool(),
     ])
 
 
-def block_c(scale: float = 0.20) -> Residual:  # Figure 13
-    branches = [row(1792, (192, 1)), row(1792, (192, 1), (192, (1, 3)), (192, (3, 1)))]
-    return Residual(Branches(branches), 384, 1792, scale)
-
-
-def blocks(count: int, block: Callable[[], Residual]) -> list[nn.Sequential]:
-    return [rectified(block()) for _ in range(count)]
-
-
-def trunk(*last: nn.Module) -> OrderedDict[str, nn.Module]:  # Figure 15
-    return OrderedDict(
-        stem=stem(),
-        inception_resnet_a=nn.Sequential(*blocks(5, block_a)),
-        reduction_a=reduction_a(256, k=192, l=192, m=256, n=384),
-        inception_resnet_b=nn.Sequential(*blocks(10, block_b)),
-        reduction_b=reduction_b(),
-        inception_resnet_c=nn.Sequential(*blocks(5, block_c), *last),
-        avgpool=nn.AdaptiveAvgPool2d(1),
-        flatten=nn.Flatten(),
+def inception_resnet_c(inputs: int) -> nn.Sequential:  # Figure 13
+    return linear(
+        inputs, 192 + 192,
+        path(inputs, (192, 1)),
+        path(inputs, (192, 1), (192, (1, 3)), (192, (3, 1))),
     )
 
 
-def paper() -> nn.Sequential:
+def trunk() -> OrderedDict[str, nn.Module]:  # Figure 15, up to the last blocks
+    return OrderedDict(
+        stem=stem(),
+        inception_resnet_a=nn.Sequential(*stage(inception_resnet_a, 256, 5, 0.17)),
+        reduction_a=reduction_a(256, k=192, l=192, m=256, n=384),
+        inception_resnet_b=nn.Sequential(*stage(inception_resnet_b, 896, 10, 0.10)),
+        reduction_b=reduction_b(896),
+    )
+
+
+def inception_resnet_v1() -> nn.Sequential:
     return nn.Sequential(OrderedDict(
-        **trunk(), dropout=nn.Dropout(0.2), fc=nn.Linear(1792, 1000)
+        **trunk(),
+        inception_resnet_c=nn.Sequential(*stage(inception_resnet_c, 1792, 5, 0.20)),
+        avgpool=nn.AdaptiveAvgPool2d(1),
+        flatten=nn.Flatten(),
+        dropout=nn.Dropout(0.2),
+        fc=nn.Linear(1792, 1000),
     ))
 
 
 def facenet() -> nn.Sequential:
-    bottleneck = nn.Sequential(
-        nn.Linear(1792, 512, bias=False), nn.BatchNorm1d(512, eps=1e-3)
-    )
+    last = Residual(inception_resnet_c(1792))
+    embedding = nn.Linear(1792, 512, bias=False)
     network = nn.Sequential(OrderedDict(
-        **trunk(block_c(scale=1.0)), dropout=nn.Dropout(0.6), bottleneck=bottleneck
+        **trunk(),
+        inception_resnet_c=nn.Sequential(*stage(inception_resnet_c, 1792, 5, 0.20), last),
+        avgpool=nn.AdaptiveAvgPool2d(1),
+        flatten=nn.Flatten(),
+        dropout=nn.Dropout(0.6),
+        bottleneck=nn.Sequential(embedding, nn.BatchNorm1d(512, eps=1e-3)),
     ))
     for module in network.modules():
         if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
@@ -101,4 +95,4 @@ def facenet() -> nn.Sequential:
     return network
 
 
-MODELS = {"Inception-ResNet-v1": paper, "Inception-ResNet-v1-facenet": facenet}
+MODELS = {"Inception-ResNet-v1": inception_resnet_v1, "Inception-ResNet-v1-facenet": facenet}

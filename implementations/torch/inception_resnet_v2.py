@@ -9,91 +9,106 @@ what its reductions leave is 1152 and 2144.
 """
 
 from collections import OrderedDict
-from functools import partial
 
 from torch import nn
 
-from .googlenet import Branches
-from .inception_resnet_v1 import Residual, blocks
-from .inception_v3 import conv_bn, down, max_pool, pool_proj, row
-from .inception_v4 import TALL, WIDE, reduction_a
-from .inception_v4 import stem as figure_3
+from .layers import (
+    Branches, Residual, conv_bn_relu, down, linear, max_pool, path, pool_proj, reduction_a, stage,
+    valid,
+)
 
 
 def stem() -> nn.Sequential:
     return nn.Sequential(
-        down(3, 32), conv_bn(32, 32, 3, valid=True), conv_bn(32, 64, 3), max_pool(),
-        conv_bn(64, 80, 1), conv_bn(80, 192, 3, valid=True), max_pool(),
+        down(3, 32), valid(32, 32, 3), conv_bn_relu(32, 64, 3), max_pool(),
+        conv_bn_relu(64, 80, 1), valid(80, 192, 3), max_pool(),
     )
 
 
 def mixed_5b() -> Branches:
     return Branches([
-        row(192, (96, 1)),
-        row(192, (48, 1), (64, 5)),
-        row(192, (64, 1), (96, 3), (96, 3)),
+        path(192, (96, 1)),
+        path(192, (48, 1), (64, 5)),
+        path(192, (64, 1), (96, 3), (96, 3)),
         pool_proj(192, 64),
     ])
 
 
-def block_a(maps: int, scale: float = 0.17) -> Residual:  # Figure 16
-    branches = [
-        row(maps, (32, 1)), row(maps, (32, 1), (32, 3)), row(maps, (32, 1), (48, 3), (64, 3)),
-    ]
-    return Residual(Branches(branches), 128, maps, scale)
+def stem_paper() -> nn.Sequential:  # Figure 3, 7x1 before 1x7 as it is drawn
+    tall = path(160, (64, 1), (64, (7, 1)), (64, (1, 7)))
+    return nn.Sequential(
+        down(3, 32), valid(32, 32, 3), conv_bn_relu(32, 64, 3),
+        Branches([max_pool(), down(64, 96)]),
+        Branches([
+            nn.Sequential(path(160, (64, 1)), valid(64, 96, 3)),
+            nn.Sequential(tall, valid(64, 96, 3)),
+        ]),
+        Branches([down(192, 192), max_pool()]),
+    )
 
 
-def block_b(maps: int, scale: float = 0.10) -> Residual:  # Figure 17
-    branches = [row(maps, (192, 1)), row(maps, (128, 1), (160, (1, 7)), (192, (7, 1)))]
-    return Residual(Branches(branches), 384, maps, scale)
+def inception_resnet_a(inputs: int) -> nn.Sequential:  # Figure 16
+    three = path(inputs, (32, 1), (48, 3), (64, 3))
+    branches = path(inputs, (32, 1)), path(inputs, (32, 1), (32, 3)), three
+    return linear(inputs, 32 + 32 + 64, *branches)
 
 
-def reduction_b(maps: int) -> Branches:  # Figure 18
+def inception_resnet_b(inputs: int) -> nn.Sequential:  # Figure 17
+    branches = path(inputs, (192, 1)), path(inputs, (128, 1), (160, (1, 7)), (192, (7, 1)))
+    return linear(inputs, 192 + 192, *branches)
+
+
+def reduction_b(inputs: int) -> Branches:  # Figure 18
     return Branches([
-        nn.Sequential(row(maps, (256, 1)), down(256, 384)),
-        nn.Sequential(row(maps, (256, 1)), down(256, 288)),
-        nn.Sequential(row(maps, (256, 1), (288, 3)), down(288, 320)),
+        nn.Sequential(path(inputs, (256, 1)), down(256, 384)),
+        nn.Sequential(path(inputs, (256, 1)), down(256, 288)),
+        nn.Sequential(path(inputs, (256, 1), (288, 3)), down(288, 320)),
         max_pool(),
     ])
 
 
-def block_c(maps: int, scale: float = 0.20) -> Residual:  # Figure 19
-    branches = [row(maps, (192, 1)), row(maps, (192, 1), (224, (1, 3)), (256, (3, 1)))]
-    return Residual(Branches(branches), 448, maps, scale)
+def inception_resnet_c(inputs: int) -> nn.Sequential:  # Figure 19
+    branches = path(inputs, (192, 1)), path(inputs, (192, 1), (224, (1, 3)), (256, (3, 1)))
+    return linear(inputs, 192 + 256, *branches)
 
 
-def released() -> nn.Sequential:
+def classifier(inputs: int) -> OrderedDict[str, nn.Module]:
+    return OrderedDict(
+        avgpool=nn.AvgPool2d(kernel_size=8),
+        flatten=nn.Flatten(),
+        dropout=nn.Dropout(0.2),
+        fc=nn.Linear(inputs, 1000),
+    )
+
+
+def inception_resnet_v2() -> nn.Sequential:
+    last = Residual(inception_resnet_c(2080))
     return nn.Sequential(OrderedDict(
         stem=stem(),
         mixed_5b=mixed_5b(),
-        inception_resnet_a=nn.Sequential(*blocks(10, partial(block_a, 320))),
+        inception_resnet_a=nn.Sequential(*stage(inception_resnet_a, 320, 10, 0.17)),
         reduction_a=reduction_a(320, k=256, l=256, m=384, n=384),
-        inception_resnet_b=nn.Sequential(*blocks(20, partial(block_b, 1088))),
+        inception_resnet_b=nn.Sequential(*stage(inception_resnet_b, 1088, 20, 0.10)),
         reduction_b=reduction_b(1088),
-        inception_resnet_c=nn.Sequential(
-            *blocks(9, partial(block_c, 2080)), block_c(2080, scale=1.0)
-        ),
-        conv_7b=conv_bn(2080, 1536, 1),
-        avgpool=nn.AvgPool2d(kernel_size=8),
-        flatten=nn.Flatten(),
-        dropout=nn.Dropout(0.2),
-        fc=nn.Linear(1536, 1000),
+        inception_resnet_c=nn.Sequential(*stage(inception_resnet_c, 2080, 9, 0.20), last),
+        conv_7b=conv_bn_relu(2080, 1536, 1),
+        **classifier(1536),
     ))
 
 
-def paper() -> nn.Sequential:
+def inception_resnet_v2_paper() -> nn.Sequential:  # Figure 15
     return nn.Sequential(OrderedDict(
-        stem=figure_3(TALL, WIDE),  # in the order that it draws, not Inception-v4's released one
-        inception_resnet_a=nn.Sequential(*blocks(5, partial(block_a, 384))),
+        stem=stem_paper(),
+        inception_resnet_a=nn.Sequential(*stage(inception_resnet_a, 384, 5, 0.17)),
         reduction_a=reduction_a(384, k=256, l=256, m=384, n=384),
-        inception_resnet_b=nn.Sequential(*blocks(10, partial(block_b, 1152))),
+        inception_resnet_b=nn.Sequential(*stage(inception_resnet_b, 1152, 10, 0.10)),
         reduction_b=reduction_b(1152),
-        inception_resnet_c=nn.Sequential(*blocks(5, partial(block_c, 2144))),
-        avgpool=nn.AvgPool2d(kernel_size=8),
-        flatten=nn.Flatten(),
-        dropout=nn.Dropout(0.2),
-        fc=nn.Linear(2144, 1000),
+        inception_resnet_c=nn.Sequential(*stage(inception_resnet_c, 2144, 5, 0.20)),
+        **classifier(2144),
     ))
 
 
-MODELS = {"Inception-ResNet-v2": released, "Inception-ResNet-v2-paper": paper}
+MODELS = {
+    "Inception-ResNet-v2": inception_resnet_v2,
+    "Inception-ResNet-v2-paper": inception_resnet_v2_paper,
+}

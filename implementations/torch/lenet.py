@@ -12,6 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from .layers import Branches, Function
+
 # Table I: the maps of S2 that each map of C3 takes.
 C3_TABLE = (
     (0, 1, 2), (1, 2, 3), (2, 3, 4), (3, 4, 5), (0, 4, 5), (0, 1, 5),
@@ -43,9 +45,8 @@ def codes() -> Tensor:
     return torch.tensor([[1.0 if bit == "#" else -1.0 for bit in digit] for digit in digits])
 
 
-class Squash(nn.Module):
-    def forward(self, x: Tensor) -> Tensor:
-        return 1.7159 * torch.tanh(2 / 3 * x)
+def squash(x: Tensor) -> Tensor:
+    return 1.7159 * torch.tanh(2 / 3 * x)
 
 
 class Subsampling(nn.Module):
@@ -61,17 +62,13 @@ class Subsampling(nn.Module):
         return self.coefficient * total + self.bias
 
 
-class PartialConnection(nn.Module):
+def partial_connection(table: tuple[tuple[int, ...], ...], kernel: int) -> Branches:
     """A convolution for each output map, on the input maps that a table gives it."""
 
-    def __init__(self, table: tuple[tuple[int, ...], ...], kernel: int) -> None:
-        super().__init__()
-        self.table = [list(maps) for maps in table]
-        self.maps = nn.ModuleList(nn.Conv2d(len(maps), 1, kernel) for maps in table)
+    def of(maps: list[int]) -> nn.Sequential:
+        return nn.Sequential(Function(lambda x: x[:, maps]), nn.Conv2d(len(maps), 1, kernel))
 
-    def forward(self, x: Tensor) -> Tensor:
-        pairs = zip(self.maps, self.table, strict=True)
-        return torch.cat([conv(x[:, maps]) for conv, maps in pairs], dim=1)
+    return Branches(of(list(maps)) for maps in table)
 
 
 class RadialBasis(nn.Module):
@@ -87,17 +84,17 @@ class RadialBasis(nn.Module):
 
 def lenet() -> nn.Sequential:
     return nn.Sequential(OrderedDict(
-        C1=nn.Sequential(nn.Conv2d(1, 6, 5), Squash()),
-        S2=nn.Sequential(Subsampling(6), Squash()),
-        C3=nn.Sequential(PartialConnection(C3_TABLE, 5), Squash()),
-        S4=nn.Sequential(Subsampling(16), Squash()),
-        C5=nn.Sequential(nn.Conv2d(16, 120, 5), Squash()),
-        F6=nn.Sequential(nn.Flatten(), nn.Linear(120, 84), Squash()),
+        C1=nn.Sequential(nn.Conv2d(1, 6, 5), Function(squash)),
+        S2=nn.Sequential(Subsampling(6), Function(squash)),
+        C3=nn.Sequential(partial_connection(C3_TABLE, 5), Function(squash)),
+        S4=nn.Sequential(Subsampling(16), Function(squash)),
+        C5=nn.Sequential(nn.Conv2d(16, 120, 5), Function(squash)),
+        F6=nn.Sequential(nn.Flatten(), nn.Linear(120, 84), Function(squash)),
         output=RadialBasis(codes()),
     ))
 
 
-def table() -> nn.Sequential:
+def lenet_table() -> nn.Sequential:
     def average() -> nn.Sequential:
         return nn.Sequential(nn.AvgPool2d(2), nn.Tanh())
 
@@ -110,4 +107,4 @@ def table() -> nn.Sequential:
     ))
 
 
-MODELS = {"LeNet-5": lenet, "LeNet-5-table": table}
+MODELS = {"LeNet-5": lenet, "LeNet-5-table": lenet_table}

@@ -8,31 +8,33 @@ not to be trained, its norms keep to their running statistics.
 
 from collections import OrderedDict
 
-from torch import Tensor, nn
-from torch.nn import functional as F
+from torch import nn
 
-from .vgg import block, pool
+from .layers import Residual
 
 
 def conv(inputs: int, maps: int, kernel: int, stride: int = 1) -> nn.Sequential:
     return nn.Sequential(nn.Conv2d(inputs, maps, kernel, stride), nn.ReLU())
 
 
-def fc(inputs: int, units: int, dropout: float = 0.0) -> nn.Sequential:
-    after = [nn.Dropout(dropout)] if dropout else []
-    return nn.Sequential(nn.Linear(inputs, units), nn.ReLU(), *after)
+def pool() -> nn.MaxPool2d:
+    return nn.MaxPool2d(kernel_size=2, stride=2)
+
+
+def norm(maps: int, kind: type[nn.Module] = nn.BatchNorm2d) -> nn.Module:
+    return kind(maps, eps=1e-3, momentum=0.01)
+
+
+def fc(inputs: int, units: int) -> nn.Sequential:
+    return nn.Sequential(nn.Linear(inputs, units), nn.ReLU())
 
 
 def softmax(inputs: int, units: int) -> nn.Sequential:
     return nn.Sequential(nn.Linear(inputs, units), nn.Softmax(dim=1))
 
 
-def norm(maps: int) -> nn.BatchNorm2d:
-    return nn.BatchNorm2d(maps, eps=1e-3, momentum=0.01)
-
-
-def norm_units(units: int) -> nn.BatchNorm1d:
-    return nn.BatchNorm1d(units, eps=1e-3, momentum=0.01)
+def fc_dropout(inputs: int, units: int) -> nn.Sequential:
+    return nn.Sequential(nn.Linear(inputs, units), nn.ReLU(), nn.Dropout(0.4))
 
 
 def lenet() -> nn.Sequential:
@@ -52,25 +54,32 @@ def alexnet() -> nn.Sequential:
         conv4=conv(384, 384, 3), norm4=norm(384),
         conv5=conv(384, 256, 3), pool5=pool(), norm5=norm(256),
         flatten=nn.Flatten(),
-        fc6=fc(256, 4096, dropout=0.4), norm6=norm_units(4096),
-        fc7=fc(4096, 4096, dropout=0.4), norm7=norm_units(4096),
-        fc8=fc(4096, 1000, dropout=0.4), norm8=norm_units(1000),
+        fc6=fc_dropout(256, 4096), norm6=norm(4096, nn.BatchNorm1d),
+        fc7=fc_dropout(4096, 4096), norm7=norm(4096, nn.BatchNorm1d),
+        fc8=fc_dropout(4096, 1000), norm8=norm(1000, nn.BatchNorm1d),
         fc9=softmax(1000, 17),
     ))
 
 
+def block(inputs: int, maps: int, convs: int) -> nn.Sequential:  # VGG's
+    widths = [inputs, *[maps] * (convs - 1)]
+    pairs = [(nn.Conv2d(width, maps, 3, padding=1), nn.ReLU()) for width in widths]
+    return nn.Sequential(*(module for pair in pairs for module in pair))
+
+
 def vgg16() -> nn.Sequential:
-    network = nn.Sequential(OrderedDict(
-        conv1=block(3, 64, (3, 3)), pool1=pool(),
-        conv2=block(64, 128, (3, 3)), pool2=pool(),
-        conv3=block(128, 256, (3, 3, 3)), pool3=pool(),
-        conv4=block(256, 512, (3, 3, 3)), pool4=pool(),
-        conv5=block(512, 512, (3, 3, 3)), pool5=pool(),
-    )).requires_grad_(False)
+    base = OrderedDict(
+        conv1=block(3, 64, 2), pool1=pool(),
+        conv2=block(64, 128, 2), pool2=pool(),
+        conv3=block(128, 256, 3), pool3=pool(),
+        conv4=block(256, 512, 3), pool4=pool(),
+        conv5=block(512, 512, 3), pool5=pool(),
+    )
+    for module in base.values():
+        module.requires_grad_(False)
     # The code takes as many classes as it finds folders: two here.
-    network.append(nn.Flatten())
-    network.add_module("predictions", softmax(7 * 7 * 512, 2))
-    return network
+    predictions = softmax(7 * 7 * 512, 2)
+    return nn.Sequential(OrderedDict(**base, flatten=nn.Flatten(), predictions=predictions))
 
 
 def cats_and_dogs() -> nn.Sequential:
@@ -87,68 +96,56 @@ def cats_and_dogs() -> nn.Sequential:
 
 
 def conv_bn(inputs: int, maps: int, kernel: int, stride: int = 1) -> nn.Sequential:
+    convolution = nn.Conv2d(inputs, maps, kernel, stride, padding=kernel // 2)
+    return nn.Sequential(convolution, norm(maps))
+
+
+def bottleneck(inputs: int, width: int, stride: int) -> nn.Sequential:
     return nn.Sequential(
-        nn.Conv2d(inputs, maps, kernel, stride, padding=kernel // 2), norm(maps)
+        conv_bn(inputs, width, 1, stride), nn.ReLU(),
+        conv_bn(width, width, 3), nn.ReLU(),
+        conv_bn(width, 4 * width, 1),
     )
 
 
-class Bottleneck(nn.Module):
-    def __init__(self, inputs: int, width: int, stride: int) -> None:
-        super().__init__()
-        maps = 4 * width
-        self.residual = nn.Sequential(
-            conv_bn(inputs, width, 1, stride), nn.ReLU(),
-            conv_bn(width, width, 3), nn.ReLU(),
-            conv_bn(width, maps, 1),
-        )
-        self.shortcut = nn.Identity() if inputs == maps else conv_bn(inputs, maps, 1, stride)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return F.relu(self.residual(x) + self.shortcut(x))
-
-
 def stage(inputs: int, width: int, blocks: int, stride: int) -> list[nn.Module]:
-    rest = (Bottleneck(4 * width, width, 1) for _ in range(blocks - 1))
-    return [Bottleneck(inputs, width, stride), *rest]
+    shortcut = conv_bn(inputs, 4 * width, 1, stride)
+    first = Residual(bottleneck(inputs, width, stride), shortcut)
+    others = (Residual(bottleneck(4 * width, width, 1)) for _ in range(blocks - 1))
+    return [nn.Sequential(each, nn.ReLU()) for each in (first, *others)]
 
 
-def resnet50() -> OrderedDict[str, nn.Module]:
+def resnet50_base() -> OrderedDict[str, nn.Module]:
+    pool = nn.MaxPool2d(kernel_size=3, stride=2, padding=1)
     return OrderedDict(
         conv1=nn.Sequential(conv_bn(3, 64, 7, stride=2), nn.ReLU()),
-        conv2_x=nn.Sequential(
-            nn.MaxPool2d(kernel_size=3, stride=2, padding=1), *stage(64, 64, 3, stride=1)
-        ),
+        conv2_x=nn.Sequential(pool, *stage(64, 64, 3, stride=1)),
         conv3_x=nn.Sequential(*stage(256, 128, 4, stride=2)),
         conv4_x=nn.Sequential(*stage(512, 256, 6, stride=2)),
         conv5_x=nn.Sequential(*stage(1024, 512, 3, stride=2)),
     )
 
 
-class Frozen(nn.Sequential):
-    """A base that is used as it is, in training too."""
+def resnet50() -> nn.Sequential:
+    class Frozen(nn.Sequential):  # the base is used as it is, in training too
+        def train(self, mode: bool = True) -> "Frozen":
+            return super().train(False)
 
-    def train(self, mode: bool = True) -> "Frozen":
-        return super().train(False)
-
-
-def average() -> nn.Sequential:
-    return nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
-
-
-def two_classes() -> nn.Sequential:
     return nn.Sequential(OrderedDict(
-        resnet=Frozen(resnet50()), predictions=nn.Sequential(average(), softmax(2048, 2))
+        resnet=Frozen(resnet50_base()),
+        avgpool=nn.AdaptiveAvgPool2d(1), flatten=nn.Flatten(),
+        predictions=softmax(2048, 2),
     ))
 
 
 def cifar100() -> nn.Sequential:
     return nn.Sequential(OrderedDict(
         upsample=nn.Sequential(*(nn.Upsample(scale_factor=2) for _ in range(3))),
-        resnet=nn.Sequential(resnet50()),
-        avgpool=average(),
+        resnet=nn.Sequential(resnet50_base()),
+        avgpool=nn.AdaptiveAvgPool2d(1), flatten=nn.Flatten(),
         fc1=fc(2048, 256),
         dropout=nn.Dropout(0.25),
-        norm1=norm_units(256),
+        norm1=norm(256, nn.BatchNorm1d),
         predictions=softmax(256, 100),
     ))
 
@@ -158,6 +155,6 @@ MODELS = {
     "Notebook-AlexNet": alexnet,
     "Notebook-VGG16": vgg16,
     "Notebook-CatsDogs": cats_and_dogs,
-    "Notebook-ResNet50": two_classes,
+    "Notebook-ResNet50": resnet50,
     "Notebook-CIFAR100": cifar100,
 }

@@ -10,91 +10,48 @@ from collections import OrderedDict
 from collections.abc import Callable
 from functools import partial
 
-from torch import Tensor, nn
-from torch.nn import functional as F
+from torch import nn
+
+from .layers import EXPANSION, Figure, basic, bottleneck, conv_bn, residual
+
+Block = Callable[[Figure, int, int, int], nn.Module]
 
 
-def conv_bn(inputs: int, maps: int, kernel: int, stride: int = 1) -> nn.Sequential:
-    return nn.Sequential(
-        nn.Conv2d(inputs, maps, kernel, stride, padding=kernel // 2, bias=False),
-        nn.BatchNorm2d(maps),
-    )
+def pool() -> nn.MaxPool2d:
+    return nn.MaxPool2d(kernel_size=3, stride=2, padding=1)
 
 
-def basic(inputs: int, width: int, stride: int) -> nn.Sequential:  # Figure 5, left
-    return nn.Sequential(
-        conv_bn(inputs, width, 3, stride), nn.ReLU(),
-        conv_bn(width, width, 3),
-    )
-
-
-def bottleneck(inputs: int, width: int, stride: int) -> nn.Sequential:  # Figure 5, right
-    return nn.Sequential(
-        conv_bn(inputs, width, 1, stride), nn.ReLU(),
-        conv_bn(width, width, 3), nn.ReLU(),
-        conv_bn(width, 4 * width, 1),
-    )
-
-
-Residual = Callable[[int, int, int], nn.Sequential]
-
-EXPANSION: dict[Residual, int] = {basic: 1, bottleneck: 4}
-
-
-class Block(nn.Module):
-    """Figure 2: the residual function, the shortcut around it, ReLU after their sum."""
-
-    def __init__(self, residual: Residual, inputs: int, width: int, stride: int) -> None:
-        super().__init__()
-        outputs = width * EXPANSION[residual]
-        self.residual = residual(inputs, width, stride)
-        self.shortcut = (
-            nn.Identity() if (inputs, stride) == (outputs, 1)
-            else conv_bn(inputs, outputs, 1, stride)
-        )
-
-    def forward(self, x: Tensor) -> Tensor:
-        return F.relu(self.residual(x) + self.shortcut(x))
-
-
-def plain(residual: Residual, inputs: int, width: int, stride: int) -> nn.Module:  # Figure 3
-    return nn.Sequential(residual(inputs, width, stride), nn.ReLU())
-
-
-Build = Callable[[Residual, int, int, int], nn.Module]
+def plain(figure: Figure, inputs: int, width: int, stride: int) -> nn.Module:  # Figure 3, middle
+    return figure(inputs, width, stride)
 
 
 def stage(
-    block: Build, residual: Residual, inputs: int, width: int, blocks: int, stride: int
+    block: Block, figure: Figure, inputs: int, width: int, blocks: int, stride: int
 ) -> list[nn.Module]:
-    outputs = width * EXPANSION[residual]
-    return [
-        block(residual, inputs, width, stride),
-        *(block(residual, outputs, width, 1) for _ in range(blocks - 1)),
-    ]
+    outputs = EXPANSION[figure] * width
+    first = block(figure, inputs, width, stride)
+    others = (block(figure, outputs, width, 1) for _ in range(blocks - 1))
+    return [nn.Sequential(each, nn.ReLU()) for each in (first, *others)]
 
 
-def resnet(block: Build, residual: Residual, blocks: tuple[int, int, int, int]) -> nn.Sequential:
-    n = EXPANSION[residual]
+def resnet(block: Block, figure: Figure, blocks: tuple[int, int, int, int]) -> nn.Sequential:
+    n = EXPANSION[figure]
     return nn.Sequential(OrderedDict(
         conv1=nn.Sequential(conv_bn(3, 64, 7, stride=2), nn.ReLU()),
-        conv2_x=nn.Sequential(
-            nn.MaxPool2d(kernel_size=3, stride=2, padding=1),
-            *stage(block, residual, 64, 64, blocks[0], stride=1),
-        ),
-        conv3_x=nn.Sequential(*stage(block, residual, 64 * n, 128, blocks[1], stride=2)),
-        conv4_x=nn.Sequential(*stage(block, residual, 128 * n, 256, blocks[2], stride=2)),
-        conv5_x=nn.Sequential(*stage(block, residual, 256 * n, 512, blocks[3], stride=2)),
+        conv2_x=nn.Sequential(pool(), *stage(block, figure, 64, 64, blocks[0], stride=1)),
+        conv3_x=nn.Sequential(*stage(block, figure, 64 * n, 128, blocks[1], stride=2)),
+        conv4_x=nn.Sequential(*stage(block, figure, 128 * n, 256, blocks[2], stride=2)),
+        conv5_x=nn.Sequential(*stage(block, figure, 256 * n, 512, blocks[3], stride=2)),
         fc=nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(512 * n, 1000)),
     ))
 
 
 MODELS = {
-    "ResNet-18": partial(resnet, Block, basic, (2, 2, 2, 2)),
-    "ResNet-34": partial(resnet, Block, basic, (3, 4, 6, 3)),
-    "ResNet-50": partial(resnet, Block, bottleneck, (3, 4, 6, 3)),
-    "ResNet-101": partial(resnet, Block, bottleneck, (3, 4, 23, 3)),
-    "ResNet-152": partial(resnet, Block, bottleneck, (3, 8, 36, 3)),
+    "ResNet-18": partial(resnet, residual, basic, (2, 2, 2, 2)),
+    "ResNet-34": partial(resnet, residual, basic, (3, 4, 6, 3)),
+    "ResNet-50": partial(resnet, residual, bottleneck, (3, 4, 6, 3)),
+    "ResNet-101": partial(resnet, residual, bottleneck, (3, 4, 23, 3)),
+    "ResNet-152": partial(resnet, residual, bottleneck, (3, 8, 36, 3)),
     "Plain-18": partial(resnet, plain, basic, (2, 2, 2, 2)),
     "Plain-34": partial(resnet, plain, basic, (3, 4, 6, 3)),
 }

@@ -14,7 +14,7 @@ from functools import partial
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from .resnet import conv_bn
+from .layers import Residual, basic, conv_bn
 
 
 class Shortcut(nn.Module):
@@ -28,80 +28,84 @@ class Shortcut(nn.Module):
         return F.pad(x[:, :, :: self.stride, :: self.stride], (0, 0, 0, 0, 0, self.more))
 
 
-def convolutions(inputs: int, maps: int, stride: int) -> nn.Sequential:
-    return nn.Sequential(conv_bn(inputs, maps, 3, stride), nn.ReLU(), conv_bn(maps, maps, 3))
+def residual(inputs: int, width: int, stride: int) -> Residual:
+    same = (inputs, stride) == (width, 1)
+    return Residual(basic(inputs, width, stride), None if same else Shortcut(inputs, width, stride))
 
 
-class Block(nn.Module):
-    def __init__(self, inputs: int, maps: int, stride: int) -> None:
-        super().__init__()
-        self.residual = convolutions(inputs, maps, stride)
-        same = (inputs, stride) == (maps, 1)
-        self.shortcut = nn.Identity() if same else Shortcut(inputs, maps, stride)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return F.relu(self.residual(x) + self.shortcut(x))
+def plain(inputs: int, width: int, stride: int) -> nn.Module:
+    return basic(inputs, width, stride)
 
 
-def plain(inputs: int, maps: int, stride: int) -> nn.Sequential:
-    return nn.Sequential(convolutions(inputs, maps, stride), nn.ReLU())
+Block = Callable[[int, int, int], nn.Module]
 
 
-def network(block: Callable[[int, int, int], nn.Module], n: int) -> nn.Sequential:
-    def stage(inputs: int, maps: int, stride: int) -> nn.Sequential:
-        rest = (block(maps, maps, 1) for _ in range(n - 1))
-        return nn.Sequential(block(inputs, maps, stride), *rest)
+def stage(block: Block, inputs: int, width: int, blocks: int, stride: int) -> nn.Sequential:
+    others = (block(width, width, 1) for _ in range(blocks - 1))
+    residuals = (block(inputs, width, stride), *others)
+    return nn.Sequential(*(nn.Sequential(each, nn.ReLU()) for each in residuals))
 
+
+def resnet(block: Block, n: int) -> nn.Sequential:
     return nn.Sequential(OrderedDict(
         conv1=nn.Sequential(conv_bn(3, 16, 3), nn.ReLU()),
-        stage1=stage(16, 16, 1), stage2=stage(16, 32, 2), stage3=stage(32, 64, 2),
+        stage1=stage(block, 16, 16, n, stride=1),
+        stage2=stage(block, 16, 32, n, stride=2),
+        stage3=stage(block, 32, 64, n, stride=2),
         fc=nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(64, 10)),
     ))
 
 
-def norm(maps: int) -> nn.BatchNorm2d:
+def activate(maps: int) -> nn.Sequential:
     # Keras' defaults: epsilon 1e-3, and 0.99 of the old statistics kept.
-    return nn.BatchNorm2d(maps, eps=1e-3, momentum=0.01)
+    return nn.Sequential(nn.BatchNorm2d(maps, eps=1e-3, momentum=0.01), nn.ReLU())
 
 
-def pre(inputs: int, maps: int, kernel: int, stride: int = 1) -> nn.Sequential:
-    conv = nn.Conv2d(inputs, maps, kernel, stride, padding=kernel // 2)
-    return nn.Sequential(norm(inputs), nn.ReLU(), conv)
+def conv(inputs: int, maps: int, kernel: int, stride: int = 1) -> nn.Conv2d:
+    return nn.Conv2d(inputs, maps, kernel, stride, padding=kernel // 2)
 
 
-class PreActivation(nn.Module):
-    """Norm and ReLU before each convolution; the sum goes on as it is."""
-
-    def __init__(self, first: nn.Module, inputs: int, width: int, maps: int, stride: int) -> None:
-        super().__init__()
-        self.residual = nn.Sequential(first, pre(width, width, 3), pre(width, maps, 1))
-        self.shortcut = (
-            nn.Identity() if inputs == maps else nn.Conv2d(inputs, maps, 1, stride)
-        )
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.shortcut(x) + self.residual(x)
+def bottleneck(inputs: int, width: int, outputs: int, stride: int) -> nn.Sequential:
+    """What follows the first activation: the first block of all has none of its own."""
+    return nn.Sequential(
+        conv(inputs, width, 1, stride),
+        activate(width), conv(width, width, 3),
+        activate(width), conv(width, outputs, 1),
+    )
 
 
-def pre_activation(n: int) -> nn.Sequential:
-    def stage(first: nn.Module, inputs: int, width: int, maps: int, stride: int) -> nn.Sequential:
-        rest = (PreActivation(pre(maps, width, 1), maps, width, maps, 1) for _ in range(n - 1))
-        return nn.Sequential(PreActivation(first, inputs, width, maps, stride), *rest)
+def stage_v2(
+    first: nn.Module, inputs: int, width: int, outputs: int, blocks: int, stride: int
+) -> nn.Sequential:
+    projected = nn.Sequential(first, bottleneck(inputs, width, outputs, stride))
+    others = (
+        nn.Sequential(activate(outputs), bottleneck(outputs, width, outputs, stride=1))
+        for _ in range(blocks - 1)
+    )
+    shortcut = conv(inputs, outputs, 1, stride)
+    return nn.Sequential(Residual(projected, shortcut), *map(Residual, others))
 
+
+def resnet_v2(n: int) -> nn.Sequential:
     return nn.Sequential(OrderedDict(
-        conv1=nn.Sequential(nn.Conv2d(3, 16, 3, padding=1), norm(16), nn.ReLU()),
-        # The first block follows a ReLU, so its first convolution has none of its own.
-        stage1=stage(nn.Conv2d(16, 16, 1), 16, 16, 64, 1),
-        stage2=stage(pre(64, 64, 1, 2), 64, 64, 128, 2),
-        stage3=stage(pre(128, 128, 1, 2), 128, 128, 256, 2),
+        conv1=nn.Sequential(conv(3, 16, 3), activate(16)),
+        stage1=stage_v2(nn.Identity(), 16, 16, 64, n, stride=1),
+        stage2=stage_v2(activate(64), 64, 64, 128, n, stride=2),
+        stage3=stage_v2(activate(128), 128, 128, 256, n, stride=2),
         fc=nn.Sequential(
-            norm(256), nn.ReLU(), nn.AvgPool2d(8), nn.Flatten(), nn.Linear(256, 10), nn.Softmax(1)
+            activate(256), nn.AvgPool2d(8), nn.Flatten(), nn.Linear(256, 10), nn.Softmax(dim=1)
         ),
     ))
 
 
 MODELS = {
-    **{f"ResNet-{6 * n + 2}-CIFAR": partial(network, Block, n) for n in (3, 5, 7, 9, 18, 200)},
-    **{f"Plain-{6 * n + 2}-CIFAR": partial(network, plain, n) for n in (3, 9)},
-    **{f"ResNet-{9 * n + 2}-v2-CIFAR": partial(pre_activation, n) for n in (3,)},
+    "ResNet-20-CIFAR": partial(resnet, residual, 3),
+    "ResNet-32-CIFAR": partial(resnet, residual, 5),
+    "ResNet-44-CIFAR": partial(resnet, residual, 7),
+    "ResNet-56-CIFAR": partial(resnet, residual, 9),
+    "ResNet-110-CIFAR": partial(resnet, residual, 18),
+    "ResNet-1202-CIFAR": partial(resnet, residual, 200),
+    "Plain-20-CIFAR": partial(resnet, plain, 3),
+    "Plain-56-CIFAR": partial(resnet, plain, 9),
+    "ResNet-29-v2-CIFAR": partial(resnet_v2, 3),
 }

@@ -2,37 +2,40 @@
 Recognition" (2014), table 1.
 
 Input 224x224x3.  Section 3.1 drops out half of the first two fully connected layers' outputs.
+A-LRN has AlexNet's normalisation.  E-BN is the VGG-19 that the ResNet paper compares itself with.
 """
 
 from collections import OrderedDict
+from collections.abc import Callable
 from functools import partial
 
 from torch import nn
 
-Block = tuple[int | str, ...]  # kernel sizes, from top to bottom; or the table's LRN
-BN3 = "3x3 with batch norm"  # the VGG-19 that the ResNet paper compares itself with
+from .layers import lrn
+
+Cell = tuple[Callable[[int, int], list[nn.Module]], ...]  # of the table, from top to bottom
 
 
-def conv(inputs: int, maps: int, kernel: int) -> list[nn.Module]:
-    return [nn.Conv2d(inputs, maps, kernel, padding=kernel // 2), nn.ReLU()]
+def conv3(inputs: int, maps: int) -> list[nn.Module]:
+    return [nn.Conv2d(inputs, maps, 3, padding=1), nn.ReLU()]
 
 
-def lrn() -> nn.LocalResponseNorm:
-    # AlexNet's constants.  PyTorch divides alpha by the size of the neighbourhood.
-    return nn.LocalResponseNorm(size=5, alpha=5 * 1e-4, beta=0.75, k=2.0)
-
-
-def conv_bn(inputs: int, maps: int) -> list[nn.Module]:
+def conv3_bn(inputs: int, maps: int) -> list[nn.Module]:
     return [nn.Conv2d(inputs, maps, 3, padding=1), nn.BatchNorm2d(maps), nn.ReLU()]
 
 
-def block(inputs: int, maps: int, layers: Block) -> nn.Sequential:
+def conv1(inputs: int, maps: int) -> list[nn.Module]:
+    return [nn.Conv2d(inputs, maps, 1), nn.ReLU()]
+
+
+def norm(inputs: int, maps: int) -> list[nn.Module]:
+    return [lrn(k=2.0, alpha=1e-4)]
+
+
+def block(inputs: int, maps: int, cell: Cell) -> nn.Sequential:
     modules: list[nn.Module] = []
-    for layer in layers:
-        if layer == "LRN":
-            modules.append(lrn())
-            continue
-        modules += conv_bn(inputs, maps) if layer == BN3 else conv(inputs, maps, int(layer))
+    for layer in cell:
+        modules += layer(inputs, maps)
         inputs = maps
     return nn.Sequential(*modules)
 
@@ -45,13 +48,13 @@ def fc(inputs: int, units: int) -> nn.Sequential:
     return nn.Sequential(nn.Linear(inputs, units), nn.ReLU(), nn.Dropout(0.5))
 
 
-def vgg(conv1: Block, conv2: Block, conv3: Block, conv4: Block, conv5: Block) -> nn.Sequential:
+def vgg(*cells: Cell) -> nn.Sequential:
     return nn.Sequential(OrderedDict(
-        conv1=block(3, 64, conv1), pool1=pool(),
-        conv2=block(64, 128, conv2), pool2=pool(),
-        conv3=block(128, 256, conv3), pool3=pool(),
-        conv4=block(256, 512, conv4), pool4=pool(),
-        conv5=block(512, 512, conv5), pool5=pool(),
+        conv1=block(3, 64, cells[0]), pool1=pool(),
+        conv2=block(64, 128, cells[1]), pool2=pool(),
+        conv3=block(128, 256, cells[2]), pool3=pool(),
+        conv4=block(256, 512, cells[3]), pool4=pool(),
+        conv5=block(512, 512, cells[4]), pool5=pool(),
         flatten=nn.Flatten(),
         fc6=fc(512 * 7 * 7, 4096),
         fc7=fc(4096, 4096),
@@ -59,12 +62,20 @@ def vgg(conv1: Block, conv2: Block, conv3: Block, conv4: Block, conv5: Block) ->
     ))
 
 
+ONE = (conv3,)
+TWO = (conv3, conv3)
+THREE = (conv3, conv3, conv3)
+FOUR = (conv3, conv3, conv3, conv3)
+TWO_BN = (conv3_bn, conv3_bn)
+FOUR_BN = (conv3_bn, conv3_bn, conv3_bn, conv3_bn)
+TWO_AND_1X1 = (conv3, conv3, conv1)
+
 MODELS = {
-    "VGG-A": partial(vgg, (3,), (3,), (3, 3), (3, 3), (3, 3)),
-    "VGG-A-LRN": partial(vgg, (3, "LRN"), (3,), (3, 3), (3, 3), (3, 3)),
-    "VGG-B": partial(vgg, (3, 3), (3, 3), (3, 3), (3, 3), (3, 3)),
-    "VGG-C": partial(vgg, (3, 3), (3, 3), (3, 3, 1), (3, 3, 1), (3, 3, 1)),
-    "VGG-D": partial(vgg, (3, 3), (3, 3), (3, 3, 3), (3, 3, 3), (3, 3, 3)),
-    "VGG-E": partial(vgg, (3, 3), (3, 3), (3, 3, 3, 3), (3, 3, 3, 3), (3, 3, 3, 3)),
-    "VGG-E-BN": partial(vgg, 2 * (BN3,), 2 * (BN3,), 4 * (BN3,), 4 * (BN3,), 4 * (BN3,)),
+    "VGG-A": partial(vgg, ONE, ONE, TWO, TWO, TWO),
+    "VGG-A-LRN": partial(vgg, (conv3, norm), ONE, TWO, TWO, TWO),
+    "VGG-B": partial(vgg, TWO, TWO, TWO, TWO, TWO),
+    "VGG-C": partial(vgg, TWO, TWO, TWO_AND_1X1, TWO_AND_1X1, TWO_AND_1X1),
+    "VGG-D": partial(vgg, TWO, TWO, THREE, THREE, THREE),
+    "VGG-E": partial(vgg, TWO, TWO, FOUR, FOUR, FOUR),
+    "VGG-E-BN": partial(vgg, TWO_BN, TWO_BN, FOUR_BN, FOUR_BN, FOUR_BN),
 }

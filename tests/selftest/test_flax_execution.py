@@ -5,14 +5,14 @@ from importlib.util import find_spec
 import numpy as np
 import pytest
 
-from conformance.trace.port import CannotExecute, Execution, UntraceableModel
+from conformance.trace.port import CannotExecute, Execution, Run, UntraceableModel
 
 if find_spec("jax") is None:
     pytest.skip("jax is not installed", allow_module_level=True)
 
 from jax.extend.core import Primitive
 
-from conformance.trace.jax import port
+from conformance.trace.jax.port import port
 
 unfinished = Primitive("unfinished")
 unfinished.def_abstract_eval(lambda x: x)  # it has a shape, and nothing that computes it
@@ -31,9 +31,10 @@ unfinished.def_abstract_eval(lambda x: x)  # it has a shape, and nothing that co
 )
 def test_who_is_at_fault(how, told, monkeypatch):
     """In float64 and step by step it is the model; otherwise it may be the way."""
-    monkeypatch.setattr("conformance.trace.jax_execution.gpu", lambda: "")
+    monkeypatch.setattr("conformance.trace.jax.execution.gpu", lambda: "")
     model = port(lambda: (lambda variables, x: unfinished.bind(x), {}))
     tape = model.trace((4, 4, 1))
     image = np.zeros((1, 4, 4, 1))
     with pytest.raises(told, match=r"unfinished|sees no GPU|precision of GPUs"):
-        model.run(tape, lambda _: image, image, frozenset(tape.outputs), lambda *_: None, how=how)
+        run = Run(tape, lambda _: image, image, how=how)
+        model.run(run, frozenset(tape.outputs), lambda *_: None)

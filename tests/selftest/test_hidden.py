@@ -69,12 +69,12 @@ class Tampered:
     def __getattr__(self, name):
         return getattr(self.port, name)
 
-    def run(self, tape, values, image, wanted, observe, *rest):
+    def run(self, run, wanted, observe):
         def altered(value, array):
             array = np.array(array)
             observe(value, self.changes.get(value, lambda x: x)(array))
 
-        return self.port.run(tape, values, image, wanted, altered, *rest)
+        return self.port.run(run, wanted, altered)
 
 
 @pytest.fixture

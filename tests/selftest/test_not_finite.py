@@ -1,5 +1,6 @@
 """A live model that computes no numbers fails at the node where that begins."""
 
+from dataclasses import replace
 from math import inf, nan
 
 import numpy as np
@@ -22,14 +23,14 @@ class Poisoned:
     def __getattr__(self, name):
         return getattr(self.port, name)
 
-    def run(self, tape, values, *rest):
+    def run(self, run, *rest):
         def poisoned(handle):
-            array = np.array(values(handle))
+            array = np.array(run.values(handle))
             if handle == self.handle:
                 array.reshape(-1)[-1] = self.number
             return array
 
-        return self.port.run(tape, poisoned, *rest)
+        return self.port.run(replace(run, values=poisoned), *rest)
 
 
 @pytest.mark.parametrize("number", [nan, inf])

@@ -13,7 +13,7 @@ if find_spec("tensorflow") is None:
 
 import tensorflow as tf
 
-from conformance.trace.tensorflow_module import port
+from conformance.trace.tensorflow.port import port
 
 MODEL = reference.find("LeNet-5-table")
 KERNELS = [(5, 5, 1, 6), (5, 5, 6, 16), (5, 5, 16, 120), (120, 84), (84, 10)]

@@ -20,14 +20,14 @@ TREE = {
         '"""LeNet\'s count."""\nimport numpy\nfrom conformance.trace import tape\n'
     ),
     "conformance/trace/tape.py": "import numpy\n",
-    "conformance/trace/torch.py": "import torch\nfrom conformance.trace import tape\n",
+    "conformance/trace/torch/port.py": "import torch\nfrom conformance.trace import tape\n",
     "conformance/trace/tensorflow.py": "import tensorflow as tf\n",
     "conformance/trace/keras.py": (
         "import importlib\nimport keras\n"
         "importlib.import_module(f'conformance.trace.{keras.backend.backend()}')\n"
     ),
-    "conformance/trace/jax.py": "import jax\n",
-    "conformance/trace/keras_jax.py": "import keras\nfrom conformance.trace import jax\n",
+    "conformance/trace/jax/port.py": "import jax\n",
+    "conformance/trace/keras/jax.py": "import keras\nfrom conformance.trace import jax\n",
     "conformance/trace/flax.py": "import flax\nfrom conformance.trace import jax\n",
     "tests/selftest/torch.py": "import torch\ny = 'LeNet-5'\n",
     "reports/markdown.py": "from conformance.trace import graph\n",
@@ -64,8 +64,8 @@ BREACHES = [
         "from ..flax import lenet\n",
     ),
     ("framework_imports", "conformance/trace/keras.py", "import conformance.trace.jax\n"),
-    ("framework_imports", "conformance/trace/jax.py", "import jax, flax\n"),
-    ("framework_imports", "conformance/trace/keras_jax.py", "import keras, torch\n"),
+    ("framework_imports", "conformance/trace/jax/port.py", "import jax, flax\n"),
+    ("framework_imports", "conformance/trace/keras/jax.py", "import keras, torch\n"),
     # A framework where no name would help.
     ("framework_imports", "reference/torch.py", "import torch\n"),
     ("framework_imports", "reports/keras.py", "import keras\n"),
@@ -92,7 +92,7 @@ BREACHES = [
     ("floors", "reports/markdown.py", "from conformance.cli import output\n"),
     # What the suite must not know, what everyone must have, what nobody else has.
     ("architecture_names", "conformance/align.py", "NAMES = {'lenet5': 5}\n"),
-    ("architecture_names", "conformance/trace/torch.py", "x = f'{1} of LeNet'\n"),
+    ("architecture_names", "conformance/trace/torch/port.py", "x = f'{1} of LeNet'\n"),
     ("stems", "reference/vgg.md", "# VGG\n\n## Models\n"),
     ("stems", "implementations/keras/alexnet.py", "import keras\n"),
     ("machine_paths", "CONTRIBUTING.md", "Put it in /ho" + "me/ada/suite.\n"),

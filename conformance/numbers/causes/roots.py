@@ -99,10 +99,11 @@ class Roots:
         return Segment(self.oracle, sorted(nodes), given)
 
     def after(
-        self, a: int, segment: Segment, got: np.ndarray, want: np.ndarray, rms: float, bound: float
-    ) -> None:
+        self, a: int, segment: Segment, got: np.ndarray, want: np.ndarray, error: float,
+        bound: float,
+    ) -> None:  # fmt: skip
         """Say what a node's result in the port is; ``want`` is the oracle's, by its own inputs."""
-        wrong = not distance(got, want, rms) <= bound
+        wrong = not error <= bound
         if not (wrong or self.parted):
             return
         own = self.oracle.result(a)

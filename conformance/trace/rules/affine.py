@@ -6,6 +6,7 @@ batch norm from a scale.
 
 from __future__ import annotations
 
+from functools import partial
 from math import prod
 from typing import Any
 
@@ -32,9 +33,9 @@ from conformance.trace.rule import makes, places, rule
 from conformance.trace.rules.algebra import recognised
 from conformance.trace.rules.convolution import biased, give_bias
 from conformance.trace.rules.pooling import averaged
-from conformance.trace.stored import array_of, by_channel, constant, fill
+from conformance.trace.stored import along, array_of, constant, fill
 from conformance.trace.tape import evaluate
-from conformance.trace.walk import Walk
+from conformance.trace.walk import AXES, Walk
 
 
 @rule("add", commutes=True)
@@ -140,18 +141,20 @@ def map_of(walk: Walk, x: Affine) -> Plain | None:
     if found := averaged(walk, x):
         return found
     slope, offset = (None if side is None else side.value for side in (x.slope, x.offset))
-    try:
-        algebra = coefficients(walk.tape, slope, offset, lambda a: by_channel(x.axes, a))
-        if algebra is None:
-            return _by_constants(walk, x)
-    except (ValueError, KeyError):
-        return None
-    if isinstance(algebra, Linear):
-        return _linear(walk, x, algebra)
-    return _norm(walk, x, algebra)
+    for name in AXES:
+        try:
+            algebra = coefficients(walk.tape, slope, offset, partial(along, x.axes, name=name))
+            if algebra is None:
+                return _by_constants(walk, x)
+        except (ValueError, KeyError):
+            continue  # it varies over another axis
+        if isinstance(algebra, Linear):
+            return _linear(walk, x, algebra, name)
+        return _norm(walk, x, algebra, name)
+    return None
 
 
-def _norm(walk: Walk, x: Affine, algebra: Normalisation) -> Plain | None:
+def _norm(walk: Walk, x: Affine, algebra: Normalisation, name: str) -> Plain | None:
     slots = dict(algebra.slots)
     if (bias := slots.pop("bias", None)) is not None:
         # A bias that only shows in a batch norm's algebra belongs to the convolution before.
@@ -160,14 +163,24 @@ def _norm(walk: Walk, x: Affine, algebra: Normalisation) -> Plain | None:
             return None
         give_bias(node, stored[0])
         node.value = -1  # the tape never holds the biased result by itself
-    return normalised(walk, x.plain, {"epsilon": algebra.epsilon}, slots, x.value)
+    return normalised(walk, x.plain, {"epsilon": algebra.epsilon}, slots, x.value, name)
 
 
 def normalised(
-    walk: Walk, x: Plain, attributes: dict[str, Any], slots: dict[str, int], value: int
+    walk: Walk,
+    x: Plain,
+    attributes: dict[str, Any],
+    slots: dict[str, int],
+    value: int,
+    name: str = "C",
 ) -> Plain | None:
-    """A batch norm of x whose slots are these values; None if one is no vector of channels."""
-    channel = axis_of(x.axes, "C")
+    """A batch norm of x whose slots are these values; None if one is no vector of channels.
+
+    Where it takes another axis than the channels for them, an attribute says so.
+    """
+    channel = axis_of(x.axes, name)
+    if name != "C":
+        attributes = attributes | {"axis": AXES[name]}
     parameters: dict[str, Parameter] = {}
     for slot, source in slots.items():
         stored = array_of(walk.tape, source)
@@ -184,10 +197,12 @@ def normalised(
 
 @makes("batch_norm")
 def by_its_batch(walk: Walk, x: Algebra, layer: Layer) -> Plain | None:
-    return normalised(walk, x.base, layer.attributes, layer.slots, x.value)
+    attributes = dict(layer.attributes)
+    name = attributes.pop("axis", "C")
+    return normalised(walk, x.base, attributes, layer.slots, x.value, name)
 
 
-def _linear(walk: Walk, x: Affine, algebra: Linear) -> Plain | None:
+def _linear(walk: Walk, x: Affine, algebra: Linear, name: str) -> Plain | None:
     """factor · coefficient · x + bias: a scale, or a window's sum by a coefficient."""
     if algebra.coefficient < 0 and algebra.bias < 0:
         if algebra.factor == 1:
@@ -203,16 +218,18 @@ def _linear(walk: Walk, x: Affine, algebra: Linear) -> Plain | None:
         )
         roles = {"coefficient": algebra.coefficient, "bias": algebra.bias}
     else:
-        made = walk.node("scale", {"factor": algebra.factor}, (x.node,), x.axes, x.value)
+        attributes = {"factor": algebra.factor} | ({} if name == "C" else {"axis": AXES[name]})
+        made = walk.node("scale", attributes, (x.node,), x.axes, x.value)
         roles = {"gamma": algebra.coefficient, "beta": algebra.bias}
-    channel = axis_of(x.axes, "C")
+    channel = axis_of(x.axes, name)
     for slot, source in roles.items():
         if source < 0:
             continue
         stored = array_of(walk.tape, source)
         if stored is None or channel is None:
             return None
-        fill(walk.of(made), slot, stored[0], x.axes[channel])
+        one = prod(stored[0].shape) == 1  # a scalar that all channels share
+        fill(walk.of(made), slot, stored[0], (("C", 1),) if one else x.axes[channel])
     return made
 
 
@@ -224,7 +241,7 @@ def _by_constants(walk: Walk, x: Affine) -> Plain | None:
             continue
         if leaves(walk.tape, side.value):
             return None
-        vector = by_channel(x.axes, evaluate(walk.tape, side.value, {}))
+        vector = along(x.axes, evaluate(walk.tape, side.value, {}))
         attributes[name] = tuple(map(float, vector)) if len(vector) > 1 else float(vector[0])
     attributes.setdefault("factor", 1.0)
     if attributes == {"factor": 1.0, "offset": 0.0}:

@@ -5,7 +5,16 @@ from __future__ import annotations
 from math import prod
 
 from conformance.graph.model import Parameter
-from conformance.trace.meanings import Affine, Algebra, Flowing, Meaning, Plain, Step
+from conformance.trace.meanings import (
+    Affine,
+    Algebra,
+    Flow,
+    Flowing,
+    Meaning,
+    Plain,
+    Step,
+    Stored,
+)
 from conformance.trace.recognise import PARTIAL, WHOLE, Layer, Piece
 from conformance.trace.rule import ANY, maker, makes, places, rule
 from conformance.trace.tape import BINARY, LAYOUT, UNARY
@@ -46,6 +55,70 @@ def _base(walk: Walk, x: Flowing) -> Plain:
 
 
 @places(Algebra)
+def layers(walk: Walk, x: Algebra) -> Plain:
+    """The layers that algebra is made of."""
+    return walk.placed(resolved(walk, x))
+
+
+def resolved(walk: Walk, x: Algebra) -> Flow:
+    """Algebra that has no name as a whole, part by part.
+
+    It is taken apart where one value holds all that goes on.  The longest parts with a name are
+    layers, a part of one operation is what its rule says, and any other is opaque.
+    """
+    ends = [*_waists(walk, x), x.value]
+    start: Flow = x.base
+    at = 0
+    while at < len(ends):
+        for last in reversed(range(at, len(ends))):
+            found: Flow | None = recognised(walk, Algebra(walk.placed(start), ends[last]))
+            if found is not None:
+                break
+        else:
+            last = at
+            found = _by_its_rule(walk, start, ends[at])
+            found = found or walk.opaque(ends[at], [walk.placed(start).node])
+        walk.means[ends[last]] = start = found
+        at = last + 1
+    return start
+
+
+def _by_its_rule(walk: Walk, start: Flow, value: int) -> Flow | None:
+    """What the only operation of a part means."""
+    op = Step.of(value, walk.tape[value])
+    operands = [walk.means[i] for i in op.inputs]
+    if any(isinstance(o, Algebra) for o in operands):
+        return None
+    return walk.by_rule(op, operands)
+
+
+def _waists(walk: Walk, x: Algebra) -> list[int]:
+    """The values inside of algebra that everything goes through."""
+    inside: dict[int, int] = {}
+    stack = [x.value]
+    while stack:
+        if (value := stack.pop()) in inside:
+            continue
+        flowing = [i for i in walk.tape[value].inputs if not isinstance(walk.means[i], Stored)]
+        inner = [i for i in flowing if _inside(walk, x, i)]
+        inside[value] = min(flowing) if len(inner) == len(flowing) else -1
+        stack.extend(inner)
+    found: list[int] = []
+    reach = inside.pop(x.value)
+    for value in sorted(inside, reverse=True):
+        if reach >= value:
+            found.append(value)
+        reach = min(reach, inside[value])
+    return found[::-1]
+
+
+def _inside(walk: Walk, x: Algebra, value: int) -> bool:
+    meaning = walk.means[value]
+    return (
+        isinstance(meaning, Algebra | Affine) and value not in walk.named and meaning.node == x.node
+    )
+
+
 def recognised(walk: Walk, x: Algebra, final: bool = True) -> Plain | None:
     """A node for algebra that has a name.
 
@@ -54,18 +127,18 @@ def recognised(walk: Walk, x: Algebra, final: bool = True) -> Plain | None:
     """
     if x.value in walk.named:
         return walk.named[x.value]
-    if (x.value, final) in walk.nameless:
+    if (x.value, x.node, final) in walk.nameless:
         return None
     entry = _entry(walk, x) if final else None
     piece = Piece.of(walk.tape, walk.of(x.base).axes, x, entry)
-    asked = PARTIAL if (x.value, False) in walk.nameless else WHOLE + PARTIAL * final
+    asked = PARTIAL if (x.value, x.node, False) in walk.nameless else WHOLE + PARTIAL * final
     for recogniser in asked:
         if (layer := recogniser(piece)) is not None:
             flow = (maker(layer.kind) or _plain)(walk, x, layer)
             if flow is not None:
                 walk.named[x.value] = flow
                 return flow
-    walk.nameless.add((x.value, final))
+    walk.nameless.add((x.value, x.node, final))
     return None
 
 

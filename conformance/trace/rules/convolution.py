@@ -13,6 +13,7 @@ from conformance.graph.model import Node, Parameter
 from conformance.trace.meanings import (
     NO_PADDING,
     Affine,
+    Algebra,
     Chosen,
     Flowing,
     Padded,
@@ -22,8 +23,9 @@ from conformance.trace.meanings import (
     Stored,
 )
 from conformance.trace.rule import rule
+from conformance.trace.rules.algebra import resolved
 from conformance.trace.rules.axes import channels, every, name_of
-from conformance.trace.stored import array_of, by_channel, fill, narrow
+from conformance.trace.stored import along, array_of, fill, narrow
 from conformance.trace.walk import Walk
 
 
@@ -37,6 +39,13 @@ def padded(walk: Walk, op: Step, x: Padded, kernel: Stored) -> Plain | None:
 def of_some_channels(walk: Walk, op: Step, x: Chosen, kernel: Stored) -> Plain | None:
     """conv(x[channels]) -> conv(x) with a connection table."""
     return convolution(walk, op, x.plain, kernel, chosen=x.channels)
+
+
+@rule("conv")
+def of_algebra(walk: Walk, op: Step, x: Algebra, kernel: Stored) -> Plain | None:
+    """Algebra ends here: its last operation may be a padding."""
+    found: Plain | None = walk.by_rule(op, [resolved(walk, x), kernel])
+    return found
 
 
 @rule("conv")
@@ -55,6 +64,8 @@ def convolution(
     """conv(x, stored kernel) -> conv, its kernel as height x width x inputs x outputs."""
     stored = array_of(walk.tape, kernel.value)
     order = _spatial_order(x.axes, op["lhs"])
+    if order is None:
+        walk.reads_as = walk.reads_as or _letters(x.axes, op["lhs"])
     if stored is None or order is None:
         return None
     parameter, mask = stored
@@ -98,6 +109,12 @@ def _spatial_order(axes: Axes, spec: tuple[int, ...]) -> list[int] | None:
     if name_of(axes[channel], "C") != "C" or sorted(names) != ["H", "W"]:
         return None
     return [names.index("H"), names.index("W")]
+
+
+def _letters(axes: Axes, spec: tuple[int, ...]) -> dict[str, str]:
+    """For each axis of a map the one that a convolution takes it for."""
+    read = {name_of(axes[axis]): letter for axis, letter in zip(spec[1:], "CHW", strict=True)}
+    return read if sorted(read) == ["C", "H", "W"] else {}
 
 
 def _table(used: np.ndarray) -> tuple[tuple[int, ...], ...] | None:
@@ -183,7 +200,7 @@ def biased(walk: Walk, x: Plain | Affine, b: Stored, value: int) -> Plain | None
     if prod(shape) != length or stored[1] is not None:
         return None
     try:
-        by_channel(x.axes, np.arange(length).reshape(shape))
+        along(x.axes, np.arange(length).reshape(shape))
     except ValueError:
         return None
     give_bias(node, stored[0])

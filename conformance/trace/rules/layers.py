@@ -12,7 +12,7 @@ from conformance.trace.rules.affine import normalised
 from conformance.trace.rules.algebra import recognised
 from conformance.trace.rules.axes import name_of
 from conformance.trace.stored import constant
-from conformance.trace.walk import Walk
+from conformance.trace.walk import AXES, Walk
 
 ACTIVATIONS = {"relu": "relu", "tanh": "tanh", "logistic": "sigmoid", "max": "relu"}
 
@@ -34,7 +34,60 @@ def activation(walk: Walk, op: Step, x: Flowing) -> Plain | None:
 @rule("max", commutes=True)
 def at_least_zero(walk: Walk, op: Step, x: Flowing, least: Stored) -> Plain | None:
     """max(x, 0) -> relu(x)."""
-    return activation(walk, op, x) if constant(walk.tape, least) == 0.0 else None
+    if constant(walk.tape, least) != 0.0:
+        return None
+    return _clipped(walk, op, x, low=0.0) or activation(walk, op, x)
+
+
+@rule("max", commutes=True)
+def at_least(walk: Walk, op: Step, x: Flowing, least: Stored) -> Plain | None:
+    """max(min(x, high), low) -> clip(x, low, high)."""
+    low = constant(walk.tape, least)
+    return None if low is None else _clipped(walk, op, x, low=low)
+
+
+@rule("min", commutes=True)
+def at_most(walk: Walk, op: Step, x: Flowing, most: Stored) -> Plain | None:
+    """min(x, high) -> clip(x, None, high); of a relu clip(x, 0, high), which is ReLU6 for 6."""
+    if (high := constant(walk.tape, most)) is None:
+        return None
+    if found := _clipped(walk, op, x, high=high):
+        return found
+    return _bounded(walk, op, x, None, high)
+
+
+@rule("max", commutes=True)
+def bounded_below(walk: Walk, op: Step, x: Flowing, least: Stored) -> Plain | None:
+    """max(x, low) -> clip(x, low, None)."""
+    low = constant(walk.tape, least)
+    return None if low is None else _bounded(walk, op, x, low, None)
+
+
+def _clipped(
+    walk: Walk, op: Step, x: Flowing, low: float | None = None, high: float | None = None
+) -> Plain | None:
+    """The other bound of what has one already, where nothing else reads that."""
+    flow = recognised(walk, x) if isinstance(x, Algebra) else walk.placed(x)
+    if flow is None or not walk.sole(x):
+        return None
+    node = walk.of(flow)
+    if node.kind not in ("relu", "clip"):
+        return None
+    has = {"low": 0.0, "high": None} if node.kind == "relu" else node.attributes
+    if has["low" if high is None else "high"] is not None:
+        return None  # it is cut off twice on one side
+    low, high = (has["low"], high) if low is None else (low, has["high"])
+    if low is None or high is None or low > high:
+        return None
+    return walk.node("clip", {"low": low, "high": high}, node.inputs, flow.axes, op.value)
+
+
+def _bounded(
+    walk: Walk, op: Step, x: Flowing, low: float | None, high: float | None
+) -> Plain | None:
+    if isinstance(x, Algebra) and recognised(walk, x) is None:
+        return None
+    return _same_shape(walk, op, "clip", {"low": low, "high": high}, walk.placed(x))
 
 
 @rule("batch_norm")
@@ -44,7 +97,10 @@ def batch_norm(walk: Walk, op: Step, x: Flowing, *slots: Stored | Absent) -> Pla
         attributes |= in_training(op["momentum"], op["unbiased"])
     given = zip(("gamma", "beta", "mean", "variance"), slots, strict=True)
     values = {slot: stored.value for slot, stored in given if isinstance(stored, Stored)}
-    return normalised(walk, walk.placed(x), attributes, values, op.value)
+    flow = walk.placed(x)
+    name = name_of(flow.axes[op["axis"] % len(flow.axes)])
+    name = name if name in AXES else "C"
+    return normalised(walk, flow, attributes, values, op.value, name)
 
 
 @rule("dropout")
@@ -64,11 +120,21 @@ def lrn(walk: Walk, op: Step, x: Flowing) -> Plain | None:
 
 @rule("softmax")
 def softmax(walk: Walk, op: Step, x: Flowing) -> Plain | None:
-    """softmax(x) along the channels -> softmax."""
+    """softmax(x) -> softmax; along another axis than the channels it says which."""
     flow = walk.placed(x)
-    if name_of(flow.axes[op["axis"] % len(flow.axes)], "C") != "C":
+    if not (name := name_of(flow.axes[op["axis"] % len(flow.axes)], "C")):
         return None
-    return _same_shape(walk, op, "softmax", {}, flow)
+    attributes = {} if name == "C" else {"axis": AXES[name]}
+    return _same_shape(walk, op, "softmax", attributes, flow)
+
+
+@rule("log")
+def log_softmax(walk: Walk, op: Step, x: Plain) -> Plain | None:
+    """log(softmax(x)) -> log_softmax(x)."""
+    node = walk.of(x)
+    if node.kind != "softmax":
+        return None
+    return walk.node("log_softmax", node.attributes, node.inputs, x.axes, op.value)
 
 
 def _same_shape(walk: Walk, op: Step, kind: str, attributes: dict[str, Any], x: Plain) -> Plain:
@@ -87,6 +153,6 @@ def add(walk: Walk, op: Step, left: Flowing, right: Flowing) -> Plain | None:
 
 
 def _of_one(left: Flowing, right: Flowing) -> bool:
-    if isinstance(left, Flow) and isinstance(right, Flow):
-        return left.value == right.value
-    return left.node == right.node
+    """Whether a sum is algebra of one node, and not of two results or of one taken twice."""
+    both = isinstance(left, Flow) and isinstance(right, Flow)
+    return not both and left.node == right.node

@@ -10,6 +10,7 @@ import numpy as np
 from conformance.graph.axes import reshaped, spatial_order, transposed
 from conformance.trace.meanings import (
     NO_PADDING,
+    Affine,
     Algebra,
     Chosen,
     Flow,
@@ -24,7 +25,7 @@ from conformance.trace.rules.algebra import recognised
 from conformance.trace.rules.axes import channels, every, name_of, resized
 from conformance.trace.rules.convolution import side_by_side
 from conformance.trace.stored import constant
-from conformance.trace.walk import Walk
+from conformance.trace.walk import AXES, Spelling, Walk
 
 
 def settled(walk: Walk, x: Flowing) -> Plain | None:
@@ -70,33 +71,56 @@ def transpose(walk: Walk, op: Step, x: Flowing) -> Plain | None:
 
 
 @rule("concat")
-def concat(walk: Walk, op: Step, *parts: Flowing) -> Plain | None:
-    """concat(x, y, …) along the channels -> concat; of one part, that part."""
-    axis = op["axis"] % len(op.shape)
-    flows = [walk.placed(x) for x in parts]
-    if any(name_of(flow.axes[axis], "C") != "C" for flow in flows):
+def zeros_beside(walk: Walk, op: Step, *parts: Flowing | Stored) -> Padded | Plain | None:
+    """concat(x, zeros) -> pad(x): channels of zeros are a padding of the channels."""
+    zero = [is_zero(walk, part) for part in parts]
+    if zero.count(False) != 1 or len(parts) == 1:
         return None
-    if len(flows) == 1:
-        return Plain(flows[0].node, flows[0].axes, op.value)
-    axes = tuple((("C", op.shape[axis]),) if i == axis else a for i, a in enumerate(flows[0].axes))
-    merged = side_by_side(walk, parts, flows, axes, op.value)
-    return merged or walk.node("concat", {}, [flow.node for flow in flows], axes, op.value)
+    at, axis = zero.index(False), op["axis"] % len(op.shape)
+    widths = [walk.tape[i].shape[axis] for i in op.inputs]
+    padding = [(0, 0)] * len(op.shape)
+    padding[axis] = (sum(widths[:at]), sum(widths[at + 1 :]))
+    x = parts[at]
+    return None if isinstance(x, Stored) else _padded(walk, op, x, tuple(padding), 0.0)
+
+
+def is_zero(walk: Walk, x: Flowing | Stored) -> bool:
+    """Whether a value is zero whatever the image: zeros, or a map times zero."""
+    if isinstance(x, Stored):
+        return constant(walk.tape, x) == 0.0
+    if isinstance(x, Affine):
+        without = x.offset is None or is_zero(walk, x.offset)
+        return without and x.slope is not None and is_zero(walk, x.slope)
+    if not isinstance(x, Plain):
+        return False
+    node = walk.of(x)
+    return node.kind == "scale" and node.attributes == {"factor": 0.0} and "beta" not in node.slots
 
 
 @rule("concat")
-def zeros_beside(walk: Walk, op: Step, *parts: Flowing | Stored) -> Padded | Plain | None:
-    """concat(x, zeros) -> pad(x): channels of zeros are a padding of the channels."""
-    at = [i for i, part in enumerate(parts) if not isinstance(part, Stored)]
-    others = [part for part in parts if isinstance(part, Stored)]
-    if len(at) != 1 or any(constant(walk.tape, part) != 0.0 for part in others):
-        return None
+def concat(walk: Walk, op: Step, *parts: Flowing) -> Plain | None:
+    """concat(concat(x, y), z) along the channels -> concat(x, y, z); of one part, that part."""
     axis = op["axis"] % len(op.shape)
-    widths = [walk.tape[i].shape[axis] for i in op.inputs]
-    padding = [(0, 0)] * len(op.shape)
-    padding[axis] = (sum(widths[: at[0]]), sum(widths[at[0] + 1 :]))
-    x = parts[at[0]]
-    assert not isinstance(x, Stored)
-    return _padded(walk, op, x, tuple(padding), 0.0)
+    flows = [walk.placed(x) for x in parts]
+    name = name_of(flows[0].axes[axis], "C")
+    if any(name_of(flow.axes[axis], "C") != name for flow in flows) or not name:
+        return None
+    if len(flows) == 1:
+        return Plain(flows[0].node, flows[0].axes, op.value)
+    axes = tuple(((name, op.shape[axis]),) if i == axis else a for i, a in enumerate(flows[0].axes))
+    if name != "C":
+        attributes = {"axis": AXES[name]}
+        return walk.node("concat", attributes, [flow.node for flow in flows], axes, op.value)
+    if merged := side_by_side(walk, parts, flows, axes, op.value):
+        return merged
+    nested = [walk.of(f).kind == "concat" and not walk.of(f).attributes for f in flows]
+    inputs = [
+        i
+        for flow, inner in zip(flows, nested, strict=True)
+        for i in (walk.of(flow).inputs if inner else (flow.node,))
+    ]
+    spelling: Spelling = (("inputs", "concatenated in steps", "at once"),) if any(nested) else ()
+    return walk.node("concat", {}, inputs, axes, op.value, spelling=spelling)
 
 
 @rule("pad")

@@ -27,7 +27,7 @@ from conformance.trace.rule import makes, rule
 from conformance.trace.rules.algebra import recognised
 from conformance.trace.rules.axes import channels, name_of, resized
 from conformance.trace.tape import Operation, evaluate, window
-from conformance.trace.walk import Walk
+from conformance.trace.walk import Spelling, Walk
 
 POOLS = {"max": "max_pool", "sum": "sum_pool", "mean": "avg_pool"}
 IDLE = (1, 1, (0, 0))
@@ -127,17 +127,30 @@ def _reduced(walk: Walk, op: Step, x: Plain) -> Plain | None:
 def make(
     walk: Walk, kind: str, attributes: dict[str, Any], source: int, axes: Axes, value: int
 ) -> Plain:
-    """A pooling node, by its shortest name."""
+    """A pooling node, by its shortest name; a window of one that goes everywhere is none."""
     before = walk.nodes[source].shape
+    spelling: Spelling = ()
+    if attributes["kernel"] == (1, 1) and _takes_in_nothing(attributes["padding"]):
+        if attributes["stride"] == (1, 1) and attributes["padding"] == NO_PADDING:
+            return Plain(source, axes, value)
+        if kind != "max_pool":
+            spelling = (("kind", kind, "max_pool"),)
+        kind = "max_pool"
+        attributes = {name: attributes[name] for name in ("kernel", "stride", "padding")}
     whole = attributes["kernel"] == before[:2] and attributes["padding"] == NO_PADDING
     if kind != "sum_pool" and whole:
         attributes["stride"] = attributes["kernel"]
     if kind == "avg_pool":
         kind, attributes = _average(attributes, before)
-    flow = walk.node(kind, attributes, (source,), axes, value)
+    flow = walk.node(kind, attributes, (source,), axes, value, spelling=spelling)
     if whole:
         walk.of(flow).shape = (1, 1, channels(before))
     return flow
+
+
+def _takes_in_nothing(padding: Padding) -> bool:
+    """Whether no cell stands around the map; some of its own may be cut."""
+    return max(cells for side in padding for cells in side) <= 0
 
 
 def _average(attributes: dict[str, Any], before: tuple[int, ...]) -> tuple[str, dict[str, Any]]:

@@ -16,13 +16,13 @@ def dense_c3(model: Any) -> None:
 
 
 def average_in_s2(model: Any) -> None:
-    model.S2 = AverageSubsampling(6)
+    model.S2.layers[0] = AverageSubsampling(6)
 
 
 class AverageSubsampling(lenet.Subsampling):
     def __call__(self, x: jax.Array) -> jax.Array:
         mean = nnx.avg_pool(x, (2, 2), strides=(2, 2))
-        return lenet.squash(self.coefficient * mean + self.bias)
+        return self.coefficient * mean + self.bias
 
 
 def plain_tanh(model: Any) -> None:
@@ -175,9 +175,9 @@ def same_in_conv1(model: Any) -> None:
 
 
 def logits(model: Any) -> None:
-    model.fc5.layers[2] = same
+    model.fc5.layers[1] = same
 
 
 def wide_fc3(model: Any) -> None:
-    model.fc3.layers[1] = nnx.Linear(256, 128, rngs=RNGS)
-    model.fc4.layers[1] = nnx.Linear(128, 84, rngs=RNGS)
+    model.fc3.layers[0] = nnx.Linear(256, 128, rngs=RNGS)
+    model.fc4.layers[0] = nnx.Linear(128, 84, rngs=RNGS)

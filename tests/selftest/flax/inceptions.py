@@ -5,7 +5,7 @@ from typing import Any
 import jax
 from flax import nnx
 
-from conformance.implementations.flax import googlenet, inception_v2, inception_v4
+from conformance.implementations.flax import googlenet, inception_v2, layers
 from tests.selftest.flax import Also, Same, same
 
 RNGS = nnx.Rngs(0)
@@ -45,7 +45,7 @@ def linear_reduction(model: Any) -> None:
 
 
 def alpha_summed(model: Any) -> None:
-    model.pool1.layers[1] = paper_lrn
+    model.pool1.layers[1] = nnx.Sequential(paper_lrn)
 
 
 def paper_lrn(x: jax.Array) -> jax.Array:
@@ -54,7 +54,7 @@ def paper_lrn(x: jax.Array) -> jax.Array:
 
 
 def no_lrn(model: Any) -> None:
-    model.conv2.layers[2] = same
+    model.conv2.layers[2] = Same()
 
 
 def floor_in_pool4(model: Any) -> None:
@@ -71,10 +71,10 @@ def classes_1001(model: Any) -> None:
 
 
 def heads_in_inference(model: Any) -> None:
-    model.__class__ = WithHeads
+    model.__class__ = HeadsAlways
 
 
-class WithHeads(googlenet.GoogLeNet):
+class HeadsAlways(layers.WithHeads):
     def eval(self, **attributes: Any) -> None:
         super().eval(**attributes)
         self.deterministic = False
@@ -86,11 +86,11 @@ def not_separable(model: Any) -> None:
 
 
 def average_in_5b(model: Any) -> None:
-    model.inception_5b.paths[3].layers[0] = inception_v2.avg_pool
+    model.inception_5b.paths[3].layers[0] = layers.average_pool
 
 
 def printed_width(model: Any) -> None:
-    avg, inception = inception_v2.avg_pool, inception_v2.inception
+    avg, inception = layers.average_pool, inception_v2.inception
     model.inception_4c = inception(576, 160, 128, 160, 128, 160, avg, 128, rngs=RNGS)
     model.inception_4d = inception(608, 96, 128, 192, 160, 192, avg, 96, rngs=RNGS)
 
@@ -110,9 +110,9 @@ def border_counted(model: Any) -> None:
 
 
 def tall_before_wide(model: Any) -> None:
-    layers = model.Mixed_6b.paths[1].layers
-    layers[1] = inception_v2.conv(128, 128, (7, 1), rngs=RNGS)
-    layers[2] = inception_v2.conv(128, 192, (1, 7), rngs=RNGS)
+    path = model.Mixed_6b.paths[1].layers
+    path[1] = layers.conv_bn_relu(128, 128, (7, 1), rngs=RNGS)
+    path[2] = layers.conv_bn_relu(128, 192, (1, 7), rngs=RNGS)
 
 
 def stem_order(model: Any) -> None:
@@ -125,7 +125,7 @@ def module_too_few(model: Any) -> None:
 
 
 def widths_of_resnet(model: Any) -> None:
-    model.reduction_a = inception_v4.reduction_a(384, 192, 192, 256, 384, rngs=RNGS)
+    model.reduction_a = layers.reduction_a(384, 192, 192, 256, 384, rngs=RNGS)
 
 
 def not_scaled(model: Any) -> None:

@@ -6,8 +6,9 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from conformance.implementations.flax import resnet, resnet_cifar
-from tests.selftest.flax import Same
+from conformance.implementations.flax import resnet_cifar
+from conformance.implementations.flax.layers import Residual, conv_bn
+from tests.selftest.flax import Same, same
 
 RNGS = nnx.Rngs(0)
 
@@ -17,22 +18,19 @@ def padded_below(model: Any) -> None:
 
 
 def pool_padded_below(model: Any) -> None:
-    model.__class__ = SamePool
+    model.conv2_x.layers[0] = same_pool
 
 
-class SamePool(resnet.ResNet):
-    def __call__(self, x: jax.Array) -> jax.Array:
-        x = nnx.max_pool(self.conv1(x), (3, 3), strides=(2, 2), padding="SAME")
-        x = self.conv5_x(self.conv4_x(self.conv3_x(self.conv2_x(x))))
-        return self.fc(x.mean(axis=(1, 2)))
+def same_pool(x: jax.Array) -> jax.Array:
+    return nnx.max_pool(x, (3, 3), strides=(2, 2), padding="SAME")
 
 
 def bare_projection(model: Any) -> None:
-    model.conv4_x.layers[0].shortcut.layers[1] = Same()
+    model.conv4_x.layers[0].layers[0].shortcut.layers[1] = Same()
 
 
 def stride_on_3x3(model: Any) -> None:
-    first, _, second, *_ = model.conv3_x.layers[0].residual.layers
+    first, _, second, *_ = model.conv3_x.layers[0].layers[0].residual.layers
     first.layers[0].strides, second.layers[0].strides = 1, 2
 
 
@@ -47,35 +45,30 @@ def biased_conv1(model: Any) -> None:
 
 
 def norm_missing(model: Any) -> None:
-    model.stage1.layers[0].residual.layers[2].layers[1] = Same()
+    model.stage1.layers[0].layers[0].residual.layers[2].layers[1] = Same()
 
 
 def relu_before_addition(model: Any) -> None:
-    model.stage1.layers[1].__class__ = ReluBeforeAddition
+    model.stage1.layers[1] = ReluBeforeAddition(model.stage1.layers[1].layers[0].residual)
 
 
-class ReluBeforeAddition(resnet.Residual):
+class ReluBeforeAddition(Residual):
     def __call__(self, x: jax.Array) -> jax.Array:
         return nnx.relu(self.residual(x)) + x
 
 
 def no_relu_after_addition(model: Any) -> None:
-    model.stage1.layers[1].__class__ = LinearSum
-
-
-class LinearSum(resnet.Residual):
-    def __call__(self, x: jax.Array) -> jax.Array:
-        return self.residual(x) + x
+    model.stage1.layers[1].layers[1] = same
 
 
 def no_gamma(model: Any) -> None:
-    model.stage1.layers[1].residual.layers[2].layers[1] = nnx.BatchNorm(
+    model.stage1.layers[1].layers[0].residual.layers[2].layers[1] = nnx.BatchNorm(
         16, use_scale=False, momentum=0.9, epsilon=1e-5, rngs=RNGS
     )
 
 
 def shortcut_missing(model: Any) -> None:
-    model.stage2.layers[1] = resnet_cifar.plain(32, 32, 1, rngs=RNGS)
+    model.stage2.layers[1].layers[0] = resnet_cifar.plain(32, 32, 1, rngs=RNGS)
 
 
 def block_too_few(model: Any) -> None:
@@ -83,24 +76,24 @@ def block_too_few(model: Any) -> None:
 
 
 def block_too_many(model: Any) -> None:
-    extra = resnet_cifar.residual(64, 64, 1, rngs=RNGS)
+    extra = nnx.Sequential(resnet_cifar.residual(64, 64, 1, rngs=RNGS), nnx.relu)
     model.stage3 = nnx.Sequential(*model.stage3.layers, extra)
 
 
 def projection_for_identity(model: Any) -> None:
-    model.stage2.layers[0].shortcut = resnet.conv_bn(16, 32, 1, 2, rngs=RNGS)
+    model.stage2.layers[0].layers[0].shortcut = conv_bn(16, 32, 1, 2, rngs=RNGS)
 
 
 def zeros_in_front(model: Any) -> None:
-    model.stage2.layers[0].shortcut = Padded(0, 16, 0)
+    model.stage2.layers[0].layers[0].shortcut = Padded(0, 16, 0)
 
 
 def zeros_on_both_sides(model: Any) -> None:
-    model.stage2.layers[0].shortcut = Padded(0, 8, 8)
+    model.stage2.layers[0].layers[0].shortcut = Padded(0, 8, 8)
 
 
 def every_other_pixel(model: Any) -> None:
-    model.stage2.layers[0].shortcut = Padded(1, 0, 16)
+    model.stage2.layers[0].layers[0].shortcut = Padded(1, 0, 16)
 
 
 class Padded(nnx.Module):
@@ -114,7 +107,7 @@ class Padded(nnx.Module):
 
 
 def averaged_shortcut(model: Any) -> None:
-    model.stage2.layers[0].shortcut = AveragedShortcut()
+    model.stage2.layers[0].layers[0].shortcut = AveragedShortcut()
 
 
 class AveragedShortcut(nnx.Module):
@@ -124,16 +117,10 @@ class AveragedShortcut(nnx.Module):
 
 
 def maximum_at_the_end(model: Any) -> None:
-    model.__class__ = MaximumAtTheEnd
-
-
-class MaximumAtTheEnd(resnet_cifar.ResNet):
-    def __call__(self, x: jax.Array) -> jax.Array:
-        x = self.stage3(self.stage2(self.stage1(self.conv1(x))))
-        return self.fc(x.max(axis=(1, 2)))
+    model.fc.layers[0] = lambda x: x.max(axis=(1, 2))
 
 
 def relu_before_norm(model: Any) -> None:
     residual = model.stage1.layers[1].residual
-    norm, relu, conv = residual.layers[0].layers
-    residual.layers[0] = nnx.Sequential(relu, norm, conv)
+    norm, relu = residual.layers[0].layers
+    residual.layers[0] = nnx.Sequential(relu, norm)

@@ -20,20 +20,20 @@ def planted(bug: Callable[[Any], None]) -> nnx.Module:
 
 def shared_convolution(model: Any) -> None:
     """One module, used where the paper has two layers."""
-    first, _, second = model.stage1.layers[1].residual.layers
+    first, _, second = model.stage1.layers[1].layers[0].residual.layers
     second.layers[0] = first.layers[0]
 
 
 def silu(model: Any) -> None:
-    model.stage1.layers[1].residual.layers[1] = nnx.silu
+    model.stage1.layers[1].layers[0].residual.layers[1] = nnx.silu
 
 
 def gelu(model: Any) -> None:
-    model.stage2.layers[1].residual.layers[1] = nnx.gelu
+    model.stage2.layers[1].layers[0].residual.layers[1] = nnx.gelu
 
 
 def called_back(model: Any) -> None:
-    model.stage1.layers[1].residual.layers[1] = outside
+    model.stage1.layers[1].layers[0].residual.layers[1] = outside
 
 
 def outside(x: jax.Array) -> jax.Array:
@@ -49,7 +49,9 @@ def hides(bug: Callable[[Any], None], node: str, cause: str) -> Hidden:
 
 HIDDEN: dict[str, Hidden] = {
     "shared convolution": hides(
-        shared_convolution, "stage1/2/2", "its kernel is that of stage1.layers.1.residual.layers.0"
+        shared_convolution,
+        "stage1/2/2",
+        "its kernel is that of stage1.layers.1.layers.0.residual.layers.0",
     ),
     "SiLU": hides(silu, "stage1/2/1 relu", "silu (swish) stands in its place"),
     "GELU": hides(gelu, "stage2/2/1 relu", "gelu (by tanh) stands in its place"),

@@ -22,32 +22,32 @@ def planted(architecture: str, bug: Callable[[Any], None]) -> nn.Module:
 
 def shared_convolution(model: Any) -> None:
     """One module, used where the paper has two layers."""
-    residual = model.stage1[1].residual
+    residual = model.stage1[1][0].residual
     residual[2][0] = residual[0][0]
 
 
 def shared_twice(model: Any) -> None:
     shared_convolution(model)
-    residual = model.stage3[2].residual
+    residual = model.stage3[2][0].residual
     residual[2][0] = residual[0][0]
 
 
 def shared_projection(model: Any) -> None:
     """One projection, kernel and bias, for two modules whose pool branches are alike."""
-    model.to_4d.inception_4d[3][1] = model.to_4d.inception_4c[3][1]
+    model.inception_4d[3][1] = model.inception_4c[3][1]
 
 
 def silu(model: Any) -> None:
-    model.stage1[1].residual[1] = nn.SiLU()
+    model.stage1[1][0].residual[1] = nn.SiLU()
 
 
 def leaky(model: Any) -> None:
-    model.stage2[1].residual[1] = nn.LeakyReLU(0.1)
+    model.stage2[1][0].residual[1] = nn.LeakyReLU(0.1)
 
 
 def mirrored(model: Any) -> None:
-    conv = model.stage1[1].residual[0][0]
-    model.stage1[1].residual[0][0] = nn.Conv2d(
+    conv = model.stage1[1][0].residual[0][0]
+    model.stage1[1][0].residual[0][0] = nn.Conv2d(
         conv.in_channels, conv.out_channels, 3, padding=1, padding_mode="reflect", bias=False
     )
 
@@ -57,11 +57,11 @@ def fused_pool(model: Any) -> None:
 
 
 def fused_response(model: Any) -> None:
-    model.to_4a.pool1[1] = Fused(1)
+    model.pool1[1] = Fused(1)
 
 
 def gamma_plus_one(model: Any) -> None:
-    model.stage1[1].residual[0][1].__class__ = GammaPlusOne
+    model.stage1[1][0].residual[0][1].__class__ = GammaPlusOne
 
 
 class GammaPlusOne(nn.BatchNorm2d):
@@ -116,14 +116,14 @@ CIFAR = "ResNet-20-CIFAR"
 
 HIDDEN: dict[str, Hidden] = {
     "shared convolution": hides(
-        CIFAR, shared_convolution, ("stage1/2/2",), "its kernel is that of stage1.1.residual.0.0"
+        CIFAR, shared_convolution, ("stage1/2/2",), "its kernel is that of stage1.1.0.residual.0.0"
     ),
     "shared twice": hides(
         CIFAR, shared_twice, ("stage1/2/2", "stage3/3/2"), "its kernel is that of stage"
     ),
     "shared projection": hides(
         "GoogLeNet", shared_projection, ("inception_4d/d",),
-        "its bias and kernel are those of to_4d.inception_4c.3.1.0",
+        "its bias and kernel are those of inception_4c.3.1.0",
     ),
     "SiLU": hides(CIFAR, silu, ("stage1/2/1 relu",), "silu (swish) stands in its place"),
     "leaky ReLU": hides(

@@ -9,13 +9,12 @@ import keras
 from keras import KerasTensor, layers, ops
 
 from conformance.implementations.keras import alexnet, lenet, vgg
+from conformance.implementations.keras.layers import LocalResponseNorm
 from tests.selftest.keras import Build, configured, edited, left_out, made, nth, rewritten
-
-LRN = alexnet.LocalResponseNormalization
 
 
 def dense_c3(build: Build) -> keras.Model:
-    def full(x: KerasTensor, table: lenet.Table, kernel: int) -> KerasTensor:
+    def full(x: KerasTensor, table: Any, kernel: int) -> KerasTensor:
         return layers.Conv2D(len(table), kernel)(x)
 
     return rewritten(build, lenet, partial_connection=full)
@@ -56,7 +55,7 @@ def softmax_twice(build: Build) -> keras.Model:
 
 
 def alpha_averaged(build: Build) -> keras.Model:
-    return rewritten(build, alexnet, norm=partial(LRN, k=2, alpha=1e-4 / 5))
+    return rewritten(build, alexnet, norm=partial(LocalResponseNorm, k=2, alpha=1e-4 / 5))
 
 
 def radius_for_size(build: Build) -> keras.Model:
@@ -72,7 +71,7 @@ class WideLRN(layers.Layer):
 
 
 def default_k(build: Build) -> keras.Model:
-    norm = made("norm2", alexnet.norm, partial(LRN, k=1, alpha=1e-4))
+    norm = made("norm2", alexnet.norm, partial(LocalResponseNorm, k=1, alpha=1e-4))
     return rewritten(build, alexnet, norm=norm)
 
 

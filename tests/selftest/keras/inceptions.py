@@ -16,8 +16,16 @@ from conformance.implementations.keras import (
     inception_v3,
     inception_v4,
 )
-from conformance.implementations.keras.alexnet import LocalResponseNormalization
-from conformance.implementations.keras.inception_v2 import average_pool, concat, conv_bn, convs
+from conformance.implementations.keras import layers as shared
+from conformance.implementations.keras.layers import (
+    LocalResponseNorm,
+    average_pool,
+    branches,
+    conv_bn_relu,
+    norm_relu,
+    path,
+    pool_proj,
+)
 from tests.selftest.keras import Build, changed, made, nth, rewritten
 
 
@@ -69,7 +77,7 @@ def linear_reduction(build: Build) -> keras.Model:
 
 
 def alpha_summed(build: Build) -> keras.Model:
-    norm = partial(LocalResponseNormalization, k=1, alpha=1e-4)
+    norm = partial(LocalResponseNorm, k=1, alpha=1e-4)
     return rewritten(build, googlenet, norm=norm)
 
 
@@ -94,17 +102,14 @@ def heads_in_inference(build: Build) -> keras.Model:
 
 def not_separable(build: Build) -> keras.Model:
     def whole(x: KerasTensor, maps: int, kernel: int, name: str) -> KerasTensor:
-        return conv_bn(x, maps, kernel, 2, name=name)
+        conv = layers.Conv2D(maps, kernel, strides=2, padding="same", use_bias=False)
+        return norm_relu(conv(x), name)
 
-    return rewritten(build, inception_v2, separable_conv_bn=whole)
+    return rewritten(build, inception_v2, separable=whole)
 
 
 def average_in_5b(build: Build) -> keras.Model:
-    def pool(x: KerasTensor, strides: int, name: str | None = None) -> KerasTensor:
-        return average_pool(x) if strides == 1 else right(x, strides, name)
-
-    right = inception_v2.pool
-    return rewritten(build, inception_v2, pool=pool)
+    return rewritten(build, inception_v2, same_pool=average_pool)
 
 
 def printed_width(build: Build) -> keras.Model:
@@ -121,26 +126,24 @@ def default_epsilon(build: Build) -> keras.Model:
 
 
 def same_in_the_stem(build: Build) -> keras.Model:
-    def same(x: KerasTensor, maps: int, kernel: int, *_: Any, name: str) -> KerasTensor:
-        return conv_bn(x, maps, kernel, name=name)
-
-    return rewritten(build, inception_v3, conv_bn=made("Conv2d_2a_3x3", conv_bn, same))
+    valid = made("Conv2d_2a_3x3", shared.valid, conv_bn_relu)
+    return rewritten(build, inception_v3, valid=valid)
 
 
 def border_counted(build: Build) -> keras.Model:
     def counted(x: KerasTensor) -> KerasTensor:
         return layers.AveragePooling2D(3, strides=1)(layers.ZeroPadding2D(1)(x))
 
-    return rewritten(build, inception_v3, average_pool=counted)
+    return rewritten(build, shared, average_pool=counted)
 
 
 def tall_before_wide(build: Build) -> keras.Model:
     def grid(x: KerasTensor, n: int, name: str) -> KerasTensor:
-        return concat(
-            convs(x, (192, 1)),
-            convs(x, (n, 1), (n, (7, 1)), (192, (1, 7))),
-            convs(x, (n, 1), (n, (7, 1)), (n, (1, 7)), (n, (7, 1)), (192, (1, 7))),
-            convs(average_pool(x), (192, 1)),
+        return branches(
+            path(x, (192, 1)),
+            path(x, (n, 1), (n, (7, 1)), (192, (1, 7))),
+            path(x, (n, 1), (n, (7, 1)), (n, (1, 7)), (n, (7, 1)), (192, (1, 7))),
+            pool_proj(x, 192),
             name=name,
         )
 
@@ -149,25 +152,25 @@ def tall_before_wide(build: Build) -> keras.Model:
 
 
 def stem_order(build: Build) -> keras.Model:
-    def reverse(*branches: KerasTensor, name: str) -> KerasTensor:
-        return concat(*reversed(branches), name=name)
+    def reverse(*paths: KerasTensor, name: str) -> KerasTensor:
+        return branches(*reversed(paths), name=name)
 
-    return rewritten(build, inception_v4, concat=made("stem", concat, reverse))
+    return rewritten(build, inception_v4, branches=made("stem", branches, reverse))
 
 
 def module_too_few(build: Build) -> keras.Model:
     def shorter(x: KerasTensor, module: Any, modules: int, name: str) -> KerasTensor:
         return right(x, module, modules - 1, name=name)
 
-    right = inception_v4.stage
-    return rewritten(build, inception_v4, stage=made("inception_b", right, shorter))
+    right = inception_v4.repeat
+    return rewritten(build, inception_v4, repeat=made("inception_b", right, shorter))
 
 
 def widths_of_resnet(build: Build) -> keras.Model:
     def other(x: KerasTensor, *widths: int, name: str) -> KerasTensor:
         return right(x, 192, 192, 256, 384, name=name)
 
-    right = inception_v4.reduction_a
+    right = shared.reduction_a
     return rewritten(build, inception_v4, reduction_a=other)
 
 
@@ -189,7 +192,7 @@ def restaged(
             x = after(name=None if left else name)(block(x, residual, scale))
         return x
 
-    stages = made(where, inception_resnet_v1.stage, stage)
+    stages = made(where, shared.stage, stage)
     return rewritten(build, inception_resnet_v1, stage=stages)
 
 

@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import keras
 from keras import KerasTensor, layers, ops
 
+from conformance.implementations.keras import layers as shared
 from conformance.implementations.keras import resnet, resnet_cifar
-from conformance.implementations.keras.resnet import Block, basic, conv_bn
+from conformance.implementations.keras.layers import basic, conv_bn
 from tests.selftest.keras import Build, changed, nth, rewritten
 
 
 def restaged(
-    build: Build, where: str, number: int, wrong: Block | None = None, after: Any = layers.ReLU
+    build: Build, where: str, number: int, wrong: Any = None, after: Any = layers.ReLU
 ) -> keras.Model:
     """The CIFAR network with another block, or something else after it, at one place."""
 
     def stage(
-        x: KerasTensor, block: Block, width: int, blocks: int, stride: int, name: str
+        x: KerasTensor, block: Any, width: int, blocks: int, stride: int, name: str
     ) -> KerasTensor:
         for i in range(blocks):
             here = (name, i) == (where, number)
@@ -37,10 +37,11 @@ def shortened(build: Build, where: str, more: int) -> keras.Model:
     """The CIFAR network with a stage that has more blocks, or less."""
 
     def stage(
-        x: KerasTensor, block: Block, width: int, blocks: int, stride: int, name: str
+        x: KerasTensor, block: Any, width: int, blocks: int, stride: int, name: str
     ) -> KerasTensor:
-        return resnet.stage(x, block, width, blocks + more * (name == where), stride, name)
+        return right(x, block, width, blocks + more * (name == where), stride, name)
 
+    right = resnet_cifar.stage
     return rewritten(build, resnet_cifar, stage=stage)
 
 
@@ -62,7 +63,7 @@ def padded_below(build: Build) -> keras.Model:
 
 
 def pool_padded_below(build: Build) -> keras.Model:
-    return rewritten(build, resnet, max_pool=layers.MaxPooling2D(3, strides=2, padding="same"))
+    return rewritten(build, resnet, pool=layers.MaxPooling2D(3, strides=2, padding="same"))
 
 
 def bare_projection(build: Build) -> keras.Model:
@@ -71,16 +72,16 @@ def bare_projection(build: Build) -> keras.Model:
             return layers.Conv2D(maps, 1, stride, use_bias=False)(x)
         return conv_bn(x, maps, kernel, stride)
 
-    return rewritten(build, resnet, conv_bn=conv)
+    return rewritten(build, shared, conv_bn=conv)
 
 
 def stride_on_3x3(build: Build) -> keras.Model:
-    return resnet.resnet(partial(resnet.residual, late_bottleneck), (3, 4, 6, 3))
+    return resnet.resnet(shared.residual, late_bottleneck, (3, 4, 6, 3))
 
 
 def late_bottleneck(x: KerasTensor, width: int, stride: int) -> KerasTensor:
     if width != 128:  # conv3_x alone is wrong
-        return resnet.bottleneck(x, width, stride)
+        return shared.bottleneck(x, width, stride)
     x = layers.ReLU()(conv_bn(x, width, 1))
     x = layers.ReLU()(conv_bn(x, width, 3, stride))
     return conv_bn(x, 4 * width, 1)

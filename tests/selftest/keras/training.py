@@ -9,7 +9,7 @@ import keras
 from keras import KerasTensor, layers, ops
 
 from conformance.implementations.keras import alexnet, googlenet
-from conformance.implementations.keras.resnet import basic
+from conformance.implementations.keras.layers import WithHeads, basic
 from tests.selftest.keras import Build, changed, configured, edited, left_out, made, nth, rewritten
 from tests.selftest.keras.resnets import restaged
 
@@ -30,14 +30,14 @@ def dropout_missing(build: Build) -> keras.Model:
 
 
 def dropout_after_dense(build: Build) -> keras.Model:
-    def classify(image: KerasTensor, x: KerasTensor) -> keras.Model:
+    def classifier(image: KerasTensor, x: KerasTensor) -> keras.Model:
         x = alexnet.fc(4096, name="fc6")(layers.Flatten()(x))
         x = layers.Dropout(0.5, name="dropout7")(x)
         x = alexnet.fc(4096, name="fc7")(x)
         x = layers.Dropout(0.5)(x)
         return keras.Model(image, layers.Dense(1000, name="fc8")(x))
 
-    return rewritten(build, alexnet, classify=classify)
+    return rewritten(build, alexnet, classifier=classifier)
 
 
 def dropout_added(build: Build) -> keras.Model:
@@ -100,7 +100,7 @@ def head_missing(build: Build) -> keras.Model:
     def one_head(image: KerasTensor, outputs: list[KerasTensor]) -> keras.Model:
         return right(image, outputs[:2])
 
-    right = googlenet.WithHeads
+    right = WithHeads
     return rewritten(build, googlenet, WithHeads=one_head)
 
 

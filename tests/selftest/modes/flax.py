@@ -9,6 +9,7 @@ from flax import nnx
 from jax import lax
 
 from conformance.implementations.flax import googlenet, lenet, resnet_cifar
+from conformance.implementations.flax.layers import Head
 from tests.selftest.modes import Backward, Training
 
 MODELS: dict[str, Any] = googlenet.MODELS | lenet.MODELS | resnet_cifar.MODELS
@@ -33,7 +34,7 @@ class Also(nnx.Module):
 
 def stopped_residual(model: Any) -> None:
     """A residual branch behind stop_gradient: only shortcuts carry the gradient."""
-    block = model.stage2.layers[1]
+    block = model.stage2.layers[1].layers[0]
     block.residual = Also(block.residual, lax.stop_gradient)
 
 
@@ -62,7 +63,7 @@ class FrozenKernel(nnx.Linear):
 
 def straight_through(model: Any) -> None:
     """A rectifier with a rule of its own that lets every gradient pass."""
-    model.stage3.layers[2].residual.layers[1] = straight
+    model.stage3.layers[2].layers[0].residual.layers[1] = straight
 
 
 @jax.custom_vjp
@@ -82,7 +83,7 @@ def momentum_turned_round(model: Any) -> None:
 
 def frozen_norm(model: Any) -> None:
     """A batch norm that keeps to its running statistics in training as well."""
-    model.stage2.layers[1].residual.layers[0].layers[1].__class__ = Frozen
+    model.stage2.layers[1].layers[0].residual.layers[0].layers[1].__class__ = Frozen
 
 
 class Frozen(nnx.BatchNorm):
@@ -92,7 +93,7 @@ class Frozen(nnx.BatchNorm):
 
 def statistics_stopped(model: Any) -> None:
     """A norm written by hand, whose batch statistics are constants to the gradient."""
-    model.stage2.layers[1].residual.layers[0].layers[1].__class__ = Constant
+    model.stage2.layers[1].layers[0].residual.layers[0].layers[1].__class__ = Constant
 
 
 class Constant(nnx.BatchNorm):
@@ -108,7 +109,7 @@ class Constant(nnx.BatchNorm):
 
 def head_stopped(model: Any) -> None:
     """An auxiliary head that trains itself and nothing before it."""
-    model.aux_4a = nnx.Sequential(lax.stop_gradient, model.aux_4a)
+    model.aux_4a = Head(lax.stop_gradient, model.aux_4a)
 
 
 def wrong(

@@ -23,7 +23,7 @@ def planted(architecture: str, bug: Callable[[Any], None]) -> nn.Module:
 
 def detached_residual(model: Any) -> None:
     """A residual branch whose features are detached: only shortcuts carry the gradient."""
-    model.stage2[1].residual.append(Detach())
+    model.stage2[1][0].residual.append(Detach())
 
 
 class Detach(nn.Module):
@@ -48,7 +48,7 @@ class FrozenKernel(nn.Linear):
 
 def straight_through(model: Any) -> None:
     """A rectifier whose own backward lets every gradient pass."""
-    model.stage3[2].residual[1] = StraightThrough()
+    model.stage3[2][0].residual[1] = StraightThrough()
 
 
 class StraightThrough(nn.Module):
@@ -71,9 +71,9 @@ def reversed_by_hook(model: Any) -> None:
     model.S4[1] = Reversed()
 
 
-class Reversed(lenet.Squash):
+class Reversed(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
-        y = super().forward(x)
+        y = lenet.squash(x)
         if y.requires_grad:
             y.register_hook(torch.neg)
         return y
@@ -88,7 +88,7 @@ def momentum_turned_round(model: Any) -> None:
 
 def frozen_norm(model: Any) -> None:
     """A batch norm that keeps to its running statistics in training as well."""
-    model.stage2[1].residual[0][1].__class__ = Frozen
+    model.stage2[1][0].residual[0][1].__class__ = Frozen
 
 
 class Frozen(nn.BatchNorm2d):
@@ -100,12 +100,12 @@ class Frozen(nn.BatchNorm2d):
 
 def kept_for_dropped(model: Any) -> None:
     """The share that is kept, given as the share that is dropped."""
-    model.to_end.dropout.p = 1 - model.to_end.dropout.p
+    model.dropout.p = 1 - model.dropout.p
 
 
 def statistics_detached(model: Any) -> None:
     """A norm written by hand, whose batch statistics are constants to the gradient."""
-    model.stage2[1].residual[0][1].__class__ = Constant
+    model.stage2[1][0].residual[0][1].__class__ = Constant
 
 
 class Constant(ByHand):

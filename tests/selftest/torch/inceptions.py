@@ -4,8 +4,8 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from conformance.implementations.torch import googlenet, inception_v2, inception_v4
-from conformance.implementations.torch.inception_resnet_v1 import Residual
+from conformance.implementations.torch import googlenet, inception_v2, layers
+from conformance.implementations.torch.layers import Function, Residual
 
 
 def branch_order(model: Any) -> None:
@@ -38,31 +38,35 @@ def linear_reduction(model: Any) -> None:
 
 
 def alpha_summed(model: Any) -> None:
-    model.to_4a.pool1[1].alpha = 5e-4
+    model.pool1[1].alpha = 5e-4
 
 
 def no_lrn(model: Any) -> None:
-    del model.to_4a.conv2[2]
+    del model.conv2[2]
 
 
 def floor_in_pool4(model: Any) -> None:
-    model.to_end.pool4.ceil_mode = False
-    model.to_end.avgpool = nn.AdaptiveAvgPool2d(1)
+    model.pool4.ceil_mode = False
+    model.avgpool = nn.AdaptiveAvgPool2d(1)
 
 
 def classes_1001(model: Any) -> None:
-    model.to_end.linear = nn.Linear(1024, 1001)
+    model.linear = nn.Linear(1024, 1001)
 
 
 def heads_in_inference(model: Any) -> None:
-    model.__class__ = WithHeads
+    model.__class__ = HeadsAlways
 
 
-class WithHeads(googlenet.GoogLeNet):
+class HeadsAlways(layers.WithHeads):
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
-        in_4a = self.to_4a(x)
-        in_4d = self.to_4d(in_4a)
-        return self.to_end(in_4d), self.aux_4a(in_4a), self.aux_4d(in_4d)
+        heads: list[Tensor] = []
+        for row in self:
+            if isinstance(row, layers.Head):
+                heads.append(row(x))
+            else:
+                x = row(x)
+        return x, *heads
 
 
 def not_separable(model: Any) -> None:
@@ -71,13 +75,13 @@ def not_separable(model: Any) -> None:
 
 
 def average_in_5b(model: Any) -> None:
-    model.inception_5b[3][0] = inception_v2.avg()
+    model.inception_5b[3][0] = layers.average_pool()
 
 
 def printed_width(model: Any) -> None:
-    avg, inception = inception_v2.avg(), inception_v2.inception
+    avg, inception = layers.average_pool(), inception_v2.inception
     model.inception_4c = inception(576, 160, 128, 160, 128, 160, avg, 128)
-    model.inception_4d = inception(608, 96, 128, 192, 160, 192, inception_v2.avg(), 96)
+    model.inception_4d = inception(608, 96, 128, 192, 160, 192, layers.average_pool(), 96)
 
 
 def default_epsilon(model: Any) -> None:
@@ -87,7 +91,7 @@ def default_epsilon(model: Any) -> None:
 
 
 def same_in_the_stem(model: Any) -> None:
-    model.to_6e.Conv2d_2a_3x3[0].padding = (1, 1)
+    model.Conv2d_2a_3x3[0].padding = (1, 1)
 
 
 def border_counted(model: Any) -> None:
@@ -97,7 +101,7 @@ def border_counted(model: Any) -> None:
 
 
 def tall_before_wide(model: Any) -> None:
-    branch = model.to_6e.Mixed_6b[1]
+    branch = model.Mixed_6b[1]
     branch[1][0] = nn.Conv2d(128, 128, (7, 1), padding=(3, 0), bias=False)
     branch[2][0] = nn.Conv2d(128, 192, (1, 7), padding=(0, 3), bias=False)
 
@@ -112,22 +116,17 @@ def module_too_few(model: Any) -> None:
 
 
 def widths_of_resnet(model: Any) -> None:
-    model.reduction_a = inception_v4.reduction_a(384, k=192, l=192, m=256, n=384)
+    model.reduction_a = layers.reduction_a(384, k=192, l=192, m=256, n=384)
 
 
 def not_scaled(model: Any) -> None:
-    for residual, _ in model.inception_resnet_a:
-        residual.__class__ = NotScaled
-
-
-class NotScaled(Residual):
-    def forward(self, x: Tensor) -> Tensor:
-        return x + self.expansion(self.branches(x))
+    for block, _ in model.inception_resnet_a:
+        block.residual[1] = nn.Identity()
 
 
 def other_scale(model: Any) -> None:
-    for residual, _ in model.inception_resnet_b:
-        residual.scale = 0.17
+    for block, _ in model.inception_resnet_b:
+        block.residual[1] = Function(lambda x: 0.17 * x)
 
 
 def shortcut_scaled(model: Any) -> None:
@@ -137,17 +136,17 @@ def shortcut_scaled(model: Any) -> None:
 
 class ShortcutScaled(Residual):
     def forward(self, x: Tensor) -> Tensor:
-        return self.scale * x + self.expansion(self.branches(x))
+        return 0.17 * x + self.residual[0](x)
 
 
 def relu_on_expansion(model: Any) -> None:
-    for residual, _ in model.inception_resnet_a:
-        residual.expansion = nn.Sequential(residual.expansion, nn.ReLU())
+    for block, _ in model.inception_resnet_a:
+        block.residual.insert(1, nn.ReLU())
 
 
 def norm_on_expansion(model: Any) -> None:
-    for residual, _ in model.inception_resnet_b:
-        residual.expansion = nn.Sequential(residual.expansion, nn.BatchNorm2d(896, eps=1e-3))
+    for block, _ in model.inception_resnet_b:
+        block.residual.insert(1, nn.BatchNorm2d(896, eps=1e-3))
 
 
 def not_rectified(model: Any) -> None:

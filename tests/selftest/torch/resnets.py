@@ -5,7 +5,8 @@ from typing import Any
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from conformance.implementations.torch import resnet, resnet_cifar
+from conformance.implementations.torch import resnet_cifar
+from conformance.implementations.torch.layers import Residual, conv_bn
 
 
 def padded_below(model: Any) -> None:
@@ -18,11 +19,11 @@ def pool_padded_below(model: Any) -> None:
 
 
 def bare_projection(model: Any) -> None:
-    model.conv4_x[0].shortcut = model.conv4_x[0].shortcut[0]
+    model.conv4_x[0][0].shortcut = model.conv4_x[0][0].shortcut[0]
 
 
 def stride_on_3x3(model: Any) -> None:
-    first, _, second, *_ = model.conv3_x[0].residual
+    first, _, second, *_ = model.conv3_x[0][0].residual
     first[0].stride, second[0].stride = (1, 1), (2, 2)
 
 
@@ -37,33 +38,29 @@ def biased_conv1(model: Any) -> None:
 
 
 def norm_missing(model: Any) -> None:
-    del model.stage1[0].residual[2][1]
+    del model.stage1[0][0].residual[2][1]
 
 
 def relu_before_addition(model: Any) -> None:
-    model.stage1[1].__class__ = ReluBeforeAddition
+    model.stage1[1][0].__class__ = ReluBeforeAddition
+    del model.stage1[1][1]
 
 
-class ReluBeforeAddition(resnet_cifar.Block):
+class ReluBeforeAddition(Residual):
     def forward(self, x: Tensor) -> Tensor:
         return F.relu(self.residual(x)) + self.shortcut(x)
 
 
 def no_relu_after_addition(model: Any) -> None:
-    model.stage1[1].__class__ = LinearSum
-
-
-class LinearSum(resnet_cifar.Block):
-    def forward(self, x: Tensor) -> Tensor:
-        return self.residual(x) + self.shortcut(x)
+    del model.stage1[1][1]
 
 
 def no_gamma(model: Any) -> None:
-    model.stage1[1].residual[2][1].weight = None
+    model.stage1[1][0].residual[2][1].weight = None
 
 
 def shortcut_missing(model: Any) -> None:
-    model.stage2[1] = resnet_cifar.plain(32, 32, 1)
+    model.stage2[1][0] = resnet_cifar.plain(32, 32, 1)
 
 
 def block_too_few(model: Any) -> None:
@@ -71,19 +68,19 @@ def block_too_few(model: Any) -> None:
 
 
 def block_too_many(model: Any) -> None:
-    model.stage3.append(resnet_cifar.Block(64, 64, 1))
+    model.stage3.append(nn.Sequential(resnet_cifar.residual(64, 64, 1), nn.ReLU()))
 
 
 def projection_for_identity(model: Any) -> None:
-    model.stage2[0].shortcut = resnet.conv_bn(16, 32, 1, 2)
+    model.stage2[0][0].shortcut = conv_bn(16, 32, 1, 2)
 
 
 def zeros_in_front(model: Any) -> None:
-    model.stage2[0].shortcut = Padded((16, 0))
+    model.stage2[0][0].shortcut = Padded((16, 0))
 
 
 def zeros_on_both_sides(model: Any) -> None:
-    model.stage2[0].shortcut = Padded((8, 8))
+    model.stage2[0][0].shortcut = Padded((8, 8))
 
 
 class Padded(nn.Module):
@@ -96,7 +93,7 @@ class Padded(nn.Module):
 
 
 def every_other_pixel(model: Any) -> None:
-    model.stage2[0].shortcut = SecondPixels()
+    model.stage2[0][0].shortcut = SecondPixels()
 
 
 class SecondPixels(nn.Module):
@@ -105,7 +102,7 @@ class SecondPixels(nn.Module):
 
 
 def averaged_shortcut(model: Any) -> None:
-    model.stage2[0].shortcut = AveragedShortcut()
+    model.stage2[0][0].shortcut = AveragedShortcut()
 
 
 class AveragedShortcut(nn.Module):
@@ -118,5 +115,5 @@ def maximum_at_the_end(model: Any) -> None:
 
 
 def relu_before_norm(model: Any) -> None:
-    norm, relu, conv = model.stage1[1].residual[0]
-    model.stage1[1].residual[0] = nn.Sequential(relu, norm, conv)
+    norm, relu = model.stage1[1].residual[0]
+    model.stage1[1].residual[0] = nn.Sequential(relu, norm)

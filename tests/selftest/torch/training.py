@@ -1,15 +1,16 @@
 """Bugs that training alone shows, in either pass, or that stand in what a network starts from."""
 
+from collections import OrderedDict
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from conformance.implementations.torch import googlenet
+from conformance.implementations.torch.layers import WithHeads
 
 
 def keep_for_drop(model: Any) -> None:
-    model.to_end.dropout.p = 0.6
+    model.dropout.p = 0.6
 
 
 def other_rate(model: Any) -> None:
@@ -48,7 +49,7 @@ def norms(model: nn.Module) -> list[nn.BatchNorm2d]:
 
 
 def frozen_norm(model: Any) -> None:
-    model.stage1[1].residual[0][1].__class__ = Frozen
+    model.stage1[1][0].residual[0][1].__class__ = Frozen
 
 
 class Frozen(nn.BatchNorm2d):
@@ -74,31 +75,20 @@ class Biased(nn.BatchNorm2d):
         return normal * self.weight[:, None, None] + self.bias[:, None, None]
 
 
-def head_on_4b(model: Any) -> None:
-    model.__class__ = HeadOn4b
-
-
-class HeadOn4b(googlenet.GoogLeNet):
-    def forward(self, x: Tensor) -> Tensor | tuple[Tensor, ...]:
-        in_4b = self.to_4d.inception_4b(self.to_4a(x))
-        in_4d = self.to_4d.inception_4d(self.to_4d.inception_4c(in_4b))
-        result = self.to_end(in_4d)
-        return (result, self.aux_4a(in_4b), self.aux_4d(in_4d)) if self.training else result
+def head_on_4b(model: Any) -> nn.Module:
+    rows = dict(model.named_children())
+    names = list(rows)
+    here = names.index("aux_4a")
+    names[here : here + 2] = names[here + 1], names[here]
+    return WithHeads(OrderedDict((name, rows[name]) for name in names))
 
 
 def head_missing(model: Any) -> None:
-    model.__class__ = OneHead
-
-
-class OneHead(googlenet.GoogLeNet):
-    def forward(self, x: Tensor) -> Tensor | tuple[Tensor, ...]:
-        in_4a = self.to_4a(x)
-        result = self.to_end(self.to_4d(in_4a))
-        return (result, self.aux_4a(in_4a)) if self.training else result
+    del model.aux_4d
 
 
 def shortcut_cut(model: Any) -> None:
-    model.stage2[1].shortcut = Detached()
+    model.stage2[1][0].shortcut = Detached()
 
 
 def branch_cut(model: Any) -> None:
@@ -135,7 +125,7 @@ def ten_times_wider(model: Any) -> None:
 
 
 def zero_inner_gamma(model: Any) -> None:
-    for block in model.stage1:
+    for block, _ in model.stage1:
         nn.init.zeros_(block.residual[0][1].weight)
 
 

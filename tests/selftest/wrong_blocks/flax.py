@@ -1,34 +1,36 @@
 """Residual blocks in Flax, each with one bug on the way from the input to the output."""
 
-from functools import partial
-
 import jax
 from flax import nnx
 
-from conformance.implementations.flax.resnet import Residual, basic, conv_bn, plain
-
-
-class WithoutReLU(Residual):
-    def __call__(self, x: jax.Array) -> jax.Array:
-        return self.residual(x) + x
+from conformance.implementations.flax.layers import Residual, basic, conv_bn
 
 
 class Doubled(Residual):
     def __call__(self, x: jax.Array) -> jax.Array:
-        return nnx.relu(self.residual(x) + x + x)
+        return super().__call__(x) + x
 
 
-def block(kind: type[Residual], *, rngs: nnx.Rngs) -> Residual:
-    return kind(basic(64, 64, 1, rngs=rngs))
+def unrectified(*, rngs: nnx.Rngs) -> nnx.Module:
+    return Residual(basic(64, 64, 1, rngs=rngs))
 
 
-def projected(*, rngs: nnx.Rngs) -> Residual:
-    return Residual(basic(64, 64, 1, rngs=rngs), conv_bn(64, 64, 1, rngs=rngs))
+def doubled(*, rngs: nnx.Rngs) -> nnx.Module:
+    return nnx.Sequential(Doubled(basic(64, 64, 1, rngs=rngs)), nnx.relu)
+
+
+def plain(*, rngs: nnx.Rngs) -> nnx.Module:
+    return nnx.Sequential(basic(64, 64, 1, rngs=rngs), nnx.relu)
+
+
+def projected(*, rngs: nnx.Rngs) -> nnx.Module:
+    shortcut = conv_bn(64, 64, 1, rngs=rngs)
+    return nnx.Sequential(Residual(basic(64, 64, 1, rngs=rngs), shortcut), nnx.relu)
 
 
 WRONG = {
-    "no ReLU after the sum": partial(block, WithoutReLU),
-    "shortcut added twice": partial(block, Doubled),
-    "no shortcut": partial(plain, basic, 64, 64, 1, 1),
+    "no ReLU after the sum": unrectified,
+    "shortcut added twice": doubled,
+    "no shortcut": plain,
     "projection on the shortcut": projected,
 }

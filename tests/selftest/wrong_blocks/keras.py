@@ -5,7 +5,7 @@ from collections.abc import Callable
 import keras
 from keras import KerasTensor, layers
 
-from conformance.implementations.keras.resnet import basic, conv_bn
+from conformance.implementations.keras.layers import basic, conv_bn
 
 
 def block(figure: Callable[[KerasTensor], KerasTensor]) -> Callable[[], keras.Model]:

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from conformance.trace.port import PLAIN, CannotExecute, Execution
 
@@ -57,3 +58,18 @@ def computing(how: Execution = PLAIN) -> Iterator[Arithmetic]:
     dtype = jnp.dtype(jnp.float32 if fast else how.precision)
     with jax.enable_x64(True), jax.default_device(jax.devices(how.device)[0]):
         yield Arithmetic(dtype, FAST if fast else PRODUCTS)
+
+
+def is_floating(dtype: Any) -> bool:
+    """Whether something is a type of numbers with a fraction."""
+    return isinstance(dtype, np.dtype) and bool(jnp.issubdtype(dtype, jnp.floating))
+
+
+def in_precision(precision: Any, value: Any) -> Any:
+    """A precision in the place of a type of numbers with a fraction; anything else as it is."""
+    return precision if is_floating(value) else value
+
+
+def as_array(array: Any) -> np.ndarray:
+    """An array in a type that NumPy has; float32 holds bfloat16's numbers and float16's."""
+    return np.asarray(array.astype(jnp.float32) if array.dtype.itemsize < 4 else array)

@@ -1,0 +1,70 @@
+"""What a port's process has answered, held against its job and the reference before it is believed.
+
+The port runs in the process that answers, so this is no protection from fraud.  It is one from a
+process that was disturbed: half a result, another's result, or a verdict that its own findings do
+not bear out is no verdict at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from conformance import reference
+from conformance.errors import INCONCLUSIVE, Refused
+from conformance.judge.finding import CONFORMS, VARIANT, decided
+from conformance.reference import variants
+
+Json = dict[str, Any]
+
+
+def accepted(job: Mapping[str, Any], answer: Json) -> Json:
+    """The answer to a job of the gate.  Raises :class:`Refused` where it cannot be one."""
+    import jsonschema
+
+    from conformance.judge.schemas import schema
+
+    drawing = {"drawing": answer["drawing"]} if "drawing" in answer else {}
+    result = {key: value for key, value in answer.items() if key != "drawing"}
+    try:
+        jsonschema.validate(result, schema("gate"))
+    except jsonschema.ValidationError as wrong:
+        place = "/".join(map(str, wrong.absolute_path)) or "the result"
+        raise _refused(f"{place} is not of the gate's schema") from None
+    if said := next(_contradictions(job, result), ""):
+        raise _refused(said)
+    return result | (drawing if job["drawing"] else {})
+
+
+def _refused(said: str) -> Refused:
+    return Refused(f"the answer of the port's process contradicts itself: {said}", INCONCLUSIVE)
+
+
+def _contradictions(job: Mapping[str, Any], result: Json) -> Iterator[str]:
+    for key in ("port", "architecture", "numbers"):
+        if result[key] != job[key]:
+            yield f"{key} is {result[key]!r}, asked for {job[key]!r}"
+    if job["framework"] and result["framework"] != job["framework"]:
+        yield f"framework is {result['framework']!r}, asked for {job['framework']!r}"
+    if sorted(result["expected"]) != sorted(set(job.get("expect", ()))):
+        yield "the findings that are expected are others than those that were named"
+    checks = result["checks"]
+    verdict = decided(result["findings"], result["open"], bool(result["variants"]), **checks)
+    if checks["run"] > checks["planned"]:
+        yield f"{checks['run']} of {checks['planned']} checks ran"
+    if result["verdict"] != verdict:
+        yield f"verdict is {result['verdict']}, and what it rests on says {verdict}"
+    known = {each.name for each in variants.of(reference.find(job["architecture"]))}
+    named = [each["name"] for each in result["variants"]]
+    if not known.issuperset(named) or (result["variant"] or "") != " + ".join(named):
+        yield f"{result['variant']!r} is no known variant"
+    if verdict in (CONFORMS, VARIANT) and job["numbers"]:
+        yield from _uncompared(result["forward"])
+
+
+def _uncompared(forward: Json | None) -> Iterator[str]:
+    """What a run of numbers has to show where nothing is held against the port."""
+    if forward is None or not forward["compared"] or forward["first_divergence"] is not None:
+        yield "no value was compared and found right"
+    elif forward["error"] is None or forward["error"] > forward["bound"]:
+        yield "a value is off by more than its bound"

@@ -1,0 +1,101 @@
+"""The check's job: our implementations in one framework, one network after the other."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Protocol
+
+from conformance import reference
+from conformance.errors import INCONCLUSIVE, Refused
+from conformance.files import cannot_write
+from conformance.judge import evidence
+from conformance.judge.examine import examine
+from conformance.judge.network import Checked, compared_with, not_run, outcome, summary
+from conformance.judge.repeat import Repeat
+from conformance.ports import implementations as frameworks
+from conformance.ports import memory
+from conformance.reference import Model
+from conformance.trace.port import Execution, UntraceableModel
+
+Json = dict[str, Any]
+
+
+class Say(Protocol):
+    """How a job says how far it is, and what of its result is finished."""
+
+    def __call__(self, stage: str, done: int = 0, total: int = 0) -> None: ...
+
+    def part(self, data: Json) -> None: ...
+
+
+def work(job: Json, say: Say) -> Json:
+    """Check the networks of ``job``; each outcome is a part as soon as its evidence is in place."""
+    name = job["framework"]
+    say(f"starting {name}")
+    gpu = {"gpu": _gpu(name)} if job["device"] == "gpu" else {}
+    versions = frameworks.tracer(name).versions() | gpu
+    code = evidence.code_identity(name)
+    backend = frameworks.backend(name)
+    run = evidence.Run(name, job["device"], versions, job["seed"], code, backend=backend)
+    place = Path(job["evidence"]) if job["evidence"] else None
+    if place:
+        run.selftest = evidence.earlier_selftest(run, place)
+    about = {"device": job["device"], "versions": versions}
+    say.part({"framework": about, "backend": backend})
+    for each in job["architectures"]:
+        model = reference.find(each)
+        say(f"checking {model.name}")
+        found = _outcome(run, model, job, say)
+        if place:
+            with cannot_write(place):
+                evidence.write(run, place)
+        say.part({"row": found.as_json(), "summary": summary(found.as_json())})
+    return {}
+
+
+def _gpu(name: str) -> str:
+    """The name of the GPU that a framework sees.  Raises :class:`Refused` where it sees none."""
+    if found := frameworks.tracer(name).gpu():
+        return str(found)
+    raise Refused(f"{name} sees no GPU here: leave out --device gpu", INCONCLUSIVE)
+
+
+def _outcome(run: evidence.Run, model: Model, job: Json, say: Say) -> Checked:
+    """Examine one network and judge it; what was found goes into the run."""
+    repeat = Repeat(run.seed, job["repeat"]) if job["repeat"] > 1 else None
+    others = [Execution(**each) for each in job["executions"]]
+    if not _implemented(run.framework, model):
+        return not_run(run.framework, model, "there is no implementation")
+    try:
+        record = examine(
+            run.framework, model, numbers=job["numbers"], thorough=job["thorough"],
+            seed=run.seed, how=Execution(device=job["device"]), others=others,
+            arrays=job["arrays"], repeat=repeat,
+            progress=lambda done, total: say(f"checking {model.name}", done, total),
+        )  # fmt: skip
+        beside = {
+            each.name: run.records.get(each.name) or examine(run.framework, each, numbers=False)
+            for each in compared_with(model)
+            if _implemented(run.framework, each)
+        }
+    except Exception as error:
+        said = memory.shortage(error)
+        if not said and not isinstance(error, UntraceableModel):
+            raise
+        return not_run(run.framework, model, said or str(error))
+    run.records[model.name] = record
+    return outcome(
+        run.framework, model, record, job["numbers"], beside, job["thorough"], repeat, others
+    )
+
+
+def _implemented(name: str, model: Model) -> bool:
+    try:
+        frameworks.factory(name, model)
+    except KeyError:
+        return False
+    except ModuleNotFoundError as missing:
+        if missing.name != f"conformance.implementations.{name}.{model.family}":
+            raise
+        return False
+    return True

@@ -1,0 +1,48 @@
+"""A signal that ends a command, as an exception, so that whatever is open is closed on the way."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import NoReturn
+
+#: Signals that end a process at once, before it could clear away what it has started.
+ENDING = tuple(
+    getattr(signal, name) for name in ("SIGTERM", "SIGHUP", "SIGQUIT") if hasattr(signal, name)
+)
+
+
+class Stopped(KeyboardInterrupt):
+    """One of :data:`ENDING` has come; it is raised where Ctrl-C would be."""
+
+    def __init__(self, number: int):
+        self.signal = signal.Signals(number)
+        super().__init__(f"ended by {self.signal.name}")
+
+    @property
+    def code(self) -> int:
+        """What a shell reports for a command that this signal has ended."""
+        return 128 + self.signal
+
+
+def _stop(number: int, frame: FrameType | None) -> NoReturn:
+    raise Stopped(number)
+
+
+@contextmanager
+def stopping() -> Iterator[None]:
+    """Raise :class:`Stopped` for the signals that nobody else handles or has asked to ignore."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # only the main thread may say what a signal does
+        return
+    taken = [each for each in ENDING if signal.getsignal(each) is signal.SIG_DFL]
+    for each in taken:
+        signal.signal(each, _stop)
+    try:
+        yield
+    finally:
+        for each in taken:
+            signal.signal(each, signal.SIG_DFL)

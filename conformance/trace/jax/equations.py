@@ -1,0 +1,133 @@
+"""What can be known of a jaxpr's equations, and how they are computed in another precision."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.extend.core import ClosedJaxpr, Jaxpr, JaxprEqn, Literal
+
+from conformance.trace.jax.execution import DOUBLE, Arithmetic, in_precision, is_floating
+
+#: Calls, and the name under which they hold what they call.
+CALLS = {
+    "jit": "jaxpr",
+    "pjit": "jaxpr",
+    "closed_call": "call_jaxpr",
+    "core_call": "call_jaxpr",
+    "custom_jvp_call": "call_jaxpr",
+    "custom_vjp_call": "call_jaxpr",
+    "custom_vjp_call_jaxpr": "fun_jaxpr",
+    "checkpoint": "jaxpr",
+    "remat": "jaxpr",
+    "remat2": "jaxpr",
+}
+IDENTITIES = frozenset(
+    {"copy", "copy_p", "stop_gradient", "reduce_precision", "optimization_barrier", "device_put"}
+    | {"name", "sharding_constraint", "reshard", "pvary"}
+)
+
+
+def called(equation: JaxprEqn) -> ClosedJaxpr | None:
+    """What an equation calls, if it is a call."""
+    inner = equation.params.get(CALLS.get(equation.primitive.name, ""))
+    return ClosedJaxpr(inner, ()) if isinstance(inner, Jaxpr) else inner
+
+
+def with_last_uses(jaxpr: Jaxpr) -> Iterator[tuple[JaxprEqn, list[Any]]]:
+    """Each equation with the variables that nothing reads after it."""
+    last: dict[Any, int] = {}
+    for number, equation in enumerate(jaxpr.eqns):
+        for atom in (*equation.invars, *equation.outvars):
+            if not isinstance(atom, Literal):
+                last[atom] = number
+    for atom in jaxpr.outvars:
+        if not isinstance(atom, Literal):
+            last[atom] = len(jaxpr.eqns)
+    dying: dict[int, list[Any]] = {}
+    for var, number in last.items():
+        dying.setdefault(number, []).append(var)
+    for number, equation in enumerate(jaxpr.eqns):
+        yield equation, dying.get(number, [])
+
+
+def is_uniform(equation: JaxprEqn) -> bool:
+    """Whether a number is drawn: however its bits are made, it is uniform in [0, 1)."""
+    return equation.primitive.name in CALLS and equation.params.get("name") == "_uniform"
+
+
+def is_cast(equation: JaxprEqn) -> bool:
+    """Whether an equation only changes the precision, which is one throughout here."""
+    if equation.primitive.name != "convert_element_type":
+        return False
+    before, after = equation.invars[0].aval.dtype, equation.outvars[0].aval.dtype
+    return before == after or all(jnp.issubdtype(d, jnp.floating) for d in (before, after))
+
+
+def bind(equation: JaxprEqn, arrays: Sequence[Any], arithmetic: Arithmetic = DOUBLE) -> list[Any]:
+    """Compute an equation, its own precision replaced by the one given."""
+    params, dtype = dict(equation.params), arithmetic.dtype
+    if equation.primitive.name != "bitcast_convert_type":  # It reads bits, not numbers.
+        params = {name: in_precision(dtype, value) for name, value in params.items()}
+    if equation.primitive.name in arithmetic.products:
+        params["precision"] = arithmetic.products[equation.primitive.name]
+    cast = (array.astype(dtype) if is_floating(array.dtype) else array for array in arrays)
+    results = equation.primitive.bind(*cast, **params)
+    return list(results) if equation.primitive.multiple_results else [results]
+
+
+def fold(equation: JaxprEqn, arrays: Sequence[Any]) -> list[Any]:
+    """Compute an equation of constants; a broadcast stays the small array that it is."""
+    arrays = [plain(array) for array in arrays]
+    if equation.primitive.name == "broadcast_in_dim" and len(arrays) == 1:
+        shape, axes = equation.params["shape"], equation.params["broadcast_dimensions"]
+        places = [1] * len(shape)
+        for axis, size in zip(axes, arrays[0].shape, strict=True):
+            places[axis] = size
+        return [np.broadcast_to(arrays[0].reshape(places), shape)]
+    return [plain(array) for array in bind(equation, arrays)]
+
+
+def plain(array: Any) -> Any:
+    """A constant as a NumPy array; a random key as it is."""
+    return array if jnp.issubdtype(array.dtype, jax.dtypes.prng_key) else np.asarray(array)
+
+
+def evaluated(
+    jaxpr: Jaxpr,
+    consts: Sequence[Any],
+    inputs: Sequence[Any],
+    arithmetic: Arithmetic = DOUBLE,
+    draws: Iterator[float | None] | None = None,
+) -> list[Any]:
+    """A jaxpr's results; in float64 a rule of differentiation that it brings along stays."""
+    environment = dict(zip([*jaxpr.invars, *jaxpr.constvars], [*inputs, *consts], strict=True))
+
+    def read(atom: Any) -> Any:
+        return np.asarray(atom.val, atom.aval.dtype) if isinstance(atom, Literal) else (
+            environment[atom]
+        )  # fmt: skip
+
+    for equation, dead in with_last_uses(jaxpr):
+        name, operands = equation.primitive.name, [read(atom) for atom in equation.invars]
+        inner = called(equation)
+        ruled = name.startswith("custom_") and arithmetic == DOUBLE
+        if is_cast(equation):
+            results = operands
+        elif is_uniform(equation):
+            draw = next(draws, None) if draws else None
+            results = [jnp.full(equation.outvars[0].aval.shape, 0.5 if draw is None else draw)]
+        elif inner is not None and not ruled:
+            results = evaluated(inner.jaxpr, inner.consts, operands, arithmetic, draws)
+        elif name.startswith("custom_"):
+            params = equation.primitive.get_bind_params(equation.params)
+            results = equation.primitive.bind(*operands, **params)
+        else:
+            results = bind(equation, operands, arithmetic)
+        environment.update(zip(equation.outvars, results, strict=True))
+        for var in dead:
+            environment.pop(var, None)
+    return [read(atom) for atom in jaxpr.outvars]

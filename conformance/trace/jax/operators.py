@@ -1,0 +1,295 @@
+"""What a primitive of JAX is in the words of the tape: a function a row.
+
+Each takes the walk, the equation's parameters, its first result's shape and its operands.  It
+returns a value (or a list, one for each result), or None where the tape has no words.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from jax.extend.core import ClosedJaxpr
+
+from conformance.trace import composed
+from conformance.trace.tape import BINARY, UNARY
+
+if TYPE_CHECKING:
+    from conformance.trace.jax.walk import Value, Walk
+
+Json = dict[str, Any]
+Shape = tuple[int, ...]
+Translation = Callable[..., "int | list[int] | None"]
+
+COMPARISONS = {"gt": "greater", "ge": "greater_equal", "lt": "less", "le": "less_equal"}
+
+
+# Layers.
+
+
+def convolution(walk: Walk, params: Json, shape: Shape, x: Value, kernel: Value) -> int | None:
+    """A convolution of two spatial axes that spreads no cells apart."""
+    numbers = params["dimension_numbers"]
+    padding = [(int(low), int(high)) for low, high in params["padding"]]
+    if len(shape) != 4 or set(params["lhs_dilation"]) != {1} or min(map(min, padding)) < 0:
+        return None
+    if params["batch_group_count"] != 1:
+        return None
+    return walk.tape.conv(
+        walk.of(x), walk.of(kernel),
+        lhs=numbers.lhs_spec, rhs=numbers.rhs_spec, out=numbers.out_spec,
+        stride=params["window_strides"], padding=padding, dilation=params["rhs_dilation"],
+        groups=params["feature_group_count"],
+    )  # fmt: skip
+
+
+def product(walk: Walk, params: Json, shape: Shape, left: Value, right: Value) -> int | None:
+    """A product over one axis; several axes are merged into one before."""
+    (on_left, on_right), (batch, _) = params["dimension_numbers"]
+    if batch or not on_left:
+        return None
+    if len(on_left) == 1:
+        return walk.tape.dot(
+            walk.of(left), walk.of(right), (int(on_left[0]), int(on_right[0]))
+        )  # fmt: skip
+    first, second = _merged(walk, left, on_left), _merged(walk, right, on_right)
+    last = [len(walk.tape[merged].shape) - 1 for merged in (first, second)]
+    return walk.tape.dot(first, second, (last[0], last[1]))
+
+
+def _merged(walk: Walk, x: Value, axes: Sequence[int]) -> int:
+    """An operand with some of its axes as one last axis, in the order given."""
+    value = walk.of(x)
+    rank = len(walk.tape[value].shape)
+    order = (*(i for i in range(rank) if i not in axes), *map(int, axes))
+    turned = walk.tape.transpose(value, order)
+    shape = walk.tape[turned].shape
+    rest = shape[: rank - len(axes)]
+    return walk.tape.reshape(turned, (*rest, math.prod(shape[len(rest) :])))
+
+
+def window(walk: Walk, params: Json, shape: Shape, x: Value, *, reduce: str) -> int | None:
+    """A sum or a maximum of every window without holes."""
+    if set(params["base_dilation"]) != {1} or set(params["window_dilation"]) != {1}:
+        return None
+    size, stride = params["window_dimensions"], params["window_strides"]
+    return walk.tape.window(walk.of(x), reduce, size, stride, params["padding"])
+
+
+def any_window(walk: Walk, params: Json, shape: Shape, x: Value, start: Value) -> int | None:
+    """A window reduction by a function of the port's own, if that is a sum or a maximum."""
+    inner = params["jaxpr"]
+    inner = inner.jaxpr if isinstance(inner, ClosedJaxpr) else inner
+    body = [equation.primitive.name for equation in inner.eqns]
+    if body == ["add"] and _is_constant(start, 0.0):
+        return window(walk, params, shape, x, reduce="sum")
+    if body == ["max"] and _is_constant(start, -math.inf):
+        return window(walk, params, shape, x, reduce="max")
+    return None
+
+
+def cumulative_sum(walk: Walk, params: Json, shape: Shape, x: Value) -> int:
+    """The sum of all that lies before, or after."""
+    return composed.running_sum(walk.tape, walk.of(x), params["axis"], params["reverse"])
+
+
+# Algebra.
+
+
+def reduction(walk: Walk, params: Json, shape: Shape, x: Value, *, reduce: str) -> int:
+    """A reduction of whole axes."""
+    return walk.tape.reduce(walk.of(x), reduce, map(int, params["axes"]))
+
+
+def extremum(
+    walk: Walk, params: Json, shape: Shape, left: Value, right: Value, *, word: str
+) -> int:
+    """The larger or smaller of two; infinity takes no part."""
+    nothing = -math.inf if word == "max" else math.inf
+    for kept, other in ((left, right), (right, left)):
+        if _is_constant(other, nothing):
+            return walk.of(kept)
+    return walk.tape.elementwise(word, walk.of(left), walk.of(right))
+
+
+def integer_power(walk: Walk, params: Json, shape: Shape, x: Value) -> int:
+    """A power that is written into the program."""
+    return composed.power(walk.tape, walk.of(x), params["y"])
+
+
+def clamp(walk: Walk, params: Json, shape: Shape, low: Value, x: Value, high: Value) -> int:
+    """A number held between two bounds."""
+    return composed.clamp(walk.tape, walk.of(x), walk.of(low), walk.of(high))
+
+
+def select(walk: Walk, params: Json, shape: Shape, which: Value, *cases: Value) -> int | None:
+    """A choice that is settled, a mask, the larger or smaller of two, or any other choice."""
+    if len(cases) != 2:
+        return None
+    tape, (no, yes) = walk.tape, cases
+    if which.constant:
+        mask = np.broadcast_to(np.asarray(which.array), shape)
+        if mask.all() or not mask.any():
+            return walk.of(yes if mask.all() else no)
+        if _is_constant(no, 0):
+            return tape.elementwise("mul", walk.of(yes), tape.constant(mask.astype(float)))
+        if _is_constant(yes, 0):
+            return tape.elementwise("mul", walk.of(no), tape.constant((~mask).astype(float)))
+    if which.comparison is not None:
+        how, left, right = which.comparison
+        if how in ("lt", "le"):
+            left, right = right, left
+        if _is(yes, left) and _is(no, right):
+            return tape.elementwise("max", walk.of(left), walk.of(right))
+        if _is(yes, right) and _is(no, left):
+            return tape.elementwise("min", walk.of(left), walk.of(right))
+    return tape.select(walk.of(which), walk.of(yes), walk.of(no))
+
+
+def algebra(function: Callable[..., int]) -> Translation:
+    """A primitive without parameters, by a function of the tape and its operands' values."""
+
+    def translate(walk: Walk, params: Json, shape: Shape, *operands: Value) -> int:
+        return function(walk.tape, *map(walk.of, operands))
+
+    return translate
+
+
+def primitive(word: str) -> Translation:
+    """A primitive that the tape has as well."""
+    return algebra(lambda tape, *operands: tape.elementwise(word, *operands))
+
+
+# Layout.
+
+
+def reshape(walk: Walk, params: Json, shape: Shape, x: Value) -> int:
+    """Another shape, axes of length 1 come or gone included."""
+    return walk.tape.reshape(walk.of(x), shape)
+
+
+def broadcast(walk: Walk, params: Json, shape: Shape, x: Value) -> int:
+    """The operand's axes among others, repeated."""
+    return walk.tape.broadcast(walk.of(x), shape, params["broadcast_dimensions"])
+
+
+def transpose(walk: Walk, params: Json, shape: Shape, x: Value) -> int:
+    """The axes in another order."""
+    return walk.tape.transpose(walk.of(x), params["permutation"])
+
+
+def reverse(walk: Walk, params: Json, shape: Shape, x: Value) -> int:
+    """Some axes backwards."""
+    return walk.tape.reverse(walk.of(x), params["dimensions"])
+
+
+def concatenate(walk: Walk, params: Json, shape: Shape, *parts: Value) -> int:
+    """Arrays one after the other."""
+    return walk.tape.concat([walk.of(part) for part in parts], params["dimension"])
+
+
+def pad(walk: Walk, params: Json, shape: Shape, x: Value, fill: Value) -> int | None:
+    """Cells of one number around an array, or a crop; none between its own."""
+    config = [tuple(map(int, axis)) for axis in params["padding_config"]]
+    if any(interior for _, _, interior in config) or not fill.constant:
+        return None
+    padding = [(low, high) for low, high, _ in config]
+    return walk.tape.pad(walk.of(x), padding, float(np.asarray(fill.array)))
+
+
+def part(walk: Walk, params: Json, shape: Shape, x: Value) -> int:
+    """A slice of every axis."""
+    starts, stops = params["start_indices"], params["limit_indices"]
+    steps = params["strides"] or (1,) * len(shape)
+    spans = [range(*map(int, span)) for span in zip(starts, stops, steps, strict=True)]
+    return walk.tape.slice(walk.of(x), spans)
+
+
+def dynamic_part(walk: Walk, params: Json, shape: Shape, x: Value, *starts: Value) -> int | None:
+    """A slice that starts at places that are known."""
+    if not all(start.constant for start in starts):
+        return None
+    value, spans = walk.of(x), []
+    for start, size, n in zip(starts, shape, walk.tape[value].shape, strict=True):
+        first = min(max(int(start.array), 0), n - size)
+        spans.append(range(first, first + size))
+    return walk.tape.slice(value, spans)
+
+
+def split(walk: Walk, params: Json, shape: Shape, x: Value) -> list[int]:
+    """The parts of one axis."""
+    value, begin, parts = walk.of(x), 0, []
+    for size in params["sizes"]:
+        parts.append(walk.tape.part(value, params["axis"], range(begin, begin + size)))
+        begin += size
+    return parts
+
+
+def gather(walk: Walk, params: Json, shape: Shape, x: Value, indices: Value) -> int | None:
+    """Whole slices along one axis, at places that are known."""
+    numbers, before = params["dimension_numbers"], walk.tape[walk.of(x)].shape
+    if not indices.constant or len(numbers.start_index_map) != 1:
+        return None
+    (axis,) = numbers.start_index_map
+    whole = tuple(1 if i == axis else n for i, n in enumerate(before))
+    places = np.asarray(indices.array)[..., 0]
+    taken = range(axis, axis + places.ndim)
+    others = tuple(i for i in range(len(shape)) if i not in taken)
+    if (
+        tuple(params["slice_sizes"]) != whole
+        or tuple(numbers.collapsed_slice_dims) != (axis,)
+        or tuple(numbers.offset_dims) != others
+        or places.min(initial=0) < 0
+        or places.max(initial=0) >= before[axis]
+    ):
+        return None
+    return walk.tape.take(walk.of(x), axis, places)
+
+
+def _is_constant(value: Value, number: float) -> bool:
+    return value.constant and bool(np.all(np.asarray(value.array) == number))
+
+
+def _is(a: Value, b: Value) -> bool:
+    """Whether two operands are one value, or the same number."""
+    if a.constant and b.constant:
+        first, second = np.asarray(a.array), np.asarray(b.array)
+        return bool((first == first.flat[0]).all() and (second == first.flat[0]).all())
+    return a is b
+
+
+TABLE: dict[str, Translation] = {
+    **{word: primitive(word) for word in (set(UNARY) | set(BINARY)) - {"relu", "max", "min"}},
+    "max": partial(extremum, word="max"),
+    "min": partial(extremum, word="min"),
+    "add_any": primitive("add"),
+    "square": algebra(composed.square),
+    "integer_pow": integer_power,
+    "log1p": algebra(composed.log1p),
+    "expm1": algebra(composed.expm1),
+    "exp2": algebra(composed.exp2),
+    "clamp": clamp,
+    "select_n": select,
+    "conv_general_dilated": convolution,
+    "dot_general": product,
+    "reduce_window_sum": partial(window, reduce="sum"),
+    "reduce_window_max": partial(window, reduce="max"),
+    "reduce_window": any_window,
+    "cumsum": cumulative_sum,
+    "reduce_sum": partial(reduction, reduce="sum"),
+    "reduce_max": partial(reduction, reduce="max"),
+    "reduce_min": partial(reduction, reduce="min"),
+    **dict.fromkeys(("reshape", "squeeze", "expand_dims"), reshape),
+    "broadcast_in_dim": broadcast,
+    "transpose": transpose,
+    "rev": reverse,
+    "concatenate": concatenate,
+    "pad": pad,
+    "slice": part,
+    "dynamic_slice": dynamic_part,
+    "split": split,
+    "gather": gather,
+}

@@ -1,0 +1,171 @@
+"""JAX's tracer: ``apply(variables, images)`` of any JAX library."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from conformance.trace.jax.equations import evaluated
+from conformance.trace.jax.execution import as_array, computing, gpu
+from conformance.trace.jax.program import Program, program, stored, told
+from conformance.trace.jax.walk import record, replay
+from conformance.trace.port import (
+    CannotExecute,
+    GradientObserver,
+    Observer,
+    Own,
+    Run,
+    Size,
+    UntraceableModel,
+)
+from conformance.trace.tape import Tape
+
+__all__ = ["JaxPort", "differentiate", "execute", "gpu", "port", "versions"]
+
+
+def versions() -> dict[str, str]:
+    """The release that decides what a jaxpr looks like."""
+    return {"jax": jax.__version__}
+
+
+def port(factory: Callable[[], Any]) -> JaxPort:
+    """The model of a ``factory()`` that returns a pair ``(apply, variables)``."""
+    return JaxPort(factory)
+
+
+class JaxPort:
+    """A pair ``(apply, variables)``; see :class:`conformance.trace.port.Port`.
+
+    Images are batch x height x width x channels.  A variable's handle is its path, joined by /.
+    """
+
+    framework = "flax"
+
+    def __init__(self, factory: Callable[..., Any]) -> None:
+        self.factory = factory
+
+    @property
+    def trains(self) -> bool:
+        """A pair has no training flag."""
+        return False
+
+    def built(self) -> object:
+        """What the factory returns, with variables that have shapes only."""
+        return self._model
+
+    def trace(self, size: Size, training: bool = False) -> Tape:
+        """What the model computes for one image; for two in training."""
+        return record(self.program((2 if training else 1, *size), training))
+
+    def run(self, run: Run, wanted: frozenset[int], observe: Observer) -> dict[str, np.ndarray]:
+        """See :class:`conformance.trace.port.Port`; compiled by XLA."""
+        return execute(self.program(run.image.shape, run.training), run, wanted, observe)
+
+    def gradient(
+        self,
+        run: Run,
+        cotangents: Sequence[np.ndarray],
+        wanted: frozenset[str],
+        observe: GradientObserver,
+    ) -> None:
+        """See :class:`conformance.trace.port.Port`."""
+        differentiate(
+            self.program(run.image.shape, run.training), run, cotangents, wanted, observe
+        )  # fmt: skip
+
+    def own(self) -> Own:
+        """What the pair's variables hold."""
+        try:
+            _, variables = self.factory()
+            return stored(variables)
+        except Exception as error:
+            raise UntraceableModel(f"the factory does not build: {told(error)}") from error
+
+    def program(self, shape: tuple[int, ...], training: bool = False) -> Program:
+        """The model as a jaxpr for a batch of images; a pair does the same in training."""
+        apply, variables = self._model
+        return program(apply, variables, shape)
+
+    @cached_property
+    def _model(self) -> Any:
+        return _build(self.factory)
+
+
+def _build(factory: Callable[[], Any]) -> tuple[Callable[..., Any], Any]:
+    """What the factory returns, with variables that have shapes only."""
+    applies = []
+
+    def variables() -> Any:
+        apply, result = factory()
+        applies.append(apply)
+        return result
+
+    with jax.enable_x64(True):
+        try:
+            abstract = jax.eval_shape(variables)
+        except Exception as error:
+            raise UntraceableModel(
+                f"the factory does not build a pair (apply, variables): {told(error)}"
+            ) from error
+    return applies[-1], abstract
+
+
+def execute(
+    program: Program, run: Run, wanted: frozenset[int], observe: Observer
+) -> dict[str, np.ndarray]:
+    """Execute a program, handing out what is wanted; returns what is replaced."""
+    if not run.how.compiled:
+        return replay(program, run, wanted, observe)
+    with computing(run.how) as arithmetic:
+        arrays = program.inputs(run.values, arithmetic.dtype)
+
+        def call(*inputs: Any) -> list[Any]:
+            whole = program.jaxpr
+            return evaluated(whole.jaxpr, whole.consts, inputs, arithmetic)
+
+        try:
+            results = jax.jit(call)(*arrays, jnp.asarray(run.image, arithmetic.dtype))
+        except Exception as error:
+            raise CannotExecute(f"the model is not compiled here: {told(error)}") from error
+    for value, result in zip(run.tape.outputs, results, strict=True):
+        if value in wanted:
+            observe(value, as_array(result))
+    return {}
+
+
+def differentiate(
+    program: Program,
+    run: Run,
+    cotangents: Sequence[np.ndarray],
+    wanted: frozenset[str],
+    observe: GradientObserver,
+) -> None:
+    """Hand out the gradients of a program by JAX's own reverse mode, custom rules included."""
+    chosen = [i for i, handle in enumerate(program.handles) if handle in wanted]
+    draws = tuple(run.drawn())
+    with computing():
+        arrays = program.inputs(run.values, jnp.float64)
+
+        def main(picture: Any, *some: Any) -> Any:
+            given = dict(zip(chosen, some, strict=True))
+            inputs = [given.get(i, array) for i, array in enumerate(arrays)]
+            whole = program.jaxpr
+            results = evaluated(whole.jaxpr, whole.consts, [*inputs, picture], draws=iter(draws))
+            return results[: len(cotangents)]
+
+        def pulled(above: Any, *inputs: Any) -> Any:
+            return jax.vjp(main, *inputs)[1](above)
+
+        picture = jnp.asarray(run.image, jnp.float64)
+        try:
+            above = [jnp.asarray(cotangent) for cotangent in cotangents]
+            found = jax.jit(pulled)(above, picture, *(arrays[i] for i in chosen))
+        except Exception as error:
+            raise UntraceableModel(f"the model has no gradient: {told(error)}") from error
+    for handle, gradient in zip([None, *(program.handles[i] for i in chosen)], found, strict=True):
+        observe(handle, np.asarray(gradient))

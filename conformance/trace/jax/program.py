@@ -1,0 +1,115 @@
+"""A model as a jaxpr of its parameters, its other state and one batch of images."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.extend.core import ClosedJaxpr
+
+from conformance.trace.jax.execution import DOUBLE, in_precision
+from conformance.trace.port import Own, UntraceableModel
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """A model as a jaxpr of its parameters, its other state and, last, one batch of images.
+
+    ``handles`` names each input but the image: the parameter's handle, or None for state that
+    holds no weights.  The last results, as many as there are ``updates``, replace the parameters
+    of these handles.  ``path`` reads the module's address out of a JAX name stack, and ``axes``
+    spells the layout of the images.
+    """
+
+    jaxpr: ClosedJaxpr
+    handles: tuple[str | None, ...]
+    path: Callable[[str], str] = str
+    updates: tuple[str, ...] = ()
+    axes: str = "NHWC"
+
+    def inputs(self, values: Callable[[str], np.ndarray], dtype: Any) -> list[jax.Array]:
+        """Arrays for all inputs but the image, in a precision."""
+        *state, _ = (v.aval for v in self.jaxpr.jaxpr.invars)
+        return [
+            blank(aval.shape, aval.dtype) if handle is None else jnp.asarray(values(handle), dtype)
+            for handle, aval in zip(self.handles, state, strict=True)
+        ]
+
+
+def program(
+    apply: Callable[[Any, Any], Any],
+    variables: Any,
+    shape: tuple[int, ...],
+    handles: Sequence[str | None] | None = None,
+    path: Callable[[str], str] = str,
+    updates: Sequence[str] = (),
+) -> Program:
+    """``apply(variables, images)`` as a jaxpr in float64, for a batch of images of this shape.
+
+    An ``apply`` that refuses channels last is given them first.
+    """
+    leaves = jax.tree_util.tree_leaves_with_path(variables)
+    structure = jax.tree.structure(variables)
+    if handles is None:
+        handles = [
+            handle_of(where) if jnp.issubdtype(leaf.dtype, jnp.floating) else None
+            for where, leaf in leaves
+        ]
+
+    def flat(*arrays: Any) -> list[Any]:
+        *state, images = arrays
+        return jax.tree.leaves(apply(jax.tree.unflatten(structure, state), images))
+
+    def channels_first(*arrays: Any) -> list[Any]:
+        return flat(*arrays[:-1], arrays[-1].transpose(0, 3, 1, 2))
+
+    with jax.enable_x64(True):
+        inputs = [
+            jax.ShapeDtypeStruct(leaf.shape, in_precision(DOUBLE.dtype, leaf.dtype))
+            for _, leaf in leaves
+        ]
+        inputs.append(jax.ShapeDtypeStruct(shape, jnp.float64))
+        try:
+            jaxpr = jax.make_jaxpr(flat)(*inputs)
+        except Exception as error:
+            try:
+                jaxpr = jax.make_jaxpr(channels_first)(*inputs)
+            except Exception:
+                size = "x".join(map(str, shape))
+                raise UntraceableModel(
+                    f"the model cannot be called with an image batch of {size}: {told(error)}"
+                ) from error
+    return Program(jaxpr, tuple(handles), path, tuple(updates))
+
+
+def stored(variables: Any) -> Own:
+    """The floating-point arrays of a tree of variables, by the handles of :func:`program`."""
+    return Own(
+        {
+            handle_of(path): np.asarray(leaf)
+            for path, leaf in jax.tree_util.tree_leaves_with_path(variables)
+            if jnp.issubdtype(jnp.result_type(leaf), jnp.floating)
+        }
+    )
+
+
+def handle_of(path: Any, separator: str = "/") -> str:
+    """The place of an array in a tree, as a handle."""
+    return jax.tree_util.keystr(path, simple=True, separator=separator)
+
+
+def blank(shape: tuple[int, ...], dtype: Any) -> jax.Array:
+    """State that holds no weights: a random stream that nobody has drawn from, a counter."""
+    if jnp.issubdtype(dtype, jax.dtypes.prng_key):
+        return jnp.broadcast_to(jax.random.key(0), shape)
+    return jnp.zeros(shape, dtype)
+
+
+def told(error: BaseException) -> str:
+    """What was wrong, in one line."""
+    lines = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__

@@ -1,0 +1,85 @@
+"""A Keras model without weights: built, laid out, and every layer in one precision."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from textwrap import shorten
+from typing import Any
+
+import keras
+
+from conformance.trace.port import Size, UntraceableModel
+
+
+def build(factory: Callable[[], Any]) -> Any:
+    """The factory's model, without weights when it allows that."""
+    try:
+        with keras.StatelessScope(initialize_variables=False):
+            model = factory()
+    except Exception:  # such as a factory that loads weights, or makes a variable from an array
+        with one_line("the model cannot be built"):
+            model = factory()
+    return model
+
+
+def layout(model: Any, size: Size) -> str:
+    """Where the model wants its channels."""
+    height, width, channels = size
+    if not getattr(model, "_inputs", None):
+        return "NCHW" if keras.config.image_data_format() == "channels_first" else "NHWC"
+    if len(model.inputs) != 1:
+        raise UntraceableModel(f"the model has {len(model.inputs)} inputs; one image is expected")
+    wanted = model.inputs[0].shape[1:]
+    for axes, shape in (("NHWC", size), ("NCHW", (channels, height, width))):
+        if len(wanted) == 3 and all(w in (None, n) for w, n in zip(wanted, shape, strict=True)):
+            return axes
+    takes = "x".join("any" if n is None else str(n) for n in wanted)
+    raise UntraceableModel(f"the model takes {takes}, not {height}x{width}x{channels}")
+
+
+def prepare(model: Any, shape: tuple[int, ...], dtype: str) -> None:
+    """Make every variable known, without a value, and every layer compute in one precision."""
+    _compute_in(dtype, model)
+    if not getattr(model, "_inputs", None):
+        with keras.StatelessScope(initialize_variables=False):
+            model(keras.KerasTensor(shape, dtype), training=False)
+        _compute_in(dtype, model)
+
+
+def _compute_in(dtype: str, model: Any) -> None:
+    for layer in model._flatten_layers():
+        if layer.compute_dtype != in_type(dtype, layer.compute_dtype):
+            layer.dtype_policy = dtype
+
+
+def in_type(precision: str, dtype: str) -> str:
+    """A precision in the place of a type of numbers with a fraction; another type as it is."""
+    return precision if keras.backend.is_float_dtype(dtype) else dtype
+
+
+def by_handle(variables: Sequence[Any]) -> dict[str, Any]:
+    """Each variable under its path, numbered where two layers share a name."""
+    handles: dict[str, Any] = {}
+    seen: Counter[str] = Counter()
+    for variable in variables:
+        seen[variable.path] += 1
+        number = f"#{seen[variable.path]}" if seen[variable.path] > 1 else ""
+        handles[variable.path + number] = variable
+    return handles
+
+
+@contextmanager
+def one_line(what: str) -> Iterator[None]:
+    """Say in one line what cannot be done and why."""
+    try:
+        yield
+    except UntraceableModel:
+        raise
+    except Exception as error:
+        # Keras emphasises the reason, and repeats the arguments after it.
+        reason = re.sub(r"\x1b\[\d*m", "", str(error)).partition("Arguments received")[0]
+        reason = shorten(reason, 300) or type(error).__name__
+        raise UntraceableModel(f"{what}: {reason}") from error

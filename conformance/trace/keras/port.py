@@ -1,0 +1,207 @@
+"""Keras's tracer: whatever Keras computes with here, that library's tracer reads it.
+
+This module builds the model without weights, says which placeholder stands for which variable,
+and gives everything one precision.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
+from importlib import import_module
+from typing import Any
+
+os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+import keras  # noqa: E402
+import numpy as np  # noqa: E402
+
+from conformance.trace.keras.model import (  # noqa: E402
+    build,
+    by_handle,
+    in_type,
+    layout,
+    one_line,
+    prepare,
+)
+from conformance.trace.keras.thread import in_a_thread, in_precision  # noqa: E402
+from conformance.trace.port import (  # noqa: E402
+    PLAIN,
+    Backend,
+    Call,
+    CannotExecute,
+    Execution,
+    GradientObserver,
+    Observer,
+    Own,
+    Run,
+    Size,
+    UntraceableModel,
+)
+from conformance.trace.tape import Tape  # noqa: E402
+
+#: The tracer of each library that Keras can compute with.
+BACKENDS = {
+    "tensorflow": "conformance.trace.tensorflow.backend",
+    "jax": "conformance.trace.keras.jax",
+    "torch": "conformance.trace.keras.torch",
+}
+
+
+def port(factory: Callable[[], Any]) -> KerasPort:
+    """A model of Keras 3: Functional, Sequential or subclassed."""
+    return KerasPort(factory)
+
+
+def gpu() -> str:
+    """The name of the GPU that Keras can compute on here; empty if there is none."""
+    return backend(keras.backend.backend()).gpu()
+
+
+def versions() -> dict[str, str]:
+    """The versions of Keras and of what it computes with."""
+    name = keras.backend.backend()
+    return {"keras": keras.__version__, **backend(name).versions()}
+
+
+def backend(name: str) -> Backend:
+    """The tracer of what Keras computes with.  Raises :class:`UntraceableModel`."""
+    if name not in BACKENDS:
+        raise UntraceableModel(
+            f"Keras computes with {name} here: set KERAS_BACKEND to tensorflow, jax or torch"
+        )
+    found: Any = import_module(BACKENDS[name])
+    return found
+
+
+class KerasPort:
+    """One Keras model, built when it is first traced."""
+
+    framework = "keras"
+    trains = True
+
+    def __init__(self, factory: Callable[[], Any]) -> None:
+        self.factory = factory
+        self.backend = backend(keras.backend.backend())
+        self._made: Any = None
+        self._size: Size | None = None
+
+    def built(self) -> object:
+        """What the factory returns, without weights where it allows that."""
+        return in_precision(PLAIN, self._build)
+
+    def _build(self) -> Any:
+        if self._made is None:
+            with self.backend.computing():
+                self._made = build(self.factory)
+        return self._made
+
+    def trace(self, size: Size, training: bool = False) -> Tape:
+        """See :class:`conformance.trace.port.Port`."""
+        self._size = size
+        return in_precision(PLAIN, partial(self._record, 2 if training else 1, size, training))
+
+    def run(self, run: Run, wanted: frozenset[int], observe: Observer) -> dict[str, np.ndarray]:
+        """See :class:`conformance.trace.port.Port`; compiled as the backend does it."""
+        run = _laid_out(self._typed(run))
+        return in_precision(run.how, partial(self.backend.execute, run, wanted, observe))
+
+    def _typed(self, run: Run) -> Run:
+        """A run of a tape with its own batch and precision.
+
+        Shapes and types are written into a graph, so this is another graph, built alike.
+        """
+        batch, *size = run.image.shape
+        larger = batch != run.tape[0].shape[0]
+        if not larger and not (self.backend.TYPED and run.how.dtype != PLAIN.dtype):
+            return run
+        alike = in_precision(
+            run.how, partial(self._record, batch, tuple(size), run.training, run.how)
+        )
+        if [o.name for o in alike.operations] != [o.name for o in run.tape.operations]:
+            when = "the batch is larger" if larger else f"it is {run.how.precision}"
+            kind = UntraceableModel if larger else CannotExecute
+            raise kind(f"the model computes otherwise when {when}")
+        return replace(run, tape=alike)
+
+    def gradient(
+        self,
+        run: Run,
+        cotangents: Sequence[np.ndarray],
+        wanted: frozenset[str],
+        observe: GradientObserver,
+    ) -> None:
+        """See :class:`conformance.trace.port.Port`."""
+        run = _laid_out(run)
+        in_precision(PLAIN, partial(self.backend.differentiate, run, cotangents, wanted, observe))
+
+    def own(self) -> Own:
+        """What the model stores when it is built with its weights, in Keras's own precision."""
+        return in_a_thread(self._stored)
+
+    def _stored(self) -> Own:
+        with one_line("the model cannot be built with its weights"):
+            model = self.factory()
+            if not getattr(model, "_inputs", None) and self._size:
+                height, width, channels = self._size
+                first = keras.config.image_data_format() == "channels_first"
+                size = (channels, height, width) if first else self._size
+                model(np.zeros((1, *size), "float32"), training=False)
+            return Own(
+                {
+                    handle: keras.ops.convert_to_numpy(variable)
+                    for handle, variable in by_handle(model.variables).items()
+                    if keras.backend.is_float_dtype(variable.dtype)
+                }
+            )
+
+    def _record(self, batch: int, size: Size, training: bool, how: Execution = PLAIN) -> Tape:
+        height, width, channels = size
+        called = f"the model cannot be called on an image of {height}x{width}x{channels}"
+        with self.backend.computing(how):
+            # Operations without weights keep the precision that they were built in.
+            model = self._build() if how.dtype == PLAIN.dtype else build(self.factory)
+            if not isinstance(model, keras.Layer):
+                raise UntraceableModel(
+                    f"the factory returns {type(model).__name__}, not a Keras 3 model"
+                )
+            axes = layout(model, size)
+            shape = (batch, *size) if axes == "NHWC" else (batch, channels, height, width)
+            with one_line(called):
+                prepare(model, shape, how.dtype)
+            variables = by_handle(model.variables)
+            replaced: list[str] = []
+
+            def function(image: Any, *arrays: Any) -> Any:
+                scope = keras.StatelessScope(initialize_variables=False)
+                scope.state_mapping.update(zip(map(id, variables.values()), arrays, strict=True))
+                with scope, one_line(called):
+                    result = model(image, training=training)
+                given = dict(zip(variables, arrays, strict=True))
+                current = {h: scope.get_current_value(v) for h, v in variables.items()}
+                # The state of a random stream is replaced as well, and is integers.
+                floats = {h for h, v in variables.items() if keras.backend.is_float_dtype(v.dtype)}
+                replaced[:] = [h for h in current if h in floats and current[h] is not given[h]]
+                return result, [current[handle] for handle in replaced]
+
+            parameters = {
+                handle: (tuple(v.shape), in_type(how.dtype, v.dtype))
+                for handle, v in variables.items()
+            }
+            modules = frozenset(layer.name for layer in model._flatten_layers())
+            call = Call(function, shape, axes, parameters, modules, model.name)
+            tape = self.backend.record(call, how)
+            kept = len(tape.outputs) - len(replaced)
+            tape.updates = dict(zip(replaced, tape.outputs[kept:], strict=True))
+            tape.outputs = tape.outputs[:kept]
+            return tape
+
+
+def _laid_out(run: Run) -> Run:
+    """A run with the image in the tape's own layout."""
+    if run.tape[0].attributes["axes"] == "NHWC":
+        return run
+    return replace(run, image=run.image.transpose(0, 3, 1, 2))

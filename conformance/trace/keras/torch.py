@@ -1,0 +1,190 @@
+"""Keras on PyTorch: a model is called on hollow tensors, and PyTorch's own recorder looks on.
+
+A run is the same call with real tensors, checked line by line against the tape.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from unittest import mock
+
+import keras
+import numpy as np
+import torch
+from keras.src.backend.common import global_state
+from keras.src.backend.torch import nn as convolutions
+from torch import Tensor, nn
+from torch.utils._pytree import tree_leaves
+
+from conformance.graph.model import Where
+from conformance.trace.port import (
+    PLAIN,
+    Call,
+    CannotExecute,
+    Execution,
+    GradientObserver,
+    Observer,
+    Run,
+    UntraceableModel,
+)
+from conformance.trace.tape import Tape
+from conformance.trace.torch import execution
+from conformance.trace.torch.execution import as_array
+from conformance.trace.torch.gradient import pulled
+from conformance.trace.torch.hollow import Widening, hollow
+from conformance.trace.torch.places import LIBRARIES, calls_the_port, line, told
+from conformance.trace.torch.port import versions
+from conformance.trace.torch.recorder import Recorder
+from conformance.trace.torch.replay import Replay
+
+__all__ = ["TYPED", "computing", "differentiate", "execute", "gpu", "record", "versions"]
+
+#: Whether what was recorded computes in one precision only.
+TYPED = True
+
+#: Where nothing is a port's own source.
+_LIBRARIES = (*LIBRARIES, f"{Path(keras.__file__).parent}/")
+
+
+def gpu() -> str:
+    """Keras moves tensors by itself where PyTorch sees a GPU, so it is not given one."""
+    return ""
+
+
+@contextmanager
+def computing(how: Execution = PLAIN) -> Iterator[None]:
+    """The execution's precision and device, and convolutions that have a gradient in float64.
+
+    PyTorch's own in float64 has none by a kernel whose memory has the channels last, which
+    Keras prefers; the order of memory is no part of a result.
+    """
+    if how.device == "gpu":
+        raise CannotExecute("Keras on PyTorch is run on the CPU only: set KERAS_BACKEND=jax")
+    with (
+        torch.no_grad(),
+        execution.computing(how),
+        mock.patch.object(convolutions, "_maybe_convert_to_channels_last", lambda tensor: tensor),
+    ):
+        yield
+
+
+class InKeras(Recorder):
+    """A recorder that asks Keras where it is."""
+
+    call: Call
+
+    def place(self) -> Where:
+        """The layers whose calls are under way, and the line outside the libraries."""
+        scopes = global_state.get_global_attribute("name_scope_stack") or ()
+        path = [scope.name for scope in scopes if scope.name in self.call.modules]
+        path = path[1:] if path[:1] == [self.call.root] else path
+        return Where("/".join(path), line(_LIBRARIES))
+
+
+class ReplayInKeras(InKeras, Replay):
+    """Makes a call again, with numbers."""
+
+
+def record(call: Call, how: Execution = PLAIN) -> Tape:
+    """What a call computes, from shapes and types alone."""
+    state = _hollow_state(call)
+    recorder = InKeras(nn.Module(), state)
+    _follow(recorder, call, hollow(call.image), state, how)
+    recorder.tape.source = call
+    return recorder.tape
+
+
+def execute(run: Run, wanted: frozenset[int], observe: Observer) -> dict[str, np.ndarray]:
+    """Make the recorded call on numbers, and hand over what is wanted as it goes."""
+    if run.how.compiled:
+        raise CannotExecute("Keras on PyTorch is run step by step only")
+    with computing(run.how):
+        state, picture = _filled(run), _tensor(run.image)
+    replay = ReplayInKeras(nn.Module(), state, run, wanted, observe)
+    results = _follow(replay, run.tape.source, picture, state, run.how)
+    replay.finish("the model")
+    kept = len(results) - len(run.tape.updates)
+    return {h: as_array(x) for h, x in zip(run.tape.updates, results[kept:], strict=True)}
+
+
+def differentiate(
+    run: Run,
+    cotangents: Sequence[np.ndarray],
+    wanted: frozenset[str],
+    observe: GradientObserver,
+) -> None:
+    """Hand out the gradients of the recorded call by PyTorch's own reverse mode."""
+    call = run.tape.source
+    with computing():
+        state, picture = _filled(run), _tensor(run.image)
+    leaves: dict[str | None, Tensor] = {None: picture}
+    leaves |= {handle: state[handle] for handle in sorted(wanted)}
+    try:
+        with computing(), torch.enable_grad(), Widening(run.drawn()):
+            for leaf in leaves.values():
+                leaf.requires_grad_()
+            outputs = tree_leaves(call.function(picture, *_arrays(call, state)))
+            found = pulled(outputs, cotangents, leaves)
+    except UntraceableModel:
+        raise
+    except Exception as error:
+        raise UntraceableModel(f"the model has no gradient: {told(error)}") from error
+    for handle, gradient in found.items():
+        observe(handle, gradient)
+
+
+@calls_the_port
+def _follow(
+    recorder: InKeras, call: Call, image: Tensor, state: Mapping[str, Tensor], how: Execution
+) -> list[Tensor]:
+    """Make the call under a recorder; what the recorder's observer raises comes out as it is."""
+    recorder.call = call
+    recorder.begin(image, call.axes)
+    try:
+        with computing(how), recorder:
+            results = tree_leaves(call.function(image, *_arrays(call, state)))
+    except UntraceableModel as error:
+        if recorder.interrupted is not None:
+            raise recorder.interrupted from None
+        raise error
+    recorder.tape.outputs = tuple(recorder.of(result) for result in results)
+    return results
+
+
+def _arrays(call: Call, known: Mapping[str, Tensor]) -> list[Tensor]:
+    """What the call takes after the image; a random stream's state is zeros."""
+    return [
+        known[handle]
+        if handle in known
+        else torch.zeros(shape, dtype=getattr(torch, dtype.replace("uint32", "int64")))
+        for handle, (shape, dtype) in call.parameters.items()
+    ]
+
+
+def _hollow_state(call: Call) -> dict[str, Tensor]:
+    """The stored arrays, without values."""
+    return {
+        handle: hollow(shape)
+        for handle, (shape, dtype) in call.parameters.items()
+        if getattr(torch, dtype, torch.uint8).is_floating_point
+    }
+
+
+def _filled(run: Run) -> dict[str, Tensor]:
+    """Numbers for all that the tape reads; the rest has none."""
+    state = _hollow_state(run.tape.source)
+    for operation in run.tape.operations:
+        if operation.name == "parameter":
+            handle = operation.attributes["handle"]
+            array = _tensor(run.values(handle))
+            if tuple(array.shape) != operation.shape:
+                raise ValueError(f"{handle} is {operation.shape}, given {tuple(array.shape)}")
+            state[handle] = array
+    return state
+
+
+def _tensor(array: np.ndarray) -> Tensor:
+    """An array in the type that numbers have by default."""
+    return torch.from_numpy(np.require(array, np.float64, ["C", "W"])).to(torch.get_default_dtype())

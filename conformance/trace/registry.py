@@ -1,0 +1,94 @@
+"""Tracers by name: ours, a folder each beside this file, and those that other packages register.
+
+A tracer is a package with ``LIBRARY``, the name of the library that it reads, ``base(model)``,
+the class of that library's that a model is an instance of or None, and a module ``port`` with
+``port(factory)``, ``versions()`` and ``gpu()``.  Importing the package imports no library.
+Other packages add one by an entry point of the group ``conformance.tracers``.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from difflib import get_close_matches
+from functools import cache
+from importlib import import_module
+from importlib.metadata import entry_points
+from importlib.util import find_spec
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:  # it needs NumPy, and a list of names does not
+    from conformance.trace.port import Port
+
+GROUP = "conformance.tracers"
+
+
+class UnknownTracer(LookupError):
+    """There is no tracer of this name; the message lists those that there are."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tracer:
+    """One tracer, not yet imported."""
+
+    name: str
+    package: ModuleType
+
+    @property
+    def library(self) -> str:
+        """The library whose models it reads."""
+        return str(self.package.LIBRARY)
+
+    @property
+    def installed(self) -> bool:
+        """Whether the library can be imported here."""
+        return self.library in sys.modules or find_spec(self.library) is not None
+
+    def base(self, model: object) -> type | None:
+        """The library's class that a model is an instance of; None while it is not imported."""
+        found: type | None = None
+        if self.library in sys.modules:
+            found = self.package.base(model)
+        return found
+
+    def module(self) -> Any:
+        """The module with ``port``, ``versions`` and ``gpu``; this imports the library."""
+        return import_module(f"{self.package.__name__}.port")
+
+    def port(self, factory: Callable[..., Any]) -> Port:
+        """A factory of the library's models, ready to be traced and run."""
+        found: Port = self.module().port(factory)
+        return found
+
+
+@cache
+def tracers() -> dict[str, Tracer]:
+    """Every tracer by its name."""
+    folders = sorted(path.parent.name for path in Path(__file__).parent.glob("*/port.py"))
+    ours = {name: import_module(f"conformance.trace.{name}") for name in folders}
+    others = {each.name: each.load() for each in entry_points(group=GROUP)}
+    return {name: Tracer(name, package) for name, package in {**others, **ours}.items()}
+
+
+def find(name: str) -> Tracer:
+    """The tracer of this name, whatever its case.  Raises :class:`UnknownTracer`."""
+    known = tracers()
+    if name.lower() in known:
+        return known[name.lower()]
+    near = get_close_matches(name.lower(), known, n=1)
+    guess = f"did you mean {near[0]}? " if near else ""
+    raise UnknownTracer(f"no framework {name!r}; {guess}known are {', '.join(known)}")
+
+
+def owner(model: object) -> Tracer | None:
+    """Whose model it is: of the libraries that are imported, the one that its class derives from.
+
+    A class may derive from several, as Keras's layers on PyTorch do: the nearest base counts.
+    """
+    order = type(model).__mro__
+    found = [(base, each) for each in tracers().values() if (base := each.base(model))]
+    nearest = sorted(found, key=lambda pair: order.index(pair[0]) if pair[0] in order else 0)
+    return nearest[0][1] if nearest else None

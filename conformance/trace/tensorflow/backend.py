@@ -1,0 +1,188 @@
+"""From a TensorFlow function graph to a tape, and the same graph run in float64.
+
+A tape's value is one of the graph's tensors, or stands between two of them where one operation
+of TensorFlow is several primitives.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from conformance.trace.port import (
+    PLAIN,
+    Call,
+    CannotExecute,
+    Execution,
+    GradientObserver,
+    Observer,
+    Run,
+    UntraceableModel,
+)
+from conformance.trace.tape import Tape, evaluate
+from conformance.trace.tensorflow.execution import computing, gpu, reason_of, session, versions
+from conformance.trace.tensorflow.recorder import Recorder
+
+__all__ = ["TYPED", "computing", "differentiate", "execute", "gpu", "record", "versions"]
+
+#: Whether what was recorded computes in one precision only.
+TYPED = True
+
+Gradients = tuple[list[Any], dict[int, list[Any]]]
+
+
+@dataclass
+class Source:
+    """The function that a tape was read from, and each value's tensor there."""
+
+    function: Any
+    tensors: dict[int, str]
+    captured: dict[str, np.ndarray]
+    #: Places for the cotangents and the gradients that follow, by what they are taken by.
+    gradients: dict[frozenset[str], Gradients] = field(default_factory=dict)
+
+
+def record(call: Call, how: Execution = PLAIN) -> Tape:
+    """What a call computes, from shapes and types alone."""
+    specs = [tf.TensorSpec(shape, dtype) for shape, dtype in call.parameters.values()]
+    function = tf.function(call.function, autograph=False).get_concrete_function(
+        tf.TensorSpec(call.image, how.dtype), *specs
+    )
+    recorder = Recorder(function.graph, call.modules, call.root)
+    tape = recorder.tape
+    entry, *places = function.inputs[: 1 + len(specs)]
+    recorder.bind(entry, tape.input(call.image, call.axes))
+    recorder.parameters = {
+        place.name: handle for place, handle in zip(places, call.parameters, strict=True)
+    }
+    for outer, inner in function.graph.captures:
+        if inner.dtype == tf.resource:
+            recorder.variables[inner.name] = _variable_name(function, outer)
+        elif inner.op.type == "Placeholder":  # a small array is in the graph already
+            recorder.captured[inner.name] = outer.numpy()
+    tape.outputs = tuple(recorder.values(tf.nest.flatten(function.outputs)))
+    tape.source = Source(function, recorder.tensors, recorder.captured)
+    return tape
+
+
+def _variable_name(function: Any, resource: Any) -> str:
+    return next(v.name for v in function.graph.variables if v.handle is resource)
+
+
+def execute(run: Run, wanted: frozenset[int], observe: Observer) -> dict[str, np.ndarray]:
+    """Run as much of the recorded function as is wanted, and hand that over in order.
+
+    Compiled it is rewritten and fused as in a ``tf.function``.
+    """
+    tape, source = run.tape, run.tape.source
+    sources = {value: _tensors_behind(tape, value) for value in sorted(wanted)}
+    replaced = {value: _tensors_behind(tape, value) for value in tape.updates.values()}
+    fetched = sorted(set().union(*sources.values(), *replaced.values()))
+    feeds = dict(source.captured)
+    for value in sorted(_upstream(tape, fetched)):
+        _feed(feeds, run, value)
+    with session(source.function.graph, run.how) as running:
+        try:
+            results = running.run({value: source.tensors[value] for value in fetched}, feeds)
+        except tf.errors.OpError as error:
+            kind = UntraceableModel if run.how.precision == PLAIN.precision else CannotExecute
+            raise kind(
+                f"the model does not run in {run.how.precision}: {reason_of(error)}"
+            ) from error
+    feeds.clear()
+    for value, result in results.items():  # nothing that NumPy does not know, such as bfloat16
+        results[value] = result.astype(np.float32) if result.itemsize < 4 else result
+    for value, group in sources.items():
+        known = {each: results[each] for each in group}
+        observe(value, known[value] if value in known else evaluate(tape, value, known))
+    return {
+        handle: evaluate(tape, value, {each: results[each] for each in replaced[value]})
+        for handle, value in tape.updates.items()
+    }
+
+
+def _feed(feeds: dict[str, np.ndarray], run: Run, value: int) -> None:
+    """Numbers for a value that comes from outside the graph, if it is one."""
+    operation, tensors = run.tape[value], run.tape.source.tensors
+    if operation.name == "input":
+        feeds[tensors[value]] = run.image
+    elif operation.name == "parameter":
+        feeds[tensors[value]] = run.values(operation.attributes["handle"])
+    elif value in run.draws:
+        feeds[tensors[value]] = np.full(operation.shape, run.draws[value])
+
+
+def differentiate(
+    run: Run,
+    cotangents: Sequence[np.ndarray],
+    wanted: frozenset[str],
+    observe: GradientObserver,
+) -> None:
+    """Hand out the gradients of the recorded function by TensorFlow's own reverse mode."""
+    tape, source = run.tape, run.tape.source
+    outputs = tape.outputs[: len(cotangents)]
+    feeds = dict(source.captured)
+    leaves: dict[str | None, list[int]] = {None: [], **{handle: [] for handle in sorted(wanted)}}
+    for value in sorted(_upstream(tape, outputs)):
+        _feed(feeds, run, value)
+        if tape[value].name in ("input", "parameter"):
+            handle = tape[value].attributes.get("handle")
+            if handle in leaves:
+                leaves[handle].append(value)
+    if wanted not in source.gradients:  # they become part of the graph: once is enough
+        source.gradients[wanted] = _gradients(source, outputs, cotangents, list(leaves.values()))
+    above, fetched = source.gradients[wanted]
+    feeds.update(zip((place.name for place in above), cotangents, strict=True))
+    with session(source.function.graph) as running:
+        try:
+            results = running.run(fetched, feeds)
+        except tf.errors.OpError as error:
+            raise UntraceableModel(
+                f"the model has no gradient in float64: {reason_of(error)}"
+            ) from error
+    for handle, group in zip(leaves, results.values(), strict=True):
+        if group:  # a stored array that is read twice is moved by both
+            observe(handle, sum(group[1:], start=group[0]))
+
+
+def _gradients(
+    source: Source,
+    outputs: Sequence[int],
+    cotangents: Sequence[np.ndarray],
+    leaves: Sequence[Sequence[int]],
+) -> Gradients:
+    """Places for the cotangents, and the gradients by each group of leaves."""
+    graph = source.function.graph
+
+    def tensors(values: Iterable[int]) -> list[Any]:
+        return [graph.get_tensor_by_name(source.tensors[value]) for value in values]
+
+    flat = tensors(value for group in leaves for value in group)
+    with graph.as_default():
+        above = [tf.compat.v1.placeholder(tf.float64, each.shape) for each in cotangents]
+        results = tensors(outputs)
+        found = iter(tf.gradients(results, flat, above, unconnected_gradients="zero"))
+    return above, {i: [next(found) for _ in group] for i, group in enumerate(leaves)}
+
+
+def _tensors_behind(tape: Tape, value: int) -> set[int]:
+    """The value itself, or else the nearest ones above it, that are tensors of the graph."""
+    tensors = tape.source.tensors
+    if value in tensors or tape[value].name == "constant":
+        return {value} & tensors.keys()
+    return set().union(*(_tensors_behind(tape, source) for source in tape[value].inputs))
+
+
+def _upstream(tape: Tape, values: Iterable[int]) -> set[int]:
+    """These values and all that they are computed from."""
+    seen: set[int] = set()
+    stack = list(values)
+    while stack:
+        if (value := stack.pop()) not in seen:
+            seen.add(value)
+            stack.extend(i for i in tape[value].inputs if i >= 0)
+    return seen

@@ -1,0 +1,145 @@
+"""TensorFlow's tracer: a ``tf.Module`` called on images, with the variables that it made itself.
+
+Its variables are built in float64, since TensorFlow multiplies nothing of two precisions, under
+names of their own: a module may call two of them alike.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from conformance.trace.port import (
+    PLAIN,
+    Call,
+    CannotExecute,
+    GradientObserver,
+    Observer,
+    Own,
+    Run,
+    Size,
+    UntraceableModel,
+)
+from conformance.trace.tape import Tape
+from conformance.trace.tensorflow import backend
+from conformance.trace.tensorflow.execution import computing, gpu, versions
+
+__all__ = ["ModulePort", "gpu", "port", "versions"]
+
+#: How a call is told whether this is training.
+FLAGS = ("training", "is_training", "train")
+
+
+def port(factory: Callable[[], Any]) -> ModulePort:
+    """The ``tf.Module`` that ``factory()`` makes."""
+    return ModulePort(factory)
+
+
+class ModulePort:
+    """One TensorFlow module; see :class:`conformance.trace.port.Port`."""
+
+    framework = "keras"
+    #: What a step leaves in its own variables is assigned, which a graph of shapes does not show.
+    trains = False
+
+    def __init__(self, factory: Callable[[], Any]) -> None:
+        self.factory = factory
+        self._made: Any = None
+
+    def built(self) -> object:
+        """What the factory returns, its variables in float64."""
+        if self._made is None:
+            try:
+                with _double_variables():
+                    self._made = self.factory()
+            except Exception as error:
+                raise UntraceableModel(
+                    f"the factory does not build a module: {_told(error)}"
+                ) from error
+        return self._made
+
+    def trace(self, size: Size, training: bool = False) -> Tape:
+        """See :class:`conformance.trace.port.Port`."""
+        shape = (2 if training else 1, *size)
+        with computing():
+            module = self._ready(shape)
+            parameters = inspect.signature(module.__call__).parameters
+            flags = {name: False for name in parameters if name in FLAGS}
+            try:
+                return backend.record(Call(lambda image: module(image, **flags), shape))
+            except UntraceableModel:
+                raise
+            except Exception as error:
+                called = "x".join(map(str, size))
+                said = " ".join(str(error).split())[:300]
+                raise UntraceableModel(
+                    f"the module cannot be called on an image of {called}: {said}"
+                ) from error
+
+    def run(self, run: Run, wanted: frozenset[int], observe: Observer) -> dict[str, np.ndarray]:
+        """See :class:`conformance.trace.port.Port`."""
+        if run.how.precision != PLAIN.precision:
+            raise CannotExecute("a tf.Module's variables are float64 here, and so is its run")
+        with computing(run.how):
+            return backend.execute(run, wanted, observe)
+
+    def gradient(
+        self,
+        run: Run,
+        cotangents: Sequence[np.ndarray],
+        wanted: frozenset[str],
+        observe: GradientObserver,
+    ) -> None:
+        """See :class:`conformance.trace.port.Port`."""
+        backend.differentiate(run, cotangents, wanted, observe)
+
+    def own(self) -> Own:
+        """What the variables hold: the module is built with its weights to be traced at all."""
+        variables = self._made.variables
+        return Own({v.name: v.numpy() for v in variables if v.dtype.is_floating})
+
+    def _ready(self, shape: tuple[int, ...]) -> Any:
+        """The module, with all of its variables."""
+        module: Any = self.built()
+        if not isinstance(module, tf.Module) or not callable(module):
+            raise UntraceableModel(
+                f"the factory returns {type(module).__name__}, not a tf.Module that can be called"
+            )
+        if not module.variables:
+            try:
+                with _double_variables():
+                    module(tf.zeros(shape, tf.float64))
+            except Exception as error:
+                raise UntraceableModel(
+                    f"the factory does not build a module: {_told(error)}"
+                ) from error
+        return module
+
+
+def _told(error: Exception) -> str:
+    return " ".join(f"{type(error).__name__}: {error}".split())[:300]
+
+
+@contextmanager
+def _double_variables() -> Iterator[None]:
+    taken: Counter[str] = Counter()
+
+    def create(following: Callable[..., Any], **options: Any) -> Any:
+        value = options["initial_value"]
+        value = tf.convert_to_tensor(value() if callable(value) else value)
+        if value.dtype.is_floating:
+            value = tf.cast(value, tf.float64)
+        name = options.get("name") or "variable"
+        taken[name] += 1
+        if taken[name] > 1:
+            name = f"{name}_{taken[name]}"
+        return following(**options | {"initial_value": value, "dtype": value.dtype, "name": name})
+
+    with tf.variable_creator_scope(create):
+        yield

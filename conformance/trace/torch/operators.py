@@ -1,0 +1,370 @@
+"""What an aten operator is in the words of the tape: a function a row.
+
+Each takes the recorder, the operator's outputs (for their shapes) and its arguments, in aten's
+order and with aten's defaults.  It returns a value for each output (an int stands for one), or
+None where the tape has no words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+from torch import Tensor
+
+from conformance.trace import composed
+from conformance.trace.torch.hollow import both_floating
+from conformance.trace.torch.layout import LAYOUTS
+
+if TYPE_CHECKING:
+    from conformance.trace.torch.recorder import Recorder, Value
+
+Translation = Callable[..., "int | list[Value] | None"]
+
+#: They make a tensor like another one, and read nothing of it but that.
+CONSTANTS = frozenset(
+    "empty_like zeros_like ones_like full_like new_empty new_zeros new_ones new_full".split()
+)
+
+
+def translation(operator: Any) -> Translation | None:
+    """The row of an operator, if the tape has words for it."""
+    if operator.namespace != "aten":
+        return None
+    name = operator.overloadpacket.__name__
+    name = name.rstrip("_") if operator._schema.is_mutable else name
+    return TABLE.get(f"{name}.{operator._overloadname}") or TABLE.get(name)
+
+
+# Layers.
+
+
+def convolution(
+    recorder: Recorder, outputs: list[Tensor], x: Tensor, weight: Tensor, bias: Tensor | None,
+    stride: list[int], padding: list[int], dilation: list[int], transposed: bool,
+    output_padding: list[int], groups: int,
+) -> int | None:  # fmt: skip
+    """A convolution of two spatial axes, and its bias."""
+    if transposed or outputs[0].ndim != 4:
+        return None
+    tape, axes = recorder.tape, (0, 1, 2, 3)
+    value = tape.conv(
+        recorder.of(x), recorder.of(weight), lhs=axes, rhs=axes, out=axes,
+        stride=_spread(stride, 2), padding=[(p, p) for p in _spread(padding, 2)],
+        dilation=_spread(dilation, 2), groups=groups,
+    )  # fmt: skip
+    if bias is None:
+        return value
+    by_channel = tape.reshape(recorder.of(bias), (outputs[0].shape[1], 1, 1))
+    return tape.elementwise("add", value, by_channel)
+
+
+def matrix_product(recorder: Recorder, outputs: list[Tensor], x: Tensor, y: Tensor) -> int:
+    """A product of matrices or vectors."""
+    return recorder.tape.dot(recorder.of(x), recorder.of(y), (x.ndim - 1, 0))
+
+
+def batch_of_products(
+    recorder: Recorder, outputs: list[Tensor], x: Tensor, y: Tensor
+) -> int | None:
+    """A product of one matrix for all, or of a batch of one."""
+    tape = recorder.tape
+    if len(x) > 1 and y.stride(0) == 0:
+        # One matrix for all: torch spreads the weights of a dense layer over rows of pixels.
+        right = recorder.of(y)
+        while tape[right].name in ("reshape", "broadcast") and tape[right].shape != y.shape[1:]:
+            (right,) = tape[right].inputs
+        if tape[right].shape == y.shape[1:]:
+            return tape.dot(recorder.of(x), right, (2, 0))
+    if len(x) != 1:
+        return None
+    left, right = (tape.reshape(recorder.of(each), each.shape[1:]) for each in (x, y))
+    return tape.reshape(tape.dot(left, right, (1, 0)), outputs[0].shape)
+
+
+def dense(
+    recorder: Recorder, outputs: list[Tensor], bias: Tensor, x: Tensor, y: Tensor, *,
+    beta: float = 1, alpha: float = 1,
+) -> int | None:  # fmt: skip
+    """A product of matrices, and its bias."""
+    if (beta, alpha) != (1, 1):
+        return None
+    product = recorder.tape.dot(recorder.of(x), recorder.of(y), (1, 0))
+    return recorder.tape.elementwise("add", product, recorder.of(bias))
+
+
+def batch_norm(
+    recorder: Recorder, outputs: list[Tensor], x: Tensor, weight: Tensor | None,
+    bias: Tensor | None, mean: Tensor | None, variance: Tensor | None, training: bool,
+    momentum: float, eps: float, *_: Any,
+) -> list[Value] | None:  # fmt: skip
+    """A batch norm; its momentum is the share of the new, its running variance unbiased."""
+    if not training and (mean is None or variance is None):
+        return None
+    slots = [-1 if p is None else recorder.of(p) for p in (x, weight, bias, mean, variance)]
+    kept = 1 - momentum if training else None
+    value = recorder.tape.batch_norm(*slots, axis=1, epsilon=eps, momentum=kept, unbiased=True)
+    return [value, None, None]
+
+
+def batch_norm_no_training(
+    recorder: Recorder, outputs: list[Tensor], x: Tensor, weight: Any, bias: Any, mean: Any,
+    variance: Any, momentum: float, eps: float,
+) -> list[Value] | None:  # fmt: skip
+    """A batch norm by the stored statistics."""
+    return batch_norm(
+        recorder, outputs, x, weight, bias, mean, variance, False, momentum, eps
+    )  # fmt: skip
+
+
+def dropout(
+    recorder: Recorder, outputs: list[Tensor], x: Tensor, rate: float, training: bool | None
+) -> list[Value]:
+    """Dropout in training; elsewhere nothing."""
+    value = recorder.of(x)
+    return [recorder.tape.dropout(value, rate) if training else value, None]
+
+
+def upsample_nearest(recorder: Recorder, outputs: list[Tensor], x: Tensor, *_: Any) -> int | None:
+    """Every pixel repeated, a whole number of times."""
+    pairs = list(zip(outputs[0].shape[2:], x.shape[2:], strict=True))
+    factor = pairs[0][0] // pairs[0][1], pairs[1][0] // pairs[1][1]
+    if any(n != m * times for (n, m), times in zip(pairs, factor, strict=True)):
+        return None
+    return recorder.tape.upsample(recorder.of(x), factor, (2, 3))
+
+
+# Windows.
+
+
+def max_pool(
+    recorder: Recorder, outputs: list[Tensor], x: Tensor, kernel: list[int],
+    stride: Sequence[int] = (), padding: Sequence[int] = (0,), dilation: Sequence[int] = (1,),
+    ceil_mode: bool = False, *, rank: int,
+) -> list[Value] | None:  # fmt: skip
+    """The largest of every window, and where it is."""
+    if any(d != 1 for d in dilation):
+        return None
+    size, step, pad = (_spread(each, rank) for each in (kernel, stride or kernel, padding))
+    beyond = _beyond(x, outputs[0], size, step, pad)
+    pads = [(p, p + b) for p, b in zip(pad, beyond, strict=True)]
+    value = recorder.tape.window(recorder.of(x), "max", size, step, pads)
+    return [value, *_positions(recorder, "max_pool.indices", x, outputs)]
+
+
+def avg_pool(
+    recorder: Recorder, outputs: list[Tensor], x: Tensor, kernel: list[int],
+    stride: Sequence[int] = (), padding: Sequence[int] = (0,), ceil_mode: bool = False,
+    count_include_pad: bool = True, divisor_override: int | None = None, *, rank: int,
+) -> int:  # fmt: skip
+    """The average of every window, by the divisor that the port asks for."""
+    tape, value = recorder.tape, recorder.of(x)
+    size, step, pad = (_spread(each, rank) for each in (kernel, stride or kernel, padding))
+    beyond = _beyond(x, outputs[0], size, step, pad)
+    pads = [(p, p + b) for p, b in zip(pad, beyond, strict=True)]
+    if divisor_override:
+        value = tape.window(value, "sum", size, step, pads)
+        if divisor_override == 1:
+            return value
+        return tape.elementwise("div", value, recorder.of(divisor_override))
+    if count_include_pad and any(beyond):
+        # What ceil_mode reaches beyond the padding is not in the divisor; the padding is.
+        value = tape.pad(value, [(p, p) for p in pad])
+        pads = [(0, b) for b in beyond]
+    count = count_include_pad and not any(beyond)
+    return tape.window(value, "mean", size, step, pads, count_padding=count)
+
+
+def adaptive_pool(
+    recorder: Recorder, outputs: list[Tensor], x: Tensor, output_size: Sequence[int], *,
+    rank: int, word: str,
+) -> list[Value] | None:  # fmt: skip
+    """Windows that divide the map; None where they differ in size or distance."""
+    size, step = [], []
+    for inside, out in zip(x.shape[-rank:], outputs[0].shape[-rank:], strict=True):
+        starts = [i * inside // out for i in range(out)]
+        stops = [-(-(i + 1) * inside // out) for i in range(out)]
+        lengths = {b - a for a, b in zip(starts, stops, strict=True)}
+        steps = {b - a for a, b in pairwise(starts)} or {inside}
+        if len(lengths) > 1 or len(steps) > 1 or 0 in steps:
+            return None
+        size.append(lengths.pop())
+        step.append(steps.pop())
+    value = recorder.of(x)
+    if x.shape != outputs[0].shape:
+        count = True if word == "mean" else None
+        value = recorder.tape.window(value, word, size, step, ((0, 0),) * rank, count)
+    return [value, *_positions(recorder, "adaptive_max_pool.indices", x, outputs)]
+
+
+def _spread(sizes: Sequence[int], rank: int) -> tuple[int, ...]:
+    return tuple(sizes) * (rank if len(sizes) == 1 else 1)
+
+
+def _beyond(
+    x: Tensor, output: Tensor, size: Sequence[int], stride: Sequence[int], pad: Sequence[int]
+) -> list[int]:
+    """How far ``ceil_mode`` lets the last window reach beyond the padded input, on each axis."""
+    sides = zip(x.shape[-len(size) :], output.shape[-len(size) :], size, stride, pad, strict=True)
+    return [
+        max(0, (windows - 1) * step + length - (n + 2 * p)) for n, windows, length, step, p in sides
+    ]
+
+
+def _positions(recorder: Recorder, name: str, x: Tensor, outputs: list[Tensor]) -> list[Value]:
+    """The second output of a maximum, its position: written down only if it is read."""
+    tape = recorder.tape
+    return [
+        partial(tape.unknown, f"aten.{name}", [recorder.of(x)], output.shape)
+        for output in outputs[1:]
+    ]
+
+
+# Algebra.
+
+
+def reduction(
+    recorder: Recorder, outputs: list[Tensor], x: Tensor, dim: int | Sequence[int] | None = None,
+    keepdim: bool = False, *, dtype: Any = None, word: str,
+) -> list[Value]:  # fmt: skip
+    """A reduction of some axes, or of all; of a maximum also its position."""
+    dims = [dim] if isinstance(dim, int) else dim or range(x.ndim)
+    axes = sorted(d % x.ndim for d in dims)
+    value = recorder.tape.reduce(recorder.of(x), word, axes, keepdim)
+    return [value, *_positions(recorder, f"{word}.indices", x, outputs)]
+
+
+def variance(
+    recorder: Recorder, outputs: list[Tensor], x: Tensor, dim: Sequence[int] | None = None,
+    correction: float | None = 1, keepdim: bool = False,
+) -> int:  # fmt: skip
+    """The variance over some axes; PyTorch's is unbiased unless asked otherwise."""
+    axes = sorted(d % x.ndim for d in (dim if dim else range(x.ndim)))
+    less = 1 if correction is None else correction
+    return composed.variance(recorder.tape, recorder.of(x), axes, less, keepdim)
+
+
+def softmax(recorder: Recorder, outputs: list[Tensor], x: Tensor, dim: int, half: bool) -> int:
+    """A softmax over one axis."""
+    return recorder.tape.softmax(recorder.of(x), dim)
+
+
+def log_softmax(recorder: Recorder, outputs: list[Tensor], x: Tensor, dim: int, half: bool) -> int:
+    """The logarithm of a softmax over one axis."""
+    return composed.log_softmax(recorder.tape, recorder.of(x), dim)
+
+
+def clamp(
+    recorder: Recorder, outputs: list[Tensor], x: Tensor, low: Any = None, high: Any = None
+) -> int:
+    """A number held between two bounds."""
+    value = recorder.of(x)
+    bounds = [None if bound is None else recorder.of(bound) for bound in (low, high)]
+    return composed.clamp(recorder.tape, value, *bounds)
+
+
+def hardtanh(
+    recorder: Recorder, outputs: list[Tensor], x: Tensor, low: float = -1, high: float = 1
+) -> int:
+    """A clamp that has bounds of its own; ReLU6 is one with others."""
+    return clamp(recorder, outputs, x, low, high)
+
+
+def clamp_max(recorder: Recorder, outputs: list[Tensor], x: Tensor, high: Any) -> int:
+    """A number held below a bound."""
+    return clamp(recorder, outputs, x, None, high)
+
+
+def leaky_relu(
+    recorder: Recorder, outputs: list[Tensor], x: Tensor, slope: float = 0.01
+) -> int | None:
+    """A rectifier that lets a share of what is negative through."""
+    return composed.leaky_relu(recorder.tape, recorder.of(x), slope)
+
+
+def sum_or_difference(
+    recorder: Recorder, outputs: list[Tensor], x: Any, y: Any, alpha: float = 1, *, word: str
+) -> int:
+    """A sum, or a difference, with ``alpha`` times the second operand."""
+    tape, second = recorder.tape, recorder.of(y)
+    if alpha != 1:
+        second = tape.elementwise("mul", second, recorder.of(alpha))
+    return tape.elementwise(word, recorder.of(x), second)
+
+
+def reversed_difference(
+    recorder: Recorder, outputs: list[Tensor], x: Tensor, y: Any, alpha: float = 1
+) -> int:
+    """The second operand, less the first."""
+    return sum_or_difference(recorder, outputs, y, x, alpha, word="sub")
+
+
+def algebra(function: Callable[..., int]) -> Translation:
+    """An operator whose arguments are all operands, by a function of the tape and their values."""
+
+    def translate(recorder: Recorder, outputs: list[Tensor], *operands: Any) -> int:
+        return function(recorder.tape, *map(recorder.of, operands))
+
+    return translate
+
+
+def primitive(word: str) -> Translation:
+    """An operator that the tape has as well."""
+    return algebra(lambda tape, *operands: tape.elementwise(word, *operands))
+
+
+def identity(
+    recorder: Recorder, outputs: list[Tensor], x: Tensor, *_: Any, **__: Any
+) -> int | None:
+    """A copy; a cast between floating types is one."""
+    same = x.dtype == outputs[0].dtype or both_floating(x.dtype, outputs[0].dtype)
+    return recorder.of(x) if same else None
+
+
+SEVERAL: dict[str, Translation] = {
+    "convolution": convolution,
+    "mm mv dot": matrix_product,
+    "bmm": batch_of_products,
+    "addmm": dense,
+    "native_batch_norm cudnn_batch_norm miopen_batch_norm": batch_norm,
+    "_native_batch_norm_legit_no_training": batch_norm_no_training,
+    "native_dropout": dropout,
+    "upsample_nearest2d": upsample_nearest,
+    "max_pool2d_with_indices": partial(max_pool, rank=2),
+    "max_pool3d_with_indices": partial(max_pool, rank=3),
+    "avg_pool2d": partial(avg_pool, rank=2),
+    "avg_pool3d": partial(avg_pool, rank=3),
+    "_adaptive_avg_pool2d": partial(adaptive_pool, rank=2, word="mean"),
+    "adaptive_max_pool2d": partial(adaptive_pool, rank=2, word="max"),
+    "mean": partial(reduction, word="mean"),
+    "sum": partial(reduction, word="sum"),
+    "amax max.dim max.default": partial(reduction, word="max"),
+    "amin min.dim min.default": partial(reduction, word="min"),
+    "var.correction": variance,
+    "_softmax": softmax,
+    "_log_softmax": log_softmax,
+    "clamp clamp_min": clamp,
+    "hardtanh": hardtanh,
+    "clamp_max": clamp_max,
+    "leaky_relu": leaky_relu,
+    "silu": algebra(composed.silu),
+    "reciprocal": algebra(composed.reciprocal),
+    "lerp": algebra(composed.interpolation),
+    "add": partial(sum_or_difference, word="add"),
+    "sub": partial(sum_or_difference, word="sub"),
+    "rsub": reversed_difference,
+    "sigmoid": primitive("logistic"),
+    "maximum": primitive("max"),
+    "minimum": primitive("min"),
+    # A division that rounds has an overload of its own and stays unknown.
+    "div.Tensor div.Scalar true_divide": primitive("div"),
+    **{
+        word: primitive(word)
+        for word in "neg exp log tanh sqrt rsqrt abs sign relu mul pow".split()
+    },
+    "clone detach alias lift_fresh contiguous _to_copy positive dropout": identity,
+    **LAYOUTS,
+}
+TABLE = {name: row for names, row in SEVERAL.items() for name in names.split()}

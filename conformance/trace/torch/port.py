@@ -1,0 +1,297 @@
+"""PyTorch's tracer: what an ``nn.Module`` computes, one aten operator after the other.
+
+The factory is called with its weights on the meta device: what ``torch.empty`` and the random
+functions would allocate has a shape and no memory.  Everything else that the factory makes
+(index lists, masks, codes) is small and real, so its values are known.
+
+The forward runs under a :class:`.Recorder` on :class:`.Hollow` tensors, which look as if they
+were on the CPU and have a shape only.  An operator that reads at least one tensor of the tape
+is written down; one that reads none computes a constant, and really computes it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import fields, is_dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+from torch.nn.modules.module import (
+    register_module_forward_hook,
+    register_module_forward_pre_hook,
+)
+from torch.nn.parameter import is_lazy
+from torch.utils._pytree import tree_leaves
+
+from conformance.trace.port import (
+    PLAIN,
+    CannotExecute,
+    GradientObserver,
+    Observer,
+    Own,
+    Run,
+    Size,
+    UntraceableModel,
+)
+from conformance.trace.tape import Tape
+from conformance.trace.torch.execution import as_array, computing, gpu
+from conformance.trace.torch.gradient import pulled
+from conformance.trace.torch.hollow import Hollow, Weightless, Widening, hollow_state
+from conformance.trace.torch.places import calls_the_port, told
+from conformance.trace.torch.recorder import Recorder
+from conformance.trace.torch.replay import Replay
+
+__all__ = ["TorchPort", "gpu", "port", "versions"]
+
+
+def port(factory: Callable[[], Any]) -> TorchPort:
+    """The model that ``factory()`` builds, for tracing and running."""
+    return TorchPort(factory)
+
+
+def versions() -> dict[str, str]:
+    """The release that the results depend on."""
+    return {"torch": str(torch.__version__)}
+
+
+class TorchPort:
+    """One factory of an ``nn.Module``; see :class:`~conformance.trace.port.Port`."""
+
+    framework = "torch"
+    trains = True
+
+    def __init__(self, factory: Callable[[], Any]) -> None:
+        self.factory = factory
+        self._made: Any = None
+        self._module: nn.Module | None = None
+        #: The layout in which it takes its images, found out when it is first traced.
+        self._given: Callable[[Tensor], Tensor] | None = None
+        self._size: Size | None = None
+
+    @property
+    def name(self) -> str:
+        """The factory's own name."""
+        function = getattr(self.factory, "func", self.factory)
+        return str(getattr(function, "__qualname__", function))
+
+    def built(self) -> object:
+        """What the factory returns, without weights where it allows that."""
+        if self._made is None:
+            try:
+                try:
+                    with Weightless():
+                        self._made = self.factory()
+                except (NotImplementedError, RuntimeError):
+                    # A factory that looks at its own weights or moves them needs real ones.
+                    self._made = self.factory()
+            except Exception as error:
+                raise self._unbuilt(error) from error
+        return self._made
+
+    def trace(self, size: Size, training: bool = False) -> Tape:
+        """What the model computes for one image of height, width, channels; two in training."""
+        if self._given is None:
+            self._given = _as_it_is
+            try:
+                return self._trace(size, training)
+            except UntraceableModel:
+                self._given = _channels_last
+                with suppress(UntraceableModel):
+                    return self._trace(size, training)
+                self._given = None
+                raise
+        return self._trace(size, training)
+
+    def _trace(self, size: Size, training: bool) -> Tape:
+        self._size = size
+        height, width, channels = size
+        batch = 2 if training else 1
+        image = torch.empty(batch, channels, height, width, dtype=torch.float64, device="meta")
+        with torch.no_grad(), computing():
+            module = self._ready(image).train(training)
+            state = hollow_state(module)
+            recorder = Recorder(module, state)
+            self._forward(module, recorder, state, Hollow(image))
+        return recorder.tape
+
+    def run(self, run: Run, wanted: frozenset[int], observe: Observer) -> dict[str, np.ndarray]:
+        """See :class:`~conformance.trace.port.Port`; compiled by TorchInductor."""
+        with torch.no_grad(), computing(run.how) as (dtype, device):
+            tensor = torch.from_numpy(run.image.transpose(0, 3, 1, 2).copy()).to(device, dtype)
+            module = self._ready(tensor.to("meta")).train(run.training)
+            state = _filled(module, run, device, dtype)
+            if run.how.compiled:
+                results = self._compiled(module, state, tensor)
+                for value, result in zip(run.tape.outputs, results, strict=True):
+                    if value in wanted:
+                        observe(value, as_array(result))
+                return {}
+            buffers = [handle for handle, _ in module.named_buffers() if handle in state]
+            kept = {h: state[h].clone() for h in buffers if not isinstance(state[h], Hollow)}
+            replay = Replay(module, state, run, wanted, observe)
+            try:
+                self._forward(module, replay, state, tensor)
+            except UntraceableModel as failed:
+                cause = failed.__cause__
+                if run.how.dtype != PLAIN.dtype and isinstance(cause, NotImplementedError):
+                    raise CannotExecute(f"PyTorch on the {device}: {cause}") from failed
+                raise
+        replay.finish(self.name)
+        # A batch norm replaces its statistics without a word: they are compared.
+        return {h: as_array(state[h]) for h, old in kept.items() if not torch.equal(state[h], old)}
+
+    def _compiled(self, module: nn.Module, state: dict[str, Tensor], image: Tensor) -> list[Tensor]:
+        """The outputs of the module as TorchInductor makes code of it."""
+        filled = {handle: x for handle, x in state.items() if not isinstance(x, Hollow)}
+
+        def call(image: Tensor, filled: dict[str, Tensor]) -> list[Tensor]:
+            return _outputs(self._call(module, filled, image))
+
+        try:
+            return list(torch.compile(call)(image, filled))
+        except Exception as error:
+            raise CannotExecute(f"{self.name} is not compiled here: {told(error)}") from error
+        finally:
+            torch.compiler.reset()  # it keeps what it has compiled
+
+    def gradient(
+        self,
+        run: Run,
+        cotangents: Sequence[np.ndarray],
+        wanted: frozenset[str],
+        observe: GradientObserver,
+    ) -> None:
+        """See :class:`~conformance.trace.port.Port`; a module's own hooks take part."""
+        tensor = torch.from_numpy(run.image.astype(np.float64).transpose(0, 3, 1, 2).copy())
+        with computing():
+            module = self._ready(tensor.to("meta")).train(run.training)
+            state = _filled(module, run)
+            leaves: dict[str | None, Tensor] = {None: tensor}
+            leaves |= {handle: state[handle] for handle in sorted(wanted)}
+            for leaf in leaves.values():
+                leaf.requires_grad_()
+            try:
+                with Widening(run.drawn()):
+                    outputs = _outputs(self._call(module, state, tensor))
+                    found = pulled(outputs, cotangents, leaves)
+            except Exception as error:
+                raise UntraceableModel(f"{self.name} has no gradient: {told(error)}") from error
+        for handle, gradient in found.items():
+            observe(handle, gradient)
+
+    def own(self) -> Own:
+        """What the model stores when it is built with its weights."""
+        try:
+            with torch.no_grad():
+                module = self.factory().eval()
+                if self._size and any(is_lazy(tensor) for tensor in module.parameters()):
+                    height, width, channels = self._size
+                    module((self._given or _as_it_is)(torch.zeros(1, channels, height, width)))
+                stored = [*module.named_parameters(), *module.named_buffers()]
+                return Own({h: as_array(x) for h, x in stored if x.is_floating_point()})
+        except Exception as error:
+            raise UntraceableModel(
+                f"{self.name}() does not build with its weights: {told(error)}"
+            ) from error
+
+    def _ready(self, image: Tensor) -> nn.Module:
+        """The module, in inference mode; lazy parameters get their shapes from an image."""
+        if self._module is None:
+            module = self.built()
+            try:
+                if not isinstance(module, nn.Module):
+                    raise TypeError(f"it returned {type(module).__name__}, not torch.nn.Module")
+                module.eval()
+                if any(is_lazy(tensor) for tensor in module.parameters()):
+                    module(image)
+            except Exception as error:
+                raise self._unbuilt(error) from error
+            self._module = module
+        return self._module
+
+    def _unbuilt(self, error: Exception) -> UntraceableModel:
+        return UntraceableModel(
+            f"{self.name}() does not build: {told(error)}; it must return a torch.nn.Module when"
+            " called without arguments"
+        )
+
+    def _call(self, module: nn.Module, state: dict[str, Tensor], image: Tensor) -> Any:
+        return functional_call(module, state, ((self._given or _as_it_is)(image),))
+
+    @calls_the_port
+    def _forward(
+        self, module: nn.Module, recorder: Recorder, state: dict[str, Tensor], image: Tensor
+    ) -> None:
+        """Call the module under a recorder, and note its outputs and what it replaces."""
+        recorder.begin(image)
+        stored = {handle: state[handle] for handle, _ in module.named_buffers() if handle in state}
+        entered = register_module_forward_pre_hook(recorder.enter)
+        left = register_module_forward_hook(recorder.leave, always_call=True)
+        try:
+            with recorder:
+                output = self._call(module, state, image)
+            outputs = _outputs(output)
+            if not outputs or not all(isinstance(leaf, Tensor) for leaf in outputs):
+                raise TypeError(f"it returned {type(output).__name__}; return the logits")
+        except UntraceableModel:
+            raise
+        except Exception as error:
+            if error is recorder.interrupted:
+                raise
+            raise self._failed(error, recorder, image) from error
+        finally:
+            entered.remove()
+            left.remove()
+        recorder.tape.outputs = tuple(recorder.of(leaf) for leaf in outputs)
+        if module.training:
+            recorder.tape.updates = recorder.replaced(stored, state)
+
+    def _failed(self, error: Exception, recorder: Recorder, image: Tensor) -> UntraceableModel:
+        if ".item() cannot be called" in str(error):
+            return UntraceableModel(
+                f"{self.name}: what forward does depends on the values in the image"
+                f" ({told(error).rpartition('(')[2]}: it must do the same with every image"
+            )
+        size = "x".join(str(n) for n in (*image.shape[2:], image.shape[1]))
+        inside = f" in {recorder.failed}" if recorder.failed else ""
+        return UntraceableModel(
+            f"{self.name}: forward fails on an image of {size}{inside}: {told(error)}; it must take"
+            " such an image, and do the same with every one"
+        )
+
+
+def _filled(
+    module: nn.Module,
+    run: Run,
+    device: torch.device | None = None,
+    dtype: torch.dtype = torch.float64,
+) -> dict[str, Tensor]:
+    """The module's state with values for all that the tape reads; the rest has none."""
+    state = hollow_state(module)
+    for operation in run.tape.operations:
+        if operation.name == "parameter":
+            handle = operation.attributes["handle"]
+            array = np.require(run.values(handle), np.float64, ["C", "W"])
+            if array.shape != operation.shape:
+                raise ValueError(f"{handle} is {operation.shape}, given {array.shape}")
+            state[handle] = torch.from_numpy(array).to(device, dtype)
+    return state
+
+
+def _as_it_is(image: Tensor) -> Tensor:
+    return image
+
+
+def _channels_last(image: Tensor) -> Tensor:
+    return image.permute(0, 2, 3, 1)
+
+
+def _outputs(output: Any) -> list[Any]:
+    """The tensors that a forward returned, in whatever they are packed."""
+    if is_dataclass(output):
+        output = [getattr(output, field.name) for field in fields(output)]
+    return [leaf for leaf in tree_leaves(output) if leaf is not None]

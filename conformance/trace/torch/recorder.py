@@ -1,0 +1,250 @@
+"""The recorder: every aten operator that reads the image or the state becomes lines of a tape."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any, cast
+
+import torch
+from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves, tree_map
+from torch.utils.weak import WeakTensorKeyDictionary
+
+from conformance.graph.model import Where
+from conformance.trace.tape import Tape
+from conformance.trace.torch.execution import as_array
+from conformance.trace.torch.hollow import Hollow, both_floating, on_meta, share_of, unread
+from conformance.trace.torch.operators import CONSTANTS, translation
+from conformance.trace.torch.patches import Patches, part_of
+from conformance.trace.torch.places import line
+
+Value = int | Callable[[], int] | None
+"""A line of the tape; or what will write it, if it is ever read; or nothing that can be read."""
+
+
+class Recorder(TorchDispatchMode):
+    """Writes down every operator that reads the image or the state."""
+
+    def __init__(
+        self, module: nn.Module, state: Mapping[str, Tensor], tape: Tape | None = None
+    ) -> None:
+        super().__init__()
+        self.tape = Tape() if tape is None else tape
+        self.failed = ""
+        self.interrupted: Exception | None = None
+        self._handles = {id(tensor): handle for handle, tensor in state.items()}
+        self._built = dict(module.named_buffers())
+        self._known = WeakTensorKeyDictionary()
+        self._views = WeakTensorKeyDictionary()
+        self._stack = [""]
+        self._names: dict[int, list[str]] = {}
+        for name, child in module.named_modules(remove_duplicate=False):
+            self._names.setdefault(id(child), []).append(name)
+
+    def begin(self, image: Tensor, axes: str = "NCHW") -> None:
+        """The first line of the tape."""
+        self._know(image, self.tape.input(image.shape, axes))
+
+    def place(self) -> Where:
+        """Where in the port the operator is that is being dispatched."""
+        return Where(self._stack[-1], line())
+
+    def enter(self, module: nn.Module, args: Any) -> None:
+        """A module is called: what follows is done inside it."""
+        names = self._names.get(id(module), self._stack[-1:])
+        inside = f"{self._stack[-1]}." if self._stack[-1] else ""
+        self._stack.append(next((name for name in names if name.startswith(inside)), names[0]))
+
+    def leave(self, module: nn.Module, args: Any, output: Any) -> None:
+        """A module is done, or has failed and has no output."""
+        path = self._stack.pop()
+        if output is None:
+            self.failed = self.failed or path
+
+    def of(self, x: Any) -> int:
+        """The line that a tensor or a number comes from, written now if need be."""
+        if not isinstance(x, Tensor):
+            return self.tape.constant(x)
+        version, value = self._known.get(x, (-1, None))
+        if version == x._version:
+            return value if isinstance(value, int) else self._know(x, value())
+        if x in self._views:
+            return self._know(x, self._views[x]())
+        if version >= 0 or self._depends(x._base):
+            return self._know(x, self.tape.unknown("write_through_another_view", [], x.shape))
+        return self._know(x, self._first_seen(x))
+
+    def replaced(self, before: Mapping[str, Tensor], after: Mapping[str, Tensor]) -> dict[str, int]:
+        """The lines that a forward has put in the place of stored tensors, by handle.
+
+        What PyTorch's own norms do to their statistics is no operator; it is known of them.
+        """
+        lines = {}
+        for handle, old in before.items():
+            new = after[handle]
+            version, _ = self._known.get(new, (-1, None))
+            if new is not old or version == new._version > 0:
+                lines[handle] = self.of(new)
+        return lines
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        read = [x for x in _tensors((args, kwargs)) if self._depends(x)]
+        name = func.overloadpacket.__name__
+        if name in ("bernoulli_", "bernoulli") and not read:
+            made, value = func(*args, **kwargs), self._noise(args[0], share_of(name, args))
+            know = self._overwrite if func._schema.is_mutable else self._know
+            know(made, value)
+            return made
+        if name in ("rand", "rand_like"):
+            made = func(*tree_map(unread, args), **kwargs)
+            self._know(made, self.tape.random(made.shape))
+            return made
+        if not read:
+            return func(*args, **kwargs)
+        if name in CONSTANTS:
+            like = torch.empty(read[0].shape, dtype=read[0].dtype, device=read[0].device)
+            return func(like, *args[1:], **kwargs)
+        if name == "_to_copy" and both_floating(read[0].dtype, kwargs.get("dtype")):
+            kwargs = {**kwargs, "dtype": read[0].dtype}  # one precision throughout
+        if name == "index":
+            args = (args[0], [_numbered(index) for index in args[1]])
+        if "out" in kwargs:
+            raise NotImplementedError(f"{func} into out= is not traced")
+        where = self.place()
+        if func.is_view:
+            result = self._execute(func, args, kwargs)
+            shapes = [on_meta(x) for x in _listed(result)]
+            for i, output in enumerate(_listed(result)):
+                self._views[output] = partial(self._viewed, where, func, shapes, args, kwargs, i)
+            return result
+        self.tape.where = where
+        return self._computed(func, args, kwargs, read)
+
+    def _computed(self, func: Any, args: Any, kwargs: Any, read: list[Tensor]) -> Any:
+        """Execute an operator and write it down."""
+        operands = [(self.of(x), x) for x in read]  # before the operator overwrites one
+        start = len(self.tape)
+        result = self._execute(func, args, kwargs)
+        values = self._translate(func, _listed(result), args, kwargs)
+        values[0] = value = _written(values[0])
+        if func._schema.is_mutable:
+            result = args[0]
+            self._overwrite(result, value)
+            self._made(value, result)
+        else:
+            for output, found in zip(_listed(result), values, strict=False):
+                self._know(output, found)
+        self._passed(range(start, len(self.tape)), operands, result)
+        return result
+
+    def _noise(self, x: Tensor, share: float | Tensor) -> int:
+        """Ones, in the share given, and zeros: a uniform draw that falls below the share."""
+        return self.tape.elementwise("less", self.tape.random(x.shape), self.of(share))
+
+    def _execute(self, func: Any, args: Any, kwargs: Any) -> Any:
+        """The shapes of what an operator returns."""
+        result = func(*tree_map(on_meta, args), **tree_map(on_meta, kwargs))
+        return tree_map(lambda x: Hollow(x) if isinstance(x, Tensor) else x, result)
+
+    def _translate(self, func: Any, outputs: list[Any], args: Any, kwargs: Any) -> list[Value]:
+        """Write an operator down: one value for each of its outputs."""
+        translate = translation(func)
+        values = translate(self, outputs, *args, **kwargs) if translate else None
+        if isinstance(values, int):
+            return [values]
+        if values is None:
+            inputs = [self.of(x) for x in _tensors((args, kwargs))]
+            word = f"{func.namespace}.{func.overloadpacket.__name__}"
+            values = [partial(self.tape.unknown, word, inputs, x.shape) for x in _tensors(outputs)]
+        return values
+
+    def _viewed(
+        self, where: Where, func: Any, shapes: list[Tensor], args: Any, kwargs: Any, index: int
+    ) -> int:
+        """A view is written down when it is read, as what it shows then."""
+        source = self.of(args[0])
+        before, self.tape.where = self.tape.where, where
+        start = len(self.tape)
+        value = _written(self._translate(func, shapes, args, kwargs)[index])
+        self.tape.where = before
+        self._passed(range(start, value), [(source, args[0])], None)
+        return value
+
+    def _overwrite(self, target: Tensor, value: int) -> None:
+        """An operator wrote into a tensor, perhaps through a view of another one."""
+        version = target._version + 1  # torch counts a write when it is over
+        if target._base is not None:
+            self._known[target._base] = (version, self._patched(target._base, target, value))
+        self._known[target] = (version, value)
+
+    def _patched(self, base: Tensor, target: Tensor, value: int) -> Value:
+        """What a tensor holds after a write through one of its views."""
+        if base.numel() == target.numel() and base.is_contiguous() and target.is_contiguous():
+            return partial(self.tape.reshape, value, base.shape)
+        found = part_of(base, target)
+        if found is None:
+            return partial(self.tape.unknown, "write_into_view", [self.of(base), value], base.shape)
+        axis, part = found
+        version, patches = self._known.get(base, (-1, None))
+        going_on = isinstance(patches, Patches) and version == base._version
+        if not (going_on and patches.has_room(axis, part)):
+            patches = Patches(self.tape, axis, tuple(base.shape), self.of(base), [])
+        patches.parts.append((part, value))
+        return cast(Value, patches)
+
+    def _first_seen(self, x: Tensor) -> int:
+        """A tensor that no operator on the tape has made: state, or a constant."""
+        handle = self._handles.get(id(x))
+        if handle is not None:
+            index = self.tape.parameter(handle, x.shape)
+            built = self._built.get(handle)
+            if built is not None and not built.is_meta:
+                self.tape[index].attributes["array"] = built.numpy()
+            return index
+        if x.is_meta:
+            raise TypeError(
+                f"a tensor of {tuple(x.shape)} was made like a weight and is no parameter or buffer"
+            )
+        return self.tape.constant(as_array(x))
+
+    def _depends(self, x: Tensor | None) -> bool:
+        """Whether a tensor comes from the image or the state."""
+        return x is not None and (
+            x in self._known or x in self._views or id(x) in self._handles
+            or self._depends(x._base)
+        )  # fmt: skip
+
+    def _know(self, x: Tensor, value: Any) -> Any:
+        if value is not None:
+            self._known[x] = (x._version, value)
+        if isinstance(value, int):
+            self._made(value, x)
+        return value
+
+    def _made(self, value: int, x: Tensor) -> None:
+        """The tensor of a line is there."""
+
+    def _passed(self, lines: range, operands: list[tuple[int, Tensor]], result: Any) -> None:
+        """An operator has several lines, of which these have no tensor."""
+
+
+def _written(value: Value) -> int:
+    return cast(int, value() if callable(value) else value)
+
+
+def _listed(result: Any) -> list[Tensor]:
+    return [result] if isinstance(result, Tensor) else list(result)
+
+
+def _tensors(tree: Any) -> list[Tensor]:
+    return [x for x in tree_leaves(tree) if isinstance(x, Tensor)]
+
+
+def _numbered(index: Tensor | None) -> Tensor | None:
+    """A constant mask as the positions that it selects: a mask has no shape to trace."""
+    if index is None or index.dtype != torch.bool or index.ndim != 1 or isinstance(index, Hollow):
+        return index
+    return index.nonzero().flatten()

@@ -1,0 +1,111 @@
+"""What a port's process answers is believed only where it bears itself out."""
+
+from copy import deepcopy
+
+import pytest
+
+from conformance import reference
+from conformance.errors import Refused
+from conformance.judge.answers import accepted
+from conformance.reference import variants
+
+pytestmark = pytest.mark.bare
+
+MODEL = next(model for model in reference.models().values() if len(variants.of(model)) > 1)
+VARIANT = variants.of(MODEL)[0]
+JOB = {
+    "port": "port.py:net",
+    "architecture": MODEL.name,
+    "framework": None,
+    "numbers": True,
+    "drawing": False,
+}
+FINDING = {
+    "check": "structure", "node": "a", "port_node": "b", "kind": "conv", "attribute": "stride",
+    "expected": 1, "found": 2, "hint": "", "source": "",
+}  # fmt: skip
+GREEN = {
+    "schema": 1,
+    "port": "port.py:net",
+    "framework": "torch",
+    "architecture": MODEL.name,
+    "verdict": "conforms",
+    "variant": None,
+    "variants": [],
+    "another": None,
+    "findings": [],
+    "expected": {},
+    "open": [],
+    "unjudged": [],
+    "totals": {"parameters": 1, "multiply_adds": 1, "layers": 1},
+    "numbers": True,
+    "forward": {"compared": 3, "error": 1e-15, "bound": 1e-12, "first_divergence": None},
+    "checks": {"planned": 10, "run": 10},
+}
+NAMED = {
+    "name": VARIANT.name, "says": VARIANT.says, "source": VARIANT.source,
+    "found_in": VARIANT.found_in,
+}  # fmt: skip
+
+
+def changed(*path_and_value, base=GREEN):
+    """An answer with one place of it replaced."""
+    *path, last, value = path_and_value
+    answer = deepcopy(base)
+    place = answer
+    for each in path:
+        place = place[each]
+    place[last] = value
+    return answer
+
+
+HONEST = {
+    "conforms": GREEN,
+    "deviates": GREEN | {"verdict": "deviates", "findings": [FINDING]},
+    "inconclusive": GREEN | {"verdict": "inconclusive", "open": ["why"]},
+    "too little": GREEN | {"verdict": "inconclusive", "checks": {"planned": 10, "run": 9}},
+    "variant": GREEN
+    | {"verdict": "conforms-as-variant", "variant": VARIANT.name, "variants": [NAMED]},
+}
+
+
+@pytest.mark.parametrize("answer", HONEST.values(), ids=HONEST)
+def test_an_honest_answer_is_believed(answer):
+    """Whatever the verdict is."""
+    assert accepted(JOB, answer) == answer
+
+
+WRONG = {
+    "a finding, and green": changed("findings", [FINDING]),
+    "an open point, and green": changed("open", ["why"]),
+    "nothing planned": changed("checks", {"planned": 0, "run": 0}),
+    "less ran than planned": changed("checks", "run", 9),
+    "more ran than planned": changed("checks", "run", 11),
+    "negative count": changed("checks", "run", -1),
+    "an unknown verdict": changed("verdict", "conformant"),
+    "deviates without a finding": changed("verdict", "deviates"),
+    "a variant nobody knows": changed("variant", "v9")
+    | {"verdict": "conforms-as-variant", "variants": [NAMED | {"name": "v9"}]},
+    "a variant that is not listed": changed("variant", VARIANT.name),
+    "another port": changed("port", "other.py:net"),
+    "another architecture": changed("architecture", "Other"),
+    "no numbers": changed("numbers", False),
+    "no forward run": changed("forward", None),
+    "nothing compared": changed("forward", "compared", 0),
+    "a divergence, and green": changed("forward", "first_divergence", "conv1"),
+    "an error beyond its bound": changed("forward", "error", 1.0),
+    "an error that is no number": changed("forward", "error", None),
+    "expected findings that nobody named": changed("expected", {"conv1 stride": [FINDING]}),
+    "a string for a number": changed("totals", "layers", "many"),
+    "a key too many": changed("note", "all is well"),
+    "a key too few": {key: value for key, value in GREEN.items() if key != "checks"},
+    "nothing": {},
+}
+
+
+@pytest.mark.parametrize("answer", WRONG.values(), ids=WRONG)
+def test_an_answer_that_contradicts_itself_is_inconclusive(answer):
+    """Green is derived from what it rests on, never received."""
+    with pytest.raises(Refused, match="the answer of the port's process contradicts itself") as no:
+        accepted(JOB, answer)
+    assert no.value.code == 3
