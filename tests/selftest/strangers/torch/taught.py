@@ -26,11 +26,12 @@ def row(
 
 VGG: dict[str, Stranger] = {
     "VGG-16 of kuangliu": row(
-        small.vgg, "VGG-D", "batch norm", "one dense layer", CLASSES,
+        small.vgg, "VGG-D", "batch norm", "one dense layer", CLASSES, FOR_CIFAR,
         size=CIFAR, options={"name": "VGG-D"},
     ),
     "VGG-11 of kuangliu, grey, no biases": row(
         small.vgg, "VGG-A", "batch norm for biases", "one dense layer", CLASSES, CHANNELS,
+        FOR_CIFAR,
         size=PADDED, options={"name": "VGG-A", "bias": False, "channels": 1},
     ),
     "VGG-11 of chengyangfu": row(
@@ -43,6 +44,7 @@ VGG: dict[str, Stranger] = {
     ),
     "VGG-11 with images of bytes": row(
         small.scaled, "VGG-A", "batch norm", "one dense layer", CLASSES, "with images of bytes",
+        FOR_CIFAR,
         size=CIFAR, options={"build": partial(small.vgg, "VGG-A")},
     ),
 }  # fmt: skip
