@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from conformance.graph.align import Alignment, Finding, align, findings
+from conformance.graph.alike import alike
 from conformance.graph.model import Graph
 from conformance.numbers.activations import Progress, ResultPair, run_both, seen
 from conformance.numbers.own_weights import Side, address
@@ -94,6 +95,7 @@ def compare(a: Side, b: Side, progress: Progress = lambda done, total: None) -> 
 
     Raises :class:`~conformance.trace.port.UntraceableModel` where one cannot be built or run.
     """
+    b.graph = alike(a.graph, b.graph)
     alignment = align(a.graph, b.graph)
     found = Comparison([*findings(a.graph, b.graph, alignment), *_outputs(a, b, alignment)])
     pairs = sorted(alignment.pairs.items())

@@ -15,6 +15,7 @@ from math import isfinite
 from typing import Any
 
 from conformance.graph.align import align, findings
+from conformance.graph.alike import alike
 from conformance.graph.model import Graph
 from conformance.graph.names import names
 from conformance.judge import initialisation as start
@@ -197,6 +198,7 @@ def _ours(framework: str, model: Model, size: Size) -> Record:
 
 
 def _compare(expected: Graph, found: Graph, model: Model) -> Comparison:
+    found = alike(expected, found)
     alignment = align(expected, found)
     differences = findings(expected, found, alignment)
     return Comparison(expected, found, differences, model, alignment.pairs)
