@@ -52,6 +52,7 @@ def examine(
     :class:`~conformance.trace.port.UntraceableModel`.
     """
     repeat = repeat or Repeat(seed)
+    gc.freeze()  # a collection looks at what this network makes, not at all of a framework again
     port = frameworks.port(framework, model)
     # A tape may hold its framework's record of the run: two at once are much in a deep network.
     ways = (how, *others) if numbers else ()

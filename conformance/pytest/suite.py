@@ -5,7 +5,6 @@ With ``--port`` the suite is about somebody's port, and its checks are the only 
 
 from __future__ import annotations
 
-import gc
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
@@ -196,7 +195,6 @@ class Examined:
                 how=Execution(device=self.device),
                 others=[Execution(name, self.device) for name in lower],
             )  # fmt: skip
-            gc.collect()
         return records[model.name]
 
     def executed(self, framework: str, model: reference.Model, how: Execution) -> Parity:
