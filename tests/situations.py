@@ -258,6 +258,11 @@ def rewrite(place: Path, text: str) -> None:
     (place / "run.json").write_text(json.dumps(run))
 
 
+def replace_run(place: Path, text: str) -> None:
+    """Another ``run.json``."""
+    (place / "run.json").write_text(text)
+
+
 def arrays(place: Path) -> None:
     """Junk in the place of whole results."""
     (place / "Tiny-A.safetensors").write_bytes(b"junk")
@@ -284,8 +289,8 @@ DAMAGES: dict[str, Callable[[Path], None]] = {
     "names no file|missing": run_json(networks={"../Tiny-A": "0" * 64}),
     "not the file that run.json lists": run_json(networks={"Tiny-A": "0" * 64}),
     "missing, though run.json lists it": run_json(networks={"Tiny-B": "0" * 64}),
-    "cannot be read": lambda place: (place / "run.json").write_text("") and None,
-    "not a JSON object": lambda place: (place / "run.json").write_text("[]") and None,
+    "cannot be read": lambda place: replace_run(place, ""),
+    "not a JSON object": lambda place: replace_run(place, "[]"),
     "nested too deeply": lambda place: rewrite(place, "[" * 100_000),
     "record has no": lambda place: rewrite(place, "{}"),
     "error.. is .much.": record(first(error="much")),
