@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from math import prod
-from typing import Any
 
 from conformance.graph.model import Graph, Node, Parameter
 
@@ -90,10 +89,10 @@ def _slots(node: Node, slots: dict[str, Shape]) -> Node:
 
 
 def _window(node: Node, before: Shape, channels: int) -> Node:
-    """A window moved over a map.  One that is padded more on one side covers the whole map."""
+    """A window moved over a map.  One that is padded more on one side covers the whole of it."""
     sides, padding = [], []
     for axis in (0, 1):
-        side, border = _side(node.attributes, axis, before[axis])
+        side, border = _side(node, axis, before[axis])
         if side < 1:
             raise CannotResize(f"the window of {node.where} is larger than its map")
         sides.append(side)
@@ -102,10 +101,16 @@ def _window(node: Node, before: Shape, channels: int) -> Node:
     return replace(node, shape=(*sides, channels), attributes=attributes)
 
 
-def _side(of: dict[str, Any], axis: int, before: int) -> tuple[int, tuple[int, int]]:
+def _side(node: Node, axis: int, before: int) -> tuple[int, tuple[int, int]]:
+    """How many windows there are, and how far they stand over the two edges."""
+    of = node.attributes
     kernel = (of["kernel"][axis] - 1) * of.get("dilation", (1, 1))[axis] + 1
     stride, (low, high) = of["stride"][axis], of["padding"][axis]
     if low == high:
         return (before + 2 * low - kernel) // stride + 1, (low, high)
-    side = -(-(before + low - kernel) // stride) + 1
+    if node.kind == "conv":  # as TensorFlow's SAME: as many as strides fit, less above than below
+        side = -(-before // stride)
+        over = max((side - 1) * stride + kernel - before, 0)
+        return side, (over // 2, over - over // 2)
+    side = -(-(before + low - kernel) // stride) + 1  # as Caffe's pools: rounded up
     return side, (low, max((side - 1) * stride + kernel - before - low, 0))

@@ -31,6 +31,7 @@ from conformance.files import strict
 from conformance.graph.model import Graph, Node, Parameter, Where
 from conformance.judge import schemas
 from conformance.judge.damage import damage
+from conformance.numbers.exact import Exact
 from conformance.numbers.gradients import Gradients
 from conformance.numbers.parity import Parity
 
@@ -57,7 +58,8 @@ class Record:
     ``graph`` is what it does in inference, ``training`` what it does in training.  Of a network
     that was examined thoroughly there are also the parity of a step of training and the gradients
     of both.  ``executions`` are parities in inference that were computed in other ways than
-    ``parity``, which is in float64 and step by step, and decides.  ``arrays`` are whole results
+    ``parity``, which is in float64 and step by step, and decides; ``exact`` are runs in integers,
+    one a precision.  ``arrays`` are whole results
     of it by node, height x width x channels after the batch, where they were asked for.
     """
 
@@ -69,6 +71,7 @@ class Record:
     gradients: Gradients | None = None
     executions: tuple[Parity, ...] = ()
     training_gradients: Gradients | None = None
+    exact: tuple[Exact, ...] = ()
     arrays: dict[int, np.ndarray] = field(default_factory=dict, compare=False)
 
 
@@ -313,6 +316,7 @@ def _record_to_json(record: Record) -> dict[str, Any]:
         "training_gradients": record.training_gradients.as_json()
         if record.training_gradients
         else None,
+        "exact": [each.as_json() for each in record.exact],
     }
 
 
@@ -329,6 +333,7 @@ def _record_from_json(data: dict[str, Any]) -> Record:
         read_if_there("gradients", Gradients.from_json),
         tuple(map(Parity.from_json, data["executions"])),
         read_if_there("training_gradients", Gradients.from_json),
+        tuple(map(Exact.from_json, data.get("exact", ()))),
     )
 
 

@@ -7,8 +7,10 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from conformance.graph.align import align, findings
+from conformance.graph.alike import alike
 from conformance.graph.model import Graph
 from conformance.graph.names import names
+from conformance.graph.resize import CannotResize, resized
 from conformance.graph.without import without
 from conformance.judge import published, sizes
 from conformance.judge.variants import Comparison, Explained, explain, left_out
@@ -45,9 +47,7 @@ class Subject:
     @cached_property
     def explained(self) -> Explained:
         """The known variants that explain differences, and those that none of them explains."""
-        ours = published.network(self.model)
-        paper = ours.training if self.training else ours.inference
-        given = list(sizes.variants(self.size, self.model, paper, self.whole))
+        given = list(sizes.variants(self.size, self.model, self.whole))
         return explain(self.whole, [each for each in self.candidates if not each.another], given)
 
     @cached_property
@@ -81,13 +81,13 @@ class Subject:
             training = self.training and _compare(
                 ours.training, self.training.found, self.model, self.size, profile
             )
-        except UntraceableModel:
+        except (CannotResize, UntraceableModel):
             return None
         return replace(self, inference=inference, training=training)
 
     @property
     def candidates(self) -> list[known.Profile]:
-        return known.of(self.model)
+        return [each for each in known.of(self.model) if each.takes(*self.size[:2])]
 
     @property
     def whole(self) -> Comparison:
@@ -135,18 +135,21 @@ def subject(port: Port, model: Model, size: Size | None, seed: int, stage: Stage
 
 
 def _nearest(found: Subject) -> Subject:
-    """A port beside the network, or beside the variant with fewer layers that explains more.
+    """A port beside the network, or beside the variant with fewer layers if that explains more.
 
     Where many layers are missing, others stand in for them when the two are aligned.
     """
     best = found
     for profile in found.candidates:
-        if not best.explained.surplus:
-            break
-        if not profile.another and (less := found.beside(profile)):
-            here, there = less.explained, best.explained
-            if profile in here.profiles and len(here.surplus) < len(there.surplus):
-                best = less
+        there = best.explained
+        if profile.another or not (there.surplus or profile in there.profiles):
+            continue
+        less = found.beside(profile)
+        if less is None or profile not in less.explained.profiles:
+            continue
+        here = less.explained
+        if (len(here.surplus), profile not in there.profiles) <= (len(there.surplus), False):
+            best = less
     return best
 
 
@@ -155,14 +158,16 @@ def _compare(
 ) -> Comparison:
     """A port beside the network at its own size; beside the paper's where that has no meaning."""
     if given:
-        paper = without(paper, left_out(Comparison(paper, paper, [], model, {}), given))
+        gone = left_out(Comparison(paper, paper, [], model, {}), given)
+        paper = resized(without(paper, gone), model.input)
     try:
         sized, unsized = published.sized(paper, model, size), ""
     except published.NoSuchSize as refused:
         sized, unsized = paper, str(refused)
     expected = published.by_convention(sized, found)
+    found = alike(expected, found)
     alignment = align(expected, found)
     differences = findings(expected, found, alignment)
     if unsized and not differences:
         raise UntraceableModel(unsized)
-    return Comparison(expected, found, differences, model, alignment.pairs, unsized, given)
+    return Comparison(expected, found, differences, model, alignment.pairs, paper, unsized, given)

@@ -35,7 +35,8 @@ class Explained:
 class Comparison:
     """Two aligned graphs of one mode, and the findings between them.
 
-    ``unsized`` says why the expected graph is not for the port's size of image, but the paper's.
+    ``paper`` is the expected graph for the paper's size of image; ``unsized`` says why it is that
+    itself and not one for the port's size.
     What the variant ``given`` leaves out of the network is not in the expected graph.
     """
 
@@ -44,6 +45,7 @@ class Comparison:
     findings: list[Finding]
     model: Model
     pairs: dict[int, int]
+    paper: Graph | None = None
     unsized: str = ""
     given: Profile | None = None
 

@@ -166,6 +166,14 @@ def lenet(
     )  # fmt: skip
 
 
+def caffe_lenet() -> nn.Module:
+    """The LeNet that Caffe trains on MNIST."""
+    return nn.Sequential(
+        nn.Conv2d(1, 20, 5), nn.MaxPool2d(2), nn.Conv2d(20, 50, 5), nn.MaxPool2d(2),
+        nn.Flatten(), nn.Linear(800, 500), nn.ReLU(), nn.Linear(500, 10),
+    )  # fmt: skip
+
+
 class Scaled(nn.Module):
     """A network that is given bytes."""
 

@@ -26,11 +26,12 @@ def row(
 
 VGG: dict[str, Stranger] = {
     "VGG-16 of kuangliu": row(
-        small.vgg, "VGG-D", "batch norm", "one dense layer", CLASSES,
+        small.vgg, "VGG-D", "batch norm", "one dense layer", CLASSES, FOR_CIFAR,
         size=CIFAR, options={"name": "VGG-D"},
     ),
     "VGG-11 of kuangliu, grey, no biases": row(
         small.vgg, "VGG-A", "batch norm for biases", "one dense layer", CLASSES, CHANNELS,
+        FOR_CIFAR,
         size=PADDED, options={"name": "VGG-A", "bias": False, "channels": 1},
     ),
     "VGG-11 of chengyangfu": row(
@@ -43,6 +44,7 @@ VGG: dict[str, Stranger] = {
     ),
     "VGG-11 with images of bytes": row(
         small.scaled, "VGG-A", "batch norm", "one dense layer", CLASSES, "with images of bytes",
+        FOR_CIFAR,
         size=CIFAR, options={"build": partial(small.vgg, "VGG-A")},
     ),
 }  # fmt: skip
@@ -100,6 +102,7 @@ LENET: dict[str, Stranger] = {
             "activation": nn.Sigmoid, "pool": nn.AvgPool2d, "padding": 2, "covering": True,
         },
     ),
+    "LeNet of Caffe": row(small.caffe_lenet, "LeNet-5-table", another="Caffe's", size=MNIST),
     "LeNet that starts with a classifier of zeros": row(
         small.lenet, "LeNet-5-table", *TAUGHT, "without softmax", "zero classifier",
         numbers=True, options={"covering": True, "zero": 1},
@@ -189,6 +192,9 @@ OTHERS: dict[str, Stranger] = {
     "LeNet with 15 maps in C3": row(
         small.lenet, "LeNet-5-table", size=MNIST,
         options={"side": 4, "covering": True, "c3": 15},
+    ),
+    "AlexNet on 227x227, padded by 2": row(
+        small.alexnet, "AlexNet", options={"padding": 2, "side": 6, "norm": "after"}
     ),
     "LeNet, padded by 1": row(
         small.lenet, "LeNet-5-table", size=(30, 30, 1), options={"padding": 1, "covering": True}
