@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from conformance.graph.align import align, findings
+from conformance.graph.alike import alike
 from conformance.graph.model import Graph
 from conformance.graph.names import names
 from conformance.graph.resize import CannotResize, resized
@@ -164,6 +165,7 @@ def _compare(
     except published.NoSuchSize as refused:
         sized, unsized = paper, str(refused)
     expected = published.by_convention(sized, found)
+    found = alike(expected, found)
     alignment = align(expected, found)
     differences = findings(expected, found, alignment)
     if unsized and not differences:

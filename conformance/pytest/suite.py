@@ -18,6 +18,7 @@ from conformance import reference
 from conformance.graph.model import Graph
 from conformance.judge import evidence
 from conformance.judge import examine as check
+from conformance.numbers.exact import Exact, exact
 from conformance.numbers.parity import Parity, parity
 from conformance.numbers.precision import ON
 from conformance.ports import implementations as frameworks
@@ -206,6 +207,17 @@ class Examined:
         found = parity(port, port.trace(model.input), record.graph, seed=self.seed, how=how)
         record.executions += (found,)
         return found
+
+    def exactly(
+        self, framework: str, model: reference.Model, precision: str
+    ) -> tuple[Graph, Exact]:
+        """One network executed on whole numbers; the evidence of the run has it as well."""
+        record = self.traced(framework, model)
+        port = frameworks.port(framework, model)
+        how = Execution(precision, self.device)
+        found = exact(port, port.trace(model.input), record.graph, seed=self.seed, how=how)
+        record.exact += (found,)
+        return record.graph, found
 
     def smallest(self, framework: str) -> reference.Model:
         """The network with the fewest pixels in its image that ends in classes, if any does."""
