@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 
-from conformance.judge import faults, forward, initialisation, shared, structure
+from conformance.judge import faults, forward, initialisation, structure
 from conformance.judge import trained as trained_mode
 from conformance.judge.evidence import graph_to_json
 from conformance.judge.finding import Finding, Json, Judgement, Part
@@ -90,7 +90,7 @@ def judge(
     found = asked.inference.found
     result = Judged(port.framework, model, Judgement(), numbers=numbers)
     result.totals = {
-        "parameters": found.parameters("trainable") - shared.counted_twice(found),
+        "parameters": found.parameters("trainable"),
         "multiply_adds": found.multiply_adds,
         "layers": found.depth,
     }

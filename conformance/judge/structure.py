@@ -10,7 +10,6 @@ from typing import Any
 from conformance import reference
 from conformance.graph.names import names
 from conformance.graph.values import text
-from conformance.judge import shared
 from conformance.judge.finding import Finding, Part, Remark, Unjudged
 from conformance.judge.hints import hint
 from conformance.judge.subject import Subject
@@ -41,7 +40,7 @@ def check(subject: Subject) -> Part:
                 part.open.append(Unjudged("operation", _unread(each.kind, each.port_node)))
             elif _key(each) not in known:
                 part.findings.append(each)
-    part.findings += _added(subject) + shared.findings(inference)
+    part.findings += _added(subject)
     if len(inference.found.outputs) != len(inference.expected.outputs):
         part.findings.append(_other_outputs(inference, subject.model))
     said = [_unread(node.kind, str(node.where)) for node in inference.found.unknown]
