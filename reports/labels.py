@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from conformance.graph.model import Node
+from conformance.graph.values import text
 from conformance.graph.written import WRITTEN, layer
 from conformance.judge.claims import shown
 from conformance.kinds import END, JOIN, NORM, RESIZING, WEIGHTED
@@ -47,20 +48,5 @@ def settings(node: Node) -> str:
 
 
 def value(of: Any) -> str:
-    """An attribute's value as people write it: ``3x3``, ``0+1 and 0+1``, ``yes``."""
-    if isinstance(of, bool):
-        return "yes" if of else "no"
-    if isinstance(of, float):
-        return f"{of:.6g}"
-    if not isinstance(of, (tuple, list)):
-        return str(of)
-    if any(isinstance(each, str) for each in of):
-        return ", ".join(map(str, of))
-    if len(of) > 4:
-        return f"of {len(of)}"
-    if of and all(isinstance(each, (tuple, list)) for each in of):
-        flat = {side for pair in of for side in pair}
-        if len(flat) == 1:
-            return str(flat.pop())
-        return " and ".join("+".join(map(value, pair)) for pair in of)
-    return "x".join(map(value, of))
+    """An attribute's value as people write it: ``3x3``, ``(0, 1, 0, 1)``, ``yes``."""
+    return text(of)

@@ -10,6 +10,7 @@ from conformance import reference
 from conformance.graph.align import Alignment, findings
 from conformance.graph.model import Graph
 from conformance.graph.rows import row_of
+from conformance.graph.values import text
 from conformance.judge.evidence import graph_from_json
 from conformance.reports import curves, labels
 from conformance.reports.drawing import draw
@@ -48,13 +49,9 @@ def context(data: Json) -> Json:
 
 
 def _finding(finding: Json) -> Json:
-    said = {key: "" if value is None else str(value) for key, value in finding.items()}
-    for key in ("expected", "found"):
-        value = finding.get(key)
-        if isinstance(value, (list, tuple)) and all(isinstance(each, int) for each in value):
-            said[key] = "x".join(map(str, value))
+    """A finding in words; its line is known when the graphs are drawn."""
     names = ("check", "node", "port_node", "attribute", "expected", "found", "hint", "source")
-    return {name: said.get(name, "") for name in names} | {"line": None}
+    return {name: text(finding.get(name)) for name in names} | {"line": None}
 
 
 class Pair:

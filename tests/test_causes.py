@@ -97,10 +97,10 @@ CONVOLUTIONS = {
     "the bias is left out": (CONV, SQUARE, X, lambda want: conv(X, K, 0, ONE)),
     "the bias is added twice": (CONV, SQUARE, X, lambda want: conv(X, K, 2 * B, ONE)),
     "the bias is subtracted": (CONV, SQUARE, X, lambda want: conv(X, K, -B, ONE)),
-    "padding is 0+1x0+1, not 1+1x1+1": (
+    "padding is (0, 1, 0, 1), not (1, 1)": (
         HALVING, SQUARE, X, lambda want: conv(X, K, B, ((0, 1), (0, 1)), 2),
     ),
-    "padding is 0+2x1+1, not 1+1x1+1": (
+    "padding is (0, 2, 1, 1), not (1, 1)": (
         CONV, SQUARE, X, lambda want: conv(X, K, B, ((0, 2), (1, 1))),
     ),
     "the border is mirrored, not zero": (
@@ -189,7 +189,7 @@ POOLS = {
     "the padding is zeros, which may be the largest": (
         "max_pool", POOL, pooled(np.max, padding=ONE, fill=0),
     ),
-    "padding is 0+1x0+1, not 1+1x1+1": (
+    "padding is (0, 1, 0, 1), not (1, 1)": (
         "max_pool", POOL, pooled(np.nanmax, padding=((0, 1), (0, 1))),
     ),
     "it is the maximum of a 2x2 window, padded 0+0x0+0": (
@@ -517,7 +517,7 @@ OTHERS = {
         "upsample", {"factor": (2, 2)}, {}, X, interpolated(True),
     ),
     "4 channels are padded in front, 0 behind": ("pad", PAD, {}, X, GROWN),
-    "padding is 1+0x1+0, not 0+1x0+1": ("pad", PAD, {}, X, SHIFTED),
+    "padding is (1, 0, 1, 0), not (0, 1, 0, 1)": ("pad", PAD, {}, X, SHIFTED),
     "the rate is 0.6, not 0.4": ("dropout", {"rate": 0.4}, {}, X, X / 0.4),
     "it is left out": ("dropout", {"rate": 0.4}, {}, X, X),
     "the root of the distance is taken": (

@@ -84,7 +84,7 @@ def test_a_network_without_memory_is_passed_over(room, stand_in, tmp_path, capfd
     jsonschema.validate(result, SCHEMA)
     first, largest = result["results"]
     assert (first["verdict"], largest["verdict"]) == ("conforms", "inconclusive")
-    (said,) = largest["open"]
+    (said,) = [each["why"] for each in largest["open"]]
     assert said.startswith("out of memory: ")
     assert "more were asked for, the process had held" in said
     assert "and addresses are limited to" in said
@@ -154,7 +154,7 @@ def test_a_killed_framework_loses_what_it_was_at(room, stand_in, tmp_path, monke
     verdicts = [row["verdict"] for row in result["results"]]
     assert verdicts == 2 * ["conforms", "inconclusive", "inconclusive"]
     said = f"the run of {room} was killed (SIGKILL, probably for want of memory: "
-    assert all(row["open"][0].startswith(said) for row in result["results"][1:3])
+    assert all(row["open"][0]["why"].startswith(said) for row in result["results"][1:3])
     printed = capfd.readouterr().out
     assert printed.count(said) == printed.count(f") while checking {LARGEST.name}") == 2
     assert "GiB at most; the machine has" in printed

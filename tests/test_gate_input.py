@@ -108,7 +108,7 @@ def test_port_that_ends_its_process(gate, does, arguments, cause, place):
     code, result, words = gate(body, *arguments)
     assert code == 3
     assert result["verdict"] == "inconclusive"
-    assert cause in result["open"][0]
+    assert cause in result["open"][0]["why"]
     assert cause in words
     assert result["checks"]["run"] == 0
 
@@ -116,7 +116,7 @@ def test_port_that_ends_its_process(gate, does, arguments, cause, place):
 def test_exit_in_the_factory(gate):
     """While it is imported it is wrong usage; later it is a port without a verdict."""
     code, result, _ = gate("def net(): exit()")
-    assert (code, result["open"]) == (3, ["the port calls exit()"])
+    assert (code, result["open"][0]["why"]) == (3, "the port calls exit()")
 
 
 FLOOD = """
@@ -165,7 +165,7 @@ def test_words_of_a_port_are_no_verdict(gate):
     """What a port writes to files it did not open is not taken for a result."""
     code, result, _ = gate(INTRUDES)
     assert (code, result["verdict"]) == (3, "inconclusive")
-    assert "the port wrote where only the gate writes" in result["open"][0]
+    assert "the port wrote where only the gate writes" in result["open"][0]["why"]
 
 
 def ended(pid):

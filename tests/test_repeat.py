@@ -122,7 +122,7 @@ def test_one_seed_that_lost_a_result_is_no_pass(checked, monkeypatch):
     monkeypatch.setattr("conformance.judge.examine.parity", with_seeds({1}, lost))
     code, row, _ = checked("--repeat", "3")
     assert code == 3
-    assert row["open"][0].startswith("with --seed 1: ")
+    assert row["open"][0]["why"].startswith("with --seed 1: ")
     assert row["checks"]["planned"] == row["checks"]["run"] + 1
 
 

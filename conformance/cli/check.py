@@ -2,30 +2,34 @@
 
 from __future__ import annotations
 
-from argparse import Namespace
+from argparse import ArgumentParser, Namespace
 from collections import Counter
 from dataclasses import asdict
 from difflib import get_close_matches
+from pathlib import Path
 from typing import Any
 
 from conformance import errors as codes
 from conformance import reference
+from conformance.cli import arguments, baseline
 from conformance.cli.facts import found
-from conformance.cli.output import Output
+from conformance.cli.output import Output, code
 from conformance.errors import Refused
 from conformance.files import folder
+from conformance.judge import render
 from conformance.judge.examine import EVERY
-from conformance.judge.network import CONFORMS, DEVIATES, not_run
+from conformance.judge.finding import overall
+from conformance.judge.network import not_run
 from conformance.judge.repeat import sentences
-from conformance.numbers.precision import ON, PRECISIONS
+from conformance.numbers.precision import EXACT, ON, PRECISIONS
 from conformance.ports import implementations as frameworks
 from conformance.ports.sandbox import Ended, Limits, work
 from conformance.quiet import NO_GPU, on_gpu
 from conformance.reference import Model
 from conformance.trace.port import PLAIN, Execution
 
-CODES = {CONFORMS: codes.CONFORMS, DEVIATES: codes.DEVIATES}
-COLOURS = {CONFORMS: "green", DEVIATES: "red"}
+#: Exit codes, the mildest first.
+SEVERITY = (codes.CONFORMS, codes.INCONCLUSIVE, codes.DEVIATES)
 
 #: How many sentences a network gets on the terminal; the result has them all.
 SENTENCES = 10
@@ -36,12 +40,85 @@ PATIENCE = 10
 Json = dict[str, Any]
 
 
+HELP = """\
+Each network is traced without weights and every claim about it judged; then it is run on
+canonical weights and every node compared.  Without ARCH every network is checked, without
+--framework in every framework that is installed, one process each.  Names ignore case and
+punctuation.
+
+example:
+  conformance check
+  conformance check resnet50 vgg16 --framework torch
+  conformance check lenet5 --thorough --repeat 200
+  conformance check lenet5 --no-numbers --json -
+  conformance check googlenet --precision float32 --precision bfloat16 --compiled
+  conformance check resnet50 --exact
+  conformance check --device gpu --evidence evidence
+  conformance check --framework keras --evidence evidence
+"""
+
+
+def options(command: ArgumentParser) -> None:
+    """What the command takes."""
+    command.add_argument("architectures", metavar="ARCH", nargs="*", help="default: every network")
+    command.add_argument(
+        "--framework", metavar="F", action="append",
+        help="check in this framework (repeatable; default: every one that is installed)",
+    )  # fmt: skip
+    command.add_argument(
+        "--device", choices=("cpu", "gpu"), default="cpu", help="where to run (default: cpu)"
+    )
+    command.add_argument(
+        "--precision", metavar="P", action="append",
+        help="compare in this precision as well: float32, tf32, float16 or bfloat16 (repeatable;"
+        " float64 decides and is always there; default: none on the CPU, float32, tf32 and bfloat16"
+        " on a GPU)",
+    )  # fmt: skip
+    command.add_argument(
+        "--compiled", action="store_true",
+        help="compare what torch.compile, jax.jit or tf.function makes of it as well",
+    )  # fmt: skip
+    command.add_argument(
+        "--exact", action="store_true",
+        help="run on whole numbers as well, in float32 and each --precision: not a bit may differ",
+    )  # fmt: skip
+    command.add_argument(
+        "--no-numbers", action="store_true", help="trace and judge, but run nothing"
+    )
+    command.add_argument(
+        "--seed", metavar="N", type=arguments.seed, default=0, help="of the weights (default: 0)"
+    )
+    command.add_argument(
+        "--thorough", action="store_true", help="run a training step and gradients as well"
+    )
+    command.add_argument(
+        "--repeat", metavar="N", type=arguments.times, default=1,
+        help="run the numbers N times, with seeds from --seed up, and show the spread",
+    )  # fmt: skip
+    command.add_argument(
+        "--arrays", metavar="ROW", action="append",
+        help="keep every number of this row of the paper's table beside the evidence, as"
+        " safetensors ('all' for every row; repeatable)",
+    )  # fmt: skip
+    command.add_argument(
+        "--evidence", type=Path, metavar="DIR", help="leave what was found in DIR, for 'report'"
+    )
+    arguments.form(command)
+    arguments.baseline(command)
+    arguments.schema(command, "check")
+
+
 def run(options: Namespace) -> int:
     """Check every chosen network in every chosen framework, one process a framework."""
     output = Output(options.json)
-    ran = options.thorough or options.repeat > 1 or options.precision or options.compiled
+    earlier = baseline.read(options.baseline, "check") or {"results": []}
+    known = {(row["framework"], row["architecture"]): row for row in earlier["results"]}
+    given = ("thorough", "precision", "compiled", "exact")
+    ran = any(getattr(options, name) for name in given) or options.repeat > 1
     if options.no_numbers and ran:
-        raise Refused("--thorough, --repeat, --precision and --compiled: leave out --no-numbers")
+        raise Refused(
+            "--thorough, --repeat, --precision, --compiled and --exact: leave out --no-numbers"
+        )
     if options.thorough and options.device == "gpu":
         raise Refused("training and gradients are run on the CPU: leave out --thorough or the GPU")
     names = options.architectures or list(reference.models())
@@ -49,6 +126,7 @@ def run(options: Namespace) -> int:
     _kept_rows(options, models)
     chosen = _frameworks(options.framework or [])
     options.executions = _executions(options)
+    options.whole = _whole(options)
     if options.evidence:
         folder(options.evidence)
     alone = len(chosen) == 1
@@ -62,8 +140,12 @@ def run(options: Namespace) -> int:
         result["frameworks"] = {k: v for part in parts for k, v in part["frameworks"].items()}
         count = len(result["frameworks"])
         _last_line(f"{count} framework{'' if count == 1 else 's'}", result, output)
+    for row in result["results"]:
+        baseline.set_aside(row, known.get((row["framework"], row["architecture"])))
     output.result(result)
-    return CODES.get(result["verdict"], codes.INCONCLUSIVE)
+    if options.format == "markdown":
+        output.document(render.check(result), options.format)
+    return max((code(row) for row in result["results"]), key=SEVERITY.index)
 
 
 def _executions(options: Namespace) -> list[Execution]:
@@ -78,6 +160,13 @@ def _executions(options: Namespace) -> list[Execution]:
     if options.compiled:
         found.append(Execution(PLAIN.precision, options.device, compiled=True))
     return [] if options.no_numbers else found
+
+
+def _whole(options: Namespace) -> list[Execution]:
+    """The ways to execute a network on whole numbers: float32, and the precisions asked for."""
+    names = dict.fromkeys(("float32", *(each.precision for each in options.executions)))
+    found = [Execution(name, options.device) for name in names if name in EXACT]
+    return found if options.exact else []
 
 
 def _kept_rows(options: Namespace, models: list[Model]) -> None:
@@ -121,7 +210,8 @@ def _apart(
         if "row" in said:
             rows.append(said["row"])
             progress.hide()
-            _lines(said["row"], said["summary"], width, output)
+            if options.format == "text":
+                _lines(said["row"], said["summary"], width, output)
         else:
             about.update(said)
 
@@ -169,6 +259,7 @@ def _job(name: str, models: list[Model], options: Namespace) -> Json:
         "architectures": [model.name for model in models],
         "device": options.device,
         "executions": [asdict(each) for each in options.executions],
+        "whole": [asdict(each) for each in options.whole],
         "numbers": not options.no_numbers,
         "thorough": options.thorough,
         "seed": options.seed,
@@ -182,11 +273,9 @@ def _job(name: str, models: list[Model], options: Namespace) -> Json:
 
 def _result(rows: list[Json], options: Namespace) -> Json:
     """The result; it deviates if any network does, and conforms only if all do."""
-    verdicts = {row["verdict"] for row in rows}
-    whole = DEVIATES if DEVIATES in verdicts else CONFORMS if verdicts == {CONFORMS} else ""
     return {
         "schema": 1,
-        "verdict": whole or "inconclusive",
+        "verdict": overall(row["verdict"] for row in rows),
         "seed": options.seed,
         "numbers": not options.no_numbers,
         "checks": {key: sum(row["checks"][key] for row in rows) for key in ("planned", "run")},
@@ -201,11 +290,11 @@ def _lines(row: Json, summary: str, width: int, output: Output) -> None:
     verdict = row["verdict"]
     room = max(map(len, frameworks.frameworks()))
     said = f"{row['architecture']:{width}}  {row['framework']:{room}}  "
-    line = Text.assemble(said, (f"{verdict:12}", COLOURS.get(verdict, "yellow")))
+    line = Text.assemble(said, (f"{verdict:12}", render.COLOURS.get(verdict, "yellow")))
     output.console.print(line, Text(summary), soft_wrap=True)
     for sentence in sentences(row["repeat"]) if row["repeat"] else ():
         output.line(f"    {sentence}")
-    reasons = [finding["sentence"] for finding in row["findings"]] + row["open"]
+    reasons = render.sentences(row)
     for sentence in reasons[:SENTENCES]:
         output.line(f"    {sentence}")
     if (more := len(reasons) - SENTENCES) > 0:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from argparse import Namespace
+from argparse import ArgumentParser, Namespace
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
@@ -18,6 +18,31 @@ from conformance.errors import CONFORMS, Refused
 STATUSES = ("confirmed", "rounded", "ambiguous", "contradicted", "cited", LIVE)
 #: What names a claim in the table; the result has its id as well.
 SAID = ("model", "layer", "subject", "quantity")
+
+
+HELP = """\
+Where a claim stands, what is printed, what the table's own rows or the claim's formula come
+to, and the status that follows; for what does not hold, what does and why.  'needs a model'
+is decided by 'conformance check'.  Statuses: confirmed, rounded, ambiguous, contradicted,
+cited, needs a model.
+
+example:
+  conformance claims --status contradicted
+  conformance claims --section vgg-net --status rounded --status ambiguous
+  conformance claims --arch googlenet --json -
+"""
+
+
+def options(command: ArgumentParser) -> None:
+    """What the command takes."""
+    command.add_argument(
+        "--status",
+        metavar="S",
+        action="append",
+        help="of this status only (repeatable; default: all)",
+    )
+    command.add_argument("--section", metavar="X", help="of this section of a document only")
+    command.add_argument("--arch", metavar="ARCH", help="about this network only")
 
 
 def run(options: Namespace) -> int:

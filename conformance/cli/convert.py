@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from argparse import Namespace
+from argparse import ArgumentParser, Namespace
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from conformance.cli import arguments
 from conformance.cli.output import Output
 from conformance.cli.pair import apart, sides
 from conformance.errors import CONFORMS, DEVIATES, Refused
@@ -17,6 +18,21 @@ from conformance.judge.convert import CannotConvert, convert, differences, write
 SENTENCES = 5
 
 Json = dict[str, Any]
+
+
+HELP = """\
+Layers are matched by structure, never by name.  Nothing is written when the two structures
+do not correspond, or when B stores an array that nothing in A fills.
+
+example:
+  conformance convert theirs.py:pretrained mine.py:model --arch resnet50 --out mine.safetensors
+"""
+
+
+def options(command: ArgumentParser) -> None:
+    """What the command takes."""
+    arguments.ports(command)
+    command.add_argument("--out", metavar="FILE", type=Path, required=True, help="to be written")
 
 
 def run(options: Namespace) -> int:

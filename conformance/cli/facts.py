@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from argparse import Namespace
+from argparse import ArgumentParser, Namespace
 from typing import Any
 
 from conformance import reference
@@ -19,6 +19,21 @@ _LINK = re.compile(r"\[([^]]+)\]\(([^)]+)\)")
 
 #: Quantities that are a row's layers, as the document writes them.
 WRITTEN = ("convolutions", "operations")
+
+
+HELP = """\
+Layers with the numbers printed beside them, totals by convention, every claim with its
+status where arithmetic decides it, and disputes with their reason.  No framework is needed.
+
+example:
+  conformance facts resnet50
+  conformance facts vgg16 --json facts.json
+"""
+
+
+def options(command: ArgumentParser) -> None:
+    """What the command takes."""
+    command.add_argument("architecture", metavar="ARCH", help="a name or alias from the list")
 
 
 def found(name: str) -> Model:

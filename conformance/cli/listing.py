@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from argparse import Namespace
+from argparse import ArgumentParser, Namespace
 from importlib import import_module, metadata
 from typing import Any
 
@@ -10,6 +10,18 @@ from conformance import reference
 from conformance.cli.output import Output
 from conformance.errors import CONFORMS
 from conformance.ports import implementations as frameworks
+
+HELP = """\
+No framework is imported.
+
+example:
+  conformance list
+  conformance list --json -
+"""
+
+
+def options(command: ArgumentParser) -> None:
+    """It takes nothing."""
 
 
 def run(options: Namespace) -> int:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from argparse import Namespace
+from argparse import ArgumentParser, Namespace
+from pathlib import Path
 from typing import Any
 
 from conformance import errors as codes
+from conformance.cli import arguments
 from conformance.cli.output import Output
 from conformance.errors import Refused
 from conformance.files import folder
@@ -15,6 +17,32 @@ from conformance.reports.results import results
 
 #: Exit codes, the mildest first.
 SEVERITY = (codes.CONFORMS, codes.INCONCLUSIVE, codes.DEVIATES)
+
+
+HELP = """\
+'conformance check --evidence DIR' leaves evidence, and so does the suite.
+The verdicts are shown; with --out the pages are written into DIR, and with --html a site
+that needs no network, each in one move.
+
+example:
+  conformance report evidence --out report --html site
+  conformance report laptop/evidence gpu/evidence --json results.json
+  conformance report --diff old/results.json evidence
+"""
+
+
+def options(command: ArgumentParser) -> None:
+    """What the command takes."""
+    command.add_argument("evidence", metavar="EVIDENCE", nargs="*", type=Path, help="folders")
+    command.add_argument("--out", type=Path, metavar="DIR", help="write Markdown into this folder")
+    command.add_argument(
+        "--html", type=Path, metavar="DIR", help="write a static site, for people to look at"
+    )
+    command.add_argument(
+        "--diff", nargs=2, type=Path, metavar=("OLD", "NEW"),
+        help="say what changed between two results.json or folders of evidence; 1 on a regression",
+    )  # fmt: skip
+    arguments.schema(command, "results")
 
 
 def run(options: Namespace) -> int:

@@ -12,11 +12,10 @@ from typing import Any
 
 from conformance import reference
 from conformance.errors import INCONCLUSIVE, Refused
+from conformance.judge.finding import CONFORMS, VARIANT, decided
 from conformance.reference import variants
 
 Json = dict[str, Any]
-
-GREEN = ("conforms", "conforms-as-variant")
 
 
 def accepted(job: Mapping[str, Any], answer: Json) -> Json:
@@ -49,7 +48,8 @@ def _contradictions(job: Mapping[str, Any], result: Json) -> Iterator[str]:
         yield f"framework is {result['framework']!r}, asked for {job['framework']!r}"
     if sorted(result["expected"]) != sorted(set(job.get("expect", ()))):
         yield "the findings that are expected are others than those that were named"
-    checks, verdict = result["checks"], verdict_of(result)
+    checks = result["checks"]
+    verdict = decided(result["findings"], result["open"], bool(result["variants"]), **checks)
     if checks["run"] > checks["planned"]:
         yield f"{checks['run']} of {checks['planned']} checks ran"
     if result["verdict"] != verdict:
@@ -58,18 +58,8 @@ def _contradictions(job: Mapping[str, Any], result: Json) -> Iterator[str]:
     named = [each["name"] for each in result["variants"]]
     if not known.issuperset(named) or (result["variant"] or "") != " + ".join(named):
         yield f"{result['variant']!r} is no known variant"
-    if verdict in GREEN and job["numbers"]:
+    if verdict in (CONFORMS, VARIANT) and job["numbers"]:
         yield from _uncompared(result["forward"])
-
-
-def verdict_of(result: Json) -> str:
-    """The verdict that follows from findings, open points and counts."""
-    checks = result["checks"]
-    if result["findings"]:
-        return "deviates"
-    if result["open"] or not 0 < checks["planned"] == checks["run"]:
-        return "inconclusive"
-    return "conforms-as-variant" if result["variants"] else "conforms"
 
 
 def _uncompared(forward: Json | None) -> Iterator[str]:

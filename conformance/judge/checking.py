@@ -10,7 +10,7 @@ from conformance.errors import INCONCLUSIVE, Refused
 from conformance.files import cannot_write
 from conformance.judge import evidence
 from conformance.judge.examine import examine
-from conformance.judge.network import Outcome, compared_with, not_run, outcome
+from conformance.judge.network import Checked, compared_with, not_run, outcome, summary
 from conformance.judge.repeat import Repeat
 from conformance.ports import implementations as frameworks
 from conformance.ports import memory
@@ -49,7 +49,7 @@ def work(job: Json, say: Say) -> Json:
         if place:
             with cannot_write(place):
                 evidence.write(run, place)
-        say.part({"row": found.as_json(), "summary": found.summary})
+        say.part({"row": found.as_json(), "summary": summary(found.as_json())})
     return {}
 
 
@@ -60,7 +60,7 @@ def _gpu(name: str) -> str:
     raise Refused(f"{name} sees no GPU here: leave out --device gpu", INCONCLUSIVE)
 
 
-def _outcome(run: evidence.Run, model: Model, job: Json, say: Say) -> Outcome:
+def _outcome(run: evidence.Run, model: Model, job: Json, say: Say) -> Checked:
     """Examine one network and judge it; what was found goes into the run."""
     repeat = Repeat(run.seed, job["repeat"]) if job["repeat"] > 1 else None
     others = [Execution(**each) for each in job["executions"]]
@@ -70,6 +70,7 @@ def _outcome(run: evidence.Run, model: Model, job: Json, say: Say) -> Outcome:
         record = examine(
             run.framework, model, numbers=job["numbers"], thorough=job["thorough"],
             seed=run.seed, how=Execution(device=job["device"]), others=others,
+            whole=[Execution(**each) for each in job["whole"]],
             arrays=job["arrays"], repeat=repeat,
             progress=lambda done, total: say(f"checking {model.name}", done, total),
         )  # fmt: skip

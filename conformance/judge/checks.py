@@ -16,10 +16,8 @@ from conformance.reference import Model
 
 Json = dict[str, Any]
 
-#: How the gate begins to say what a kind of port cannot show, by the kind of check.
-UNJUDGED = {"training": "training: ", "initialisation": "initial values: "}
-#: What it says where it could not judge the training mode.
-NOT_TRAINED = "training mode was not judged"
+#: The checks that a kind of port cannot show.
+UNJUDGED = ("training", "initialisation")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,14 +65,14 @@ def failure(check: Check, result: Json, every: list[Check]) -> list[str]:
         return [] if result["expected"].get(check.of) else [gone]
     if check.kind == "complete":
         return _incomplete(result)
-    from conformance.judge import render as telling
+    from conformance.judge import render
 
     rows = _rows(every)
     mine = [each for each in result["findings"] if _asks(each, every, rows) == check]
-    lines = [line for group in telling.causes(mine) for line in telling.cause(group)]
+    lines = [line for group in render.causes(mine) for line in render.cause(group)]
     lines += [f"  the paper: {each}" for each in dict.fromkeys(f["source"] for f in mine) if each]
     if check.kind == "training":
-        lines += [each for each in result["open"] if each.startswith(NOT_TRAINED)]
+        lines += [each["why"] for each in result["open"] if each["check"] == "training"]
     if check.kind == "forward":
         lines += _compared(check.of, result, rows)
     return lines
@@ -82,8 +80,9 @@ def failure(check: Check, result: Json, every: list[Check]) -> list[str]:
 
 def unjudged(check: Check, result: Json) -> str:
     """Why a port of its kind cannot show what a check asks; empty where it can."""
-    begins = UNJUDGED.get(check.kind)
-    return next((each for each in result["unjudged"] if begins and each.startswith(begins)), "")
+    if check.kind not in UNJUDGED:
+        return ""
+    return next((each["why"] for each in result["unjudged"] if each["check"] == check.kind), "")
 
 
 def _rows(every: list[Check]) -> list[str]:
@@ -99,17 +98,17 @@ def _asks(finding: Json, every: list[Check], rows: list[str]) -> Check:
 
 def _compared(row: str, result: Json, rows: list[str]) -> list[str]:
     """Why the values of a row are not known to be right; nothing where they are."""
-    from conformance.judge import render as telling
+    from conformance.judge import render
 
     forward = result["forward"]
     if not forward:
         return ["no value was compared: see the check of completeness"]
     if not forward["first_divergence"]:
-        left = [each for each in result["open"] if not each.startswith(NOT_TRAINED)]
+        left = [each["why"] for each in result["open"] if each["check"] != "training"]
         return [f"not everything was compared: {each}" for each in left]
     parted = row_of_node(forward["first_divergence"], rows)
     if parted == row:
-        return [telling.divergence(forward)]
+        return [render.divergence(forward)]
     if parted and rows.index(row) < rows.index(parted):
         return []
     return [f"not compared: values part at {forward['first_divergence']}"]
@@ -118,4 +117,4 @@ def _compared(row: str, result: Json, rows: list[str]) -> list[str]:
 def _incomplete(result: Json) -> list[str]:
     ran, planned = result["checks"]["run"], result["checks"]["planned"]
     short = [] if 0 < planned == ran else [f"{ran:,} of {planned:,} checks ran"]
-    return [f"open: {each}" for each in result["open"]] + short
+    return [f"open: {each['why']}" for each in result["open"]] + short

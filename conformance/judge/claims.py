@@ -10,6 +10,7 @@ from typing import Any
 
 from conformance.graph.model import Graph, Node, count_parameters
 from conformance.graph.rows import layers
+from conformance.graph.values import text
 from conformance.graph.written import WRITTEN, written
 from conformance.judge.evidence import Record
 from conformance.kinds import counted_as
@@ -230,11 +231,8 @@ _MEASURES: dict[str, Callable[[Claim, Graph, list[int], Any], Any]] = {
 
 
 def shown(value: Any) -> str:
-    """A value as a report prints it: 25,557,032 or 28x28x512."""
+    """A value as a report prints it: a count as 25,557,032, anything else as everywhere."""
     if value == ():
         return "none"
-    if isinstance(value, tuple):
-        return (", " if value and isinstance(value[0], str) else "x").join(map(str, value))
-    if isinstance(value, Fraction):
-        return f"{float(value):.6g}"
-    return f"{value:,}" if isinstance(value, int) else str(value)
+    count = isinstance(value, int) and not isinstance(value, bool)
+    return f"{value:,}" if count else text(value)

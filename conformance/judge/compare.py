@@ -7,22 +7,37 @@ and then what every pair of nodes computes.
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
 
-from conformance.graph.align import Alignment, Finding, align, findings
+from conformance.graph.align import Alignment, align, findings
+from conformance.graph.align import Finding as Difference
 from conformance.graph.alike import alike
 from conformance.graph.model import Graph
+from conformance.judge.evidence import graph_to_json
+from conformance.judge.finding import (
+    CONFORMS,
+    DEVIATES,
+    DIFFER,
+    SAME,
+    Finding,
+    Json,
+    Judgement,
+    Part,
+    Remark,
+    Unjudged,
+    finite,
+)
 from conformance.numbers.activations import Progress, ResultPair, run_both, seen
 from conformance.numbers.own_weights import Side, address
 from conformance.numbers.relation import Relation, checksum, relation
 from conformance.numbers.stored import Slots
 from conformance.trace.port import UntraceableModel
-
-SAME, DIFFER, INCONCLUSIVE = "same", "differ", "inconclusive"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,16 +54,19 @@ class SlotPair:
     training: bool = False
 
 
-@dataclass(slots=True)
+@dataclass
 class Comparison:
     """Everything that was found; results are in the order of A's nodes."""
 
-    structure: list[Finding]
+    a: Side
+    b: Side
+    structure: list[Difference]
     slots: list[SlotPair] = field(default_factory=list)
     results: list[ResultPair] = field(default_factory=list)
     planned: int = 0
     notes: list[str] = field(default_factory=list)
     problem: str = ""
+    pairs: dict[int, int] = field(default_factory=dict)
 
     @property
     def run(self) -> int:
@@ -83,11 +101,156 @@ class Comparison:
             and (self.parted or each.training or each.relation.word != "permuted")
         ]
 
+    @cached_property
+    def judgement(self) -> Judgement:
+        """The fold of all three checks."""
+        wrong = self.differing
+        structure = Part([self.difference(each) for each in self.structure])
+        weights = Part([self.slot(each) for each in wrong], len(self.slots), len(self.slots))
+        weights.remarks = [
+            self.moved_slot(each)
+            for each in self.slots
+            if not each.relation.equal and each not in wrong
+        ]
+        values = Part(planned=self.planned - len(self.slots), run=len(self.results))
+        if self.parted:
+            values.findings.append(self.value(self.parted))
+        if self.problem:
+            values.open.append(Unjudged("forward", self.problem))
+        return Judgement.of([structure, weights, values])
+
     @property
     def verdict(self) -> str:
-        if self.structure or self.differing or self.parted:
-            return DIFFER
-        return SAME if 0 < self.planned == self.run and not self.problem else INCONCLUSIVE
+        found = self.judgement.verdict
+        return {CONFORMS: SAME, DEVIATES: DIFFER}.get(found, found)
+
+    def difference(self, each: Difference) -> Finding:
+        """A finding of the structure, in both ports' own words."""
+        one, other = each.expected_node, each.found_node
+        nodes = [self.a.graph.nodes[one]] if one is not None else []
+        nodes += [self.b.graph.nodes[other]] if other is not None else []
+        return Finding(
+            "structure", self.a.at(one), each.attribute, each.expected, each.found,
+            kind=nodes[0].kind, port_node=self.b.at(other),
+        )  # fmt: skip
+
+    def slot(self, each: SlotPair) -> Finding:
+        """A finding of the weights."""
+        found = each.relation
+        return Finding(
+            "weights", self.a.at(each.a, each.training), each.slot, "equal", found.word,
+            port_node=self.b.at(each.b, each.training), hint=found.detail,
+            difference=finite(found.difference),
+        )  # fmt: skip
+
+    def moved_slot(self, each: SlotPair) -> Remark:
+        """Weights in another order that nothing suffers from."""
+        found = self.slot(each)
+        return Remark(
+            found.node, found.attribute, found.expected, found.found, found.port_node,
+            f"{found.attribute} is {found.found}",
+        )  # fmt: skip
+
+    def value(self, each: ResultPair) -> Finding:
+        """A finding of the activations: the first pair that is not the same."""
+        return Finding(
+            "forward", self.a.at(each.a), "value", finite(each.bound), finite(each.error),
+            kind=self.a.graph.nodes[each.a].kind, port_node=self.b.at(each.b),
+        )  # fmt: skip
+
+    def near(self, parted: ResultPair) -> list[Finding]:
+        """What may be the cause of the first divergence: what lies behind results that agree."""
+        settled = [each for each in self.results if each.agrees and not each.moved]
+        in_a = _unsettled(self.a.graph, parted.a, {each.a for each in settled})
+        in_b = _unsettled(self.b.graph, parted.b, {each.b for each in settled})
+        found = [
+            (d.expected_node, self.difference(d))
+            for d in self.structure
+            if d.expected_node in in_a or d.found_node in in_b
+        ]
+        found += [
+            (s.a, self.slot(s))
+            for s in self.slots
+            if not s.relation.equal and not s.training and (s.a in in_a or s.b in in_b)
+        ]
+        return [finding for _, finding in sorted(found, key=lambda each: each[0] != parted.a)]
+
+    def as_json(self) -> Json:
+        """The result of ``conformance compare``."""
+        parted = self.parted
+        return {
+            "schema": 1,
+            "a": _port(self.a),
+            "b": _port(self.b),
+            "input": list(self.a.graph.nodes[self.a.graph.inputs[0]].shape),
+            **self.judgement.as_json(),
+            "verdict": self.verdict,
+            "slots": _counts(each.relation.word for each in self.slots),
+            "first_divergence": parted
+            and self._activation(parted)
+            | {"before": self.before, "causes": [each.as_json() for each in self.near(parted)]},
+            "activations": [self._activation(each) for each in self.results],
+            "notes": self.notes + self._drawn_anew(),
+        }
+
+    def _drawn_anew(self) -> list[str]:
+        words = {each.relation.word for each in self.slots if each.slot == "kernel"}
+        said = "no kernel agrees: does either factory draw its weights anew?"
+        return [said] if words == {"wrong"} else []
+
+    def drawing(self) -> Json:
+        """What a page with both graphs is made of."""
+        order = {each.a: each for each in self.results}
+        return {
+            "port": self.b.name,
+            "architecture": self.a.name,
+            "totals": {},
+            "expected": graph_to_json(self.a.graph),
+            "found": graph_to_json(self.b.graph),
+            "pairs": {str(one): other for one, other in self.pairs.items()},
+            "parity": {
+                "nodes": [
+                    {"node": node, "error": finite(each.error), "bound": finite(each.bound)}
+                    for node, each in sorted(order.items())
+                ]
+            },
+        }
+
+    def _activation(self, each: ResultPair) -> Json:
+        """One pair of results; an error or bound that is no number is null."""
+        return {
+            "node": self.a.at(each.a),
+            "port_node": self.b.at(each.b),
+            "kind": self.a.graph.nodes[each.a].kind,
+            "error": finite(each.error),
+            "bound": finite(each.bound),
+            "agrees": each.agrees,
+            "moved": each.moved,
+        }
+
+
+def _port(side: Side) -> Json:
+    return {
+        "port": side.name,
+        "framework": side.port.framework,
+        "nodes": len(side.graph),
+        "numbers": side.graph.parameters("with running statistics"),
+    }
+
+
+def _counts(words: Iterable[str]) -> Json:
+    return dict(sorted(Counter(words).items()))
+
+
+def _unsettled(graph: Graph, index: int, settled: set[int]) -> set[int]:
+    """A node, and those before it up to results that agree."""
+    found, stack = {index}, [index]
+    while stack:
+        for source in graph.nodes[stack.pop()].inputs:
+            if source not in settled | found:
+                found.add(source)
+                stack.append(source)
+    return found
 
 
 def compare(a: Side, b: Side, progress: Progress = lambda done, total: None) -> Comparison:
@@ -97,7 +260,8 @@ def compare(a: Side, b: Side, progress: Progress = lambda done, total: None) -> 
     """
     b.graph = alike(a.graph, b.graph)
     alignment = align(a.graph, b.graph)
-    found = Comparison([*findings(a.graph, b.graph, alignment), *_outputs(a, b, alignment)])
+    found = Comparison(a, b, [*findings(a.graph, b.graph, alignment), *_outputs(a, b, alignment)])
+    found.pairs = alignment.pairs
     pairs = sorted(alignment.pairs.items())
     observed = [(i, j) for i, j in pairs if seen(a.graph, i) and seen(b.graph, j)]
     found.slots = _weights(a, b, a.graph, b.graph, _slots(a.graph, b.graph, pairs))
@@ -140,13 +304,13 @@ def _slots(one: Graph, other: Graph, pairs: list[tuple[int, int]]) -> list[tuple
     ]
 
 
-def _outputs(a: Side, b: Side, alignment: Alignment) -> list[Finding]:
+def _outputs(a: Side, b: Side, alignment: Alignment) -> list[Difference]:
     """The models return as many things, and corresponding ones, in one order."""
     want = tuple(alignment.pairs.get(i) for i in a.graph.outputs)
     if None in want or want == b.graph.outputs:
         return []  # an unpaired output is a finding already
     expected, got = ([side.at(i) for i in side.graph.outputs] for side in (a, b))
-    return [Finding("outputs", expected, got, a.graph.outputs[0], b.graph.outputs[0])]
+    return [Difference("outputs", expected, got, a.graph.outputs[0], b.graph.outputs[0])]
 
 
 def _weights(

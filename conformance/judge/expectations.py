@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
-Json = dict[str, Any]
+if TYPE_CHECKING:
+    from conformance.judge.finding import Finding
 
 
 class BadExpectation(ValueError):
@@ -30,9 +31,9 @@ def split(expectation: str, rows: Sequence[str]) -> tuple[str, str]:
     return place, attribute
 
 
-def is_about(expectation: str, finding: Json, rows: Sequence[str]) -> bool:
+def is_about(expectation: str, finding: Finding, rows: Sequence[str]) -> bool:
     """Whether a finding lies where an expectation says, at that node or anywhere in that row."""
     place, attribute = split(expectation, rows)
-    node = finding["node"]
+    node = finding.node
     there = node == place or (place in rows and row_of_node(node, rows) == place)
-    return there and finding["attribute"] == attribute
+    return there and finding.attribute == attribute

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from conformance import reference
-from conformance.judge.port import Stage, judge
+from conformance.judge.port import judge
+from conformance.judge.subject import Stage
 from conformance.ports import loading
 from conformance.trace.port import Port
 

@@ -6,14 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 #: By kind and attribute (``*`` for any kind): a sentence with places for what was expected and
-#: found, in the words of :func:`conformance.judge.variants.text`.
+#: found, in the words of :func:`conformance.graph.values.text`.
 HINTS: dict[tuple[str, str], str] = {
     ("avg_pool", "count_include_pad"): "padding cells are {counted} in the average: PyTorch counts"
     " them by default, Keras and TensorFlow never do",
-    (
-        "*",
-        "padding",
-    ): 'top+bottom x left+right; TensorFlow\'s "same" pads an even map less above than below',
     ("*", "epsilon"): "epsilon is {found}: another framework's default?",
     ("*", "momentum"): "the running statistics keep {found} of the old value, not {expected}:"
     " PyTorch's momentum is the share of the new value, Keras' and Flax's that of the old",
@@ -32,10 +28,19 @@ HINTS: dict[tuple[str, str], str] = {
 }
 
 
+#: Of a padding of which two sides differ, as only one of expected and found has it.
+UNEVEN = (
+    'the sides are top, bottom, left, right; TensorFlow\'s "same" pads an even map less above'
+    " than below"
+)
+
+
 def hint(kind: str, attribute: str, expected: str, found: str) -> str:
     """A sentence for a finding at a node of a kind; empty where there is nothing to add."""
     if attribute == "momentum" and not found:
         return "a step of training leaves the running statistics as they were"
+    if attribute == "padding":
+        return UNEVEN if "," in found and found.count(",") != expected.count(",") else ""
     sentence = HINTS.get((kind, attribute)) or HINTS.get(("*", attribute), "")
     words: dict[str, Any] = {
         "kind": kind.replace("_", " "),

@@ -1,7 +1,7 @@
 """Identification: which published network, and which variant of it, a port is closest to.
 
-The reference alone says which networks can be meant at all, by their layers with weights; the best
-of those are traced and compared as the gate does, structure only.
+Their layers with weights say which networks can be meant at all; a port is compared with the best
+of those as the gate does, structure only.
 """
 
 from __future__ import annotations
@@ -11,15 +11,20 @@ from math import log
 from typing import Any
 
 from conformance import reference
-from conformance.graph.model import Graph
+from conformance.graph.model import Graph, Node
+from conformance.graph.values import text
+from conformance.judge import published, sizes
 from conformance.judge.gate import opened
-from conformance.judge.port import Stage, judge
-from conformance.ports import implementations as frameworks
+from conformance.judge.port import Judged, judge
+from conformance.judge.subject import Stage
 from conformance.reference import Model
 from conformance.trace.canonical import canonical
 from conformance.trace.port import Port, Size, UntraceableModel
 
 Json = dict[str, Any]
+
+#: What is told of a candidate.
+SHOWN = ("architecture", "verdict", "variant", "variants", "findings", "remarks", "open")
 
 #: How many networks are traced for each candidate that is asked for.
 TRACED = 2
@@ -29,45 +34,40 @@ def work(job: Json, stage: Stage) -> Json:
     """The result of ``conformance identify`` for a job of ``port``, ``top``, ``size``, …"""
     port = opened(job, stage)
     stage("tracing the port", 0, 0)
-    size = tuple(job["size"]) if job["size"] else None
-    graphs = _graphs(port, size)
-    models = [m for m in reference.models().values() if _implemented(port.framework, m)]
-    near = sorted(models, key=lambda model: _distance(graphs, model, size))[: TRACED * job["top"]]
-    candidates = []
+    graphs = _graphs(port, [tuple(job["size"])] if job["size"] else sizes.known())
+    models = list(reference.models().values())
+    near = sorted(models, key=lambda model: _distance(graphs, model))[: TRACED * job["top"]]
+    candidates: list[Judged] = []
+    left_out: dict[str, list[str]] = {}
     for number, model in enumerate(near):
         stage(f"comparing with {model.name}", number, len(near))
         try:
-            found = judge(port, model, size=size, numbers=False)
-        except UntraceableModel:  # it cannot take this network's image
-            continue
-        candidates.append(found)
+            candidates.append(judge(port, model, size=_size(graphs, model), numbers=False))
+        except UntraceableModel as refused:  # the two have no size of image in common
+            left_out.setdefault(str(refused), []).append(model.name)
     if not candidates:
         raise UntraceableModel("the port takes the image of no network that is known here")
     candidates.sort(key=lambda each: (len(each.findings), len(each.profiles)))
+    rows = [each.as_json("") for each in candidates[: job["top"]]]
     return {
         "schema": 1,
         "port": job["port"],
         "framework": port.framework,
+        "verdict": candidates[0].verdict,
         "candidates": [
-            {"differences": len(each.findings)}
-            | {k: each.as_json("")[k] for k in ("architecture", "variant", "variants", "findings")}
-            for each in candidates[: job["top"]]
+            {"differences": len(row["findings"])} | {key: row[key] for key in SHOWN} for row in rows
         ],
+        "left_out": [{"architectures": each, "why": why} for why, each in left_out.items()],
     }
 
 
-def _implemented(framework: str, model: Model) -> bool:
-    return model.name in frameworks.named(framework).get(model.family, ())
-
-
-def _graphs(port: Port, size: Size | None) -> dict[Size, Graph]:
-    """The port on images of every size that a network takes; those that it refuses are left out."""
-    sizes = [size] if size else list({m.input: None for m in reference.models().values()})
+def _graphs(port: Port, images: list[Size]) -> dict[Size, Graph]:
+    """The port on images of several sizes; those that it refuses are left out."""
     found: dict[Size, Graph] = {}
     refused: UntraceableModel | None = None
-    for each in sizes:
+    for size in images:
         try:
-            found[each] = canonical(port.trace(each))
+            found[size] = canonical(port.trace(size))
         except UntraceableModel as reason:
             refused = refused or reason
     if not found:
@@ -76,27 +76,26 @@ def _graphs(port: Port, size: Size | None) -> dict[Size, Graph]:
     return found
 
 
-def _distance(graphs: dict[Size, Graph], model: Model, size: Size | None) -> float:
-    """How unlike a port is to what the reference says: its layers with weights, and their sum."""
-    graph = graphs.get(size or model.input)
-    if graph is None:
-        return float("inf")
-    ours = Counter(
-        _plain(layer) for row in model.rows if not row.after for layer in row.convolutions
-    )
-    theirs = Counter(
-        f"{'x'.join(map(str, n.attributes['kernel']))} {n.shape[-1]}" if n.kind == "conv"
-        else f"fc {n.shape[-1]}"
-        for n in graph if n.kind in ("conv", "dense")
-    )  # fmt: skip
+def _size(graphs: dict[Size, Graph], model: Model) -> Size:
+    """The size at which a port is compared: the network's, or the first that the port takes."""
+    return model.input if model.input in graphs else next(iter(graphs))
+
+
+def _distance(graphs: dict[Size, Graph], model: Model) -> float:
+    """How unlike a port is to a network: its layers with weights, and what its kernels hold.
+
+    Kernels of dense layers do not count: they are as large as the image makes the last map.
+    """
+    graph, paper = graphs[_size(graphs, model)], published.network(model).inference
+    theirs, ours = (Counter(map(_layer, each)) for each in (graph, paper))
+    del theirs[""], ours[""]
     unlike = (ours - theirs).total() + (theirs - ours).total()
-    weights = model.total("weights") or 1
-    return unlike / (ours.total() + theirs.total() or 1) + abs(
-        log((graph.parameters("weights") or 1) / weights)
-    )
+    here, there = (sum(n.weights for n in each if n.kind == "conv") for each in (graph, paper))
+    return unlike / (ours.total() + theirs.total() or 1) + abs(log((here or 1) / (there or 1)))
 
 
-def _plain(layer: str) -> str:
-    """A layer without its stride: ports move it."""
-    first, _, rest = layer.partition(" ")
-    return f"{first.partition('/')[0]} {rest}"
+def _layer(node: Node) -> str:
+    """A layer without its stride, which ports move; empty for one without a kernel."""
+    if node.kind == "conv":
+        return f"{text(node.attributes['kernel'])} {node.shape[-1]}"
+    return f"fc {node.shape[-1]}" if node.kind == "dense" else ""

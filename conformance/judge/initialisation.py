@@ -4,23 +4,42 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
-from conformance.graph.align import Finding
+from conformance.graph.align import Finding as Difference
 from conformance.graph.model import Graph
 from conformance.graph.names import names
+from conformance.judge.finding import Finding, Part, Unjudged
+from conformance.judge.structure import source
+from conformance.judge.subject import Subject
 from conformance.judge.variants import Comparison, explain
-from conformance.numbers.initial import ZERO_LAST, Initial
+from conformance.numbers.initial import ZERO_LAST, ZERO_OUTPUT, Initial, initial
 from conformance.numbers.stored import whole
 from conformance.reference.variants import Profile
 
-Json = dict[str, Any]
 Own = Callable[[str], np.ndarray]
 
 #: Slots of which there is something to say; a bias or a beta may start anywhere.
 JUDGED = frozenset({"kernel", "gamma", "mean", "variance"})
+
+
+def check(subject: Subject, loaded: bool) -> tuple[Part, list[Profile]]:
+    """A finding for each slot that no usual scheme starts like, and the variants it starts as.
+
+    A port that was ``loaded`` from a checkpoint, or looks it, is not judged.
+    """
+    subject.stage("looking at initial values", 0, 0)
+    comparison = subject.inference
+    own = None if loaded else subject.port.own()
+    if own is None or trained(comparison.found, own):
+        why = "initial values (the port comes with trained ones)"
+        return Part(unjudged=[Unjudged("initialisation", why)]), []
+    slots = judged(comparison.found)
+    values = initial(comparison.found, own)
+    labels = names(comparison.expected, [row.name for row in comparison.model.rows])
+    found = [_finding(comparison, labels, each) for each in values if each.finding]
+    return Part(found, slots, slots), _variants(comparison, values, subject.candidates)
 
 
 def judged(graph: Graph) -> int:
@@ -37,39 +56,29 @@ def trained(graph: Graph, own: Own) -> bool:
     )
 
 
-def findings(
-    comparison: Comparison, values: Sequence[Initial], source: Callable[[str], str]
-) -> list[Json]:
-    """A finding for each slot that no usual scheme starts like."""
-    labels = names(comparison.expected, [row.name for row in comparison.model.rows])
-    return [_written(comparison, labels, each, source) for each in values if each.finding]
-
-
-def variants(
+def _variants(
     comparison: Comparison, values: Sequence[Initial], profiles: Sequence[Profile]
 ) -> list[Profile]:
-    """The known variants that a port starts as: the last gamma of every residual branch at 0."""
+    """The known variants that a port starts as, by what is 0 in them and elsewhere is not."""
     zero = [
-        Finding("initial gamma", 1, 0, comparison.back[each.node], each.node)
+        Difference(f"initial {each.slot}", None, 0, comparison.back[each.node], each.node)
         for each in values
-        if each.scheme == ZERO_LAST and each.node in comparison.back
+        if each.scheme in (ZERO_LAST, ZERO_OUTPUT) and each.node in comparison.back
     ]
     return explain(replace(comparison, findings=zero), profiles).profiles
 
 
-def _written(
-    comparison: Comparison, labels: list[str], each: Initial, source: Callable[[str], str]
-) -> Json:
+def _finding(comparison: Comparison, labels: list[str], each: Initial) -> Finding:
     node = comparison.found.nodes[each.node]
     index = comparison.back.get(each.node)
-    return {
-        "check": "initialisation",
-        "node": labels[index] if index is not None else "no node of the paper's",
-        "port_node": str(node.where),
-        "kind": node.kind,
-        "attribute": each.slot,
-        "expected": "a usual scheme",
-        "found": each.finding,
-        "hint": "values as the factory built them; for a port that loads a checkpoint, --trained",
-        "source": source(comparison.rows[index]) if index is not None else "",
-    }
+    return Finding(
+        check="initialisation",
+        node=labels[index] if index is not None else "no node of the paper's",
+        attribute=each.slot,
+        expected="a usual scheme",
+        found=each.finding,
+        kind=node.kind,
+        port_node=str(node.where),
+        hint="values as the factory built them; for a port that loads a checkpoint, --trained",
+        source=source(comparison.model, comparison.rows[index]) if index is not None else "",
+    )

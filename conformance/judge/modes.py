@@ -13,12 +13,15 @@ from math import inf, isfinite
 
 from conformance.graph.model import Graph
 from conformance.judge.evidence import Record
+from conformance.judge.finding import finite
 from conformance.numbers.adjoint import TRAINED
 from conformance.numbers.causes.roots import Root
 from conformance.numbers.deviation import Control, NodeParity, SlotParity
 from conformance.numbers.gradients import Gradients
 from conformance.numbers.parity import Parity
 from conformance.trace.port import PLAIN, Execution
+
+__all__ = ["Compared", "check", "compared", "finite", "nearness"]
 
 #: The slots that a step of training replaces.
 RUNNING = frozenset({"mean", "variance"})
@@ -135,8 +138,3 @@ def nearness(result: NodeParity | SlotParity | Control) -> float:
     """How near a result came to its bound; what is not a number came nearest."""
     near = result.error / result.bound if result.bound else inf
     return near if isfinite(near) else inf
-
-
-def finite(value: float) -> float | None:
-    """The number, or None for what is no number: JSON has no word for it."""
-    return value if isfinite(value) else None

@@ -10,17 +10,19 @@ from typing import Any
 from conformance import reference
 from conformance.graph.model import Graph
 from conformance.graph.rows import row_of
+from conformance.judge import exactness
 from conformance.judge.claims import CannotMeasure, Verdict, judge, measure, shown
 from conformance.judge.evidence import Record
+from conformance.judge.finding import Finding, Judgement, Part, Unjudged, finite
 from conformance.judge.hints import vanishes
-from conformance.judge.modes import Compared, compared, finite
+from conformance.judge.modes import Compared, compared
 from conformance.judge.repeat import Repeat
-from conformance.numbers.deviation import SlotParity
+from conformance.numbers.deviation import NodeParity, SlotParity
 from conformance.numbers.precision import PRECISIONS
 from conformance.reference import Claim, Model
 from conformance.trace.port import Execution
 
-CONFORMS, DEVIATES, INCONCLUSIVE = "conforms", "deviates", "inconclusive"
+Json = dict[str, Any]
 
 #: How much of a mode was compared, in words.
 THINGS = {
@@ -38,6 +40,14 @@ NUMERIC = {
     "training gradients": "gradient",
 }
 
+#: The first result that differs, by the mode of the numbers.
+FIRST = {
+    "inference": "the first value that differs",
+    "training": "the first value that differs in training",
+    "gradients": "the first gradient that differs, from the output back,",
+    "training gradients": "the first gradient of training that differs, from the output back,",
+}
+
 #: The word for a finding's check, by the claim's quantity; others are about structure.
 CHECKS = {
     **dict.fromkeys(("input", "output", "maps", "neurons"), "shape"),
@@ -46,66 +56,72 @@ CHECKS = {
 
 
 @dataclass(slots=True)
-class Outcome:
-    """One network in one framework: findings, what stays open, checks planned and run."""
+class Checked:
+    """One network in one framework: its judgement, and how much was checked in what."""
 
     framework: str
     model: Model
-    findings: list[dict[str, Any]] = field(default_factory=list)
-    open: list[str] = field(default_factory=list)
+    judgement: Judgement = field(default_factory=Judgement)
     claims: Counter[str] = field(default_factory=Counter)
-    planned: int = 0
-    run: int = 0
     totals: dict[str, int] | None = None
-    numbers: dict[str, dict[str, Any]] = field(default_factory=dict)
-    repeat: dict[str, Any] | None = None
+    numbers: dict[str, Json] = field(default_factory=dict)
+    repeat: Json | None = None
+    exact: list[Json] = field(default_factory=list)
 
     @property
     def verdict(self) -> str:
-        """One wrong thing is enough to deviate; without any, what is open is no pass."""
-        if self.findings:
-            return DEVIATES
-        return CONFORMS if 0 < self.planned == self.run and not self.open else INCONCLUSIVE
+        return self.judgement.verdict
 
     @property
-    def summary(self) -> str:
-        """How much was checked, and how near it came to its bound."""
-        if not self.run:
-            return "not run"
-        said = [f"{self.claims.total()} claims"]
-        for mode, found in self.numbers.items():
-            things = THINGS.get(mode, f"{mode}: {{}}").format(found["compared"])
-            if found["bound"] and found["first_divergence"] is None:
-                said.append(f"{things} to {found['error']:.0e} (bound {found['bound']:.0e})")
-                if mode in PRECISIONS and PRECISIONS[mode].unused(found["error"], found["bound"]):
-                    said[-1] += ", computed in a finer precision"
-            else:
-                said.append(f"{things} compared")
-        return ", ".join(said)
+    def findings(self) -> list[Finding]:
+        return self.judgement.findings
 
-    def as_json(self) -> dict[str, Any]:
-        """The outcome as a row of the result."""
+    @property
+    def open(self) -> list[str]:
+        """A sentence for everything that was not settled."""
+        return [each.why for each in self.judgement.open]
+
+    def as_json(self) -> Json:
+        """A row of the result of ``conformance check``."""
         return {
             "framework": self.framework,
             "architecture": self.model.name,
-            "verdict": self.verdict,
+            **self.judgement.as_json(),
             "claims": dict(sorted(self.claims.items())),
-            "findings": self.findings,
-            "open": self.open,
             "totals": self.totals,
             "parity": self.numbers.get("inference"),
             "training": self.numbers.get("training"),
             "gradients": self.numbers.get("gradients"),
             "training_gradients": self.numbers.get("training gradients"),
             "executions": {mode: each for mode, each in self.numbers.items() if mode not in THINGS},
+            "exact": self.exact,
             "repeat": self.repeat,
-            "checks": {"planned": self.planned, "run": self.run},
         }
 
 
-def not_run(framework: str, model: Model, reason: str) -> Outcome:
+def summary(row: Json) -> str:
+    """How much of a network was checked, and how near it came to its bound."""
+    if not row["checks"]["run"]:
+        return "not run"
+    said = [f"{sum(row['claims'].values())} claims"]
+    found = {mode: row[mode.replace(" ", "_")] for mode in THINGS if mode != "inference"}
+    for mode, each in ({"inference": row["parity"]} | found | row["executions"]).items():
+        if each is None:
+            continue
+        things = THINGS.get(mode, f"{mode}: {{}}").format(each["compared"])
+        if each["bound"] and each["first_divergence"] is None:
+            said.append(f"{things} to {each['error']:.0e} (bound {each['bound']:.0e})")
+            if mode in PRECISIONS and PRECISIONS[mode].unused(each["error"], each["bound"]):
+                said[-1] += ", computed in a finer precision"
+        else:
+            said.append(f"{things} compared")
+    return ", ".join([*said, *map(exactness.summary, row["exact"])])
+
+
+def not_run(framework: str, model: Model, reason: str) -> Checked:
     """A network of which nothing could be found out."""
-    return Outcome(framework, model, open=[reason], planned=len(_claims(model)))
+    part = Part(planned=len(_claims(model)), open=[Unjudged("structure", reason)])
+    return Checked(framework, model, Judgement.of([part]))
 
 
 def outcome(
@@ -117,35 +133,34 @@ def outcome(
     thorough: bool = False,
     repeat: Repeat | None = None,
     executions: Sequence[Execution] = (),
-) -> Outcome:
+) -> Checked:
     """Judge a network by its record.
 
     ``numbers`` says whether it had to be run as well, ``thorough`` whether in training and
     backwards too, ``executions`` in which other ways, and ``repeat`` how that went with other
     seeds.  ``beside`` has the networks with which its claims compare it, :func:`compared_with`.
     """
-    found = Outcome(framework, model)
-    rows = [row.name for row in model.rows]
-    for claim in _claims(model):
-        _judged(found, claim, record, rows, beside)
-    for node in record.graph.unknown:
-        found.open.append(f"no word for {node.kind} at {node.where}")
+    found = Checked(framework, model)
+    graph, training = record.graph, record.training
+    parts = [_claimed(found, record, beside), _unread(graph)]
     found.totals = {
-        "parameters": record.graph.parameters("trainable"),
-        "multiply_adds": record.graph.multiply_adds,
-        "layers": record.graph.depth,
+        "parameters": graph.parameters("trainable"),
+        "multiply_adds": graph.multiply_adds,
+        "layers": graph.depth,
     }
-    if numbers:
-        modes = compared(record)
-        _ran(found, "inference", record.graph, modes, rows)
-        if thorough:
-            _ran(found, "training", record.training, modes, rows)
-            _ran(found, "gradients", record.graph, modes, rows)
-            _ran(found, "training gradients", record.training, modes, rows)
-        for how in executions:
-            _ran(found, str(how), record.graph, modes, rows)
+    modes: list[tuple[str, Graph | None]] = [("inference", graph)] if numbers else []
+    if thorough and numbers:
+        modes += [("training", training), ("gradients", graph), ("training gradients", training)]
+    modes += [(str(how), graph) for how in executions if numbers]
+    known = compared(record)
+    parts += [_ran(found, mode, each, known.get(mode)) for mode, each in modes]
+    rows, subject = row_of(graph, [r.name for r in model.rows]), f"{model.name} {{row}}"
+    for run in record.exact if numbers else ():
+        parts.append(exactness.part(graph, rows, f"{subject} in {framework}", run))
+        found.exact.append(exactness.as_json(graph, run))
     if repeat:
-        _repeated(found, repeat, rows)
+        parts.append(_repeated(found, repeat))
+    found.judgement = Judgement.of(parts)
     return found
 
 
@@ -161,53 +176,56 @@ def _claims(model: Model) -> list[Claim]:
     return [each for each in every if each.model == model.name and each.quantity != "cited"]
 
 
-def _judged(
-    found: Outcome,
-    claim: Claim,
-    record: Record,
-    rows: list[str],
-    beside: Mapping[str, Record] | None,
-) -> None:
-    try:
-        verdict = judge(claim, found.framework, measure(claim, record, rows, beside))
-    except CannotMeasure as unmeasured:
-        if not claim.expression:  # with one, arithmetic decides, and the suite's data tests ask it
-            found.planned += 1
-            found.open.append(f"not measured: {claim}: {unmeasured}")
-        return
-    found.planned += 1
-    found.run += 1
-    found.claims[verdict.status] += 1
-    if not verdict.conforms:
-        found.findings.append(_finding(verdict))
+def _claimed(found: Checked, record: Record, beside: Mapping[str, Record] | None) -> Part:
+    """Every claim that the record decides."""
+    part, rows = Part(), [row.name for row in found.model.rows]
+    for claim in _claims(found.model):
+        try:
+            verdict = judge(claim, found.framework, measure(claim, record, rows, beside))
+        except CannotMeasure as unmeasured:
+            if not claim.expression:  # with one, arithmetic decides: the suite's data tests ask it
+                part.planned += 1
+                part.open.append(_open(claim, f"not measured: {claim}: {unmeasured}"))
+            continue
+        part.planned += 1
+        part.run += 1
+        found.claims[verdict.status] += 1
+        if not verdict.conforms:
+            part.findings.append(_finding(verdict))
+    return part
 
 
-def _finding(verdict: Verdict) -> dict[str, Any]:
+def _open(claim: Claim, why: str) -> Unjudged:
+    return Unjudged(CHECKS.get(claim.quantity, "structure"), why)
+
+
+def _finding(verdict: Verdict) -> Finding:
     claim = verdict.claim
     stands = [claim.document, claim.section, f"line {claim.line}" if claim.line else ""]
-    return {
-        "check": CHECKS.get(claim.quantity, "structure"),
-        "node": claim.layer,
-        "attribute": claim.quantity,
-        "expected": claim.decided,
-        "found": shown(verdict.found),
-        "sentence": str(verdict),
-        "source": ", ".join(filter(None, stands)),
-    }
+    return Finding(
+        check=CHECKS.get(claim.quantity, "structure"),
+        node=claim.layer,
+        attribute=claim.quantity,
+        expected=claim.decided,
+        found=shown(verdict.found),
+        sentence=str(verdict),
+        source=", ".join(filter(None, stands)),
+    )
 
 
-def _ran(
-    found: Outcome, mode: str, graph: Graph | None, modes: dict[str, Compared], rows: list[str]
-) -> None:
+def _unread(graph: Graph) -> Part:
+    sentences = [f"unsupported operation {node.kind} at {node.where}" for node in graph.unknown]
+    return Part(open=[Unjudged("operation", each) for each in sentences])
+
+
+def _ran(found: Checked, mode: str, graph: Graph | None, values: Compared | None) -> Part:
     """What a run says: every result, and control arms that must fail."""
     said = "" if mode == "inference" else f"{mode}: "
-    if (values := modes.get(mode)) is None:
-        found.planned += sum(node.kind != "input" for node in graph or ()) + 1
-        found.open.append(f"{said}it was not run on numbers")
-        return
+    if values is None:
+        planned = sum(node.kind != "input" for node in graph or ()) + 1
+        why = f"{said}it was not run on numbers"
+        return Part(planned=planned, open=[Unjudged(NUMERIC.get(mode, "forward"), why)])
     controls, closest, diverged = values.controls, values.closest, values.first_divergence
-    found.planned += values.planned + max(1, len(controls))
-    found.run += len(values.results) + len(controls)
     found.numbers[mode] = {
         "compared": len(values.results),
         "error": finite(closest.error if closest else 0.0),
@@ -216,59 +234,62 @@ def _ran(
         "controls": len(controls),
         "caught": sum(each.caught for each in controls),
     }
-    _judge_numbers(found, values, rows)
+    part = _values(found, values)
+    part.planned = values.planned + max(1, len(controls))
+    part.run = len(values.results) + len(controls)
+    return part
 
 
-def _repeated(found: Outcome, repeat: Repeat, rows: list[str]) -> None:
+def _repeated(found: Checked, repeat: Repeat) -> Part:
     """What other seeds say; what one has said already is not said again."""
-    found.repeat = repeat.as_json()
+    found.repeat, part = repeat.as_json(), Part()
     known = set()
     for each in repeat.repetitions:
         first = each.seed == repeat.seeds[0]
         if not first:
-            found.planned += each.planned
-            found.run += each.run
+            part.planned += each.planned
+            part.run += each.run
         if each.compared:
             diverged = each.compared.first_divergence
             said = each.mode, diverged and diverged.node, *each.compared.doubts()
             if said not in known and not first:
-                _judge_numbers(found, each.compared, rows, each.seed)
+                anew = _values(found, each.compared, f"with --seed {each.seed}: ")
+                part.findings += anew.findings
+                part.open += anew.open
             known.add(said)
+    return part
 
 
-def _judge_numbers(
-    found: Outcome, values: Compared, rows: list[str], seed: int | None = None
-) -> None:
-    """The result that diverges first is a finding, and whatever is missing stays open."""
-    mode, told = values.mode, "" if seed is None else f"with --seed {seed}: "
+def _values(found: Checked, values: Compared, seed: str = "") -> Part:
+    """The result that differs first is a finding, and whatever is missing stays open."""
+    mode = values.mode
+    check = NUMERIC.get(mode, "forward")
+    said = seed if mode == "inference" else f"{seed}{mode}: "
+    part = Part(open=[Unjudged(check, f"{said}{doubt}") for doubt in values.doubts()])
     if diverged := values.first_divergence:
-        node = values.graph.nodes[diverged.node]
-        row = row_of(values.graph, rows)[diverged.node]
-        what = f"{node.kind} {node.where}"
-        if isinstance(diverged, SlotParity):
-            what = f"{diverged.slot} of {what}"
-        subject = {
-            "inference": "the first value that differs",
-            "training": "the first value that differs in training",
-            "gradients": "the first gradient that differs, from the output back,",
-            "training gradients": "the first gradient of training that differs, from the output"
-            " back,",
-        }.get(mode, f"the first value that differs in {mode}")
-        slot = diverged.slot if isinstance(diverged, SlotParity) else ""
-        root = next((r for r in values.roots if (r.node, r.slot) == (diverged.node, slot)), None)
-        why = f"; {vanishes(root.causes, '')}" if root and root.causes else ""
-        found.findings.append(
-            {
-                "check": NUMERIC.get(mode, "forward"),
-                "node": row,
-                "attribute": node.kind,
-                "expected": f"at most {diverged.bound:.0e}",
-                "found": f"{diverged.error:.0e}",
-                "sentence": f"{told}{found.model.name} {row} in {found.framework}: {subject} is"
-                f" that of {what}: by {diverged.error:.0e}, bound {diverged.bound:.0e},"
-                f" everything before it by {values.before:.0e}{why}",
-                "source": str(node.where),
-            }
-        )
-    said = told if mode == "inference" else f"{told}{mode}: "
-    found.open += [f"{said}{doubt}" for doubt in values.doubts()]
+        part.findings.append(_diverged(found, values, diverged, check, seed))
+    return part
+
+
+def _diverged(
+    found: Checked, values: Compared, diverged: NodeParity | SlotParity, check: str, seed: str
+) -> Finding:
+    node = values.graph.nodes[diverged.node]
+    row = row_of(values.graph, [each.name for each in found.model.rows])[diverged.node]
+    slot = diverged.slot if isinstance(diverged, SlotParity) else ""
+    what = f"{slot} of {node.kind} {node.where}" if slot else f"{node.kind} {node.where}"
+    subject = FIRST.get(values.mode, f"the first value that differs in {values.mode}")
+    root = next((r for r in values.roots if (r.node, r.slot) == (diverged.node, slot)), None)
+    why = f"; {vanishes(root.causes, '')}" if root and root.causes else ""
+    return Finding(
+        check=check,
+        node=row,
+        attribute=slot or "value",
+        expected=f"at most {diverged.bound:.0e}",
+        found=f"{diverged.error:.0e}",
+        kind=node.kind,
+        port_node=str(node.where),
+        sentence=f"{seed}{found.model.name} {row} in {found.framework}: {subject} is"
+        f" that of {what}: by {diverged.error:.0e}, bound {diverged.bound:.0e},"
+        f" everything before it by {values.before:.0e}{why}",
+    )

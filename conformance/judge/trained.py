@@ -2,106 +2,136 @@
 
 from __future__ import annotations
 
-from math import isfinite
 from typing import Any
 
-from conformance.graph.names import names
+from conformance.judge.finding import Finding, Part, Unjudged, finite
 from conformance.judge.hints import vanishes
-from conformance.judge.variants import Comparison
-from conformance.numbers.causes.roots import Root, stand_ins
+from conformance.judge.subject import Side, Subject
+from conformance.numbers.causes.roots import Root
 from conformance.numbers.gradients import IMAGE, Gradients, gradients
-from conformance.numbers.parity import parity
-from conformance.trace.port import Port, UntraceableModel
-from conformance.trace.tape import Tape
-
-Json = dict[str, Any]
+from conformance.numbers.parity import Parity, parity
+from conformance.trace.port import NoGradient, UntraceableModel
 
 #: What a share of the right gradient says; anything else is altered.
 SHARES = {0.0: "cut", 2.0: "counted twice", -1.0: "reversed"}
 
-
-class Side:
-    """Which graph the oracle executes, and which of the port's nodes stands for which of its.
-
-    A port that is a known variant is held against itself: its differences have been explained.
-    """
-
-    def __init__(self, comparison: Comparison, variant: bool) -> None:
-        self.comparison = comparison
-        self.expected = comparison.found if variant else comparison.expected
-        pairs = {i: i for i in range(len(self.expected))} if variant else comparison.pairs
-        self.pairs = stand_ins(self.expected, comparison.found, pairs)
-        self.names = names(self.expected, [row.name for row in comparison.model.rows])
-
-    def finding(self, check: str, node: int, attribute: str, **found: Any) -> Json:
-        """A finding at a node of the executed graph."""
-        there = self.comparison.found.nodes[self.pairs[node]]
-        return {
-            "check": check,
-            "node": self.names[node],
-            "port_node": str(there.where),
-            "kind": self.expected.nodes[node].kind,
-            "attribute": attribute,
-        } | found
+OTHERWISE = "in training the values are not those of what it says it computes"
 
 
-def training(port: Port, tape: Tape, side: Side, seed: int) -> tuple[list[Json], int, int, str]:
-    """One training step: findings, values to be compared, values compared, and a problem.
+def check(subject: Subject) -> list[Part]:
+    """A step of training and its gradients; of a port that cannot train, those of inference."""
+    if subject.training is None:
+        subject.stage("differentiating", 0, 0)
+        return [backward(subject, training=False)]
+    subject.stage("running a training step", 0, 0)
+    step = training(subject)
+    # Through the batch's statistics and auxiliary heads, as it is going to be trained.
+    subject.stage("differentiating", 0, 0)
+    return [step, backward(subject, training=True)]
 
-    Two images, batch statistics, auxiliary heads, nothing dropped, and the running statistics
-    that the step leaves behind.
-    """
-    found = side.comparison.found
+
+def untaught(subject: Subject) -> Part:
+    """Why a port was not seen in training, if it was not."""
+    if not subject.port.trains:
+        why = f"training mode ({subject.port.framework} gives this port no training flag)"
+        return Part(unjudged=[Unjudged("training", why)])
+    if subject.untraceable:
+        why = f"training mode: {subject.untraceable}"
+        return Part(planned=1, open=[Unjudged("training", why)])
+    return Part()
+
+
+def _finding(side: Side, check: str, node: int, attribute: str, **found: Any) -> Finding:
+    """A finding at a node of the executed graph."""
+    there = side.found.nodes[side.pairs[node]]
+    return Finding(
+        check=check,
+        node=side.names[node],
+        attribute=attribute,
+        kind=side.expected.nodes[node].kind,
+        port_node=str(there.where),
+        **found,
+    )
+
+
+def training(subject: Subject) -> Part:
+    """One training step of two images: batch statistics, auxiliary heads, nothing dropped, and
+    the running statistics that the step leaves behind."""
+    side, tape = subject.side(training=True), subject.taught
+    assert tape is not None
+    planned = sum(side.found.nodes[b].kind != "input" for b in side.pairs.values())
     try:
-        ran = parity(port, tape, found, side.expected, side.pairs, seed, training=True)
+        ran = parity(
+            subject.port, tape, side.found, side.expected, side.pairs, subject.seed, training=True
+        )
     except UntraceableModel as refused:
-        return [], len(side.pairs), 0, str(refused)
-    planned = sum(found.nodes[b].kind != "input" for b in side.pairs.values())
+        why = Unjudged("training", f"a training step: {refused}")
+        return Part(planned=planned, open=[why])
     planned += len(ran.statistics)
-    errors = {n.node: n for n in ran.nodes}
+    if ran.first_divergence:
+        return Part(_values(side, ran), planned, planned)
+    part = Part(_statistics(side, ran), planned, len(ran.nodes) + len(ran.statistics))
+    if ran.problem:
+        part.open.append(Unjudged("training", f"a training step: {ran.problem}"))
+    return part
+
+
+def _values(side: Side, ran: Parity) -> list[Finding]:
+    """A finding for each node that is wrong by itself."""
+    diverged, errors = ran.first_divergence, {each.node: each for each in ran.nodes}
+    assert diverged is not None
+    return [
+        _finding(
+            side, "training", root.node, "value", expected=errors[root.node].bound,
+            found=finite(errors[root.node].error), inherited=root.inherited,
+            hint=vanishes(root.causes, OTHERWISE),
+        )
+        for root in [r for r in ran.roots if not r.slot] or [Root(diverged.node, ())]
+    ]  # fmt: skip
+
+
+def _statistics(side: Side, ran: Parity) -> list[Finding]:
     roots = {(root.node, root.slot): root for root in ran.roots}
-    if diverged := ran.first_divergence:
-        values = [root for root in ran.roots if not root.slot] or [Root(diverged.node, ())]
-        wrong = [
-            side.finding(
-                "training", root.node, "value", expected=errors[root.node].bound,
-                found=_finite(errors[root.node].error), source="", inherited=root.inherited,
-                hint=vanishes(root.causes, "in training the values are not those of what it says"
-                              " it computes"),
-            )
-            for root in values
-        ]  # fmt: skip
-        return wrong, planned, planned, ""
-    wrong_statistics = [
-        side.finding(
-            "training", each.node, each.slot, expected=each.bound, found=_finite(each.error),
-            source="", hint=vanishes(
-                roots[each.node, each.slot].causes, "after one step it is another"
-            ),
+    return [
+        _finding(
+            side, "training", each.node, each.slot, expected=each.bound, found=finite(each.error),
+            hint=vanishes(roots[each.node, each.slot].causes, "after one step it is another"),
         )
         for each in ran.statistics
         if not each.agrees
     ]  # fmt: skip
-    return wrong_statistics, planned, len(ran.nodes) + len(ran.statistics), ran.problem
 
 
-def backward(
-    port: Port, tape: Tape, side: Side, seed: int, training: bool = False
-) -> tuple[list[Json], int, int, str]:
-    """The gradients of every slot and of the image: findings, planned, run, and a problem."""
-    found = gradients(port, tape, side.comparison.found, side.expected, side.pairs, seed, training)
+def backward(subject: Subject, training: bool) -> Part:
+    """The gradients of every slot and of the image."""
+    side, tape = subject.side(training), subject.taught if training else subject.tape
+    assert tape is not None
+    try:
+        found = gradients(
+            subject.port, tape, side.found, side.expected, side.pairs, subject.seed, training
+        )
+    except NoGradient as refused:
+        last = side.expected.outputs[0]
+        why = _finding(
+            side, "gradient", last, "backward", expected="goes backward", found="fails",
+            hint=str(refused),
+        )  # fmt: skip
+        return Part([why], 1, 1)
     planned = max(len(found.slots), 1)
     if (diverged := found.first_divergence) is None:
-        return [], planned, len(found.slots), found.problem
+        part = Part(planned=planned, run=len(found.slots))
+        if found.problem:
+            part.open.append(Unjudged("gradient", f"gradients: {found.problem}"))
+        return part
     suspects = [i for i in found.suspects(side.expected) if i in side.pairs] or [diverged.node]
     first = "image" if diverged.slot == IMAGE else f"{side.names[diverged.node]} {diverged.slot}"
-    wrong = side.finding(
-        "gradient", suspects[0], "gradient", expected=diverged.bound,
-        found=_finite(diverged.error), source="",
+    wrong = _finding(
+        side, "gradient", suspects[0], "gradient", expected=diverged.bound,
+        found=finite(diverged.error),
         hint=f"the gradient is {share(found) or 'altered'} here: a detach, a stop_gradient or a"
         f" hook? The first wrong one from the output back is that of {first}",
     )  # fmt: skip
-    return [wrong], planned, planned, ""
+    return Part([wrong], planned, planned)
 
 
 def share(found: Gradients) -> str:
@@ -116,8 +146,3 @@ def share(found: Gradients) -> str:
             return word
     alike = any(abs(each.share - first.share) <= first.bound for each in others)
     return f"scaled by {first.share:.6g}" if alike else ""
-
-
-def _finite(value: float) -> float | None:
-    """JSON has no word for what is not a number."""
-    return value if isfinite(value) else None

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from conformance.graph.values import text
 from conformance.kinds.arrays import by_offset, pad
 from conformance.kinds.experiment import Altered, Trial
 
@@ -51,8 +52,8 @@ def _placements(t: Trial, kernel: tuple[int, int]) -> Iterator[Any]:
 
 
 def sides(around: Any) -> str:
-    """Padding as it is told, top+bottom x left+right; what a window leaves out is none."""
-    return "x".join(f"{p}+{max(q, 0)}" for p, q in around)
+    """A padding in words; what a window leaves out is none."""
+    return text(tuple((int(p), int(max(q, 0))) for p, q in around))
 
 
 def border(t: Trial) -> Altered:

@@ -7,11 +7,10 @@ import jsonschema
 import pytest
 
 from conformance import reference
-from conformance.cli import gate, main
+from conformance.cli import baseline, main
 from conformance.errors import Refused
 from conformance.graph.names import names
-from conformance.judge import identify
-from conformance.judge import render as telling
+from conformance.judge import identify, render
 from conformance.judge.hints import hint
 from conformance.judge.port import judge
 from conformance.judge.schemas import schema
@@ -52,7 +51,7 @@ def test_part_of_a_variant_is_no_variant(room, name):
     found = judge(frameworks.tracer(room).port(mutant.wrong), model, numbers=False)
     assert PARTS[name] not in {profile.name for profile in found.profiles}
     assert found.verdict == "deviates"
-    assert {each["node"].split("/")[0].split(" ")[0] for each in found.findings} >= {mutant.layer}
+    assert {each.node.split("/")[0].split(" ")[0] for each in found.findings} >= {mutant.layer}
 
 
 def test_first_divergence_is_named(room):
@@ -95,7 +94,7 @@ FINDING: dict[str, Any] = {
 }  # fmt: skip
 RESULT: dict[str, Any] = {
     "port": "my_models:net", "framework": "torch", "architecture": "Net", "verdict": "deviates",
-    "variant": None, "variants": [], "another": None, "open": [], "unjudged": [],
+    "variant": None, "variants": [], "another": None, "open": [], "unjudged": [], "remarks": [],
     "totals": {"parameters": 1, "multiply_adds": 2, "layers": 3}, "forward": None,
     "checks": {"planned": 4, "run": 4}, "findings": [FINDING],
 }  # fmt: skip
@@ -104,23 +103,24 @@ RESULT: dict[str, Any] = {
 def test_one_cause_is_told_once():
     """Fifty layers with one wrong default are one root cause."""
     many = [FINDING | {"node": f"conv{i}"} for i in range(50)]
-    told = "\n".join(telling.lines(RESULT | {"findings": many}))
-    assert told.count("stride of conv is 2x2, expected 1x1") == 1
+    told = "\n".join(render.gate(RESULT | {"findings": many}).lines())
+    assert told.count("stride is 2x2, expected 1x1") == 1
     assert "49 more like it" in told
 
 
 @pytest.mark.parametrize("evil", ["<script>alert(1)</script>", "[x](http://y)", "| a | b |", "`c`"])
 def test_names_are_only_text(evil):
     """Nothing that a port is called is obeyed by Markdown or HTML."""
-    told = telling.markdown(RESULT | {"port": evil, "findings": [FINDING | {"port_node": evil}]})
+    result = RESULT | {"port": evil, "findings": [FINDING | {"port_node": evil}]}
+    told = render.gate(result).markdown()
     assert evil not in told
 
 
 def test_badge_has_the_verdict():
     """The endpoint of a badge names the network and says what became of it."""
-    badge = telling.badge(RESULT | {"verdict": "conforms-as-variant", "variant": "v1.5"})
+    badge = render.badge(RESULT | {"verdict": "conforms-as-variant", "variant": "v1.5"})
     assert (badge["label"], badge["message"]) == ("Net", "conforms as v1.5")
-    assert telling.badge(RESULT)["color"] == "red"
+    assert render.badge(RESULT)["color"] == "red"
 
 
 @pytest.mark.parametrize(
@@ -135,7 +135,7 @@ def test_badge_has_the_verdict():
 def test_a_statistic_is_missing_or_off(found, said):
     """That a step does not touch it is no error of size zero."""
     finding = FINDING | {"check": "training", "kind": "batch_norm", "attribute": "mean"}
-    assert telling.difference(finding | {"expected": not found, "found": found}) == said
+    assert render.difference(finding | {"expected": not found, "found": found}) == said
 
 
 def test_a_norm_that_no_step_moves_is_told():
@@ -148,16 +148,16 @@ def test_baseline_knows_a_measured_finding_again():
     """Another run measures another error: the finding is the same one, and nothing is new."""
     once = FINDING | {"check": "forward", "attribute": "value", "expected": 1e-10, "found": 1e-3}
     result = RESULT | {"findings": [once | {"found": 1.1e-3}]}
-    gate.set_aside(result, RESULT | {"findings": [once]})
+    baseline.set_aside(result, RESULT | {"findings": [once]})
     assert (result["findings"], result["baseline"]["gone"]) == ([], [])
     assert result["verdict"] == "deviates"
-    assert telling.headline(result).endswith("deviates, but in nothing new")
+    assert render.headline(result).endswith("deviates (no new findings)")
 
 
 def test_baseline_hides_nothing_new():
     """The same attribute with another value is a finding of its own, and the old one is gone."""
     result = RESULT | {"findings": [FINDING | {"found": [3, 3]}]}
-    gate.set_aside(result, RESULT)
+    baseline.set_aside(result, RESULT)
     assert (result["verdict"], len(result["findings"])) == ("deviates", 1)
     assert len(result["baseline"]["gone"]) == 1
 
@@ -174,4 +174,4 @@ def test_damaged_baseline_is_refused(tmp_path, capsys, text):
 def test_baseline_of_another_network_is_refused():
     """A list of what is known of one network says nothing of another."""
     with pytest.raises(Refused, match="the baseline is about Net"):
-        gate.set_aside(RESULT | {"architecture": "Other"}, RESULT)
+        baseline.set_aside(RESULT | {"architecture": "Other"}, RESULT)

@@ -8,7 +8,7 @@ import pytest
 
 from conformance import reference
 from conformance.graph.align import align
-from conformance.judge import render as telling
+from conformance.judge import render
 from conformance.judge.evidence import Record
 from conformance.judge.network import outcome
 from conformance.judge.port import judge
@@ -48,12 +48,12 @@ def test_the_cause_is_told(port):
     assert wrong.cause in found.forward["causes"][0]
     result = found.as_json("port")
     jsonschema.validate(json.loads(json.dumps(result)), SCHEMA)
-    told = "\n".join(telling.lines(result))
+    told = "\n".join(render.gate(result).lines())
     assert told.count(f"the error vanishes if {found.forward['causes'][0]}") == 1
-    forward = [each for each in found.findings if each["check"] == "forward"]
+    forward = [each for each in found.findings if each.check == "forward"]
     if forward:  # the structure said nothing: every root is a finding, and nothing else
-        assert tuple(each["node"] for each in forward) == wrong.nodes
-        assert all(wrong.cause in each["hint"] for each in forward)
+        assert tuple(each.node for each in forward) == wrong.nodes
+        assert all(wrong.cause in each.hint for each in forward)
         assert "inherit the error from" in told
 
 
@@ -136,10 +136,8 @@ def test_check_tells_the_cause(room, network):
     node = graph.outputs[0]
     changes = {graph.nodes[node].value: lambda x: 3 * x}
     record = Record(SMALLEST.name, graph, parity(Tampered(port, changes), tape, graph))
-    (finding,) = [
-        f for f in outcome(room, SMALLEST, record, True).findings if f["check"] == "forward"
-    ]
-    assert finding["sentence"].endswith("; the error vanishes if it is 3 times as large")
+    (finding,) = [f for f in outcome(room, SMALLEST, record, True).findings if f.check == "forward"]
+    assert finding.sentence.endswith("; the error vanishes if it is 3 times as large")
 
 
 def test_right_graph_has_no_stand_ins(network):

@@ -8,17 +8,18 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
-import conformance
 from conformance.cli import main
-from conformance.judge.compare import DIFFER, SAME, compare
+from conformance.judge.compare import compare
 from conformance.judge.convert import CannotConvert, convert, write
+from conformance.judge.finding import DIFFER, SAME
+from conformance.judge.schemas import schema
 from conformance.numbers.initial import initial
 from conformance.numbers.own_weights import Side
 from conformance.ports import implementations as frameworks
 from conformance.trace.port import Own
 from tests.selftest.pairs import pairs, starts
 
-ROOT = Path(conformance.__file__).parent
+PORTS = Path(__file__).parent / "pairs"
 
 
 def pytest_generate_tests(metafunc):
@@ -102,15 +103,14 @@ def test_compare_on_the_command_line(framework, tmp_path, capsys):
     """Exit code 0 for the same, 1 for others; the result follows its schema."""
     if reason := frameworks.missing(framework):
         pytest.skip(reason)
-    port = f"{ROOT}/selftest/pairs/{framework}.py:"
+    port = f"{PORTS}/{framework}.py:"
     size = "x".join(map(str, pairs(framework)["the same"].size))
-    schema = json.loads((ROOT / "compare.schema.json").read_text(encoding="utf-8"))
     for other, code, verdict in (("network", 0, "same"), ("wrong_epsilon", 1, "differ")):
         result = tmp_path / f"{other}.json"
         arguments = ["compare", f"{port}network", f"{port}{other}", "--input", size]
         assert main([*arguments, "--json", str(result)]) == code
         data = json.loads(result.read_text(encoding="utf-8"))
-        jsonschema.validate(data, schema)
+        jsonschema.validate(data, schema("compare"))
         assert data["verdict"] == verdict
         assert max(map(len, capsys.readouterr().out.splitlines()[2:])) <= 80
 
@@ -119,7 +119,7 @@ def test_convert_on_the_command_line(framework, tmp_path, capsys):
     """A file in B's names is written; where the structures part, none is, and one line says why."""
     if reason := frameworks.missing(framework):
         pytest.skip(reason)
-    port = f"{ROOT}/selftest/pairs/{framework}.py:"
+    port = f"{PORTS}/{framework}.py:"
     size = "x".join(map(str, pairs(framework)["the same"].size))
     target = tmp_path / "out.safetensors"
     for other, code in (("smaller", 1), ("network", 0)):

@@ -52,14 +52,14 @@ def chosen(pytestconfig):
 def test_module_conforms(chosen):
     """In structure, values and gradients; nothing tells it that it trains."""
     found = judge(port(LeNet), MODEL, trained=True)
-    assert (found.verdict, found.findings, found.open) == ("conforms", [], [])
-    assert found.unjudged[0].startswith("training: ")
+    assert (found.verdict, found.findings, found.judgement.open) == ("conforms", [], [])
+    assert found.judgement.unjudged[0].check == "training"
 
 
 def test_wrong_module_deviates(chosen):
     """The maximum for the average is named where it is."""
     found = judge(port(lambda: LeNet(tf.nn.max_pool2d)), MODEL, numbers=False)
-    assert [(each["node"], each["attribute"]) for each in found.findings] == [
+    assert [(each.node, each.attribute) for each in found.findings] == [
         ("S2 avg_pool", "kind"),
         ("S4 avg_pool", "kind"),
     ]

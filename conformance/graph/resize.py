@@ -1,0 +1,116 @@
+"""A graph for images of another size or with other channels, by arithmetic alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from math import prod
+
+from conformance.graph.model import Graph, Node, Parameter
+
+Shape = tuple[int, ...]
+
+
+class CannotResize(Exception):
+    """A layer has no meaning on what reaches it; the message names the layer's row and why."""
+
+
+def resized(graph: Graph, size: Shape) -> Graph:
+    """The same layers on an image of ``size``.  Raises :class:`CannotResize`."""
+    nodes: list[Node] = []
+    at: list[int] = []  # the new number of each node
+    for index, node in enumerate(graph):
+        inputs = tuple(at[i] for i in node.inputs)
+        before = [nodes[i].shape for i in inputs]
+        if node.kind == "flatten" and len(before[0]) == 3 and before[0][:2] == (1, 1):
+            at.append(inputs[0])  # nothing is flattened in a map of one pixel
+            continue
+        sized = replace(node, shape=size) if index in graph.inputs else _sized(node, before)
+        at.append(len(nodes))
+        nodes.append(replace(sized, inputs=inputs))
+    inputs, outputs = (tuple(at[i] for i in ends) for ends in (graph.inputs, graph.outputs))
+    return Graph(nodes, inputs, outputs)
+
+
+def _sized(node: Node, before: Sequence[Shape]) -> Node:
+    """A node that reads results of other shapes."""
+    first = before[0]
+    match node.kind:
+        case "conv":
+            return _window(_fed(node, first[-1], "kernel"), first, node.shape[-1])
+        case "max_pool" | "avg_pool" | "subsample":
+            return _window(_fed(node, first[-1]), first, first[-1])
+        case "global_avg_pool":
+            return replace(node, shape=(1, 1, first[-1])[-len(node.shape) :])
+        case "flatten":
+            return replace(node, shape=(prod(first),))
+        case "dense":  # its kernel follows the map that is flattened in front of it
+            return _slots(node, node.slots | {"kernel": (first[-1], node.slots["kernel"][1])})
+        case "rbf":
+            fed = node.slots["centres"][-1]
+            if first[-1] != fed:
+                raise CannotResize(f"{node.where} reads {fed:,} numbers, here are {first[-1]:,}")
+            return node
+        case "concat":
+            if len({shape[:-1] for shape in before}) > 1:
+                raise CannotResize(f"the branches of {node.where} have different sizes")
+            return replace(node, shape=(*first[:-1], sum(shape[-1] for shape in before)))
+        case "add":
+            if len(set(before)) > 1:
+                raise CannotResize(f"the branches of {node.where} have different sizes")
+            return replace(node, shape=first)
+        case "upsample":
+            height, width = node.attributes["factor"]
+            return replace(node, shape=(first[0] * height, first[1] * width, first[2]))
+        case "pad":
+            borders = (*node.attributes["padding"], node.attributes["channels"])
+            sides = zip(first, borders, strict=True)
+            return replace(node, shape=tuple(side + sum(border) for side, border in sides))
+    return _fed(replace(node, shape=first), first[-1])
+
+
+def _fed(node: Node, channels: int, kernel: str = "") -> Node:
+    """A node whose slots fit so many channels; only a first layer can meet others."""
+    if kernel and node.attributes.get("groups", 1) == 1 and not node.attributes.get("table"):
+        height, width, _, out = node.slots[kernel]
+        return _slots(node, node.slots | {kernel: (height, width, channels, out)})
+    fed = node.slots[kernel][2] * node.attributes.get("groups", 1) if kernel else node.shape[-1]
+    if node.slots and fed != channels:
+        raise CannotResize(f"{node.where} reads {fed:,} channels, here are {channels:,}")
+    return node
+
+
+def _slots(node: Node, slots: dict[str, Shape]) -> Node:
+    parameters = {
+        slot: tuple(Parameter(piece.handle, slots[slot]) for piece in pieces)
+        for slot, pieces in node.parameters.items()
+    }
+    return replace(node, slots=slots, parameters=parameters)
+
+
+def _window(node: Node, before: Shape, channels: int) -> Node:
+    """A window moved over a map.  One that is padded more on one side covers the whole of it."""
+    sides, padding = [], []
+    for axis in (0, 1):
+        side, border = _side(node, axis, before[axis])
+        if side < 1:
+            raise CannotResize(f"the window of {node.where} is larger than its map")
+        sides.append(side)
+        padding.append(border)
+    attributes = node.attributes | {"padding": tuple(padding)}
+    return replace(node, shape=(*sides, channels), attributes=attributes)
+
+
+def _side(node: Node, axis: int, before: int) -> tuple[int, tuple[int, int]]:
+    """How many windows there are, and how far they stand over the two edges."""
+    of = node.attributes
+    kernel = (of["kernel"][axis] - 1) * of.get("dilation", (1, 1))[axis] + 1
+    stride, (low, high) = of["stride"][axis], of["padding"][axis]
+    if low == high:
+        return (before + 2 * low - kernel) // stride + 1, (low, high)
+    if node.kind == "conv":  # as TensorFlow's SAME: as many as strides fit, less above than below
+        side = -(-before // stride)
+        over = max((side - 1) * stride + kernel - before, 0)
+        return side, (over // 2, over - over // 2)
+    side = -(-(before + low - kernel) // stride) + 1  # as Caffe's pools: rounded up
+    return side, (low, max((side - 1) * stride + kernel - before - low, 0))

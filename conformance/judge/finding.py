@@ -1,0 +1,192 @@
+"""What checks find, and the one fold of it into a verdict.
+
+A check is a function that returns a :class:`Part`.  ``check``, ``gate``, ``compare`` and
+``identify`` fold their parts with :meth:`Judgement.of`, and none of them decides by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, field
+from math import isfinite
+from typing import Any
+
+from conformance.judge.expectations import is_about
+
+CONFORMS, VARIANT = "conforms", "conforms-as-variant"
+DEVIATES, INCONCLUSIVE = "deviates", "inconclusive"
+#: The words for two ports that are compared with each other.
+SAME, DIFFER = "same", "differ"
+
+#: What only some checks say of a finding.
+OPTIONAL = ("inherited", "sentence", "difference")
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One difference, at one node, of one attribute.
+
+    ``inherited`` counts the nodes that are wrong only because of this one; ``sentence`` is the
+    whole of it in words, where the check has better ones than ``attribute is found, expected``.
+    """
+
+    check: str
+    node: str
+    attribute: str
+    expected: Any
+    found: Any
+    kind: str = ""
+    port_node: str = ""
+    hint: str = ""
+    source: str = ""
+    inherited: int | None = None
+    sentence: str = ""
+    difference: float | None = None
+
+    def as_json(self) -> Json:
+        """The finding as programs get it; what only some checks have is left out elsewhere."""
+        data: Json = plain(asdict(self))
+        optional = ("inherited", "sentence", "difference")
+        return {
+            key: value
+            for key, value in data.items()
+            if key not in optional or value not in ("", None)
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """A difference in spelling that changes no result; never held against a port."""
+
+    node: str
+    attribute: str
+    expected: Any
+    found: Any
+    port_node: str = ""
+    hint: str = ""
+
+    def as_json(self) -> Json:
+        found: Json = plain(asdict(self))
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Unjudged:
+    """What was not checked: the kind of check (one of a finding's, or ``operation``), and why."""
+
+    check: str
+    why: str
+
+    def __str__(self) -> str:
+        return self.why
+
+    def as_json(self) -> Json:
+        return asdict(self)
+
+
+@dataclass(slots=True)
+class Part:
+    """The result of one check.
+
+    ``open`` is what it should have settled and did not: never a pass.  ``unjudged`` is what a
+    port of this kind cannot show.  ``settled`` says that values agree past every operation that
+    the vocabulary has no word for, so that what the structure says of those is void.
+    """
+
+    findings: list[Finding] = field(default_factory=list)
+    planned: int = 0
+    run: int = 0
+    open: list[Unjudged] = field(default_factory=list)
+    unjudged: list[Unjudged] = field(default_factory=list)
+    remarks: list[Remark] = field(default_factory=list)
+    settled: bool = False
+
+
+@dataclass(slots=True)
+class Judgement:
+    """All parts folded: what was found, what stays open, checks planned and run."""
+
+    findings: list[Finding] = field(default_factory=list)
+    #: Findings that are meant to be there, by what was expected; they do not count.
+    expected: dict[str, list[Finding]] = field(default_factory=dict)
+    open: list[Unjudged] = field(default_factory=list)
+    unjudged: list[Unjudged] = field(default_factory=list)
+    remarks: list[Remark] = field(default_factory=list)
+    planned: int = 0
+    run: int = 0
+    variant: bool = False
+
+    @classmethod
+    def of(
+        cls, parts: Iterable[Part], expect: Sequence[str] = (), rows: Sequence[str] = (),
+        variant: bool = False,
+    ) -> Judgement:  # fmt: skip
+        """Fold parts; findings that ``expect`` names are set aside."""
+        parts = list(parts)
+        found = cls(variant=variant)
+        settled = any(part.settled for part in parts)
+        for part in parts:
+            found.findings += part.findings
+            found.open += part.open
+            found.unjudged += part.unjudged
+            found.remarks += part.remarks
+            found.planned += part.planned
+            found.run += part.run
+        if settled:
+            found.open = [each for each in found.open if each.check != "operation"]
+            found.findings = [f for f in found.findings if f.attribute not in ("missing", "extra")]
+        for name in expect:
+            found.expected[name] = [f for f in found.findings if is_about(name, f, rows)]
+        meant = [each for some in found.expected.values() for each in some]
+        found.findings = [each for each in found.findings if each not in meant]
+        return found
+
+    @property
+    def verdict(self) -> str:
+        return decided(self.findings, self.open, self.variant, self.planned, self.run)
+
+    def as_json(self) -> Json:
+        """What every command's result says of a judgement."""
+        return {
+            "verdict": self.verdict,
+            "findings": [each.as_json() for each in self.findings],
+            "remarks": [each.as_json() for each in self.remarks],
+            "open": [each.as_json() for each in self.open],
+            "unjudged": [each.as_json() for each in self.unjudged],
+            "checks": {"planned": self.planned, "run": self.run},
+        }
+
+
+def decided(
+    findings: Sequence[Any], open: Sequence[Any], variant: bool, planned: int, run: int
+) -> str:
+    """One surplus finding is enough to deviate; without any, what is open is no pass."""
+    if findings:
+        return DEVIATES
+    if open or not 0 < planned == run:
+        return INCONCLUSIVE
+    return VARIANT if variant else CONFORMS
+
+
+def overall(verdicts: Iterable[str]) -> str:
+    """The verdict on several: it deviates if any does, and conforms only if all do."""
+    words = set(verdicts)
+    if DEVIATES in words:
+        return DEVIATES
+    return CONFORMS if words and words <= {CONFORMS, VARIANT} else INCONCLUSIVE
+
+
+def finite(value: float) -> float | None:
+    """The number, or None for what is no number: JSON has no word for it."""
+    return value if isfinite(value) else None
+
+
+def plain(value: Any) -> Any:
+    """A value that JSON has; a number without end is written as a word."""
+    if isinstance(value, float) and not isfinite(value):
+        return str(value)
+    if isinstance(value, dict):
+        return {key: plain(each) for key, each in value.items()}
+    return [plain(each) for each in value] if isinstance(value, (list, tuple)) else value

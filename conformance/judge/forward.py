@@ -1,0 +1,110 @@
+"""The values of a port on canonical weights, node by node, beside the oracle in float64."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+
+from conformance.judge.finding import Finding, Json, Part, Unjudged, finite
+from conformance.judge.hints import vanishes
+from conformance.judge.structure import source
+from conformance.judge.subject import Side, Subject
+from conformance.numbers.causes.roots import Root
+from conformance.numbers.deviation import NodeParity
+from conformance.numbers.parity import Parity, parity
+
+#: Of a value that is wrong where the structure is right and no cause is known.
+UNEXPLAINED = (
+    "the structure is right and the values are not: the port computes this otherwise than it says"
+)
+
+
+@dataclass(slots=True)
+class Forward:
+    """The check's part, how near the values came, and every node's error for a drawing."""
+
+    part: Part
+    summary: Json | None = None
+    nodes: list[Json] = field(default_factory=list)
+
+
+def check(subject: Subject, surplus: list[Finding]) -> Forward:
+    """Run the port beside the paper's network, or beside itself where it is a known variant.
+
+    ``surplus`` are the findings of its structure: where there are any, the run ends where the
+    values part, and the first divergence only explains them.
+    """
+    if subject.inference.unsized and not subject.explained_all:  # what would the oracle run?
+        return Forward(Part(planned=1, open=[Unjudged("forward", subject.inference.unsized)]))
+    side, stage = subject.side(), subject.stage
+    stage("running in float64", 0, 0)
+    ran = parity(
+        subject.port, subject.tape, side.found, side.expected, side.pairs, subject.seed,
+        to_the_end=not surplus,
+        progress=partial(stage, "running in float64"),
+    )  # fmt: skip
+    observed = [b for b in side.pairs.values() if side.found.nodes[b].kind != "input"]
+    diverged = ran.first_divergence
+    part = Part(planned=len(observed), run=len(observed) if diverged else len(ran.nodes))
+    result = Forward(part)
+    result.nodes = [{"node": n.node, "error": finite(n.error), "bound": n.bound} for n in ran.nodes]
+    part.settled = bool(side.found.unknown) and _confirmed(ran) and side.expected is not side.found
+    if diverged:
+        result.summary = _parted(side, ran, diverged)
+        if not any(each.check == "structure" for each in surplus):
+            cite = partial(source, subject.model)
+            part.findings = _findings(side, ran, diverged, cite)
+    elif ran.nodes:
+        worst = max(ran.nodes, key=lambda node: node.error / node.bound)
+        result.summary = {
+            "compared": len(ran.nodes), "error": worst.error, "bound": worst.bound,
+            "first_divergence": None,
+        }  # fmt: skip
+    if ran.problem and not diverged and not part.settled:
+        part.open.append(Unjudged("forward", ran.problem))
+    return result
+
+
+def _confirmed(ran: Parity) -> bool:
+    return bool(ran.nodes) and not ran.first_divergence and not ran.problem
+
+
+def _parted(side: Side, ran: Parity, diverged: NodeParity) -> Json:
+    """Where the values part first, by how much, and why."""
+    return {
+        "compared": len(ran.nodes),
+        "error": finite(diverged.error),
+        "bound": diverged.bound,
+        "first_divergence": side.names[diverged.node],
+        "port_node": str(side.found.nodes[side.pairs[diverged.node]].where),
+        "before": ran.before(diverged),
+        "causes": list(_root(ran, diverged.node).causes),
+    }
+
+
+def _root(ran: Parity, node: int) -> Root:
+    return next((r for r in ran.roots if r.node == node and not r.slot), Root(node, ()))
+
+
+def _findings(
+    side: Side, ran: Parity, diverged: NodeParity, cite: Callable[[str], str]
+) -> list[Finding]:
+    """A finding for each node that is wrong by itself; the first to part is one of them."""
+    wrong = {root.node for root in ran.roots} | {diverged.node}
+    return [
+        Finding(
+            check="forward",
+            node=side.names[each.node],
+            attribute="value",
+            expected=each.bound,
+            found=finite(each.error),
+            kind=side.expected.nodes[each.node].kind,
+            port_node=str(side.found.nodes[side.pairs[each.node]].where),
+            hint=vanishes(_root(ran, each.node).causes, UNEXPLAINED),
+            source=cite(side.rows[each.node]) if side.rows else "",
+            inherited=_root(ran, each.node).inherited,
+        )
+        for each in ran.nodes
+        if each.node in wrong
+    ]

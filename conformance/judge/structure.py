@@ -1,0 +1,125 @@
+"""The structure of a port beside the published network's: what no known variant explains."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from conformance import reference
+from conformance.graph.names import names
+from conformance.graph.values import text
+from conformance.judge.finding import Finding, Part, Remark, Unjudged
+from conformance.judge.hints import hint
+from conformance.judge.subject import Subject
+from conformance.judge.variants import Comparison, matches
+from conformance.reference import Model
+
+
+def check(subject: Subject) -> Part:
+    """Findings of inference and then those of training that inference does not show as well."""
+    inference, training = subject.inference, subject.training
+    part = Part()
+    part.planned = part.run = len(inference.expected)
+    if subject.size != subject.model.input:
+        part.remarks.append(Remark("input", "size", subject.model.input, subject.size))
+    # What a variant explains in training it explains in inference, where less of it may be seen.
+    profiles = subject.explained.profiles
+    seen: set[int] = set().union(*(matches(inference, p, False) or () for p in profiles))
+    left = [i for i in range(len(inference.findings)) if i not in seen]
+    part.findings = written(inference, left, "structure", subject.model)
+    if training is not None:
+        part.planned += len(training.expected)
+        part.run += len(training.expected)
+        every = written(inference, range(len(inference.findings)), "", subject.model)
+        known = {_key(each) for each in every}
+        surplus = own_causes(training, subject.explained.surplus)
+        for each in written(training, surplus, "training", subject.model):
+            if each.kind.startswith("unknown:"):
+                part.open.append(Unjudged("operation", _unread(each.kind, each.port_node)))
+            elif _key(each) not in known:
+                part.findings.append(each)
+    if len(inference.found.outputs) != len(inference.expected.outputs):
+        part.findings.append(_other_outputs(inference, subject.model))
+    said = [_unread(node.kind, str(node.where)) for node in inference.found.unknown]
+    part.open = [each for each in part.open if each.why not in said]
+    part.open += [
+        Unjudged("operation", f"{each}; output values could not confirm it") for each in said
+    ]
+    return part
+
+
+def _unread(kind: str, where: str) -> str:
+    return f"unsupported operation {kind.rpartition(':')[2]} at {where}"
+
+
+def own_causes(comparison: Comparison, indices: list[int]) -> list[int]:
+    """Without what only follows: a norm that keeps no statistics has no momentum either."""
+    of = comparison.findings
+    idle = {of[i].found_node for i in indices if of[i].attribute == "statistics"}
+    follows = ("momentum", "unbiased")
+    return [i for i in indices if of[i].attribute not in follows or of[i].found_node not in idle]
+
+
+def _key(finding: Finding) -> tuple[Any, ...]:
+    """What makes two findings, of inference and of training, one."""
+    return finding.node, finding.attribute, str(finding.expected), str(finding.found)
+
+
+def written(
+    comparison: Comparison, indices: Iterable[int], check: str, model: Model
+) -> list[Finding]:
+    """Differences of a comparison, by their numbers, in the paper's names and the port's own."""
+    labels = names(comparison.expected, [row.name for row in model.rows])
+    return [_written(comparison, comparison.findings[i], labels, check, model) for i in indices]
+
+
+def _written(
+    comparison: Comparison, difference: Any, labels: list[str], check: str, model: Model
+) -> Finding:
+    anchor, node = comparison.anchor(difference), comparison.node(difference)
+    there = difference.found_node
+    if there is None:  # what is missing would stand behind this
+        there = comparison.pairs.get(anchor, _nearest(comparison, anchor))
+    want, have = difference.expected, difference.found
+    if difference.attribute == "inputs":
+        want, have = (tuple(labels[i] for i in side) for side in (want, have))
+    return Finding(
+        check=check,
+        node=f"after {labels[anchor]}" if difference.expected_node is None else labels[anchor],
+        attribute=difference.attribute,
+        expected=want,
+        found=have,
+        kind=node.kind,
+        port_node=str(comparison.found.nodes[there].where) if there is not None else "",
+        hint=hint(node.kind, difference.attribute, text(want), text(have)),
+        source=source(model, comparison.rows[anchor]),
+    )
+
+
+def _nearest(comparison: Comparison, index: int) -> int | None:
+    """The port's node for the nearest expected one upstream that has one."""
+    while index not in comparison.pairs:
+        inputs = comparison.expected.nodes[index].inputs
+        if not inputs:
+            return None
+        index = inputs[0]
+    return comparison.pairs[index]
+
+
+def _other_outputs(comparison: Comparison, model: Model) -> Finding:
+    """A port that returns another number of tensors than the network."""
+    want, have = len(comparison.expected.outputs), len(comparison.found.outputs)
+    return Finding(
+        "shape", "output", "outputs", want, have, kind="output",
+        hint=hint("output", "outputs", "", ""), source=source(model, model.rows[-1].name),
+    )  # fmt: skip
+
+
+def source(model: Model, row: str) -> str:
+    """Where the paper says what a row of its table is: the document, its row, our file's line."""
+    sources = reference.family(model.family).sources
+    paper = sources.get("paper") or next(iter(sources.values()), "")
+    paper = re.sub(r"\[([^]]*)\]\([^)]*\)", r"\1", paper.replace("*", "")).rstrip(".")
+    places = {each.name: each.place for each in model.rows}
+    return ", ".join(filter(None, (paper, row, places.get(row, ""))))

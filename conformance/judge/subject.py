@@ -1,0 +1,173 @@
+"""A port beside the network that it is judged as: its traces, their alignment, its variants."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+from conformance.graph.align import align, findings
+from conformance.graph.alike import alike
+from conformance.graph.model import Graph
+from conformance.graph.names import names
+from conformance.graph.resize import CannotResize, resized
+from conformance.graph.without import without
+from conformance.judge import published, sizes
+from conformance.judge.variants import Comparison, Explained, explain, left_out
+from conformance.kinds import WEIGHTED
+from conformance.numbers.causes.roots import stand_ins
+from conformance.reference import Model
+from conformance.reference import variants as known
+from conformance.trace.canonical import canonical
+from conformance.trace.port import Port, Size, UntraceableModel
+from conformance.trace.tape import Tape
+
+Stage = Callable[[str, int, int], None]
+
+
+@dataclass
+class Subject:
+    """What every check of a port is given.
+
+    ``explained_all`` says that no finding is left: where the port differs it is run beside itself.
+    """
+
+    port: Port
+    model: Model
+    size: Size
+    tape: Tape
+    inference: Comparison
+    taught: Tape | None = None
+    training: Comparison | None = None
+    untraceable: str = ""
+    explained_all: bool = False
+    seed: int = 0
+    stage: Stage = field(default=lambda name, done, total: None)
+
+    @cached_property
+    def explained(self) -> Explained:
+        """The known variants that explain differences, and those that none of them explains."""
+        given = list(sizes.variants(self.size, self.model, self.whole))
+        return explain(self.whole, [each for each in self.candidates if not each.another], given)
+
+    @cached_property
+    def another(self) -> known.Profile | None:
+        """The other network that bears this one's name, if the port is that."""
+        if not self.explained.surplus:
+            return None
+        others = [each for each in self.candidates if each.another]
+        if found := explain(self.whole, others).profiles:
+            return found[0]
+        for profile in others:
+            less = self.beside(profile)
+            if less and profile in explain(less.whole, [profile]).profiles:
+                return profile
+        return None
+
+    def beside(self, profile: known.Profile) -> Subject | None:
+        """The same port beside a variant that leaves layers with weights out of the network.
+
+        None for a variant that leaves out none, or a whole output.
+        """
+        ours = published.network(self.model)
+        gone = left_out(Comparison(ours.inference, ours.inference, [], self.model, {}), profile)
+        weighted = any(ours.inference.nodes[i].has(WEIGHTED) for i in gone)
+        if not weighted or gone.intersection(ours.inference.outputs):
+            return None
+        try:
+            inference = _compare(
+                ours.inference, self.inference.found, self.model, self.size, profile
+            )
+            training = self.training and _compare(
+                ours.training, self.training.found, self.model, self.size, profile
+            )
+        except (CannotResize, UntraceableModel):
+            return None
+        return replace(self, inference=inference, training=training)
+
+    @property
+    def candidates(self) -> list[known.Profile]:
+        return [each for each in known.of(self.model) if each.takes(*self.size[:2])]
+
+    @property
+    def whole(self) -> Comparison:
+        """The comparison that sees most."""
+        return self.training or self.inference
+
+    def side(self, training: bool = False) -> Side:
+        """What the oracle executes in a mode."""
+        comparison = self.training if training else self.inference
+        assert comparison is not None
+        return Side(comparison, self.explained_all and bool(comparison.findings))
+
+
+class Side:
+    """Which graph the oracle executes, and which of the port's nodes stands for which of its."""
+
+    def __init__(self, comparison: Comparison, variant: bool) -> None:
+        self.comparison = comparison
+        self.found = comparison.found
+        self.expected = comparison.found if variant else comparison.expected
+        pairs = {i: i for i in range(len(self.expected))} if variant else comparison.pairs
+        self.pairs = stand_ins(self.expected, comparison.found, pairs)
+        self.names = names(self.expected, [row.name for row in comparison.model.rows])
+        self.rows = [] if variant else comparison.rows
+
+
+def subject(port: Port, model: Model, size: Size | None, seed: int, stage: Stage) -> Subject:
+    """Trace a port in both modes and set it beside the network, for images of a size.
+
+    Raises :class:`~conformance.trace.port.UntraceableModel`.
+    """
+    stage("tracing the port", 0, 0)
+    size, tape = (size, port.trace(size)) if size else sizes.traced(port, model)
+    ours = published.network(model)
+    inference = _compare(ours.inference, canonical(tape), model, size)
+    found = Subject(port, model, size, tape, inference, seed=seed, stage=stage)
+    if port.trains:
+        stage("tracing the port in training", 0, 0)
+        try:
+            found.taught = port.trace(size, training=True)
+            found.training = _compare(ours.training, canonical(found.taught), model, size)
+        except UntraceableModel as refused:
+            found.taught, found.untraceable = None, str(refused)
+    return _nearest(found)
+
+
+def _nearest(found: Subject) -> Subject:
+    """A port beside the network, or beside the variant with fewer layers if that explains more.
+
+    Where many layers are missing, others stand in for them when the two are aligned.
+    """
+    best = found
+    for profile in found.candidates:
+        there = best.explained
+        if profile.another or not (there.surplus or profile in there.profiles):
+            continue
+        less = found.beside(profile)
+        if less is None or profile not in less.explained.profiles:
+            continue
+        here = less.explained
+        if (len(here.surplus), profile not in there.profiles) <= (len(there.surplus), False):
+            best = less
+    return best
+
+
+def _compare(
+    paper: Graph, found: Graph, model: Model, size: Size, given: known.Profile | None = None
+) -> Comparison:
+    """A port beside the network at its own size; beside the paper's where that has no meaning."""
+    if given:
+        gone = left_out(Comparison(paper, paper, [], model, {}), given)
+        paper = resized(without(paper, gone), model.input)
+    try:
+        sized, unsized = published.sized(paper, model, size), ""
+    except published.NoSuchSize as refused:
+        sized, unsized = paper, str(refused)
+    expected = published.by_convention(sized, found)
+    found = alike(expected, found)
+    alignment = align(expected, found)
+    differences = findings(expected, found, alignment)
+    if unsized and not differences:
+        raise UntraceableModel(unsized)
+    return Comparison(expected, found, differences, model, alignment.pairs, paper, unsized, given)
