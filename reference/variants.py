@@ -49,6 +49,7 @@ class Difference:
 class Profile:
     """A known variant: its name, whom it belongs to, what is said of it, and its differences.
 
+    ``images`` are the only heights and widths for which it holds, where the note says so;
     ``another`` is True for a network of its own that only bears the name.
     """
 
@@ -61,12 +62,17 @@ class Profile:
     differences: tuple[Difference, ...]
     place: str
     another: bool = False
+    images: tuple[str, ...] = ()
 
     def speaks_of(self, model: Model) -> bool:
         """Whether a port of this network can be this variant."""
         return self.family in ("any", model.family) and (
             not self.models or model.name in self.models
         )
+
+    def takes(self, height: int, width: int) -> bool:
+        """Whether a port that is given images of this size can be this variant."""
+        return not self.images or f"{height}x{width}" in self.images
 
 
 @cache
@@ -114,6 +120,7 @@ def _profile(stem: str, table: Table) -> Profile:
         rows,
         table.place,
         table.notes.get("verdict") == "another network",
+        _listed(table.notes.get("images", "")),
     )
 
 

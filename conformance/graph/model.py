@@ -6,11 +6,12 @@ inputs.  Sizes are height, width, channels; kernels are height, width, inputs, o
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from math import prod
 from typing import Any
 
+from conformance.graph.sharing import repeated
 from conformance.kinds import KINDS, NORM, WHOLE, Kind
 
 #: Slots that training does not move.
@@ -157,9 +158,14 @@ class Graph:
 
         ``weights``: kernels only.  ``weights + bias``: and what is added once a channel.
         ``trainable``: everything that training moves.  ``with running statistics``: and the
-        batch statistics.  Raises :class:`KeyError` for any other name.
+        batch statistics.  An array that several nodes read is counted once.  Raises
+        :class:`KeyError` for any other name.
         """
-        return sum(count_parameters(node, convention) for node in self.nodes)
+        again = repeated(self)
+        return sum(
+            count_parameters(_without(node, again.get(index, ())), convention)
+            for index, node in enumerate(self.nodes)
+        )
 
     @property
     def multiply_adds(self) -> int:
@@ -203,6 +209,12 @@ class Graph:
             fields.append(reach)
             jumps.append(jump)
         return fields
+
+
+def _without(node: Node, slots: Collection[str]) -> Node:
+    if not slots:
+        return node
+    return replace(node, slots={s: shape for s, shape in node.slots.items() if s not in slots})
 
 
 def count_parameters(node: Node, convention: str) -> int:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 
-from conformance.judge import forward, initialisation, structure
+from conformance.judge import faults, forward, initialisation, shared, structure
 from conformance.judge import trained as trained_mode
 from conformance.judge.evidence import graph_to_json
 from conformance.judge.finding import Finding, Json, Judgement, Part
@@ -90,7 +90,7 @@ def judge(
     found = asked.inference.found
     result = Judged(port.framework, model, Judgement(), numbers=numbers)
     result.totals = {
-        "parameters": found.parameters("trainable"),
+        "parameters": found.parameters("trainable") - shared.counted_twice(found),
         "multiply_adds": found.multiply_adds,
         "layers": found.depth,
     }
@@ -100,7 +100,7 @@ def judge(
         "found": graph_to_json(found),
         "pairs": {str(a): b for a, b in asked.inference.pairs.items()},
     }
-    parts = [structure.check(asked), trained_mode.untaught(asked)]
+    parts = [structure.check(asked), faults.check(asked), trained_mode.untaught(asked)]
     if numbers:
         parts += _run(asked, parts, expect, trained, result)
     result.judgement = Judgement.of(parts, expect, rows, variant=bool(result.profiles))

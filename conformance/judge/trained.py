@@ -11,7 +11,7 @@ from conformance.numbers.causes.roots import Root
 from conformance.numbers.gradients import IMAGE, Gradients, gradients
 from conformance.numbers.parity import Oracles, Parity, parity
 from conformance.numbers.weights import BATCH
-from conformance.trace.port import UntraceableModel
+from conformance.trace.port import NoGradient, UntraceableModel
 
 #: What a share of the right gradient says; anything else is altered.
 SHARES = {0.0: "cut", 2.0: "counted twice", -1.0: "reversed"}
@@ -112,9 +112,24 @@ def backward(subject: Subject, training: bool, expected: Oracles | None = None) 
     """The gradients of every slot and of the image."""
     side, tape = subject.side(training), subject.taught if training else subject.tape
     assert tape is not None
-    found = gradients(
-        subject.port, tape, side.found, side.expected, side.pairs, subject.seed, training, expected
-    )
+    try:
+        found = gradients(
+            subject.port,
+            tape,
+            side.found,
+            side.expected,
+            side.pairs,
+            subject.seed,
+            training,
+            expected,
+        )
+    except NoGradient as refused:
+        last = side.expected.outputs[0]
+        why = _finding(
+            side, "gradient", last, "backward", expected="goes backward", found="fails",
+            hint=str(refused),
+        )  # fmt: skip
+        return Part([why], 1, 1)
     planned = max(len(found.slots), 1)
     if (diverged := found.first_divergence) is None:
         part = Part(planned=planned, run=len(found.slots))

@@ -13,7 +13,7 @@ from dataclasses import replace
 from functools import lru_cache
 from itertools import product
 from math import prod, sqrt
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -95,8 +95,19 @@ class Weights:
         return 0.0, 0.5
 
 
+class Given(Protocol):
+    """Values for the slots of a graph, from a seed."""
+
+    graph: Graph
+    seed: int
+
+    @property
+    def slot(self) -> Callable[[int, str], np.ndarray]:
+        """The values of a node's slot, in neutral layout."""
+
+
 def counterparts(
-    weights: Weights, found: Graph, pairs: dict[int, int]
+    weights: Given, found: Graph, pairs: dict[int, int]
 ) -> Callable[[int, str], np.ndarray]:
     """Values for the slots of a port's graph, from those of the graph that it is held against.
 
