@@ -34,8 +34,8 @@ FRAMEWORKLESS = {"reference", "reports"}
 STRANGERS = {"equinox", "haiku", "timm", "torchvision"}
 #: The rooms of the package from the ground up: each may import those before it.
 FLOORS = (
-    "errors files quiet boot reference graph kinds trace numbers implementations ports judge"
-    " reports pytest cli suite"
+    "errors files quiet boot chunks values reference kinds graph trace numbers implementations"
+    " ports judge reports pytest cli suite"
 ).split()
 #: What a framework itself is written in, so that its users import it too.
 BUILT_ON = {"flax": {"jax"}}
