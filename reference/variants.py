@@ -6,6 +6,7 @@ A profile is a heading, notes, and a table whose rows each describe one kind of 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
@@ -16,20 +17,22 @@ from conformance.reference.tables import Table, damaged, read
 
 HERE = Path(__file__).parent / "profiles"
 
-#: The columns of a profile's table.
+#: The columns of a profile's table, and one that it may have.
 COLUMNS = ("layer", "node", "attribute", "paper", "variant", "how many")
+WITH = "with"
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
     """One row of a profile: findings that it explains, as patterns, and how many there are.
 
-    ``layer`` names rows of the paper's table (``*`` for any), or ``output`` (the last layer with
-    weights), ``top`` (what follows the last map) or ``auxiliary`` (heads of training).  ``node``
-    is a layer as the reference writes it, behind its kind: ``conv 3x3/2 128``; for an extra node
-    it is that node.  ``*`` stands for anything.  ``count`` is a number, ``all`` (each expected
-    node that the row describes), ``each KIND`` (as many as there are nodes of that kind in those
-    layers) or ``any`` (also none).
+    ``layer`` names rows of the paper's table (``*`` for any) or, with a slash, nodes as they are
+    named in findings (``inception_b/*/c/*``); or it is ``input``, ``output`` (the last layer with
+    weights), ``top`` (what follows the last map) or ``auxiliary`` (heads of training).
+    ``node`` is a layer as the reference writes it, behind its kind: ``conv 3x3/2 128``; for an
+    extra node it is that node.  ``*`` stands for anything.  ``count`` is a number, ``all`` (each
+    expected node that the row describes), ``each KIND`` (as many as there are nodes of that kind
+    in those layers) or ``any`` (also none).  ``having`` are attributes that an extra node has.
     """
 
     layer: str
@@ -39,12 +42,14 @@ class Difference:
     variant: str
     count: str
     place: str
+    having: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Profile:
     """A known variant: its name, whom it belongs to, what is said of it, and its differences.
 
+    ``images`` are the only heights and widths for which it holds, where the note says so;
     ``another`` is True for a network of its own that only bears the name.
     """
 
@@ -57,12 +62,17 @@ class Profile:
     differences: tuple[Difference, ...]
     place: str
     another: bool = False
+    images: tuple[str, ...] = ()
 
     def speaks_of(self, model: Model) -> bool:
         """Whether a port of this network can be this variant."""
         return self.family in ("any", model.family) and (
             not self.models or model.name in self.models
         )
+
+    def takes(self, height: int, width: int) -> bool:
+        """Whether a port that is given images of this size can be this variant."""
+        return not self.images or f"{height}x{width}" in self.images
 
 
 @cache
@@ -84,8 +94,9 @@ def of(model: Model, folder: Path = HERE) -> list[Profile]:
 
 
 def _profile(stem: str, table: Table) -> Profile:
-    if table.header != COLUMNS:
-        raise damaged(table.place, f"a profile's columns are {', '.join(COLUMNS)}")
+    if table.header not in (COLUMNS, (*COLUMNS, WITH)):
+        columns = ", ".join(COLUMNS)
+        raise damaged(table.place, f"a profile's columns are {columns} and, if needed, {WITH}")
     for note in ("says", "source"):
         if note not in table.notes:
             raise damaged(table.place, f"the profile {table.heading!r} has no note {note!r}")
@@ -93,6 +104,7 @@ def _profile(stem: str, table: Table) -> Profile:
         Difference(
             record["layer"], record["node"], record["attribute"], record["paper"],
             record["variant"], record["how many"], record.place,
+            _having(record[WITH] if WITH in table.header else "", record.place),
         )
         for record in table.records
     )  # fmt: skip
@@ -108,13 +120,24 @@ def _profile(stem: str, table: Table) -> Profile:
         rows,
         table.place,
         table.notes.get("verdict") == "another network",
+        _listed(table.notes.get("images", "")),
     )
+
+
+def _having(text: str, place: str) -> tuple[tuple[str, str], ...]:
+    """Attributes and their values, as ``padding (0, 0), bias no``."""
+    pairs = [each.strip().partition(" ") for each in re.split(r",(?![^(]*\))", text) if each]
+    if any(not value for _, _, value in pairs):
+        raise damaged(place, f"the column {WITH} lists attributes, each with its value")
+    return tuple((name, value) for name, _, value in pairs)
 
 
 def _check(row: Difference) -> None:
     counted = row.count.isdecimal() or row.count in ("all", "any") or row.count[:5] == "each "
     if not counted:
         raise damaged(row.place, f"how many is a number, all, any or each KIND, not {row.count!r}")
+    if row.having and row.attribute != "extra":
+        raise damaged(row.place, f"the column {WITH} is for nodes that are extra")
     for column, value in zip(COLUMNS[:3], (row.layer, row.node, row.attribute), strict=True):
         if not value:
             raise damaged(row.place, f"the column {column} is empty; * stands for anything")

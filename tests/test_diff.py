@@ -99,7 +99,10 @@ def test_damaged_results_are_refused(text, said, tmp_path):
 def test_the_command_tells_a_regression(tmp_path, capsys):
     """The command reads results and evidence alike, and its exit code is that of a deviation."""
     old, new = tmp_path / "old.json", tmp_path / "new"
-    evidence.write(run("one", record(next(iter(reference.models())))), new)
+    model = next(iter(reference.models().values()))
+    of = graph()
+    of.nodes[0] = replace(of.nodes[0], shape=model.input)
+    evidence.write(run("one", record(model.name, of=of)), new)
     old.write_text(dumped(results([])))
     assert cli.main(["report", "--diff", str(new), str(new)]) == 0
     assert capsys.readouterr().out == "nothing changed\n"

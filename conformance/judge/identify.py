@@ -1,7 +1,7 @@
 """Identification: which published network, and which variant of it, a port is closest to.
 
-The reference alone says which networks can be meant at all, by their layers with weights; the best
-of those are traced and compared as the gate does, structure only.
+Their layers with weights say which networks can be meant at all; a port is compared with the best
+of those as the gate does, structure only.
 """
 
 from __future__ import annotations
@@ -11,13 +11,15 @@ from math import log
 from typing import Any
 
 from conformance import reference
-from conformance.graph.model import Graph
+from conformance.graph.model import Graph, Node
+from conformance.judge import published, sizes
 from conformance.judge.gate import opened
 from conformance.judge.port import Judged, judge
-from conformance.judge.subject import Stage, sizes
+from conformance.judge.subject import Stage
 from conformance.reference import Model
 from conformance.trace.canonical import canonical
 from conformance.trace.port import Port, Size, UntraceableModel
+from conformance.values import text
 
 Json = dict[str, Any]
 
@@ -32,16 +34,15 @@ def work(job: Json, stage: Stage) -> Json:
     """The result of ``conformance identify`` for a job of ``port``, ``top``, ``size``, …"""
     port = opened(job, stage)
     stage("tracing the port", 0, 0)
-    size = tuple(job["size"]) if job["size"] else None
-    graphs = _graphs(port, size)
+    graphs = _graphs(port, [tuple(job["size"])] if job["size"] else sizes.known())
     models = list(reference.models().values())
-    near = sorted(models, key=lambda model: _distance(graphs, model, size))[: TRACED * job["top"]]
+    near = sorted(models, key=lambda model: _distance(graphs, model))[: TRACED * job["top"]]
     candidates: list[Judged] = []
     left_out: dict[str, list[str]] = {}
     for number, model in enumerate(near):
         stage(f"comparing with {model.name}", number, len(near))
         try:
-            candidates.append(judge(port, model, size=size, numbers=False))
+            candidates.append(judge(port, model, size=_size(graphs, model), numbers=False))
         except UntraceableModel as refused:  # the two have no size of image in common
             left_out.setdefault(str(refused), []).append(model.name)
     if not candidates:
@@ -60,15 +61,13 @@ def work(job: Json, stage: Stage) -> Json:
     }
 
 
-def _graphs(port: Port, size: Size | None) -> dict[Size, Graph]:
-    """The port on images of every size that a network takes; those that it refuses are left out."""
-    every = [each for model in reference.models().values() for each in sizes(model)]
-    sizes_tried = [size] if size else list(dict.fromkeys(every))
+def _graphs(port: Port, images: list[Size]) -> dict[Size, Graph]:
+    """The port on images of several sizes; those that it refuses are left out."""
     found: dict[Size, Graph] = {}
     refused: UntraceableModel | None = None
-    for each in sizes_tried:
+    for size in images:
         try:
-            found[each] = canonical(port.trace(each))
+            found[size] = canonical(port.trace(size))
         except UntraceableModel as reason:
             refused = refused or reason
     if not found:
@@ -77,25 +76,26 @@ def _graphs(port: Port, size: Size | None) -> dict[Size, Graph]:
     return found
 
 
-def _distance(graphs: dict[Size, Graph], model: Model, size: Size | None) -> float:
-    """How unlike a port is to what the reference says: its layers with weights, and their sum."""
-    graph = graphs.get(size or model.input) or next(iter(graphs.values()))
-    ours = Counter(
-        _plain(layer) for row in model.rows if not row.after for layer in row.convolutions
-    )
-    theirs = Counter(
-        f"{'x'.join(map(str, n.attributes['kernel']))} {n.shape[-1]}" if n.kind == "conv"
-        else f"fc {n.shape[-1]}"
-        for n in graph if n.kind in ("conv", "dense")
-    )  # fmt: skip
+def _size(graphs: dict[Size, Graph], model: Model) -> Size:
+    """The size at which a port is compared: the network's, or the first that the port takes."""
+    return model.input if model.input in graphs else next(iter(graphs))
+
+
+def _distance(graphs: dict[Size, Graph], model: Model) -> float:
+    """How unlike a port is to a network: its layers with weights, and what its kernels hold.
+
+    Kernels of dense layers do not count: they are as large as the image makes the last map.
+    """
+    graph, paper = graphs[_size(graphs, model)], published.network(model).inference
+    theirs, ours = (Counter(map(_layer, each)) for each in (graph, paper))
+    del theirs[""], ours[""]
     unlike = (ours - theirs).total() + (theirs - ours).total()
-    weights = model.total("weights") or 1
-    return unlike / (ours.total() + theirs.total() or 1) + abs(
-        log((graph.parameters("weights") or 1) / weights)
-    )
+    here, there = (sum(n.weights for n in each if n.kind == "conv") for each in (graph, paper))
+    return unlike / (ours.total() + theirs.total() or 1) + abs(log((here or 1) / (there or 1)))
 
 
-def _plain(layer: str) -> str:
-    """A layer without its stride: ports move it."""
-    first, _, rest = layer.partition(" ")
-    return f"{first.partition('/')[0]} {rest}"
+def _layer(node: Node) -> str:
+    """A layer without its stride, which ports move; empty for one without a kernel."""
+    if node.kind == "conv":
+        return f"{text(node.attributes['kernel'])} {node.shape[-1]}"
+    return f"fc {node.shape[-1]}" if node.kind == "dense" else ""

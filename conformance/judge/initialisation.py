@@ -14,7 +14,7 @@ from conformance.judge.finding import Finding, Part, Unjudged
 from conformance.judge.structure import source
 from conformance.judge.subject import Subject
 from conformance.judge.variants import Comparison, explain
-from conformance.numbers.initial import ZERO_LAST, Initial, initial
+from conformance.numbers.initial import ZERO_LAST, ZERO_OUTPUT, Initial, initial
 from conformance.numbers.stored import whole
 from conformance.reference.variants import Profile
 
@@ -84,11 +84,11 @@ def _alike(comparison: Comparison, own: Own) -> list[Finding]:
 def _variants(
     comparison: Comparison, values: Sequence[Initial], profiles: Sequence[Profile]
 ) -> list[Profile]:
-    """The known variants that a port starts as: the last gamma of every residual branch at 0."""
+    """The known variants that a port starts as, by what is 0 in them and elsewhere is not."""
     zero = [
-        Difference("initial gamma", 1, 0, comparison.back[each.node], each.node)
+        Difference(f"initial {each.slot}", None, 0, comparison.back[each.node], each.node)
         for each in values
-        if each.scheme == ZERO_LAST and each.node in comparison.back
+        if each.scheme in (ZERO_LAST, ZERO_OUTPUT) and each.node in comparison.back
     ]
     return explain(replace(comparison, findings=zero), profiles).profiles
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 
-from conformance.judge import forward, initialisation, shared, structure
+from conformance.judge import faults, forward, initialisation, structure
 from conformance.judge import trained as trained_mode
 from conformance.judge.evidence import graph_to_json
 from conformance.judge.finding import Finding, Json, Judgement, Part
@@ -82,8 +82,8 @@ def judge(
     expect: Sequence[str] = (),
     stage: Stage = lambda name, done, total: None,
 ) -> Judged:
-    """Judge a port against a published network, for images of ``size`` (default: the
-    paper's, or else others that the port takes).
+    """Judge a port against a published network, for images of ``size`` (default: the paper's,
+    or one of another network's if the port cannot take that).
 
     Findings that ``expect`` names, by row or node and attribute, are set aside like those of a
     variant.  Raises :class:`~conformance.trace.port.UntraceableModel`.
@@ -93,7 +93,7 @@ def judge(
     found = asked.inference.found
     result = Judged(port.framework, model, Judgement(), numbers=numbers)
     result.totals = {
-        "parameters": found.parameters("trainable") - shared.counted_twice(found),
+        "parameters": found.parameters("trainable"),
         "multiply_adds": found.multiply_adds,
         "layers": found.depth,
     }
@@ -108,7 +108,7 @@ def judge(
         "found": graph_to_json(found),
         "pairs": {str(a): b for a, b in asked.inference.pairs.items()},
     }
-    parts = [structure.check(asked), trained_mode.untaught(asked)]
+    parts = [structure.check(asked), faults.check(asked), trained_mode.untaught(asked)]
     if numbers:
         parts += _run(asked, parts, expect, trained, result)
     result.judgement = Judgement.of(parts, expect, rows, variant=bool(result.profiles))

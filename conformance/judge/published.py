@@ -43,25 +43,26 @@ class NoSuchSize(Exception):
     """A network cannot read an image of this size; the message says why."""
 
 
-def network(model: Model, size: Size | None = None) -> Network:
-    """The graphs of a published network, for the paper's size of image or another.
-
-    Raises :class:`NoSuchSize`.
-    """
-    found = _network(model.name)
-    if size is None or size == model.input:
-        return found
-    try:
-        return Network(resized(found.inference, size), resized(found.training, size))
-    except CannotResize as refused:
-        sides = "x".join(map(str, size))
-        raise NoSuchSize(f"{model.name} has no meaning on an image of {sides}: {refused}") from None
+def network(model: Model) -> Network:
+    """The graphs of a published network, for the paper's size of image."""
+    return _network(model.name)
 
 
 @cache
 def _network(name: str) -> Network:
     data = json.loads(gzip.decompress(_file(name).read_bytes()))
     return Network(_graph(data["inference"]), _graph(data["training"]))
+
+
+def sized(graph: Graph, model: Model, size: Size) -> Graph:
+    """A network's graph for images of another size.  Raises :class:`NoSuchSize`."""
+    if size == model.input:
+        return graph
+    try:
+        return resized(graph, size)
+    except CannotResize as refused:
+        sides = "x".join(map(str, size))
+        raise NoSuchSize(f"{model.name} has no meaning on an image of {sides}: {refused}") from None
 
 
 def write(model: Model, inference: Graph, training: Graph, folder: Path = HERE) -> None:

@@ -9,14 +9,13 @@ from typing import Any
 
 from conformance import reference
 from conformance.graph.names import names
-from conformance.graph.values import text
-from conformance.judge import shared
-from conformance.judge.finding import Finding, Part, Unjudged
+from conformance.judge.finding import Finding, Part, Remark, Unjudged
 from conformance.judge.hints import hint
 from conformance.judge.subject import TRAINED, Subject
 from conformance.judge.swaps import swapped
 from conformance.judge.variants import Comparison, matches
 from conformance.reference import Model
+from conformance.values import text
 
 
 def check(subject: Subject) -> Part:
@@ -24,6 +23,8 @@ def check(subject: Subject) -> Part:
     inference, training = subject.inference, subject.training
     part = Part()
     part.planned = part.run = len(inference.expected)
+    if subject.size != subject.model.input:
+        part.remarks.append(Remark("input", "size", subject.model.input, subject.size))
     # What a variant explains in training it explains in inference, where less of it may be seen.
     profiles = subject.explained.profiles + [each for each, _ in subject.explained.nearly]
     seen: set[int] = set().union(*(matches(inference, p, False) or () for p in profiles))
@@ -41,7 +42,6 @@ def check(subject: Subject) -> Part:
             elif _key(each) not in known:
                 part.findings.append(each)
     part.findings += [*_exceptions(subject), *_added(subject)]
-    part.findings += shared.findings(inference)
     if len(inference.found.outputs) != len(inference.expected.outputs):
         part.findings.append(_other_outputs(inference, subject.model))
     said = [_unread(node.kind, str(node.where)) for node in inference.found.unknown]

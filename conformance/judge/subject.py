@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from conformance import reference
 from conformance.graph.align import Finding as Difference
 from conformance.graph.align import align, findings
+from conformance.graph.alike import alike
 from conformance.graph.model import Graph
 from conformance.graph.names import names
-from conformance.judge import published
+from conformance.graph.resize import CannotResize, resized
+from conformance.graph.without import without
+from conformance.judge import published, sizes
 from conformance.judge.added import added
 from conformance.judge.altered import altered
-from conformance.judge.variants import Comparison, Explained, explain, matches
+from conformance.judge.variants import Comparison, Explained, explain, left_out, matches
+from conformance.kinds import WEIGHTED
 from conformance.numbers.causes.roots import stand_ins
 from conformance.reference import Model
 from conformance.reference import variants as known
@@ -37,6 +40,7 @@ class Subject:
 
     port: Port
     model: Model
+    size: Size
     tape: Tape
     inference: Comparison
     taught: Tape | None = None
@@ -49,19 +53,47 @@ class Subject:
     @cached_property
     def explained(self) -> Explained:
         """The known variants that explain differences, and those that none of them explains."""
-        return explain(self.whole, [each for each in self.candidates if not each.another])
+        given = list(sizes.variants(self.size, self.model, self.whole))
+        return explain(self.whole, [each for each in self.candidates if not each.another], given)
 
     @cached_property
     def another(self) -> known.Profile | None:
         """The other network that bears this one's name, if the port is that."""
         if not self.explained.surplus:
             return None
-        others = explain(self.whole, [each for each in self.candidates if each.another])
-        return next(iter(others.profiles), None)
+        others = [each for each in self.candidates if each.another]
+        if found := explain(self.whole, others).profiles:
+            return found[0]
+        for profile in others:
+            less = self.beside(profile)
+            if less and profile in explain(less.whole, [profile]).profiles:
+                return profile
+        return None
+
+    def beside(self, profile: known.Profile) -> Subject | None:
+        """The same port beside a variant that leaves layers with weights out of the network.
+
+        None for a variant that leaves out none, or a whole output.
+        """
+        ours = published.network(self.model)
+        gone = left_out(Comparison(ours.inference, ours.inference, [], self.model, {}), profile)
+        weighted = any(ours.inference.nodes[i].has(WEIGHTED) for i in gone)
+        if not weighted or gone.intersection(ours.inference.outputs):
+            return None
+        try:
+            inference = _compare(
+                ours.inference, self.inference.found, self.model, self.size, profile
+            )
+            training = self.training and _compare(
+                ours.training, self.training.found, self.model, self.size, profile
+            )
+        except (CannotResize, UntraceableModel):
+            return None
+        return replace(self, inference=inference, training=training)
 
     @property
     def candidates(self) -> list[known.Profile]:
-        return known.of(self.model)
+        return [each for each in known.of(self.model) if each.takes(*self.size[:2])]
 
     @property
     def whole(self) -> Comparison:
@@ -79,15 +111,15 @@ class Subject:
         nearly = [profile for profile, _ in self.explained.nearly]
         for profile in self.explained.profiles + nearly:
             seen |= matches(comparison, profile, False) or set()
-        left = [f for i, f in enumerate(comparison.findings) if i not in seen]
-        return left + added(
-            comparison, [i for i in range(len(comparison.findings)) if i not in seen]
-        )
+        left = [i for i in range(len(comparison.findings)) if i not in seen]
+        own = [each for each in self.explained.exceptions if each.attribute not in TRAINED]
+        more = added(comparison, left, self.explained.profiles)
+        return [comparison.findings[i] for i in left] + own + more
 
     @cached_property
     def added(self) -> list[Difference]:
         """What is wrong with the nodes that the accepted variants add."""
-        found = added(self.whole, self.explained.surplus)
+        found = added(self.whole, self.explained.surplus, self.explained.profiles)
         return [each for each in found if each not in self.explained.exceptions]
 
     def side(self, training: bool = False) -> Side:
@@ -124,66 +156,60 @@ class Side:
 
 
 def subject(port: Port, model: Model, size: Size | None, seed: int, stage: Stage) -> Subject:
-    """Trace a port in both modes and set it beside the network.
+    """Trace a port in both modes and set it beside the network, for images of a size.
 
     Without a ``size`` the images are the paper's; a port that takes none of those is given others.
     Raises :class:`~conformance.trace.port.UntraceableModel`.
     """
     stage("tracing the port", 0, 0)
-    size, tape = (size, port.trace(size)) if size else _taken(port, model)
-    try:
-        ours = published.network(model, size)
-    except published.NoSuchSize as refused:
-        raise UntraceableModel(str(refused)) from None
-    found = Subject(port, model, tape, _compare(ours.inference, canonical(tape), model))
-    found.seed, found.stage = seed, stage
+    size, tape = (size, port.trace(size)) if size else sizes.traced(port, model)
+    ours = published.network(model)
+    inference = _compare(ours.inference, canonical(tape), model, size)
+    found = Subject(port, model, size, tape, inference, seed=seed, stage=stage)
     if port.trains:
         stage("tracing the port in training", 0, 0)
         try:
             found.taught = port.trace(size, training=True)
-            found.training = _compare(ours.training, canonical(found.taught), model)
+            found.training = _compare(ours.training, canonical(found.taught), model, size)
         except UntraceableModel as refused:
             found.taught, found.untraceable = None, str(refused)
-    return found
+    return _nearest(found)
 
 
-def _taken(port: Port, model: Model) -> tuple[Size, Tape]:
-    """The first size of image that a port takes: the paper's, another of the reference, or grey."""
-    refused: UntraceableModel | None = None
-    for size in sizes(model):
-        try:
-            return size, port.trace(size)
-        except UntraceableModel as reason:
-            refused = refused or reason
-    assert refused is not None
-    raise refused
+def _nearest(found: Subject) -> Subject:
+    """A port beside the network, or beside the variant with fewer layers if that explains more.
+
+    Where many layers are missing, others stand in for them when the two are aligned.
+    """
+    best = found
+    for profile in found.candidates:
+        there = best.explained
+        if profile.another or not (there.unexplained or profile in there.profiles):
+            continue
+        less = found.beside(profile)
+        if less is None or profile not in less.explained.profiles:
+            continue
+        here = less.explained
+        if (here.unexplained, profile not in there.profiles) <= (there.unexplained, False):
+            best = less
+    return best
 
 
-def sizes(model: Model) -> list[Size]:
-    """Sizes of images that a port of a network may be made for, the network's own first."""
-    known = list(dict.fromkeys(each.input for each in reference.models().values()))
-    known.sort(key=lambda size: size[:2] != model.input[:2])
-    colours = [(*size[:2], channels) for size in known for channels in (3, 1) if size[0] > 1]
-    return list(dict.fromkeys([model.input, *colours, (28, 28, 1)]))
-
-
-def _compare(expected: Graph, found: Graph, model: Model) -> Comparison:
-    expected = published.by_convention(expected, found)
+def _compare(
+    paper: Graph, found: Graph, model: Model, size: Size, given: known.Profile | None = None
+) -> Comparison:
+    """A port beside the network at its own size; beside the paper's where that has no meaning."""
+    if given:
+        gone = left_out(Comparison(paper, paper, [], model, {}), given)
+        paper = resized(without(paper, gone), model.input)
+    try:
+        sized, unsized = published.sized(paper, model, size), ""
+    except published.NoSuchSize as refused:
+        sized, unsized = paper, str(refused)
+    expected = published.by_convention(sized, found)
+    found = alike(expected, found)
     alignment = align(expected, found)
-    differences = [*_image(expected, model), *findings(expected, found, alignment)]
-    return Comparison(expected, found, differences, model, alignment.pairs)
-
-
-def _image(expected: Graph, model: Model) -> Iterator[Difference]:
-    """Another image than the paper's, where it makes another network: other kernels."""
-    ours = published.network(model)
-    counts = [graph.parameters("weights") for graph in (expected, ours.inference, ours.training)]
-    if counts[0] in counts[1:]:
-        return
-    size = expected.nodes[expected.inputs[0]].shape
-    for attribute, want, have in (
-        ("size", model.input[:2], size[:2]),
-        ("channels", model.input[2], size[2]),
-    ):
-        if want != have:
-            yield Difference(attribute, want, have, expected.inputs[0], 0)
+    differences = findings(expected, found, alignment)
+    if unsized and not differences:
+        raise UntraceableModel(unsized)
+    return Comparison(expected, found, differences, model, alignment.pairs, paper, unsized, given)

@@ -16,11 +16,11 @@ from conformance.graph.align import Finding
 from conformance.graph.model import Graph, Node
 from conformance.graph.names import names
 from conformance.graph.rows import row_of
-from conformance.graph.values import text
 from conformance.graph.written import layer
 from conformance.kinds import WEIGHTED
 from conformance.reference import Model
 from conformance.reference.variants import Difference, Profile
+from conformance.values import text
 
 
 @dataclass(slots=True)
@@ -33,19 +33,32 @@ class Explained:
     nearly: list[tuple[Profile, list[Finding]]] = field(default_factory=list)
 
     @property
+    def unexplained(self) -> int:
+        """How many differences no variant explains, also where one holds but there."""
+        return len(self.surplus) + len(self.exceptions)
+
+    @property
     def exceptions(self) -> list[Finding]:
         return [each for _, found in self.nearly for each in found]
 
 
 @dataclass
 class Comparison:
-    """Two aligned graphs of one mode, and the findings between them."""
+    """Two aligned graphs of one mode, and the findings between them.
+
+    ``paper`` is the expected graph for the paper's size of image; ``unsized`` says why it is that
+    itself and not one for the port's size.
+    What the variant ``given`` leaves out of the network is not in the expected graph.
+    """
 
     expected: Graph
     found: Graph
     findings: list[Finding]
     model: Model
     pairs: dict[int, int]
+    paper: Graph | None = None
+    unsized: str = ""
+    given: Profile | None = None
 
     def __post_init__(self) -> None:
         rows = [row.name for row in self.model.rows]
@@ -81,6 +94,11 @@ class Comparison:
         assert finding.found_node is not None
         return self.behind(finding.found_node)
 
+    @cached_property
+    def names(self) -> list[str]:
+        """The paper's names of the expected nodes."""
+        return names(self.expected, [row.name for row in self.model.rows])
+
     def node(self, finding: Finding) -> Node:
         """The node that a finding describes: the expected one, or the one that is extra."""
         if finding.expected_node is not None:
@@ -89,18 +107,25 @@ class Comparison:
         return self.found.nodes[finding.found_node]
 
 
-def explain(comparison: Comparison, profiles: Sequence[Profile]) -> Explained:
-    """The variants that together explain as many findings as possible."""
+def explain(
+    comparison: Comparison, profiles: Sequence[Profile], given: Sequence[Profile] = ()
+) -> Explained:
+    """The variants that together explain as many findings as possible.
+
+    Those that are ``given`` hold, even where they leave nothing to explain.
+    """
     candidates = []
-    for profile in profiles:
-        if (matched := matches(comparison, profile)) is not None and matched:
+    for profile in (*profiles, *given):
+        matched = matches(comparison, profile)
+        if matched or (matched is not None and profile == comparison.given):
             candidates.append((profile, matched))
     candidates.sort(key=lambda pair: (-len(pair[1]), pair[0].name))
     result, left = Explained(), set(range(len(comparison.findings)))
     for profile, matched in candidates:
-        if matched & left:
+        if matched & left or profile == comparison.given:
             result.profiles.append(profile)
             left -= matched
+    result.profiles += [profile for profile in given if profile not in result.profiles]
     for profile in profiles:
         if profile in result.profiles or not left:
             continue
@@ -163,6 +188,8 @@ def matches(comparison: Comparison, profile: Profile, whole: bool = True) -> set
     """
     explained: set[int] = set()
     for difference in profile.differences:
+        if profile == comparison.given and leaves_out(difference):
+            continue
         matched = {
             i for i, f in enumerate(comparison.findings) if _matches(comparison, f, difference)
         }
@@ -173,19 +200,38 @@ def matches(comparison: Comparison, profile: Profile, whole: bool = True) -> set
     return explained
 
 
+def leaves_out(row: Difference) -> bool:
+    """Whether a row of a profile takes layers out of the network."""
+    return row.attribute == "missing" and row.count != "any"
+
+
+def left_out(comparison: Comparison, profile: Profile) -> set[int]:
+    """The expected nodes that a variant does not have."""
+    rows = [row for row in profile.differences if leaves_out(row)]
+    return {
+        index
+        for index, node in enumerate(comparison.expected)
+        for row in rows
+        if _in_layer(comparison, index, row.layer) and fnmatchcase(label(node), row.node)
+    }
+
+
 def _wanted(comparison: Comparison, row: Difference) -> int | None:
     """How many findings a row of a profile asks for; None for any number."""
     if row.count == "any":
         return None
     if row.count.isdecimal():
         return int(row.count)
+    if row.count != "all":  # as many as the port has of this kind
+        return sum(
+            fnmatchcase(label(node), f"{row.count[5:]}*")
+            and _in_layer(comparison, comparison.behind(index), row.layer)
+            for index, node in enumerate(comparison.found)
+        )
     places = [i for i in range(len(comparison.expected)) if _in_layer(comparison, i, row.layer)]
     if row.attribute != "missing":  # what is not there differs in nothing else
         places = [i for i in places if i in comparison.pairs]
-    nodes = [comparison.expected.nodes[i] for i in places]
-    if row.count == "all":
-        return sum(_described(node, row) for node in nodes)
-    return sum(fnmatchcase(label(node), f"{row.count[5:]}*") for node in nodes)
+    return sum(_described(comparison.expected.nodes[i], row) for i in places)
 
 
 def _matches(comparison: Comparison, finding: Finding, row: Difference) -> bool:
@@ -195,6 +241,21 @@ def _matches(comparison: Comparison, finding: Finding, row: Difference) -> bool:
         and fnmatchcase(label(comparison.node(finding)), row.node)
         and _is(finding.expected, row.paper)
         and _is(finding.found, row.variant)
+        and all(
+            _is(_attribute(comparison.node(finding), name), value) for name, value in row.having
+        )
+    )
+
+
+def stated(comparison: Comparison, finding: Finding, profile: Profile) -> bool:
+    """Whether a row of a variant states what an added node has."""
+    node = comparison.node(finding)
+    return any(
+        row.attribute == "extra"
+        and finding.attribute in dict(row.having)
+        and _in_layer(comparison, comparison.anchor(finding), row.layer)
+        and fnmatchcase(label(node), row.node)
+        for row in profile.differences
     )
 
 
@@ -204,14 +265,20 @@ def _described(node: Node, row: Difference) -> bool:
         return False
     if row.attribute in ("missing", "extra", "inputs", "width", "order"):
         return True
-    has = node.attributes.get(row.attribute, row.attribute in node.slots)
-    return _is(has, row.paper)
+    return _is(_attribute(node, row.attribute), row.paper)
+
+
+def _attribute(node: Node, name: str) -> Any:
+    """An attribute, the kind, or whether there is such a slot."""
+    return node.kind if name == "kind" else node.attributes.get(name, name in node.slots)
 
 
 def _in_layer(comparison: Comparison, index: int, layer: str) -> bool:
     row = comparison.rows[index]
     for each in layer.split(","):
         match each.strip():
+            case "input":
+                found = index in comparison.expected.inputs
             case "output":
                 found = index == comparison.output
             case "top":
@@ -219,7 +286,7 @@ def _in_layer(comparison: Comparison, index: int, layer: str) -> bool:
             case "auxiliary":
                 found = row in comparison.auxiliary
             case pattern:
-                found = fnmatchcase(row, pattern)
+                found = fnmatchcase(comparison.names[index] if "/" in pattern else row, pattern)
         if found:
             return True
     return False

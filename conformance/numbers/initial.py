@@ -51,6 +51,8 @@ FIXED = (0.01, 0.001, 0.005, 0.02, 0.05, 0.1)
 
 #: The scheme of a norm that ends a residual branch, where each block starts as its shortcut.
 ZERO_LAST = "zero gamma at the end of a residual branch"
+#: The scheme of a classifier that gives all classes one probability at first.
+ZERO_OUTPUT = "zero kernel of the last layer"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +81,7 @@ def initial(graph: Graph, own: Callable[[str], np.ndarray]) -> list[Initial]:
         name for names in allowed.values() if isinstance(names, list) for name in names
     )
     readers = graph.consumers()
+    output = _output(graph)
     result: dict[Initial, None] = {}
     for index, node in enumerate(graph):
         for slot in node.parameters:
@@ -88,7 +91,9 @@ def initial(graph: Graph, own: Callable[[str], np.ndarray]) -> list[Initial]:
             elif slot == "kernel":
                 for piece in node.parameters[slot]:
                     found = allowed[index, piece]
-                    if isinstance(found, str):
+                    if index == output and not values.any():
+                        result[Initial(index, slot, ZERO_OUTPUT)] = None
+                    elif isinstance(found, str):
                         result[Initial(index, slot, finding=found)] = None
                     elif found:
                         name = max(found, key=lambda name: popular[name])
@@ -100,6 +105,12 @@ def initial(graph: Graph, own: Callable[[str], np.ndarray]) -> list[Initial]:
                 last = [graph.nodes[i].kind for i in readers[index]] == ["add"]
                 result |= dict.fromkeys(_constants(index, slot, values, last))
     return list(result)
+
+
+def _output(graph: Graph) -> int:
+    """The layer with a kernel that is the last on the way to the main output; -1 without one."""
+    main = graph.ancestors(graph.outputs[0])
+    return max((i for i in main if "kernel" in graph.nodes[i].slots), default=-1)
 
 
 def _constants(index: int, slot: str, values: np.ndarray, last: bool) -> Iterator[Initial]:

@@ -167,6 +167,8 @@ def batch_normalisation(part: Excerpt, channel: int) -> Normalisation | None:
         else:
             return None
     gamma = held[slots["gamma"]].reshape(wide) if "gamma" in slots else np.ones(wide)
+    if not slope.all():
+        return None
     epsilons = (gamma / slope) ** 2 - variance
     epsilon = float(f"{np.ravel(epsilons)[0]:.8g}")
     if not same(slope, gamma / np.sqrt(variance + epsilon)):

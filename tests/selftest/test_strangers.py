@@ -15,8 +15,11 @@ from tests.selftest.strangers import others, strangers
 KNOWN = {
     "border_counted": "padding counted",
     "classes_1001": "other classes",
+    "dense_c3": "full C3",
+    "dense_output": "dense output",
     "dropout_after_dense": "dropout behind",
     "not_separable": "plain first layer",
+    "pool_padded_below": "Caffe",
     "softmax_at_the_end": "with softmax",
 }
 #: Profiles know no framework, so one framework's wrong models are enough.
@@ -49,7 +52,8 @@ def test_library_is_known(room, stranger):
     if stranger.missing:
         pytest.skip(stranger.missing)
     port = frameworks.tracer(room).port(stranger.build)
-    found = judge(port, reference.find(stranger.architecture), numbers=stranger.numbers)
+    network, size = reference.find(stranger.architecture), stranger.size
+    found = judge(port, network, numbers=stranger.numbers, size=size)
     if stranger.another:
         assert found.verdict == "deviates"
         assert found.another is not None and found.another.name == stranger.another
@@ -64,7 +68,8 @@ def test_other_network_deviates(room, other):
     if other.missing:
         pytest.skip(other.missing)
     port = frameworks.tracer(room).port(other.build)
-    found = judge(port, reference.find(other.architecture), numbers=False)
+    network, size = reference.find(other.architecture), other.size
+    found = judge(port, network, numbers=other.numbers, size=size)
     assert found.verdict == "deviates"
 
 

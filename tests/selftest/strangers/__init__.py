@@ -15,7 +15,8 @@ class Stranger:
 
     ``build`` makes it; ``package`` has to be installed.  ``variants`` are all that the gate has to
     find, in any order; ``another`` is the name of the network that it is instead.  With ``numbers``
-    it is run, and what it starts from is looked at.
+    it is run, and what it starts from is looked at.  ``size`` is that of its images, if it takes
+    others than the network's.
     """
 
     package: str
@@ -24,6 +25,7 @@ class Stranger:
     variants: tuple[str, ...] = ()
     another: str = ""
     numbers: bool = False
+    size: tuple[int, int, int] | None = None
 
     @property
     def missing(self) -> str:

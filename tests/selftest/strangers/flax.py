@@ -1,5 +1,6 @@
 """Networks in Haiku and Equinox, given as pairs, and in Linen."""
 
+from functools import partial
 from importlib import import_module
 from typing import Any
 
@@ -52,6 +53,21 @@ class LinenResNet(linen.Module):
                 x = x if block else norm(conv(x, 4 * maps, 1, stride))
                 x = linen.relu(x + y)
         return linen.Dense(1000)(x.mean((1, 2)))
+
+
+class LinenLeNet(linen.Module):
+    """LeNet-5 for MNIST, of sigmoids and means, as Dive into Deep Learning has it."""
+
+    maps: int = 16
+
+    @linen.compact
+    def __call__(self, x: jax.Array) -> jax.Array:
+        for maps, padding in ((6, "SAME"), (self.maps, "VALID")):
+            x = linen.sigmoid(linen.Conv(maps, (5, 5), padding=padding)(x))
+            x = linen.avg_pool(x, (2, 2), (2, 2))
+        x = linen.sigmoid(linen.Conv(120, (5, 5), padding="VALID")(x))
+        x = linen.sigmoid(linen.Dense(84)(x.reshape(len(x), -1)))
+        return linen.Dense(10)(x)
 
 
 def haiku_resnet50() -> Any:
@@ -112,4 +128,15 @@ STRANGERS: dict[str, Stranger] = {
         "flax", LinenResNet, "ResNet-50", ("v1.5", "same padding behind conv1")
     ),
     "Equinox AlexNet": Stranger("equinox", equinox_alexnet, "AlexNet"),
+    "Linen LeNet on MNIST": Stranger(
+        "flax", LinenLeNet, "LeNet-5-table",
+        ("sigmoid", "pools without tanh", "without softmax", "on 28x28, padded"),
+        size=(28, 28, 1),
+    ),
+}  # fmt: skip
+
+OTHERS: dict[str, Stranger] = {
+    "Linen LeNet on MNIST, 32 maps": Stranger(
+        "flax", partial(LinenLeNet, 32), "LeNet-5-table", size=(28, 28, 1)
+    ),
 }

@@ -1,4 +1,4 @@
-"""The networks of keras.applications."""
+"""The networks of keras.applications, and a LeNet as it is taught."""
 
 from functools import partial
 from importlib import import_module
@@ -6,6 +6,7 @@ from typing import Any
 
 from tests.selftest.strangers import Stranger
 
+TAUGHT = "ReLU", "max pooling", "pools without tanh", "on 28x28, padded"
 SOFTMAX = "with softmax"
 IDLE = "without dropout"
 MOMENTUM = "Keras' momentum"
@@ -14,6 +15,19 @@ MOMENTUM = "Keras' momentum"
 def application(name: str, **options: Any) -> Any:
     """A network of keras.applications, without weights."""
     return getattr(import_module("keras.applications"), name)(weights=None, **options)
+
+
+def lenet(side: int = 5) -> Any:
+    """LeNet-5 for MNIST, as tutorials on Keras have it."""
+    keras = import_module("keras")
+    layers = keras.layers
+    return keras.Sequential([
+        layers.Input((28, 28, 1)),
+        layers.Conv2D(6, side, padding="same", activation="relu"), layers.MaxPooling2D(),
+        layers.Conv2D(16, 5, activation="relu"), layers.MaxPooling2D(),
+        layers.Conv2D(120, 5, activation="relu"), layers.Flatten(),
+        layers.Dense(84, activation="relu"), layers.Dense(10, activation="softmax"),
+    ])  # fmt: skip
 
 
 def of(name: str, architecture: str, *variants: str, **options: Any) -> Stranger:
@@ -34,4 +48,11 @@ STRANGERS: dict[str, Stranger] = {
     "InceptionResNetV2": of(
         "InceptionResNetV2", "Inception-ResNet-v2", "without gamma", MOMENTUM, SOFTMAX, IDLE,
     ),
+    "LeNet on MNIST": Stranger("keras", lenet, "LeNet-5-table", TAUGHT, size=(28, 28, 1)),
 }  # fmt: skip
+
+OTHERS: dict[str, Stranger] = {
+    "LeNet on MNIST, 3x3 in C1": Stranger(
+        "keras", partial(lenet, 3), "LeNet-5-table", size=(28, 28, 1)
+    ),
+}

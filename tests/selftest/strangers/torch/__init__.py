@@ -1,43 +1,13 @@
 """torchvision's and timm's networks, and ports of others."""
 
-import warnings
 from collections.abc import Callable
-from contextlib import suppress
 from functools import partial
-from importlib import import_module
 
-import torch
 from torch import nn
 
 from tests.selftest.strangers import Stranger
-from tests.selftest.strangers.torch import ports
-
-OPERATORS: list[torch.library.Library] = []
-
-
-def torchvision(name: str, **options: object) -> nn.Module:
-    """A network of torchvision, whose operators a CPU build of torch may lack: none is called."""
-    if not OPERATORS:
-        library = torch.library.Library("torchvision", "FRAGMENT")
-        for operator in ("nms", "qnms"):
-            with suppress(RuntimeError):  # it is there
-                library.define(
-                    f"{operator}(Tensor boxes, Tensor scores, float threshold) -> Tensor"
-                )
-        OPERATORS.append(library)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        module: nn.Module = getattr(import_module("torchvision.models"), name)(**options)
-    return module
-
-
-def timm(name: str, **options: object) -> nn.Module:
-    """A network of timm, which imports torchvision."""
-    torchvision("alexnet")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        module: nn.Module = import_module("timm").create_model(name, **options)
-    return module
+from tests.selftest.strangers.torch import altered, ports, taught
+from tests.selftest.strangers.torch.libraries import timm, torchvision
 
 
 def of(
@@ -54,36 +24,6 @@ def ported(
 ) -> Stranger:  # fmt: skip
     built = partial(build, **options)
     return Stranger("torch", built, architecture, variants, numbers=numbers)
-
-
-def forgotten_epsilon() -> nn.Module:
-    """Inception-v3 with PyTorch's default of 1e-5."""
-    network = timm("inception_v3")
-    for module in network.modules():
-        if isinstance(module, nn.BatchNorm2d):
-            module.eps = 1e-5
-    return network
-
-
-def for_small_images() -> nn.Module:
-    """ResNet-18 as it is made for CIFAR-10."""
-    network = torchvision("resnet18", num_classes=10)
-    network.conv1 = nn.Conv2d(3, 64, 3, padding=1, bias=False)
-    network.maxpool = nn.Identity()
-    return network
-
-
-def same_padding() -> nn.Module:
-    """ResNet-50 with the paper's stride, every strided window padded as TensorFlow does."""
-    network = torchvision("resnet50")
-    for name in ("layer2", "layer3", "layer4"):
-        block = getattr(network, name)[0]
-        block.conv1.stride, block.conv2.stride = (2, 2), (1, 1)
-    network.conv1 = nn.Sequential(
-        nn.ZeroPad2d((2, 3, 2, 3)), nn.Conv2d(3, 64, 7, 2, bias=False)
-    )  # fmt: skip
-    network.maxpool = nn.MaxPool2d(3, 2, ceil_mode=True)
-    return network
 
 
 HEADLESS = "without auxiliary heads"
@@ -150,11 +90,8 @@ STRANGERS: dict[str, Stranger] = {
     "ResNet-20, all but one last gamma 0": ported(
         ports.cifar_resnet, "ResNet-20-CIFAR", "projection shortcuts", zero=8, numbers=True
     ),
-    "ResNet-18 for CIFAR-10": ported(
-        for_small_images, "ResNet-18", "for small images", "other classes"
-    ),
     "ResNet-50, TensorFlow's padding": ported(
-        same_padding, "ResNet-50", "same padding, stride on the 1x1"
+        altered.same_padding, "ResNet-50", "same padding, stride on the 1x1"
     ),
     "TF-slim inception_v1": ported(
         ports.slim_inception_v1, "GoogLeNet", "torchvision", "same padding", HEADLESS
@@ -180,6 +117,7 @@ STRANGERS: dict[str, Stranger] = {
         ports.caffe_alexnet, "AlexNet-groups", "pooling before normalisation", *CAFFE,
         pool_first=True,
     ),
+    **taught.STRANGERS,
 }  # fmt: skip
 
 #: Networks that are none, as what they may be taken for: no variants explain them.
@@ -193,5 +131,6 @@ OTHERS: dict[str, Stranger] = {
         torchvision, "resnet50", "ResNet-50", norm_layer=partial(nn.BatchNorm2d, eps=1e-3)
     ),
     "ResNet-20, Keras' epsilon": ported(ports.cifar_resnet, "ResNet-20-CIFAR", epsilon=1e-3),
-    "timm inception_v3, PyTorch's epsilon": ported(forgotten_epsilon, "Inception-v3"),
+    "timm inception_v3, PyTorch's epsilon": ported(altered.forgotten_epsilon, "Inception-v3"),
+    **taught.OTHERS,
 }  # fmt: skip

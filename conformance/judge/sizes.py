@@ -1,0 +1,107 @@
+"""Images that are not the paper's: at which size a port is judged, and what follows from it alone.
+
+A network that is convolutional all the way is the same at every size.  Where dense layers follow,
+or a convolution that covers its map, their kernels are as large as the map: that is a variant.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from conformance import reference
+from conformance.graph.align import Finding
+from conformance.graph.model import Graph, Node
+from conformance.judge.variants import Comparison, label
+from conformance.reference import Model
+from conformance.reference.variants import Difference, Profile
+from conformance.trace.port import Port, Size, UntraceableModel
+from conformance.trace.tape import Tape
+from conformance.values import text
+
+#: An image may be grey or in colour; what has more channels is a map inside a network.
+CHANNELS = 3
+
+
+def traced(port: Port, model: Model) -> tuple[Size, Tape]:
+    """A port on the paper's image or, if it refuses that, on one that another network takes.
+
+    Raises :class:`UntraceableModel` with what the port says of the paper's.
+    """
+    try:
+        return model.input, port.trace(model.input)
+    except UntraceableModel as refused:
+        for size in known():
+            try:
+                return size, port.trace(size)
+            except UntraceableModel:
+                continue
+        raise refused
+
+
+def known() -> list[Size]:
+    """The images that the networks of the reference take, the usual ones first."""
+    images = [model.input for model in reference.models().values() if model.input[-1] <= CHANNELS]
+    return sorted(set(images), key=lambda size: (-images.count(size), size))
+
+
+def variants(size: Size, model: Model, comparison: Comparison) -> Iterator[Profile]:
+    """What the size and the channels of the image alone make of a network."""
+    height, width, channels = size
+    if channels != model.input[-1]:
+        says = f"the image has {channels} channels, the paper's {model.input[-1]}"
+        yield _profile("other channels", says, ())
+    if size[:2] == model.input[:2]:
+        return
+    covering = tuple(_covering(comparison))
+    if covering or _resized(comparison):
+        here, there = (f"{sides[0]}x{sides[1]}" for sides in (size, model.input))
+        says = (
+            f"the kernels that cover the last map have its size, on images of {here}, not {there}"
+        )
+        yield _profile(f"for {here} images", says, covering)
+
+
+def _profile(name: str, says: str, differences: tuple[Difference, ...]) -> Profile:
+    return Profile(name, "any", (), says, "the image that the port is given", "", differences, "")
+
+
+def _resized(comparison: Comparison) -> bool:
+    """Whether a dense layer of the port is fed by a map of another size than the paper's."""
+    shapes = {
+        piece.handle: piece.shape
+        for node in comparison.paper or comparison.expected
+        for piece in node.parameters.get("kernel", ())
+    }
+    for a, b in comparison.pairs.items():
+        node, there = comparison.expected.nodes[a], comparison.found.nodes[b]
+        if node.kind == there.kind == "dense":
+            (piece,) = node.parameters["kernel"]
+            here = (piece.shape[0], there.slots["kernel"][0])
+            if shapes[piece.handle][0] not in here:
+                return True
+    return False
+
+
+def _covering(comparison: Comparison) -> Iterator[Difference]:
+    """The kernels that differ only because each covers the whole of another map."""
+    for finding in comparison.findings:
+        if finding.attribute == "kernel" and _covers(comparison, finding):
+            assert finding.expected_node is not None
+            yield Difference(
+                comparison.rows[finding.expected_node],
+                label(comparison.expected.nodes[finding.expected_node]),
+                "kernel", text(finding.expected), text(finding.found), "1", "",
+            )  # fmt: skip
+
+
+def _covers(comparison: Comparison, finding: Finding) -> bool:
+    sides = ((comparison.expected, finding.expected_node), (comparison.found, finding.found_node))
+    return all(index is not None and _whole(graph, graph.nodes[index]) for graph, index in sides)
+
+
+def _whole(graph: Graph, node: Node) -> bool:
+    """Whether a convolution covers its whole map at once."""
+    if node.kind != "conv" or node.shape[:2] != (1, 1):
+        return False
+    before = graph.nodes[node.inputs[0]].shape[:2]
+    return bool(node.attributes["kernel"] == before != (1, 1))
