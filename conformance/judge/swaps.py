@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from conformance.graph.align import Finding as Difference
 from conformance.graph.align import equal
 from conformance.graph.model import Graph
-from conformance.graph.values import text
+from conformance.values import text
 
 
 def swapped(expected: Graph, differences: list[Difference]) -> list[Difference]:
