@@ -60,6 +60,33 @@ def _contradictions(job: Mapping[str, Any], result: Json) -> Iterator[str]:
         yield f"{result['variant']!r} is no known variant"
     if verdict in (CONFORMS, VARIANT) and job["numbers"]:
         yield from _uncompared(result["forward"])
+    if verdict in (CONFORMS, VARIANT) and not any(result["expected"].values()):
+        yield from _other_totals(job, result)
+
+
+#: What a variant may change without a parameter or a product more or less.
+COUNTED_ALIKE = {"epsilon", "momentum", "rate", "order", "k", "alpha", "beta"}
+
+
+def _other_totals(job: Mapping[str, Any], result: Json) -> Iterator[str]:
+    """Totals that are not the network's, where none of the variants named can change them."""
+    from conformance.judge import published
+
+    model = reference.find(job["architecture"])
+    named = {each["name"] for each in result["variants"]}
+    found = [each for each in variants.of(model) if each.name in named]
+    counted = {row.attribute for each in found for row in each.differences} - COUNTED_ALIKE
+    if counted or tuple(job.get("size") or model.input) != model.input:
+        return
+    graph = published.network(model).inference
+    expected = {
+        "parameters": graph.parameters("trainable"),
+        "multiply_adds": graph.multiply_adds,
+        "layers": graph.depth,
+    }
+    for key, count in expected.items():
+        if result["totals"][key] != count:
+            yield f"{key} are {result['totals'][key]:,}, those of {model.name} {count:,}"
 
 
 def _uncompared(forward: Json | None) -> Iterator[str]:
