@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from string import ascii_lowercase
 from typing import Any
 
-from conformance.graph.values import text
 from conformance.judge.finding import CONFORMS, DEVIATES, DIFFER, SAME, VARIANT
 from conformance.judge.hints import vanishes
+from conformance.values import text
 
 Json = dict[str, Any]
 

@@ -9,12 +9,12 @@ from typing import Any
 
 from conformance import reference
 from conformance.graph.names import names
-from conformance.graph.values import text
 from conformance.judge.finding import Finding, Part, Remark, Unjudged
 from conformance.judge.hints import hint
 from conformance.judge.subject import Subject
 from conformance.judge.variants import Comparison, matches
 from conformance.reference import Model
+from conformance.values import text
 
 
 def check(subject: Subject) -> Part:

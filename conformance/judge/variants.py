@@ -16,11 +16,11 @@ from conformance.graph.align import Finding
 from conformance.graph.model import Graph, Node
 from conformance.graph.names import names
 from conformance.graph.rows import row_of
-from conformance.graph.values import text
 from conformance.graph.written import layer
 from conformance.kinds import WEIGHTED
 from conformance.reference import Model
 from conformance.reference.variants import Difference, Profile
+from conformance.values import text
 
 
 @dataclass(slots=True)
