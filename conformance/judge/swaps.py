@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from conformance.graph.align import Finding as Difference
 from conformance.graph.align import equal
 from conformance.graph.model import Graph
+from conformance.values import text
 
 
 def swapped(expected: Graph, differences: list[Difference]) -> list[Difference]:
@@ -44,16 +45,19 @@ def _neighbours(graph: Graph, at: dict[int, list[Difference]]) -> Iterator[tuple
 def _exchanged(one: list[Difference], other: list[Difference]) -> bool:
     """Whether each of two layers has what is expected of the other, in all that differs."""
     theirs = {each.attribute: each for each in other}
-    return len(one) == len(other) and all(
-        each.attribute in theirs
-        and equal(each.expected, theirs[each.attribute].found)
-        and equal(each.found, theirs[each.attribute].expected)
-        for each in one
+    return (
+        "kernel" in theirs
+        and len(one) == len(other)
+        and all(
+            each.attribute in theirs
+            and equal(each.expected, theirs[each.attribute].found)
+            and equal(each.found, theirs[each.attribute].expected)
+            for each in one
+        )
     )
 
 
 def _name(of: list[Difference], side: str) -> str:
-    """A layer by what tells it from the other: its kernel, or else the first that differs."""
-    first = next((each for each in of if each.attribute == "kernel"), of[0])
-    value = getattr(first, side)
-    return "x".join(map(str, value)) if isinstance(value, tuple) else str(value)
+    """A layer by what tells it from the other: its kernel."""
+    (kernel,) = [getattr(each, side) for each in of if each.attribute == "kernel"]
+    return text(kernel)
