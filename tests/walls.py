@@ -13,6 +13,7 @@ import sys
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
+from typing import TypeGuard
 
 #: What a room may import beside the standard library and the frameworks its paths name.
 ROOMS = {
@@ -98,11 +99,17 @@ def architecture_names(root: Path, path: Path) -> Iterator[str]:
     name = re.compile("|".join(words), re.IGNORECASE)
     tree = ast.parse((root / path).read_text(encoding="utf-8"))
     documentation = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    documentation |= {id(node.value) for node in ast.walk(tree) if _helps(node)}
     for node in ast.walk(tree):
         match node:
             case ast.Constant(value=str(text)) if id(node) not in documentation:
                 for found in name.findall(text):
                     yield f"{path}:{node.lineno}: the suite knows no architecture, here {found}"
+
+
+def _helps(node: ast.AST) -> TypeGuard[ast.Assign]:
+    """Whether a statement is the help of a command, whose examples have to name something."""
+    return isinstance(node, ast.Assign) and [ast.unparse(to) for to in node.targets] == ["HELP"]
 
 
 def stems(root: Path) -> Iterator[str]:
