@@ -97,6 +97,8 @@ def _profile(stem: str, table: Table) -> Profile:
     if table.header not in (COLUMNS, (*COLUMNS, WITH)):
         columns = ", ".join(COLUMNS)
         raise damaged(table.place, f"a profile's columns are {columns} and, if needed, {WITH}")
+    if not table.records:
+        raise damaged(table.place, f"the profile {table.heading!r} explains nothing: it has no row")
     for note in ("says", "source"):
         if note not in table.notes:
             raise damaged(table.place, f"the profile {table.heading!r} has no note {note!r}")

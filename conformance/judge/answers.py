@@ -12,7 +12,7 @@ from typing import Any
 
 from conformance import reference
 from conformance.errors import INCONCLUSIVE, Refused
-from conformance.judge.finding import CONFORMS, VARIANT, decided
+from conformance.judge.finding import CONFORMS, SAME, VARIANT, decided
 from conformance.reference import variants
 
 Json = dict[str, Any]
@@ -20,20 +20,45 @@ Json = dict[str, Any]
 
 def accepted(job: Mapping[str, Any], answer: Json) -> Json:
     """The answer to a job of the gate.  Raises :class:`Refused` where it cannot be one."""
+    drawing = {"drawing": answer["drawing"]} if "drawing" in answer else {}
+    result = {key: value for key, value in answer.items() if key != "drawing"}
+    _formed(result, "gate")
+    if said := next(_contradictions(job, result), ""):
+        raise _refused(said)
+    return result | (drawing if job["drawing"] else {})
+
+
+def identified(answer: Json) -> Json:
+    """The answer to a job of ``identify``.  Raises :class:`Refused` where it cannot be one."""
+    _formed(answer, "identify")
+    if not answer["candidates"]:
+        raise _refused("there is no candidate")
+    if (answer["verdict"] == CONFORMS) == bool(answer["candidates"][0]["findings"]):
+        raise _refused(f"verdict is {answer['verdict']}, and its best candidate says otherwise")
+    return answer
+
+
+def compared(answer: Json) -> Json:
+    """The answer to a job of ``compare``.  Raises :class:`Refused` where it cannot be one."""
+    result = {key: value for key, value in answer.items() if key != "drawing"}
+    _formed(result, "compare")
+    checks = result["checks"]
+    whole = 0 < checks["planned"] == checks["run"] and not result["open"]
+    if result["verdict"] == SAME and (result["first_divergence"] or not whole):
+        raise _refused(f"verdict is {SAME}, and what it rests on says otherwise")
+    return answer
+
+
+def _formed(result: Json, name: str) -> None:
     import jsonschema
 
     from conformance.judge.schemas import schema
 
-    drawing = {"drawing": answer["drawing"]} if "drawing" in answer else {}
-    result = {key: value for key, value in answer.items() if key != "drawing"}
     try:
-        jsonschema.validate(result, schema("gate"))
+        jsonschema.validate(result, schema(name))
     except jsonschema.ValidationError as wrong:
         place = "/".join(map(str, wrong.absolute_path)) or "the result"
-        raise _refused(f"{place} is not of the gate's schema") from None
-    if said := next(_contradictions(job, result), ""):
-        raise _refused(said)
-    return result | (drawing if job["drawing"] else {})
+        raise _refused(f"{place} is not of the schema of {name}") from None
 
 
 def _refused(said: str) -> Refused:
