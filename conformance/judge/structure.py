@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from conformance import reference
@@ -23,6 +23,7 @@ def check(subject: Subject) -> Part:
     part.planned = part.run = len(inference.expected)
     if subject.size != subject.model.input:
         part.remarks.append(Remark("input", "size", subject.model.input, subject.size))
+    part.remarks += _spellings(inference)
     # What a variant explains in training it explains in inference, where less of it may be seen.
     profiles = subject.explained.profiles
     seen: set[int] = set().union(*(matches(inference, p, False) or () for p in profiles))
@@ -47,6 +48,17 @@ def check(subject: Subject) -> Part:
         Unjudged("operation", f"{each}; output values could not confirm it") for each in said
     ]
     return part
+
+
+def _spellings(comparison: Comparison) -> Iterator[Remark]:
+    """What the port writes in another way that computes the same."""
+    labels = names(comparison.expected, [row.name for row in comparison.model.rows])
+    for a, b in sorted(comparison.pairs.items()):
+        node = comparison.found.nodes[b]
+        for attribute, found, expected in node.spelling:
+            words = [str(each).replace("_", " ") for each in (found, expected)]
+            hint = f"written as {words[0]}, which computes the same as {words[1]}"
+            yield Remark(labels[a], attribute, expected, found, str(node.where), hint)
 
 
 def _unread(kind: str, where: str) -> str:
