@@ -26,6 +26,7 @@ class Forward:
 
     part: Part
     summary: Json | None = None
+    parity: Parity | None = None
     nodes: list[Json] = field(default_factory=list)
 
 
@@ -47,7 +48,7 @@ def check(subject: Subject, surplus: list[Finding]) -> Forward:
     observed = [b for b in side.pairs.values() if side.found.nodes[b].kind != "input"]
     diverged = ran.first_divergence
     part = Part(planned=len(observed), run=len(observed) if diverged else len(ran.nodes))
-    result = Forward(part)
+    result = Forward(part, parity=ran)
     result.nodes = [{"node": n.node, "error": finite(n.error), "bound": n.bound} for n in ran.nodes]
     part.settled = bool(side.found.unknown) and _confirmed(ran) and not side.variant
     if diverged:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 
-from conformance.judge import faults, forward, initialisation, structure
+from conformance.judge import faults, forward, initialisation, plain, structure
 from conformance.judge import trained as trained_mode
 from conformance.judge.evidence import graph_to_json
 from conformance.judge.finding import Finding, Json, Judgement, Part
@@ -128,6 +128,8 @@ def _run(
     parts = [ran.part]
     so_far = Judgement.of([*before, *parts], expect, rows)
     if not so_far.findings and not so_far.open:
+        if ran.parity:
+            parts.append(plain.check(asked, ran.parity))
         parts += trained_mode.check(asked)
     start, profiles = initialisation.check(asked, loaded)
     result.profiles += profiles

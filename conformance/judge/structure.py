@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -25,6 +25,7 @@ def check(subject: Subject) -> Part:
     part.planned = part.run = len(inference.expected)
     if subject.size != subject.model.input:
         part.remarks.append(Remark("input", "size", subject.model.input, subject.size))
+    part.remarks += _spellings(inference)
     # What a variant explains in training it explains in inference, where less of it may be seen.
     profiles = subject.explained.profiles + [each for each, _ in subject.explained.nearly]
     seen: set[int] = set().union(*(matches(inference, p, False) or () for p in profiles))
@@ -82,6 +83,17 @@ def _exceptions(subject: Subject) -> list[Finding]:
         for profile, found in subject.explained.nearly
         for each in found
     ]  # fmt: skip
+
+
+def _spellings(comparison: Comparison) -> Iterator[Remark]:
+    """What the port writes in another way that computes the same."""
+    labels = names(comparison.expected, [row.name for row in comparison.model.rows])
+    for a, b in sorted(comparison.pairs.items()):
+        node = comparison.found.nodes[b]
+        for attribute, found, expected in node.spelling:
+            words = [str(each).replace("_", " ") for each in (found, expected)]
+            hint = f"written as {words[0]}, which computes the same as {words[1]}"
+            yield Remark(labels[a], attribute, expected, found, str(node.where), hint)
 
 
 def _unread(kind: str, where: str) -> str:

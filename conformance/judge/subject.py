@@ -59,7 +59,7 @@ class Subject:
     @cached_property
     def another(self) -> known.Profile | None:
         """The other network that bears this one's name, if the port is that."""
-        if not self.explained.surplus:
+        if not self.explained.unexplained:
             return None
         others = [each for each in self.candidates if each.another]
         if found := explain(self.whole, others).profiles:

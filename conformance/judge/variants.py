@@ -149,6 +149,8 @@ def _nearly(comparison: Comparison, profile: Profile) -> tuple[set[int], list[Fi
     every: set[int] = set()
     exceptions: list[Finding] = []
     for row in profile.differences:
+        if profile == comparison.given and leaves_out(row):
+            continue
         matched = {i for i, f in enumerate(comparison.findings) if _matches(comparison, f, row)}
         wanted = _wanted(comparison, row)
         every |= matched
