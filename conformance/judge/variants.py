@@ -161,12 +161,19 @@ def _nearly(comparison: Comparison, profile: Profile) -> tuple[set[int], list[Fi
     return every, exceptions
 
 
+def _meant(comparison: Comparison, row: Difference) -> Any:
+    """The value that a row of a variant names, as a node has it; its text where none does."""
+    values = [f.found for f in comparison.findings if f.attribute == row.attribute]
+    values += [node.attributes.get(row.attribute) for node in comparison.expected]
+    return next((value for value in values if text(value) == row.variant), row.variant)
+
+
 def _exceptions(
     comparison: Comparison, row: Difference, matched: set[int], count: int
 ) -> list[Finding]:
     """Where a row of a variant does not hold: the paper's value stands there."""
     there = {comparison.anchor(comparison.findings[i]) for i in matched}
-    like = next((comparison.findings[i].found for i in matched), row.variant)
+    like = _meant(comparison, row)
     found: list[Finding] = []
     for a, b in comparison.pairs.items():
         node = comparison.found.nodes[b]
