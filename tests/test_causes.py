@@ -192,10 +192,10 @@ POOLS = {
     "padding is (0, 1, 0, 1), not (1, 1)": (
         "max_pool", POOL, pooled(np.nanmax, padding=((0, 1), (0, 1))),
     ),
-    "it is the maximum of a 2x2 window, padded 0+0x0+0": (
+    "it is the maximum of a 2x2 window, padded (0, 0)": (
         "max_pool", POOL, pooled(np.max, kernel=2, padding=NONE),
     ),
-    "it is the average of a 2x2 window, padded 0+0x0+0": (
+    "it is the average of a 2x2 window, padded (0, 0)": (
         "max_pool", POOL, pooled(np.mean, kernel=2, padding=NONE),
     ),
     "it is left out": ("max_pool", POOL | {"stride": (1, 1)}, X),

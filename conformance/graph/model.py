@@ -6,14 +6,13 @@ inputs.  Sizes are height, width, channels; kernels are height, width, inputs, o
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from functools import cache
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from math import prod
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from conformance.kinds import Kind
+from conformance.graph.sharing import repeated
+from conformance.kinds import KINDS, NORM, WHOLE, Kind
 
 #: Slots that training does not move.
 STATISTICS = frozenset({"mean", "variance"})
@@ -75,7 +74,7 @@ class Node:
     @property
     def row(self) -> Kind | None:
         """What the suite knows of this kind of node; None of an unknown primitive."""
-        return _rows().get(self.kind)
+        return KINDS.get(self.kind)
 
     def has(self, trait: str) -> bool:
         """Whether the node is of a kind that has a trait; see :mod:`conformance.kinds.kind`."""
@@ -114,14 +113,6 @@ class Node:
     def connections(self) -> int:
         """LeNet's count: one for each use of a weight and one for each use of a bias."""
         return self.row.connections(self) if self.row else 0
-
-
-@cache
-def _rows() -> dict[str, Kind]:
-    """The rows of all kinds, which are about nodes and have to be imported after them."""
-    from conformance.kinds import KINDS
-
-    return KINDS
 
 
 @dataclass(slots=True)
@@ -167,9 +158,14 @@ class Graph:
 
         ``weights``: kernels only.  ``weights + bias``: and what is added once a channel.
         ``trainable``: everything that training moves.  ``with running statistics``: and the
-        batch statistics.  Raises :class:`KeyError` for any other name.
+        batch statistics.  An array that several nodes read is counted once.  Raises
+        :class:`KeyError` for any other name.
         """
-        return sum(count_parameters(node, convention) for node in self.nodes)
+        again = repeated(self)
+        return sum(
+            count_parameters(_without(node, again.get(index, ())), convention)
+            for index, node in enumerate(self.nodes)
+        )
 
     @property
     def multiply_adds(self) -> int:
@@ -205,7 +201,7 @@ class Graph:
             a = node.attributes
             reach = max((fields[i] for i in node.inputs), default=1)
             jump = max((jumps[i] for i in node.inputs), default=1)
-            if node.has("whole"):
+            if node.has(WHOLE):
                 reach = self.nodes[self.inputs[0]].shape[axis]
             elif "kernel" in a:
                 reach += (a["kernel"][axis] - 1) * a.get("dilation", (1, 1))[axis] * jump
@@ -215,14 +211,20 @@ class Graph:
         return fields
 
 
+def _without(node: Node, slots: Collection[str]) -> Node:
+    if not slots:
+        return node
+    return replace(node, slots={s: shape for s, shape in node.slots.items() if s not in slots})
+
+
 def count_parameters(node: Node, convention: str) -> int:
     """One node's parameters by a named convention; see :meth:`Graph.parameters`."""
     return _CONVENTIONS[convention](node)
 
 
 _CONVENTIONS: Mapping[str, Any] = {
-    "weights": lambda node: 0 if node.has("norm") else node.weights,
-    "weights + bias": lambda node: 0 if node.has("norm") else node.weights + node.biases,
+    "weights": lambda node: 0 if node.has(NORM) else node.weights,
+    "weights + bias": lambda node: 0 if node.has(NORM) else node.weights + node.biases,
     "trainable": lambda node: node.weights + node.biases,
     "with running statistics": lambda node: node.weights + node.biases + node.statistics,
 }

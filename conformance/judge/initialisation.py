@@ -39,6 +39,7 @@ def check(subject: Subject, loaded: bool) -> tuple[Part, list[Profile]]:
     values = initial(comparison.found, own)
     labels = names(comparison.expected, [row.name for row in comparison.model.rows])
     found = [_finding(comparison, labels, each) for each in values if each.finding]
+    found += _alike(comparison, own)
     return Part(found, slots, slots), _variants(comparison, values, subject.candidates)
 
 
@@ -54,6 +55,30 @@ def trained(graph: Graph, own: Own) -> bool:
         whole(node, "mean", own).any() and np.ptp(whole(node, "variance", own)) > 0
         for node in norms
     )
+
+
+def _alike(comparison: Comparison, own: Own) -> list[Finding]:
+    """A finding for each kernel that starts with the numbers of another one."""
+    first: dict[tuple[object, ...], int] = {}
+    alike: list[Finding] = []
+    for index, node in enumerate(comparison.found):
+        pieces = node.parameters.get("kernel", ())
+        if not pieces or not np.ptp(values := whole(node, "kernel", own)):
+            continue
+        key = values.shape, values.tobytes()
+        other = first.setdefault(key, index)
+        twin = comparison.found.nodes[other].parameters["kernel"]
+        if other == index or {p.handle for p in twin} & {p.handle for p in pieces}:
+            continue
+        alike.append(
+            Finding(
+                "initialisation", comparison.labels[index], "kernel", "numbers of its own",
+                f"the same numbers as that of {comparison.labels[other]}", kind=node.kind,
+                port_node=str(node.where), source="",
+                hint="one seed for several layers: give each its own, or draw from one generator",
+            )
+        )  # fmt: skip
+    return alike
 
 
 def _variants(

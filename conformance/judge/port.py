@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 
-from conformance.judge import forward, initialisation, plain, structure
+from conformance.judge import faults, forward, initialisation, plain, structure
 from conformance.judge import trained as trained_mode
 from conformance.judge.evidence import graph_to_json
 from conformance.judge.finding import Finding, Json, Judgement, Part
@@ -100,7 +100,7 @@ def judge(
         "found": graph_to_json(found),
         "pairs": {str(a): b for a, b in asked.inference.pairs.items()},
     }
-    parts = [structure.check(asked), trained_mode.untaught(asked)]
+    parts = [structure.check(asked), faults.check(asked), trained_mode.untaught(asked)]
     if numbers:
         parts += _run(asked, parts, expect, trained, result)
     result.judgement = Judgement.of(parts, expect, rows, variant=bool(result.profiles))

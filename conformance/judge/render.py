@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from string import ascii_lowercase
 from typing import Any
 
-from conformance.graph.values import text
 from conformance.judge.finding import CONFORMS, DEVIATES, DIFFER, SAME, VARIANT
 from conformance.judge.hints import vanishes
+from conformance.values import text
 
 Json = dict[str, Any]
 
@@ -295,7 +295,7 @@ def causes(findings: Iterable[Json]) -> list[list[Json]]:
     groups: dict[str, list[Json]] = {}
     for finding in findings:
         # Of what was measured the error is another at every node; what makes it vanish is not.
-        measured = "inherited" in finding
+        measured = "inherited" in finding or finding.get("check") == "initialisation"
         alike = ("check", "kind", "attribute", *(("hint",) if measured else ("expected", "found")))
         groups.setdefault(repr([finding.get(name) for name in alike]), []).append(finding)
     return list(groups.values())
@@ -370,9 +370,10 @@ def _forward(result: Json) -> str:
 
 def divergence(forward: Json) -> str:
     """Where values differ first, by how much, and how well all before agrees."""
-    size = _size(forward["error"])
+    size, at = _size(forward["error"]), forward["first_divergence"]
+    at = at if at.startswith("after ") else f"at {at}"
     return (
-        f"first divergence at {forward['first_divergence']} ({forward['port_node']}): {size} in"
+        f"first divergence {at} ({forward['port_node']}): {size} in"
         f" float64, bound {forward['bound']:.0e}; everything before agrees to"
         f" {forward['before']:.0e}"
     )

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 from conformance import reference
 from conformance.graph.names import names
-from conformance.graph.values import text
 from conformance.judge.finding import Finding, Part, Remark, Unjudged
 from conformance.judge.hints import hint
 from conformance.judge.subject import Subject
 from conformance.judge.variants import Comparison, matches
 from conformance.reference import Model
+from conformance.values import text
 
 
 def check(subject: Subject) -> Part:
@@ -39,6 +40,7 @@ def check(subject: Subject) -> Part:
                 part.open.append(Unjudged("operation", _unread(each.kind, each.port_node)))
             elif _key(each) not in known:
                 part.findings.append(each)
+    part.findings += _added(subject)
     if len(inference.found.outputs) != len(inference.expected.outputs):
         part.findings.append(_other_outputs(inference, subject.model))
     said = [_unread(node.kind, str(node.where)) for node in inference.found.unknown]
@@ -47,6 +49,26 @@ def check(subject: Subject) -> Part:
         Unjudged("operation", f"{each}; output values could not confirm it") for each in said
     ]
     return part
+
+
+#: Attributes that only training shows.
+TRAINED = ("momentum", "statistics", "unbiased", "rate")
+
+
+def _added(subject: Subject) -> list[Finding]:
+    """What is wrong with the nodes that the accepted variants add."""
+    labels = names(subject.whole.expected, [row.name for row in subject.model.rows])
+    return [
+        replace(
+            _written(
+                subject.whole, each, labels,
+                "training" if each.attribute in TRAINED else "structure", subject.model,
+            ),
+            hint=f"of the {kind} that the variant adds",
+        )
+        for each in subject.added
+        for kind in [subject.whole.node(each).kind.replace("_", " ")]
+    ]  # fmt: skip
 
 
 def _unread(kind: str, where: str) -> str:

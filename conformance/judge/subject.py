@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
+from conformance.graph.align import Finding as Difference
 from conformance.graph.align import align, findings
 from conformance.graph.alike import alike
 from conformance.graph.model import Graph
@@ -13,7 +14,10 @@ from conformance.graph.names import names
 from conformance.graph.resize import CannotResize, resized
 from conformance.graph.without import without
 from conformance.judge import published, sizes
-from conformance.judge.variants import Comparison, Explained, explain, left_out
+from conformance.judge.added import added
+from conformance.judge.altered import altered
+from conformance.judge.swaps import swapped
+from conformance.judge.variants import Comparison, Explained, explain, left_out, matches
 from conformance.kinds import WEIGHTED
 from conformance.numbers.causes.roots import stand_ins
 from conformance.reference import Model
@@ -94,24 +98,56 @@ class Subject:
         """The comparison that sees most."""
         return self.training or self.inference
 
+    def surplus(self, comparison: Comparison) -> list[Difference]:
+        """What no known variant explains in a mode; nothing where all that is left is meant."""
+        if self.explained_all:
+            return []
+        if comparison is self.whole:
+            return [comparison.findings[i] for i in self.explained.surplus] + self.added
+        seen: set[int] = set()
+        for profile in self.explained.profiles:
+            seen |= matches(comparison, profile, False) or set()
+        left = [f for i, f in enumerate(comparison.findings) if i not in seen]
+        return left + added(
+            comparison, [i for i in range(len(comparison.findings)) if i not in seen]
+        )
+
+    @cached_property
+    def added(self) -> list[Difference]:
+        """What is wrong with the nodes that the accepted variants add."""
+        return added(self.whole, self.explained.surplus)
+
     def side(self, training: bool = False) -> Side:
-        """What the oracle executes in a mode."""
+        """What the oracle executes in a mode: the paper's network, or the accepted variant's."""
         comparison = self.training if training else self.inference
         assert comparison is not None
-        return Side(comparison, self.explained_all and bool(comparison.findings))
+        surplus = self.surplus(comparison)
+        variant = None
+        if len(surplus) < len(comparison.findings) + len(self.added) or self.explained_all:
+            variant = altered(comparison, surplus) if comparison.findings else None
+        return Side(comparison, variant)
 
 
 class Side:
-    """Which graph the oracle executes, and which of the port's nodes stands for which of its."""
+    """Which graph the oracle executes, and which of the port's nodes stands for which of its.
 
-    def __init__(self, comparison: Comparison, variant: bool) -> None:
+    ``variant`` is the network that accepted variants describe; None is the paper's own.
+    """
+
+    def __init__(self, comparison: Comparison, variant: Graph | None) -> None:
         self.comparison = comparison
         self.found = comparison.found
-        self.expected = comparison.found if variant else comparison.expected
+        self.variant = variant is not None
+        self.expected = variant or comparison.expected
         pairs = {i: i for i in range(len(self.expected))} if variant else comparison.pairs
         self.pairs = stand_ins(self.expected, comparison.found, pairs)
-        self.names = names(self.expected, [row.name for row in comparison.model.rows])
-        self.rows = [] if variant else comparison.rows
+        self.names = (
+            comparison.labels
+            if variant
+            else names(self.expected, [row.name for row in comparison.model.rows])
+        )
+        behind = range(len(self.expected))
+        self.rows = [comparison.rows[comparison.behind(i) if variant else i] for i in behind]
 
 
 def subject(port: Port, model: Model, size: Size | None, seed: int, stage: Stage) -> Subject:
@@ -167,7 +203,7 @@ def _compare(
     expected = published.by_convention(sized, found)
     found = alike(expected, found)
     alignment = align(expected, found)
-    differences = findings(expected, found, alignment)
+    differences = swapped(expected, findings(expected, found, alignment))
     if unsized and not differences:
         raise UntraceableModel(unsized)
     return Comparison(expected, found, differences, model, alignment.pairs, paper, unsized, given)

@@ -16,11 +16,11 @@ from conformance.graph.align import Finding
 from conformance.graph.model import Graph, Node
 from conformance.graph.names import names
 from conformance.graph.rows import row_of
-from conformance.graph.values import text
 from conformance.graph.written import layer
 from conformance.kinds import WEIGHTED
 from conformance.reference import Model
 from conformance.reference.variants import Difference, Profile
+from conformance.values import text
 
 
 @dataclass(slots=True)
@@ -57,25 +57,36 @@ class Comparison:
         self.auxiliary = {row.name for row in self.model.rows if row.after}
         self.back = {b: a for a, b in self.pairs.items()}
 
+    @cached_property
+    def labels(self) -> list[str]:
+        """The port's nodes in the paper's names; one that the paper has not, after which."""
+        expected = names(self.expected, [row.name for row in self.model.rows])
+        return [
+            expected[self.back[b]]
+            if b in self.back
+            else f"after {expected[self.behind(b)]}, {node.kind}"
+            for b, node in enumerate(self.found)
+        ]
+
+    def behind(self, index: int) -> int:
+        """The expected node that a node of the port comes after, or stands for."""
+        current: int | None = index
+        while current is not None and current not in self.back:
+            inputs = self.found.nodes[current].inputs
+            current = inputs[0] if inputs else None
+        return self.back[current] if current is not None else self.expected.inputs[0]
+
     def anchor(self, finding: Finding) -> int:
         """The expected node where a finding is; for an extra node the one it comes after."""
         if finding.expected_node is not None:
             return finding.expected_node
         assert finding.found_node is not None
-        return self.place(finding.found_node)
+        return self.behind(finding.found_node)
 
     @cached_property
     def names(self) -> list[str]:
         """The paper's names of the expected nodes."""
         return names(self.expected, [row.name for row in self.model.rows])
-
-    def place(self, found: int) -> int:
-        """The expected node that one of the port's is, or comes after."""
-        index: int | None = found
-        while index is not None and index not in self.back:
-            inputs = self.found.nodes[index].inputs
-            index = inputs[0] if inputs else None
-        return self.back[index] if index is not None else self.expected.inputs[0]
 
     def node(self, finding: Finding) -> Node:
         """The node that a finding describes: the expected one, or the one that is extra."""
@@ -152,7 +163,7 @@ def _wanted(comparison: Comparison, row: Difference) -> int | None:
     if row.count != "all":  # as many as the port has of this kind
         return sum(
             fnmatchcase(label(node), f"{row.count[5:]}*")
-            and _in_layer(comparison, comparison.place(index), row.layer)
+            and _in_layer(comparison, comparison.behind(index), row.layer)
             for index, node in enumerate(comparison.found)
         )
     places = [i for i in range(len(comparison.expected)) if _in_layer(comparison, i, row.layer)]

@@ -38,7 +38,7 @@ from conformance.numbers.parity import Oracles, outputs_differ
 from conformance.numbers.precision import FLOAT32
 from conformance.numbers.stored import whole
 from conformance.numbers.weights import BATCH, carried, counterparts, keeping
-from conformance.trace.port import Port, Run, UntraceableModel
+from conformance.trace.port import NoGradient, Port, Run, UntraceableModel
 from conformance.trace.tape import Tape, evaluate
 
 #: The name of the image among the slots.
@@ -110,8 +110,8 @@ def gradients(
     The graphs and ``tape`` are those of inference or, with ``training``, those of training;
     ``expected``, ``pairs`` and what becomes of dropout are as in
     :func:`.parity`.  Slots of another shape than expected are not compared.
-    That a framework cannot differentiate is a problem, never a pass.  ``oracles`` have been
-    through the same step already.
+    Raises :class:`.NoGradient`; what else cannot be computed is a problem, never a pass.
+    ``oracles`` have been through the same step already.
     """
     expected = expected or found
     pairs = pairs or {i: i for i in range(len(found))}
@@ -134,6 +134,8 @@ def gradients(
         port.gradient(run, own, wanted, received.__setitem__)
         with np.errstate(all="ignore"):
             comparison.run(oracles, cotangents, received)
+    except NoGradient:
+        raise  # it is the model's own affair, and known for sure
     except (CannotCompute, UntraceableModel) as reason:
         return Gradients(seed, (), (), str(reason))
     if missing := comparison.planned - len(comparison.slots):

@@ -89,7 +89,7 @@ class IntegerOracle(Oracle):
 
     def product(self, index: int, node: Node, x: Stepped) -> Stepped:
         """A convolution or a dense layer, bias included.  Raises :class:`Rounds`."""
-        chosen = self.integers.product(index)
+        chosen = self.integers.products[index]
         values = chosen.kernel.product(node, x.values)
         most = np.abs(chosen.kernel.weights).sum(axis=0).max() * x.levels * float(x.step)
         step = chosen.step

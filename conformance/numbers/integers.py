@@ -19,21 +19,11 @@ import numpy as np
 
 from conformance.graph.align import digest, places
 from conformance.graph.model import Graph, Node
+from conformance.numbers.ahead import Ahead, ahead, demands, factors, limits
 from conformance.numbers.integer_oracle import IntegerOracle
 from conformance.numbers.precision import FLOAT32, Precision
 from conformance.numbers.sparse import Kernel
-from conformance.numbers.steps import (
-    SUMMED,
-    Rounds,
-    Stepped,
-    cells,
-    common,
-    demands,
-    factors,
-    odd,
-    ratio,
-    vector,
-)
+from conformance.numbers.steps import SUMMED, Stepped, common, odd, vector
 from conformance.numbers.variances import roots
 
 #: Binary digits that are kept free of rounding: what TF32 multiplies, or bfloat16 stores.
@@ -51,6 +41,9 @@ ALONE = 0.125
 #: The share of channels that show epsilon in bfloat16, where they can.
 BARE = 0.125
 
+#: What a pool is multiplied by, and what it is moved by, so that a tanh saturates.
+SATURATING = 48.0
+
 #: Pixels of a map that its middle is estimated from.
 LOOKED_AT = 512
 
@@ -66,26 +59,16 @@ class Product:
 
 @dataclass(frozen=True)
 class Norm:
-    """A batch norm, ``sign * (x - mean) * step / step of x + beta``, in steps; a root a channel."""
+    """A batch norm: ``sign * (x - mean) * step / read + beta``, with ``mean`` in steps of what it
+    reads, ``beta`` in its own, and a variance whose root is 2 to the exponent, each a channel."""
 
     sign: np.ndarray
+    read: Fraction
     step: Fraction
     mean: np.ndarray
     beta: np.ndarray
     exponents: np.ndarray
     variances: np.ndarray
-
-
-@dataclass(frozen=True, slots=True)
-class Ahead:
-    """What becomes of a node's result: times ``by`` it is added at ``sum``, and then rectified."""
-
-    by: Fraction
-    sum: int | None
-    other: int | None
-    rectified: tuple[int, ...]
-    pooled: bool
-    ends: bool
 
 
 class Integers:
@@ -103,7 +86,8 @@ class Integers:
         self.digits, self.reach = DIGITS[wide], REACH[wide]
         self.places, self.readers = places(graph), graph.consumers()
         self.demands, self.factors = demands(graph, self.digits), factors(graph)
-        self.limits = self._limits()
+        caps = [self._cap(Fraction(demand)) for demand in self.demands]
+        self.limits = limits(graph, self.demands, caps, min(SUMMED, precision.stored))
         self.products: dict[int, Product] = {}
         self.norms: dict[int, Norm] = {}
         oracle = IntegerOracle(self)
@@ -139,10 +123,6 @@ class Integers:
         """One image, 1 x height x width x channels."""
         return self.stepped_image.values.transpose(1, 2, 0)[None].astype(np.float64)
 
-    def product(self, index: int) -> Product:
-        """What has been chosen for a convolution or a dense layer."""
-        return self.products[index]
-
     def slot(self, index: int, name: str) -> np.ndarray:
         """The values of a slot, in neutral layout."""
         node = self.graph.nodes[index]
@@ -152,27 +132,16 @@ class Integers:
             assert product.bias is not None
             return product.bias * float(product.step)
         if norm := self.norms.get(index):
-            step = self._before(index)
             return {
-                "gamma": norm.sign * float(norm.step / step) * 2.0**norm.exponents,
+                "gamma": norm.sign * float(norm.step / norm.read) * 2.0**norm.exponents,
                 "beta": norm.beta * float(norm.step),
-                "mean": norm.mean * float(step),
+                "mean": norm.mean * float(norm.read),
                 "variance": norm.variances,
             }[name]
         draw = self.draw(index, name)
-        if name == "coefficient":  # what is pooled saturates the tanh behind
-            return 48.0 * draw.choice([-1, 1], node.slots[name])
-        if name == "bias":
-            return 48.0 * draw.choice([-1, 1], node.slots[name])
-        return draw.choice([-1.0, 1.0], node.slots[name])
-
-    def _before(self, index: int) -> Fraction:
-        return self._steps[index]
-
-    @cached_property
-    def _steps(self) -> dict[int, Fraction]:
-        """The step of what each norm reads."""
-        return {}
+        # What is pooled with a coefficient and a bias saturates the tanh behind it.
+        size = 1.0 if name == "centres" else SATURATING
+        return draw.choice([-size, size], node.slots[name])
 
     def _room(self, step: Fraction) -> float:
         """How many levels of a step have few enough digits."""
@@ -192,44 +161,13 @@ class Integers:
                 return levels
             levels = np.where(short, levels, levels - np.sign(levels))
 
-    def _limits(self) -> list[float]:
-        """For each node the level that it is held to for the sake of those that it is read by.
-
-        What only a rectifier can hold down has to be low before it comes to where room is small.
-        """
-        limits = [self._cap(Fraction(demand)) for demand in self.demands]
-        summed = 1 << min(SUMMED, self.precision.stored)
-        for index, node in reversed(list(enumerate(self.graph))):
-            for reader in (self.graph.nodes[c] for c in self.readers[index]):
-                if reader.kind in ("avg_pool", "global_avg_pool"):
-                    most = max(cells(reader, node.shape)) * odd(self.demands[index])
-                    limits[index] = min(limits[index], summed // most)
-            for c in self.readers[index]:
-                if self.graph.nodes[c].kind not in ("relu", "avg_pool", "global_avg_pool"):
-                    limits[index] = min(limits[index], limits[c])
-        return [max(1.0, limit) for limit in limits]
-
     def _target(self, index: int, step: Fraction) -> Fraction:
         """The step that a node with weights makes of another: what is demanded, and no more."""
         demand = self.demands[index]
         return Fraction(demand // odd(demand) * lcm(odd(demand), odd(step))) * self.factors[index]
 
     def _ahead(self, index: int) -> Ahead:
-        by, through, nodes = Fraction(1), index, self.graph.nodes
-        if [nodes[c].kind for c in self.readers[index]] == ["scale"]:
-            (through,) = self.readers[index]
-            try:
-                by = ratio(float(nodes[through].attributes["factor"]))
-            except (Rounds, TypeError):
-                by = Fraction(1)
-        total = next((c for c in self.readers[through] if nodes[c].kind == "add"), None)
-        other = None
-        if total is not None:
-            other = next((i for i in nodes[total].inputs if i != through), None)
-        behind = self.readers[through if total is None else total]
-        rectified = tuple(c for c in behind if nodes[c].kind == "relu")
-        pooled = any(nodes[e].kind == "max_pool" for c in rectified for e in self.readers[c])
-        return Ahead(by, total, other, rectified, pooled, not behind)
+        return ahead(self.graph, self.readers, index)
 
     # Kernels.
 
@@ -243,6 +181,7 @@ class Integers:
         bias = None
         if "bias" in node.slots:
             bias = draw.integers(1, 4, outputs) * draw.choice([-1, 1], outputs)
+            bias = self._representable(bias, step)
             if not normed:
                 values = kernel.product(node, x.values)
                 flip = self._too_high(index, values, step, oracle)
@@ -373,9 +312,8 @@ class Integers:
             shift, beta = np.where(bare, 0, shift), np.where(bare, 0, beta)
             also = [others[i] for i in draw.integers(0, len(others), channels)]
             chosen = [a if alone else b for a, b, alone in zip(chosen, also, bare, strict=True)]
-        self._steps[index] = x.step
         self.norms[index] = Norm(
-            sign, step, self._representable(sign * (shift + beta), x.step), beta,
+            sign, x.step, step, self._representable(sign * (shift + beta), x.step), beta,
             np.array([root.exponent for root in chosen]),
             np.array([root.variance for root in chosen]),
         )  # fmt: skip

@@ -2,8 +2,7 @@
 
 A result is *stepped* when all its values are multiples of one step, a power of two times an odd
 number, few enough of them for the precision to hold each value exactly.  :data:`KEPT` has a rule
-for every kind that keeps its input in steps, and :func:`demands` says, backwards from the
-divisions of pools and scales, what a step has to be a multiple of so that they come out even.
+for every kind that keeps its input in steps.
 
 Arrays are channels x height x width; a vector is a map of one pixel.
 """
@@ -18,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from conformance.graph.model import Graph, Node
+from conformance.graph.model import Node
 from conformance.numbers.precision import Precision
 
 #: Kinds whose result is in the steps of their inputs.
@@ -111,59 +110,6 @@ def cells(node: Node, before: tuple[int, ...]) -> set[int]:
         first = np.arange((size + low + high - kernel) // stride + 1) * stride - low
         sides.append(np.minimum(first + kernel, size) - np.maximum(first, 0))
     return {int(i * j) for i in set(sides[0]) for j in set(sides[1])}
-
-
-def demands(graph: Graph, digits: int) -> list[int]:
-    """For each node the integer that its step has to be a multiple of, to be divided evenly.
-
-    Divisions by a power of two make finer steps, and demand nothing by themselves.  Means of
-    whole maps, which are at a network's end, make no demand where there is no room for it in
-    ``digits``.
-    """
-    demanded = [1] * len(graph)
-    for means in (digits > 8, False):
-        demanded = [1] * len(graph)
-        for index in reversed(range(len(graph))):
-            node = graph.nodes[index]
-            for source in node.inputs if means or node.kind != "global_avg_pool" else ():
-                demand = _demand(graph, node, demanded[index], source)
-                demanded[source] = lcm(demanded[source], demand)
-        if max(map(odd, demanded)) * 2 <= 1 << digits:
-            break
-    return demanded
-
-
-def _demand(graph: Graph, node: Node, own: int, source: int) -> int:
-    if node.kind in PASSING:
-        return own
-    if node.kind in ("avg_pool", "global_avg_pool"):
-        count = lcm(*cells(node, graph.nodes[source].shape))
-        return own if odd(count) == 1 else own * count
-    if node.kind == "scale" and np.ndim(node.attributes["factor"]) == 0:
-        try:
-            by = ratio(float(node.attributes["factor"]))
-        except Rounds:
-            return 1
-        return by.denominator * own // gcd(by.numerator, own)
-    return 1
-
-
-def factors(graph: Graph) -> list[Fraction]:
-    """For each node what its step is multiplied by for the sake of a node behind it.
-
-    Tiny steps make a response normalisation pass on what it reads; loud ones saturate a tanh.
-    """
-    found = [Fraction(1)] * len(graph)
-    for index in reversed(range(len(graph))):
-        node = graph.nodes[index]
-        for source in node.inputs:
-            if node.kind == "lrn" and node.attributes["k"] == 1:
-                found[source] = TINY
-            elif node.kind == "tanh":
-                found[source] = Fraction(LOUD)
-            elif node.kind in (*PASSING, "scale") and found[index] != 1:
-                found[source] = found[index]
-    return found
 
 
 def saturates(values: np.ndarray, exact: bool = False) -> bool:

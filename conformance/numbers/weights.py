@@ -152,11 +152,12 @@ def carried(
 ) -> Callable[[str], np.ndarray]:
     """Values for a port's stored arrays, by handle, from values for the slots of its graph.
 
-    ``shapes`` are those of all stored arrays.  One that no slot reads is filled with one half.
+    ``shapes`` are those of all stored arrays.  One that no slot reads is filled with one half, and
+    so is what an operation without a word reads: nobody knows what it is there.
     """
     readers: dict[str, list[tuple[int, str, Parameter]]] = {}
     for index, node in enumerate(graph):
-        for name, pieces in node.parameters.items():
+        for name, pieces in node.parameters.items() if node.known else ():
             for parameter in pieces:
                 readers.setdefault(parameter.handle, []).append((index, name, parameter))
 

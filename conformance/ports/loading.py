@@ -44,6 +44,12 @@ def load(text: str) -> Callable[[], Any]:
             guess = f"; did you mean {near[0]}?" if near else ""
             raise BadPort(f"{where} has no {name!r}{guess}")
         factory = getattr(factory, part)
+    if not inspect.isclass(factory) and registry.owner(factory):
+        kind = type(factory).__name__
+        raise BadPort(
+            f"{text} is a model ({kind}) and not a function that makes one: write"
+            f" def port(): return {name}"
+        )
     if not callable(factory):
         raise BadPort(f"{text} is a {type(factory).__name__}, not a function that makes a model")
     if registry.owner(factory):  # a model that has been made can be called as well
@@ -63,7 +69,7 @@ def _file(path: Path) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     sys.path.insert(0, str(path.resolve().parent))
     sys.modules.setdefault(path.stem, module)
-    with _importing(str(path)):
+    with _importing(str(path)), np.errstate():  # what a project asks of NumPy is its own affair
         spec.loader.exec_module(module)
     return module
 
@@ -71,7 +77,7 @@ def _file(path: Path) -> ModuleType:
 def _module(name: str) -> ModuleType:
     if "" not in sys.path:
         sys.path.insert(0, "")
-    with _importing(name):
+    with _importing(name), np.errstate():
         return importlib.import_module(name)
 
 

@@ -70,6 +70,10 @@ class UntraceableModel(Exception):
     """The model cannot be built or traced; the message says what was wrong and what to do."""
 
 
+class NoGradient(UntraceableModel):
+    """The model runs and cannot go backward; the message says where and why."""
+
+
 class CannotExecute(Exception):
     """It cannot be executed in this way here, whatever the model; the message says why."""
 
@@ -103,8 +107,10 @@ class Port(Protocol):
         Raises :class:`UntraceableModel`.
         """
 
-    def trace(self, size: Size, training: bool = False) -> Tape:
-        """What the model computes for one image of height, width, channels; for two in training.
+    def trace(self, size: Size, training: bool = False, batch: int | None = None) -> Tape:
+        """What the model computes for images of height, width, channels.
+
+        ``batch`` is their number: without it one, and two in training.
 
         Float64 throughout, so that constants are exact; no weight is allocated.  In training
         mode dropout and batch statistics are seen, auxiliary outputs follow the main one, and
@@ -135,7 +141,7 @@ class Port(Protocol):
         are cotangents, each in the shape and the layout of its output.  ``observe`` receives
         the gradient by every stored array in ``wanted``, shaped as it is stored, and by the
         image, in the framework's layout.  Where the framework sees no dependence it is zero.
-        Raises :class:`UntraceableModel`.
+        Raises :class:`NoGradient`.
         """
 
     def own(self) -> Own:
@@ -199,3 +205,25 @@ class Backend(Protocol):
         observe: GradientObserver,
     ) -> None:
         """As :meth:`Port.gradient`, of a tape that :meth:`record` made."""
+
+
+def images(training: bool, batch: int | None = None) -> int:
+    """How many images are traced: one, or two for the statistics of a batch."""
+    return batch or (2 if training else 1)
+
+
+def checked(tape: Tape) -> Tape:
+    """The tape, if its outputs depend on the image.  Raises :class:`UntraceableModel`."""
+    reached = {0}
+    for index, operation in enumerate(tape.operations):
+        if reached.intersection(operation.inputs):
+            reached.add(index)
+    for number, output in enumerate(tape.outputs, 1):
+        if output not in reached:
+            which = f"output {number}" if len(tape.outputs) > 1 else "the output"
+            where = tape[output].where
+            raise UntraceableModel(
+                f"{which} does not depend on the image{f' ({where})' if str(where) else ''}: the"
+                " model is unfinished, or returns a constant or a parameter"
+            )
+    return tape

@@ -71,6 +71,17 @@ class Operation:
     where: Where = Where()
 
 
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What is wrong with a model besides what it computes: seen on the way, held against it."""
+
+    attribute: str
+    expected: Any
+    found: Any
+    hint: str = ""
+    where: Where = Where()
+
+
 class Tape:
     """What one model computes for one input size, in order of execution.
 
@@ -84,6 +95,10 @@ class Tape:
         self.updates: dict[str, int] = {}
         #: Where in the port the operation is that is being written down.
         self.where = Where()
+        #: What is wrong besides what is computed: layers in a plain list, say.
+        self.faults: list[Fault] = []
+        #: Stored arrays that the model says are not trained, and others like them are.
+        self.frozen: frozenset[str] = frozenset()
         #: What a tracer read the tape from, to run it again; only that tracer looks into it.
         self.source: Any = None
 

@@ -11,6 +11,7 @@ from flax import linen, nnx
 
 from conformance.trace.flax.flags import takes
 from conformance.trace.flax.model import Model
+from conformance.trace.fresh import Fresh
 from conformance.trace.jax.program import told
 from conformance.trace.port import UntraceableModel
 
@@ -23,11 +24,16 @@ def build(factory: Callable[..., Any]) -> Any:
     """
     with jax.enable_x64(True):
         try:
-            model = _assemble(factory, nullcontext())
-            if isinstance(model, Model) and not model.complete:
-                model = _assemble(factory, jax.ensure_compile_time_eval())
+            try:
+                model = _assemble(factory, nullcontext())
+                if isinstance(model, Model) and not model.complete:
+                    model = _assemble(factory, jax.ensure_compile_time_eval())
+            except (jax.errors.JAXTypeError, jax.errors.UnexpectedTracerError):
+                model = _with_arrays(factory)
             if isinstance(model, linen.Module):
                 return made(factory)  # It holds no weights, and whatever it holds is known.
+        except UntraceableModel:
+            raise
         except Exception as error:
             raise UntraceableModel(f"the factory does not build a model: {told(error)}") from error
     if isinstance(model, Model) and not model.complete:
@@ -37,8 +43,23 @@ def build(factory: Callable[..., Any]) -> Any:
     return model
 
 
+def _with_arrays(factory: Callable[..., Any]) -> Any:
+    """The same of a factory that looks at its weights or assigns them: of these, the shapes."""
+    match made(factory):
+        case nnx.Module() as module:
+            graphdef, state = nnx.split(module)
+            known = dict(enumerate(jax.tree.leaves(state)))
+            return Model(module, graphdef, jax.eval_shape(lambda: state), known)
+        case (apply, variables):
+            return apply, jax.eval_shape(lambda: variables)
+        case other:
+            return other
+
+
 def made(factory: Callable[..., Any]) -> Any:
-    return factory(**({"rngs": nnx.Rngs(0)} if takes(factory, "rngs") else {}))
+    """What the factory returns, given random streams if it takes them."""
+    asked = factory.factory if isinstance(factory, Fresh) else factory
+    return factory(**({"rngs": nnx.Rngs(0)} if takes(asked, "rngs") else {}))
 
 
 def _assemble(factory: Callable[..., Any], evaluation: AbstractContextManager[Any]) -> Any:

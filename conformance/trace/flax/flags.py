@@ -9,15 +9,26 @@ from typing import Any
 
 from flax import nnx
 
-#: Arguments of a call that are true in training, and those that are true in inference.
-TRAINING = ("train", "training", "is_training")
-INFERENCE = ("deterministic", "use_running_average")
+#: Words in the names of arguments that are true in training, and that are true in inference.
+TRAINING = frozenset({"train", "training", "trains"})
+INFERENCE = frozenset(
+    "deterministic inference infer eval evaluate evaluation test testing running predict".split()
+)
 
 
 def flags(call: Callable[..., Any], training: bool) -> dict[str, Any]:
     """The arguments by which a module's call is told whether it is training."""
-    known = dict.fromkeys(TRAINING, training) | dict.fromkeys(INFERENCE, not training)
-    given: dict[str, Any] = {name: value for name, value in known.items() if takes(call, name)}
+    given: dict[str, Any] = {}
+    for name, parameter in inspect.signature(call).parameters.items():
+        if parameter.default is not parameter.empty and not isinstance(
+            parameter.default, bool | None
+        ):
+            continue
+        words = set(name.lower().split("_"))
+        if words & TRAINING:
+            given[name] = training
+        elif words & INFERENCE:
+            given[name] = not training
     return given | ({"rngs": nnx.Rngs(0)} if takes(call, "rngs") else {})
 
 

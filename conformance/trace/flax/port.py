@@ -41,10 +41,10 @@ class FlaxPort(jaxprs.JaxPort):
     framework = "flax"
     size: Size | None = None
 
-    def trace(self, size: Size, training: bool = False) -> Tape:
+    def trace(self, size: Size, training: bool = False, batch: int | None = None) -> Tape:
         """See :class:`conformance.trace.port.Port`."""
         self.size = size
-        return super().trace(size, training)
+        return super().trace(size, training, batch)
 
     def own(self) -> Own:
         """What the module or the pair stores when it is built with its weights, from key 0."""
@@ -89,8 +89,7 @@ class FlaxPort(jaxprs.JaxPort):
         if isinstance(model, linen.Module):
             apply, variables, updates = as_pair(model, shape, training)
             return program(apply, variables, shape, updates=updates)
-        apply, variables = model
-        return program(apply, variables, shape)
+        return self._called(shape)
 
     @functools.cached_property
     def _model(self) -> Any:

@@ -28,7 +28,17 @@ CALLS = {
 IDENTITIES = frozenset(
     {"copy", "copy_p", "stop_gradient", "reduce_precision", "optimization_barrier", "device_put"}
     | {"name", "sharding_constraint", "reshard", "pvary"}
+    # Over devices, of which there is one here.
+    | {"psum", "psum_invariant", "psum2", "pmean", "pmax", "pmin", "all_reduce"}
 )
+
+
+def literal(atom: Literal) -> np.ndarray:
+    """A number that is written into the program; a rounded one is read as it was written."""
+    array = np.asarray(atom.val, atom.aval.dtype)
+    if is_floating(array.dtype) and array.dtype.itemsize < 8 and array.ndim == 0:
+        array = np.asarray(float(str(array)))
+    return array
 
 
 def called(equation: JaxprEqn) -> ClosedJaxpr | None:
@@ -107,15 +117,13 @@ def evaluated(
     environment = dict(zip([*jaxpr.invars, *jaxpr.constvars], [*inputs, *consts], strict=True))
 
     def read(atom: Any) -> Any:
-        return np.asarray(atom.val, atom.aval.dtype) if isinstance(atom, Literal) else (
-            environment[atom]
-        )  # fmt: skip
+        return literal(atom) if isinstance(atom, Literal) else environment[atom]
 
     for equation, dead in with_last_uses(jaxpr):
         name, operands = equation.primitive.name, [read(atom) for atom in equation.invars]
         inner = called(equation)
         ruled = name.startswith("custom_") and arithmetic == DOUBLE
-        if is_cast(equation):
+        if is_cast(equation) or name in IDENTITIES:
             results = operands
         elif is_uniform(equation):
             draw = next(draws, None) if draws else None

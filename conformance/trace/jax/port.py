@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from conformance.trace.fresh import Fresh
 from conformance.trace.jax.equations import evaluated
 from conformance.trace.jax.execution import as_array, computing, gpu
 from conformance.trace.jax.program import Program, program, stored, told
@@ -17,11 +18,14 @@ from conformance.trace.jax.walk import record, replay
 from conformance.trace.port import (
     CannotExecute,
     GradientObserver,
+    NoGradient,
     Observer,
     Own,
     Run,
     Size,
     UntraceableModel,
+    checked,
+    images,
 )
 from conformance.trace.tape import Tape
 
@@ -47,7 +51,7 @@ class JaxPort:
     framework = "flax"
 
     def __init__(self, factory: Callable[..., Any]) -> None:
-        self.factory = factory
+        self.factory = Fresh(factory, whole)
 
     @property
     def trains(self) -> bool:
@@ -58,9 +62,9 @@ class JaxPort:
         """What the factory returns, with variables that have shapes only."""
         return self._model
 
-    def trace(self, size: Size, training: bool = False) -> Tape:
-        """What the model computes for one image; for two in training."""
-        return record(self.program((2 if training else 1, *size), training))
+    def trace(self, size: Size, training: bool = False, batch: int | None = None) -> Tape:
+        """See :class:`conformance.trace.port.Port`."""
+        return checked(record(self.program((images(training, batch), *size), training)))
 
     def run(self, run: Run, wanted: frozenset[int], observe: Observer) -> dict[str, np.ndarray]:
         """See :class:`conformance.trace.port.Port`; compiled by XLA."""
@@ -88,12 +92,31 @@ class JaxPort:
 
     def program(self, shape: tuple[int, ...], training: bool = False) -> Program:
         """The model as a jaxpr for a batch of images; a pair does the same in training."""
+        return self._called(shape)
+
+    def _called(self, shape: tuple[int, ...]) -> Program:
+        """A pair as a jaxpr; with arrays where ``apply`` has kept some of those it was built of."""
+        apply, variables = self._model
+        try:
+            found = program(apply, variables, shape)
+            if whole(found.jaxpr.consts):
+                return found
+        except UntraceableModel as refused:
+            kinds = (jax.errors.UnexpectedTracerError, jax.errors.JAXTypeError)
+            if not isinstance(refused.__cause__, kinds):
+                raise
+        self._model = with_arrays(self.factory)
         apply, variables = self._model
         return program(apply, variables, shape)
 
     @cached_property
     def _model(self) -> Any:
         return _build(self.factory)
+
+
+def whole(model: Any) -> bool:
+    """Whether a pair, or a tree of modules, has all of its numbers."""
+    return not any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(model))
 
 
 def _build(factory: Callable[[], Any]) -> tuple[Callable[..., Any], Any]:
@@ -108,11 +131,20 @@ def _build(factory: Callable[[], Any]) -> tuple[Callable[..., Any], Any]:
     with jax.enable_x64(True):
         try:
             abstract = jax.eval_shape(variables)
-        except Exception as error:
-            raise UntraceableModel(
-                f"the factory does not build a pair (apply, variables): {told(error)}"
-            ) from error
+        except Exception:  # such as a factory that looks at its weights, or loads them
+            return with_arrays(factory)
     return applies[-1], abstract
+
+
+def with_arrays(factory: Callable[[], Any]) -> tuple[Callable[..., Any], Any]:
+    """The same of a factory that needs real weights, of which the shapes are kept."""
+    try:
+        apply, variables = factory()
+        return apply, jax.eval_shape(lambda: variables)
+    except Exception as error:
+        raise UntraceableModel(
+            f"the factory does not build a pair (apply, variables): {told(error)}"
+        ) from error
 
 
 def execute(
@@ -166,6 +198,6 @@ def differentiate(
             above = [jnp.asarray(cotangent) for cotangent in cotangents]
             found = jax.jit(pulled)(above, picture, *(arrays[i] for i in chosen))
         except Exception as error:
-            raise UntraceableModel(f"the model has no gradient: {told(error)}") from error
+            raise NoGradient(f"the model cannot go backward: {told(error)}") from error
     for handle, gradient in zip([None, *(program.handles[i] for i in chosen)], found, strict=True):
         observe(handle, np.asarray(gradient))

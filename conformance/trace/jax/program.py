@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -74,16 +75,29 @@ def program(
         ]
         inputs.append(jax.ShapeDtypeStruct(shape, jnp.float64))
         try:
-            jaxpr = jax.make_jaxpr(flat)(*inputs)
+            jaxpr = _traced(flat, inputs)
         except Exception as error:
             try:
-                jaxpr = jax.make_jaxpr(channels_first)(*inputs)
+                jaxpr = _traced(channels_first, inputs)
             except Exception:
                 size = "x".join(map(str, shape))
                 raise UntraceableModel(
                     f"the model cannot be called with an image batch of {size}: {told(error)}"
                 ) from error
     return Program(jaxpr, tuple(handles), path, tuple(updates))
+
+
+def _traced(function: Callable[..., Any], inputs: Sequence[Any]) -> ClosedJaxpr:
+    """A function's jaxpr; the axes over devices that it names have one device here."""
+    axes: list[tuple[str, int]] = []
+    while True:
+        try:
+            return jax.make_jaxpr(function, axis_env=axes)(*inputs)
+        except NameError as error:
+            found = re.search(r"unbound axis name:? *(\w+)", str(error))
+            if found is None or (found[1], 1) in axes:
+                raise
+            axes.append((found[1], 1))
 
 
 def stored(variables: Any) -> Own:

@@ -24,6 +24,7 @@ from conformance.trace.jax.equations import (
     fold,
     is_cast,
     is_uniform,
+    literal,
     plain,
     with_last_uses,
 )
@@ -264,5 +265,5 @@ class Walk:
 
 def _read(environment: dict[Any, Value], atom: Any) -> Value:
     if isinstance(atom, Literal):
-        return Value(array=np.asarray(atom.val, atom.aval.dtype), constant=True)
+        return Value(array=literal(atom), constant=True)
     return environment[atom]

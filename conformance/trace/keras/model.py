@@ -4,25 +4,42 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from textwrap import shorten
 from typing import Any
 
 import keras
 
+from conformance.trace.keras.thread import in_a_thread
 from conformance.trace.port import Size, UntraceableModel
 
 
 def build(factory: Callable[[], Any]) -> Any:
     """The factory's model, without weights when it allows that."""
-    try:
+
+    def stateless() -> Any:
         with keras.StatelessScope(initialize_variables=False):
-            model = factory()
-    except Exception:  # such as a factory that loads weights, or makes a variable from an array
+            return factory()
+
+    try:
+        return in_a_thread(stateless)
+    except UntraceableModel:
+        raise
+    except Exception:  # such as one that compiles, loads weights, or makes a variable of an array
         with one_line("the model cannot be built"):
-            model = factory()
-    return model
+            return in_a_thread(factory)  # where made-up names count from one again
+
+
+def whole(model: Any) -> bool:
+    """Whether a model has all of its numbers."""
+    return isinstance(model, keras.Layer) and all(v._value is not None for v in model.variables)
+
+
+def frozen(variables: Mapping[str, Any], model: Any) -> frozenset[str]:
+    """The weights that a layer would train and has been told not to."""
+    meant = {id(v) for layer in model._flatten_layers() for v in layer._trainable_variables}
+    return frozenset(h for h, v in variables.items() if id(v) in meant and not v.trainable)
 
 
 def layout(model: Any, size: Size) -> str:

@@ -19,13 +19,16 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import keras  # noqa: E402
 import numpy as np  # noqa: E402
 
+from conformance.trace.fresh import Fresh  # noqa: E402
 from conformance.trace.keras.model import (  # noqa: E402
     build,
     by_handle,
+    frozen,
     in_type,
     layout,
     one_line,
     prepare,
+    whole,
 )
 from conformance.trace.keras.thread import in_a_thread, in_precision  # noqa: E402
 from conformance.trace.port import (  # noqa: E402
@@ -40,6 +43,8 @@ from conformance.trace.port import (  # noqa: E402
     Run,
     Size,
     UntraceableModel,
+    checked,
+    images,
 )
 from conformance.trace.tape import Tape  # noqa: E402
 
@@ -84,7 +89,7 @@ class KerasPort:
     trains = True
 
     def __init__(self, factory: Callable[[], Any]) -> None:
-        self.factory = factory
+        self.factory = Fresh(factory, whole)
         self.backend = backend(keras.backend.backend())
         self._made: Any = None
         self._size: Size | None = None
@@ -99,10 +104,11 @@ class KerasPort:
                 self._made = build(self.factory)
         return self._made
 
-    def trace(self, size: Size, training: bool = False) -> Tape:
+    def trace(self, size: Size, training: bool = False, batch: int | None = None) -> Tape:
         """See :class:`conformance.trace.port.Port`."""
         self._size = size
-        return in_precision(PLAIN, partial(self._record, 2 if training else 1, size, training))
+        count = images(training, batch)
+        return checked(in_precision(PLAIN, partial(self._record, count, size, training)))
 
     def run(self, run: Run, wanted: frozenset[int], observe: Observer) -> dict[str, np.ndarray]:
         """See :class:`conformance.trace.port.Port`; compiled as the backend does it."""
@@ -197,6 +203,7 @@ class KerasPort:
             kept = len(tape.outputs) - len(replaced)
             tape.updates = dict(zip(replaced, tape.outputs[kept:], strict=True))
             tape.outputs = tape.outputs[:kept]
+            tape.frozen = frozen(variables, model)
             return tape
 
 

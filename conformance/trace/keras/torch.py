@@ -25,6 +25,7 @@ from conformance.trace.port import (
     CannotExecute,
     Execution,
     GradientObserver,
+    NoGradient,
     Observer,
     Run,
     UntraceableModel,
@@ -130,7 +131,7 @@ def differentiate(
     except UntraceableModel:
         raise
     except Exception as error:
-        raise UntraceableModel(f"the model has no gradient: {told(error)}") from error
+        raise NoGradient(f"the model cannot go backward: {told(error)}") from error
     for handle, gradient in found.items():
         observe(handle, gradient)
 

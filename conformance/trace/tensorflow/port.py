@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from conformance.trace.fresh import Fresh
 from conformance.trace.port import (
     PLAIN,
     Call,
@@ -25,6 +26,8 @@ from conformance.trace.port import (
     Run,
     Size,
     UntraceableModel,
+    checked,
+    images,
 )
 from conformance.trace.tape import Tape
 from conformance.trace.tensorflow import backend
@@ -49,7 +52,7 @@ class ModulePort:
     trains = False
 
     def __init__(self, factory: Callable[[], Any]) -> None:
-        self.factory = factory
+        self.factory = Fresh(factory, lambda made: True)
         self._made: Any = None
 
     def built(self) -> object:
@@ -64,15 +67,15 @@ class ModulePort:
                 ) from error
         return self._made
 
-    def trace(self, size: Size, training: bool = False) -> Tape:
+    def trace(self, size: Size, training: bool = False, batch: int | None = None) -> Tape:
         """See :class:`conformance.trace.port.Port`."""
-        shape = (2 if training else 1, *size)
+        shape = (images(training, batch), *size)
         with computing():
             module = self._ready(shape)
             parameters = inspect.signature(module.__call__).parameters
             flags = {name: False for name in parameters if name in FLAGS}
             try:
-                return backend.record(Call(lambda image: module(image, **flags), shape))
+                return checked(backend.record(Call(lambda image: module(image, **flags), shape)))
             except UntraceableModel:
                 raise
             except Exception as error:

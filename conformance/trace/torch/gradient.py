@@ -20,11 +20,10 @@ def pulled(
         for output, cotangent in zip(outputs, cotangents, strict=False)
         if output.requires_grad  # one that was detached moves nothing
     ]
-    found: Sequence[Tensor | None] = (None,) * len(leaves)
     if moving:
-        some, above = zip(*moving, strict=True)
-        found = torch.autograd.grad(some, list(leaves.values()), above, allow_unused=True)
+        # Accumulated as in training, so that hooks take part, and checkpoints that recompute.
+        torch.autograd.backward(*zip(*moving, strict=True))
     return {
-        handle: (torch.zeros_like(leaf) if gradient is None else gradient).detach().numpy()
-        for (handle, leaf), gradient in zip(leaves.items(), found, strict=True)
+        handle: (torch.zeros_like(leaf) if leaf.grad is None else leaf.grad).detach().numpy()
+        for handle, leaf in leaves.items()
     }

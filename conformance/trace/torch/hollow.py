@@ -55,6 +55,9 @@ class Weightless(TorchFunctionMode):
 #: Operators that draw random numbers.
 NOISE = frozenset({"bernoulli", "bernoulli_", "rand", "rand_like"})
 
+#: Operators that draw numbers of another distribution, as weights are initialised.
+DRAWS = frozenset("randn randn_like normal normal_ uniform_ random_ exponential_ randint".split())
+
 
 def share_of(name: str, args: Any) -> Any:
     """How likely a one is, a number or a tensor of them; None of what is drawn uniformly."""
@@ -77,13 +80,17 @@ class Widening(TorchDispatchMode):
     def __init__(self, draws: Iterator[float | None]) -> None:
         super().__init__()
         self._draws = draws
+        #: The last draw by its share: a checkpoint that recomputes draws the same once more.
+        self._last: dict[Any, float] = {}
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
         name = func.overloadpacket.__name__
-        if name in NOISE and (draw := next(self._draws, None)) is not None:
+        share = share_of(name, args) if name in NOISE else None
+        key = share if isinstance(share, float | None) else id(share)
+        if name in NOISE and (draw := next(self._draws, self._last.get(key))) is not None:
+            self._last[key] = draw
             made = func(*args, **kwargs)
-            share = share_of(name, args)
             return made.copy_(torch.as_tensor(draw if share is None else draw < share))
         if name == "_to_copy" and both_floating(args[0].dtype, kwargs.get("dtype")):
             kwargs = {**kwargs, "dtype": args[0].dtype}

@@ -27,17 +27,22 @@ from torch.nn.modules.module import (
 from torch.nn.parameter import is_lazy
 from torch.utils._pytree import tree_leaves
 
+from conformance.trace.fresh import Fresh
 from conformance.trace.port import (
     PLAIN,
     CannotExecute,
     GradientObserver,
+    NoGradient,
     Observer,
     Own,
     Run,
     Size,
     UntraceableModel,
+    checked,
+    images,
 )
-from conformance.trace.tape import Tape
+from conformance.trace.tape import Fault, Tape
+from conformance.trace.torch.build import frozen, hooked, installed, registered, unwrapped, whole
 from conformance.trace.torch.execution import as_array, computing, gpu
 from conformance.trace.torch.gradient import pulled
 from conformance.trace.torch.hollow import Hollow, Weightless, Widening, hollow_state
@@ -66,18 +71,14 @@ class TorchPort:
     trains = True
 
     def __init__(self, factory: Callable[[], Any]) -> None:
-        self.factory = factory
+        self.factory = Fresh(factory, whole)
+        self.name = self.factory.name
         self._made: Any = None
+        self._faults: list[Fault] = []
         self._module: nn.Module | None = None
         #: The layout in which it takes its images, found out when it is first traced.
         self._given: Callable[[Tensor], Tensor] | None = None
         self._size: Size | None = None
-
-    @property
-    def name(self) -> str:
-        """The factory's own name."""
-        function = getattr(self.factory, "func", self.factory)
-        return str(getattr(function, "__qualname__", function))
 
     def built(self) -> object:
         """What the factory returns, without weights where it allows that."""
@@ -89,35 +90,39 @@ class TorchPort:
                 except (NotImplementedError, RuntimeError):
                     # A factory that looks at its own weights or moves them needs real ones.
                     self._made = self.factory()
+            except UntraceableModel:
+                raise
             except Exception as error:
                 raise self._unbuilt(error) from error
         return self._made
 
-    def trace(self, size: Size, training: bool = False) -> Tape:
-        """What the model computes for one image of height, width, channels; two in training."""
+    def trace(self, size: Size, training: bool = False, batch: int | None = None) -> Tape:
+        """See :class:`~conformance.trace.port.Port`."""
+        count = images(training, batch)
         if self._given is None:
             self._given = _as_it_is
             try:
-                return self._trace(size, training)
+                return self._trace(size, training, count)
             except UntraceableModel:
                 self._given = _channels_last
                 with suppress(UntraceableModel):
-                    return self._trace(size, training)
+                    return self._trace(size, training, count)
                 self._given = None
                 raise
-        return self._trace(size, training)
+        return self._trace(size, training, count)
 
-    def _trace(self, size: Size, training: bool) -> Tape:
+    def _trace(self, size: Size, training: bool, batch: int) -> Tape:
         self._size = size
         height, width, channels = size
-        batch = 2 if training else 1
         image = torch.empty(batch, channels, height, width, dtype=torch.float64, device="meta")
         with torch.no_grad(), computing():
             module = self._ready(image).train(training)
             state = hollow_state(module)
             recorder = Recorder(module, state)
             self._forward(module, recorder, state, Hollow(image))
-        return recorder.tape
+        recorder.tape.faults += self._faults
+        recorder.tape.frozen = frozen(module)
+        return checked(recorder.tape)
 
     def run(self, run: Run, wanted: frozenset[int], observe: Observer) -> dict[str, np.ndarray]:
         """See :class:`~conformance.trace.port.Port`; compiled by TorchInductor."""
@@ -150,10 +155,12 @@ class TorchPort:
         filled = {handle: x for handle, x in state.items() if not isinstance(x, Hollow)}
 
         def call(image: Tensor, filled: dict[str, Tensor]) -> list[Tensor]:
-            return _outputs(self._call(module, filled, image))
+            given = (self._given or _as_it_is)(image)
+            return _outputs(functional_call(module, filled, (given,)))
 
         try:
-            return list(torch.compile(call)(image, filled))
+            with installed(module, {}):  # whatever is left in it, its own tensors come back
+                return list(torch.compile(call)(image, filled))
         except Exception as error:
             raise CannotExecute(f"{self.name} is not compiled here: {told(error)}") from error
         finally:
@@ -175,12 +182,14 @@ class TorchPort:
             leaves |= {handle: state[handle] for handle in sorted(wanted)}
             for leaf in leaves.values():
                 leaf.requires_grad_()
+            hooked(module, state)
             try:
-                with Widening(run.drawn()):
-                    outputs = _outputs(self._call(module, state, tensor))
+                # What recomputes on the way back has to find the same state.
+                with Widening(run.drawn()), installed(module, state):
+                    outputs = _outputs(self._call(module, tensor))
                     found = pulled(outputs, cotangents, leaves)
             except Exception as error:
-                raise UntraceableModel(f"{self.name} has no gradient: {told(error)}") from error
+                raise NoGradient(f"{self.name} cannot go backward: {told(error)}") from error
         for handle, gradient in found.items():
             observe(handle, gradient)
 
@@ -188,7 +197,8 @@ class TorchPort:
         """What the model stores when it is built with its weights."""
         try:
             with torch.no_grad():
-                module = self.factory().eval()
+                module = unwrapped(self.factory()).eval()
+                registered(module)
                 if self._size and any(is_lazy(tensor) for tensor in module.parameters()):
                     height, width, channels = self._size
                     module((self._given or _as_it_is)(torch.zeros(1, channels, height, width)))
@@ -213,13 +223,15 @@ class TorchPort:
     def _ready(self, image: Tensor) -> nn.Module:
         """The module, in inference mode; lazy parameters get their shapes from an image."""
         if self._module is None:
-            module = self.built()
+            made = self.built()
             try:
-                if not isinstance(module, nn.Module):
-                    raise TypeError(f"it returned {type(module).__name__}, not torch.nn.Module")
+                module = unwrapped(made)
+                self._faults = registered(module)
                 module.eval()
                 if any(is_lazy(tensor) for tensor in module.parameters()):
                     module(image)
+            except UntraceableModel:
+                raise
             except Exception as error:
                 raise self._unbuilt(error) from error
             self._module = module
@@ -231,8 +243,8 @@ class TorchPort:
             " called without arguments"
         )
 
-    def _call(self, module: nn.Module, state: dict[str, Tensor], image: Tensor) -> Any:
-        return functional_call(module, state, ((self._given or _as_it_is)(image),))
+    def _call(self, module: nn.Module, image: Tensor) -> Any:
+        return module((self._given or _as_it_is)(image))
 
     @calls_the_port
     def _forward(
@@ -244,8 +256,8 @@ class TorchPort:
         entered = register_module_forward_pre_hook(recorder.enter)
         left = register_module_forward_hook(recorder.leave, always_call=True)
         try:
-            with recorder:
-                output = self._call(module, state, image)
+            with installed(module, state), recorder:
+                output = self._call(module, image)
             outputs = _outputs(output)
             if not outputs or not all(isinstance(leaf, Tensor) for leaf in outputs):
                 raise TypeError(f"it returned {type(output).__name__}; return the logits")

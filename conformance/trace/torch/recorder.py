@@ -13,9 +13,17 @@ from torch.utils._pytree import tree_leaves, tree_map
 from torch.utils.weak import WeakTensorKeyDictionary
 
 from conformance.graph.model import Where
-from conformance.trace.tape import Tape
+from conformance.trace.tape import Fault, Tape
 from conformance.trace.torch.execution import as_array
-from conformance.trace.torch.hollow import Hollow, both_floating, on_meta, share_of, unread
+from conformance.trace.torch.hollow import (
+    DRAWS,
+    NOISE,
+    Hollow,
+    both_floating,
+    on_meta,
+    share_of,
+    unread,
+)
 from conformance.trace.torch.operators import CONSTANTS, translation
 from conformance.trace.torch.patches import Patches, part_of
 from conformance.trace.torch.places import line
@@ -38,6 +46,7 @@ class Recorder(TorchDispatchMode):
         self._built = dict(module.named_buffers())
         self._known = WeakTensorKeyDictionary()
         self._views = WeakTensorKeyDictionary()
+        self._drawn = WeakTensorKeyDictionary()
         self._stack = [""]
         self._names: dict[int, list[str]] = {}
         for name, child in module.named_modules(remove_duplicate=False):
@@ -93,17 +102,14 @@ class Recorder(TorchDispatchMode):
         kwargs = kwargs or {}
         read = [x for x in _tensors((args, kwargs)) if self._depends(x)]
         name = func.overloadpacket.__name__
-        if name in ("bernoulli_", "bernoulli") and not read:
-            made, value = func(*args, **kwargs), self._noise(args[0], share_of(name, args))
+        if name in NOISE and (name.startswith("rand") or not read):
+            made = func(*tree_map(unread, args), **kwargs)
+            value = self._noise(made, share_of(name, args))
             know = self._overwrite if func._schema.is_mutable else self._know
             know(made, value)
             return made
-        if name in ("rand", "rand_like"):
-            made = func(*tree_map(unread, args), **kwargs)
-            self._know(made, self.tape.random(made.shape))
-            return made
         if not read:
-            return func(*args, **kwargs)
+            return self._unread(func, args, kwargs)
         if name in CONSTANTS:
             like = torch.empty(read[0].shape, dtype=read[0].dtype, device=read[0].device)
             return func(like, *args[1:], **kwargs)
@@ -123,6 +129,14 @@ class Recorder(TorchDispatchMode):
         self.tape.where = where
         return self._computed(func, args, kwargs, read)
 
+    def _unread(self, func: Any, args: Any, kwargs: Any) -> Any:
+        """Compute a constant; what is drawn at random is none."""
+        result = func(*args, **kwargs)
+        given = any(x in self._drawn for x in _tensors((args, kwargs)))
+        if given or func.overloadpacket.__name__ in DRAWS:
+            self._drawn.update((x, True) for x in _tensors(result))
+        return result
+
     def _computed(self, func: Any, args: Any, kwargs: Any, read: list[Tensor]) -> Any:
         """Execute an operator and write it down."""
         operands = [(self.of(x), x) for x in read]  # before the operator overwrites one
@@ -140,9 +154,10 @@ class Recorder(TorchDispatchMode):
         self._passed(range(start, len(self.tape)), operands, result)
         return result
 
-    def _noise(self, x: Tensor, share: float | Tensor) -> int:
-        """Ones, in the share given, and zeros: a uniform draw that falls below the share."""
-        return self.tape.elementwise("less", self.tape.random(x.shape), self.of(share))
+    def _noise(self, made: Tensor, share: float | Tensor | None) -> int:
+        """A uniform draw; with a share, ones where it falls below that, and zeros."""
+        draw = self.tape.random(made.shape)
+        return draw if share is None else self.tape.elementwise("less", draw, self.of(share))
 
     def _execute(self, func: Any, args: Any, kwargs: Any) -> Any:
         """The shapes of what an operator returns."""
@@ -208,6 +223,14 @@ class Recorder(TorchDispatchMode):
             raise TypeError(
                 f"a tensor of {tuple(x.shape)} was made like a weight and is no parameter or buffer"
             )
+        if x in self._drawn:
+            self.tape.faults.append(
+                Fault(
+                    "weights", "stored and trained", f"{tuple(x.shape)} drawn anew in every call",
+                    "weights made in forward are neither stored nor trained: make them in"
+                    " __init__", self.place(),
+                )
+            )  # fmt: skip
         return self.tape.constant(as_array(x))
 
     def _depends(self, x: Tensor | None) -> bool:

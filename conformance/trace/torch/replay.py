@@ -65,10 +65,10 @@ class Replay(Recorder):
                 " to be compared must compute the same steps every time"
             )
 
-    def _noise(self, x: Tensor, share: float) -> Tensor:
+    def _noise(self, made: Tensor, share: float | Tensor | None) -> int:
         if (draw := self._draws.get(len(self.tape))) is not None:
-            x.fill_(float(draw < share))
-        return super()._noise(x, share)
+            made.copy_(torch.as_tensor(draw if share is None else draw < share))
+        return super()._noise(made, share)
 
     def _execute(self, func: Any, args: Any, kwargs: Any) -> Any:
         if func._schema.is_mutable:

@@ -1,0 +1,97 @@
+"""What is wrong with a port besides what its layers are: its batch, its objects, its registration.
+
+A network's graph has no batch and no objects.  Here a port is asked whether images stay apart and
+keep their axis, whether its layers are as many objects as they are layers, and whether PyTorch,
+Keras or Flax knows of their parameters at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import groupby
+
+from conformance.graph.sharing import shared
+from conformance.judge.finding import Finding, Part, Remark
+from conformance.judge.subject import Subject
+from conformance.trace import batch
+from conformance.trace.tape import Fault
+
+
+def check(subject: Subject) -> Part:
+    """Everything that was seen on the way to the graph, and is not in it."""
+    seen = [*subject.tape.faults, *batch.faults(subject.port, subject.size, subject.tape)]
+    findings = [_finding(subject, fault) for fault in seen]
+    return Part([*findings, *_shared(subject)], remarks=list(_frozen(subject)))
+
+
+def _finding(subject: Subject, fault: Fault) -> Finding:
+    return Finding(
+        check="structure",
+        node=_row(subject, fault),
+        attribute=fault.attribute,
+        expected=fault.expected,
+        found=fault.found,
+        port_node=str(fault.where),
+        hint=fault.hint,
+    )
+
+
+def _row(subject: Subject, fault: Fault) -> str:
+    """The network's own name for the place, if a node of the port's stands there."""
+    side = subject.side()
+    nodes = side.found.nodes
+    for expected, found in sorted(side.pairs.items()):
+        here = nodes[found].where
+        inside = fault.where.path and f"{here.path}.".startswith(f"{fault.where.path}.")
+        if here == fault.where or inside:
+            return side.names[expected]
+    return side.names[side.expected.outputs[0]]
+
+
+def _shared(subject: Subject) -> Iterator[Finding]:
+    """One finding for each block that is another one once more."""
+    side = subject.side()
+    names = {found: side.names[expected] for expected, found in side.pairs.items()}
+    nodes = side.found.nodes
+    labelled = [
+        (names.get(each.node, str(nodes[each.node].where)),
+         names.get(each.earlier, str(nodes[each.earlier].where)), each)
+        for each in shared(side.found)
+    ]  # fmt: skip
+    for (here, there), group in groupby(labelled, lambda item: (_block(item[0]), _block(item[1]))):
+        members = list(group)
+        count = sum(len(each.slots) for _, _, each in members)
+        yield Finding(
+            check="structure",
+            node=members[0][0],
+            attribute="parameters",
+            expected="its own",
+            found=f"those of {members[0][1]}",
+            kind=nodes[members[0][2].node].kind,
+            port_node=str(nodes[members[0][2].node].where),
+            sentence=f"{here} shares the parameters of {there}: {count} stored arrays are the same"
+            " object in both places",
+            hint="the same module in several places, as in n * [block]: make a new one for each",
+        )
+
+
+def _block(name: str) -> str:
+    """The block that a node is in: its name without its own number and kind."""
+    return name.split(" ")[0].rpartition("/")[0] or name.split(" ")[0]
+
+
+def _frozen(subject: Subject) -> Iterator[Remark]:
+    """Parameters that the port does not train, a remark for each node that has some."""
+    side = subject.side()
+    for expected, found in sorted(side.pairs.items()):
+        node = side.found.nodes[found]
+        slots = [
+            slot
+            for slot, pieces in node.parameters.items()
+            if any(piece.handle in subject.tape.frozen for piece in pieces)
+        ]
+        if slots:
+            yield Remark(
+                side.names[expected], "trained", True, False, str(node.where),
+                f"{' and '.join(slots)} frozen: the port does not train them",
+            )  # fmt: skip

@@ -1,0 +1,250 @@
+"""The batch axis, followed through a tape: every image has to keep its own place.
+
+What is computed for one image must not depend on the others, and must not take another shape
+when it is alone.  So a model is traced for one image and for several, the two tapes are compared,
+and the axis of the images is followed from the input to every output.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from math import prod
+
+from conformance.trace.evaluation import BINARY, UNARY
+from conformance.trace.port import Port, Size, UntraceableModel
+from conformance.trace.tape import Fault, Operation, Tape
+
+#: How many images stand for any number of them.
+SEVERAL = 3
+
+ONE_BY_ONE = "what a model returns for an image must not depend on the others in its batch"
+
+#: The place of the images in a value read as a vector: how many numbers of other axes stand
+#: before and after, so that a reshape changes nothing; None where it has no images.
+Place = tuple[int, int] | None
+
+
+def faults(port: Port, size: Size, one: Tape | None = None) -> list[Fault]:
+    """Where a model's images do not stay apart in inference; nothing for a right one.
+
+    ``one`` is the tape of a single image.  Raises :class:`.UntraceableModel` if that fails.
+    """
+    one = one or port.trace(size)
+    try:
+        several = port.trace(size, batch=SEVERAL)
+    except UntraceableModel as refused:
+        return [
+            Fault("batch", f"takes {SEVERAL} images", f"fails: {refused}", "one image passes: a"
+                  " shape is written for one image only, such as view(1, -1)")
+        ]  # fmt: skip
+    found = list(_shapes(one, several)) or list(_outputs(one, several))
+    return found or list(Followed(several).faults())
+
+
+def _shapes(one: Tape, several: Tape) -> Iterator[Fault]:
+    """The first operation that has another number of axes for a single image."""
+    for alone, among in zip(one.operations, several.operations, strict=False):
+        if alone.name != among.name:
+            return  # a step that moves nothing for one image, say: the outputs tell
+        if len(alone.shape) != len(among.shape) and alone.name not in ("constant", "parameter"):
+            yield _lost(alone, among)
+            return
+
+
+def _outputs(one: Tape, several: Tape) -> Iterator[Fault]:
+    for a, b in zip(one.outputs, several.outputs, strict=False):
+        alone, among = one[a], several[b]
+        if (SEVERAL, *alone.shape[1:]) != among.shape or alone.shape[:1] != (1,):
+            yield _lost(alone, among)
+            return
+
+
+def _lost(alone: Operation, among: Operation) -> Fault:
+    want = (1, *among.shape[1:]) if among.shape[:1] == (SEVERAL,) else "a batch axis"
+    return Fault(
+        "batch", want, alone.shape, f"for {SEVERAL} images it is {among.shape}: the batch axis has"
+        " to come through for a single image too (squeeze() takes it away)", among.where,
+    )  # fmt: skip
+
+
+class Followed:
+    """Where the images stand in every value of a tape."""
+
+    def __init__(self, tape: Tape) -> None:
+        self.tape = tape
+        self.count = 1
+        self.places: list[Place] = []
+        self.found: list[Fault] = []
+
+    def faults(self) -> Iterator[Fault]:
+        """The first operation at which images meet, or an output without them."""
+        for operation in self.tape.operations:
+            self.places.append(self._place(operation))
+            if self.found:
+                yield self.found[0]
+                return
+        for output in self.tape.outputs:
+            operation, place = self.tape[output], self.places[output]
+            if self._axis(operation.shape, place) != 0:
+                have = f"{operation.shape} for {self.count} images"
+                yield Fault("batch", "images along the first axis", have, ONE_BY_ONE,
+                            operation.where)  # fmt: skip
+                return
+
+    def _place(self, operation: Operation) -> Place:
+        if operation.name == "input":
+            axis = operation.attributes["axes"].index("N")
+            self.count = operation.shape[axis]
+            return _around(operation.shape, axis)
+        operands = [
+            (self.tape[i].shape, self.places[i])
+            for i in operation.inputs
+            if i >= 0 and self.places[i] is not None
+        ]
+        if not operands:
+            return None
+        follow = getattr(self, f"_{operation.name}", None)
+        if operation.attributes.get("unknown"):
+            return self._guess(operation)
+        if operation.name in UNARY or operation.name in BINARY or operation.name == "select":
+            return self._elementwise(operation, operands)
+        shape, place = operands[0]
+        if follow is not None:
+            found: Place = follow(operation, shape, place)
+            return found
+        return self._guess(operation)
+
+    def _meet(self, operation: Operation, what: str) -> Place:
+        """The images do not stay apart here."""
+        self.found.append(Fault("batch", "images apart", what, ONE_BY_ONE, operation.where))
+        return None
+
+    def _guess(self, operation: Operation) -> Place:
+        """What cannot be read is taken to keep the first axis, if it has one as long."""
+        return _around(operation.shape, 0) if operation.shape[:1] == (self.count,) else None
+
+    def _axis(self, shape: tuple[int, ...], place: Place) -> int | None:
+        """The axis that is the images', and nothing else."""
+        if place is None:
+            return None
+        for axis, size in enumerate(shape):
+            if size == self.count and prod(shape[:axis]) == place[0]:
+                return axis
+        return None
+
+    def _elementwise(
+        self, operation: Operation, operands: list[tuple[tuple[int, ...], Place]]
+    ) -> Place:
+        places: set[Place] = set()
+        for shape, place in operands:
+            axis = self._axis(shape, place)
+            if axis is None:  # merged with another axis: only its equal fits
+                places.add(place)
+            else:
+                places.add(_around(operation.shape, axis + len(operation.shape) - len(shape)))
+        if len(places) > 1:
+            return self._meet(operation, f"{operation.name} along two different axes")
+        return places.pop()
+
+    def _kept(self, operation: Operation, shape: tuple[int, ...], place: Place) -> Place:
+        return place
+
+    _reshape = _dropout = _kept
+
+    def _along(
+        self, operation: Operation, shape: tuple[int, ...], place: Place, axis: int
+    ) -> Place:
+        axis %= len(shape)
+        if self._axis(shape, place) == axis:
+            return self._meet(operation, f"{operation.name} over axis {axis}, the images'")
+        return place
+
+    def _softmax(self, operation: Operation, shape: tuple[int, ...], place: Place) -> Place:
+        return self._along(operation, shape, place, operation.attributes["axis"])
+
+    _lrn = _batch_norm = _softmax
+
+    def _reduce(self, operation: Operation, shape: tuple[int, ...], place: Place) -> Place:
+        axes, axis = operation.attributes["axes"], self._axis(shape, place)
+        if axis is None:
+            return self._guess(operation)
+        if axis in axes:
+            how = operation.attributes["reduce"]
+            return self._meet(operation, f"{how} over axis {axis}, the images'")
+        left = sum(1 for i in axes if i < axis) if not operation.attributes["keep"] else 0
+        return _around(operation.shape, axis - left)
+
+    def _window(self, operation: Operation, shape: tuple[int, ...], place: Place) -> Place:
+        axis, given = self._axis(shape, place), operation.attributes
+        if axis is None:
+            return self._guess(operation)
+        if (given["size"][axis], given["stride"][axis]) != (1, 1):
+            return self._meet(operation, f"windows of {given['size']} reach over the images")
+        return _around(operation.shape, axis)
+
+    def _conv(self, operation: Operation, shape: tuple[int, ...], place: Place) -> Place:
+        if self._axis(shape, place) != operation.attributes["lhs"][0]:
+            return self._meet(operation, "a convolution reads the images as another axis")
+        return _around(operation.shape, operation.attributes["out"][0])
+
+    def _dot(self, operation: Operation, shape: tuple[int, ...], place: Place) -> Place:
+        left, right = operation.inputs
+        on_left, on_right = operation.attributes["contract"]
+        first = self.places[left] is not None
+        if first and self.places[right] is not None:
+            return self._guess(operation)
+        axis, gone = self._axis(shape, place), on_left if first else on_right
+        if axis == gone:
+            return self._meet(operation, f"a product over axis {axis}, the images'")
+        if axis is None:  # rows of pixels of every image
+            return place and (place[0], prod(operation.shape) // (place[0] * self.count))
+        before = 0 if first else len(self.tape[left].shape) - 1
+        return _around(operation.shape, before + axis - (gone < axis))
+
+    def _transpose(self, operation: Operation, shape: tuple[int, ...], place: Place) -> Place:
+        axis = self._axis(shape, place)
+        if axis is None:
+            return self._guess(operation)
+        return _around(operation.shape, operation.attributes["axes"].index(axis))
+
+    def _broadcast(self, operation: Operation, shape: tuple[int, ...], place: Place) -> Place:
+        axis = self._axis(shape, place)
+        if axis is None:
+            return self._guess(operation)
+        return _around(operation.shape, operation.attributes["axes"][axis])
+
+    def _concat(self, operation: Operation, shape: tuple[int, ...], place: Place) -> Place:
+        axis = self._axis(shape, place)
+        if axis is None:
+            return self._guess(operation)
+        if axis == operation.attributes["axis"]:
+            return self._meet(operation, f"concat along axis {axis}, the images'")
+        return _around(operation.shape, axis)
+
+    def _part(self, operation: Operation, shape: tuple[int, ...], place: Place) -> Place:
+        axis = self._axis(shape, place)
+        if axis is None:
+            return self._guess(operation)
+        if operation.shape[axis] != self.count:
+            return self._meet(operation, f"{operation.name} along the images")
+        return _around(operation.shape, axis)
+
+    _slice = _pad = _upsample = _part
+
+    def _take(self, operation: Operation, shape: tuple[int, ...], place: Place) -> Place:
+        return self._reordered(operation, shape, place, (operation.attributes["axis"],))
+
+    def _reverse(self, operation: Operation, shape: tuple[int, ...], place: Place) -> Place:
+        return self._reordered(operation, shape, place, operation.attributes["axes"])
+
+    def _reordered(
+        self, operation: Operation, shape: tuple[int, ...], place: Place, axes: tuple[int, ...]
+    ) -> Place:
+        axis = self._axis(shape, place)
+        if axis in axes:
+            return self._meet(operation, f"{operation.name} along axis {axis}, the images'")
+        return self._guess(operation) if axis is None else _around(operation.shape, axis)
+
+
+def _around(shape: tuple[int, ...], axis: int) -> Place:
+    return prod(shape[:axis]), prod(shape[axis + 1 :])

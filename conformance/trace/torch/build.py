@@ -1,0 +1,123 @@
+"""What a factory returns, as an ``nn.Module`` that can be read: unwrapped, nothing hidden."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from conformance.graph.model import Where
+from conformance.trace.port import UntraceableModel
+from conformance.trace.tape import Fault
+
+#: Wrappers that compute what they wrap, and where they keep it.
+WRAPPERS = {
+    "DataParallel": "module",
+    "DistributedDataParallel": "module",
+    "OptimizedModule": "_orig_mod",
+}
+
+
+def whole(module: Any) -> bool:
+    """Whether a module has all of its numbers."""
+    return isinstance(module, nn.Module) and not any(
+        tensor.is_meta for _, tensor in _stored(module)
+    )
+
+
+def unwrapped(model: Any) -> nn.Module:
+    """The module itself.  Raises :class:`UntraceableModel` where there is none to read."""
+    while (inside := WRAPPERS.get(type(model).__name__)) and hasattr(model, inside):
+        model = getattr(model, inside)
+    if isinstance(model, torch.jit.ScriptModule):
+        raise UntraceableModel(
+            "the factory returns TorchScript, which has no Python code left to follow: return the"
+            " nn.Module that it was made from"
+        )
+    if not isinstance(model, nn.Module):
+        raise TypeError(f"it returned {type(model).__name__}, not torch.nn.Module")
+    return model
+
+
+def registered(module: nn.Module) -> list[Fault]:
+    """Give the layers that a module keeps in plain lists and dictionaries a name of their own.
+
+    PyTorch sees none of them: their parameters are not trained, saved or moved, and ``eval()``
+    does not reach them.  They are followed like the others, and each place is a fault.
+    """
+    found = []
+    for path, parent in list(module.named_modules()):
+        for name, value in list(vars(parent).items()):
+            if name.startswith("_") or name in parent._modules:
+                continue
+            if layers := list(_layers(value)):
+                own = f"{name}[]"  # the attribute stays the list that the forward reads
+                parent._modules[own] = nn.ModuleList(layers)
+                place = f"{path}.{name}" if path else name
+                found.append(
+                    Fault(
+                        "registration", "registered layers",
+                        f"{len(layers)} layers in a plain {type(value).__name__}",
+                        "use nn.ModuleList, nn.ModuleDict or nn.Sequential: PyTorch registers no"
+                        " parameter in a plain one, so none is trained or saved",
+                        Where(place),
+                    )
+                )  # fmt: skip
+                found += registered(parent._modules[own])
+    return found
+
+
+def _layers(value: Any) -> Iterator[nn.Module]:
+    """The layers in a list, a tuple or a dictionary, and in what that holds."""
+    if isinstance(value, nn.Module):
+        yield value
+    elif isinstance(value, list | tuple | dict):
+        for each in value.values() if isinstance(value, dict) else value:
+            yield from _layers(each)
+
+
+@contextmanager
+def installed(module: nn.Module, state: dict[str, Tensor]) -> Iterator[None]:
+    """Let other tensors stand in for a module's own, in all places that hold the same one.
+
+    Buffers that the module replaces are in ``state`` afterwards, and its own are back.
+    """
+    own = {id(tensor): handle for handle, tensor in _stored(module)}
+    places: list[tuple[Any, str, Tensor]] = []
+    for each in module.modules():
+        for table in (each._parameters, each._buffers):
+            places += [(table, name, x) for name, x in table.items() if x is not None]
+    for table, name, tensor in places:
+        table[name] = state.get(own[id(tensor)], tensor)
+    try:
+        yield
+    finally:
+        for table, name, tensor in places:
+            if (handle := own[id(tensor)]) in state:
+                state[handle] = table[name]
+            table[name] = tensor
+
+
+def _stored(module: nn.Module) -> Iterator[tuple[str, Tensor]]:
+    yield from module.named_parameters()
+    yield from module.named_buffers()
+
+
+def frozen(module: nn.Module) -> frozenset[str]:
+    """The parameters that are not trained."""
+    return frozenset(h for h, p in module.named_parameters() if not p.requires_grad)
+
+
+def hooked(module: nn.Module, state: dict[str, Tensor]) -> None:
+    """Hang the hooks of a module's own parameters on the tensors that stand in for them."""
+    for handle, parameter in module.named_parameters():
+        leaf = state[handle]
+        if not leaf.requires_grad:
+            continue
+        for hook in (parameter._backward_hooks or {}).values():
+            leaf.register_hook(hook)
+        for hook in (getattr(parameter, "_post_accumulate_grad_hooks", None) or {}).values():
+            leaf.register_post_accumulate_grad_hook(hook)
