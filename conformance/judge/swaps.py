@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from conformance.graph.align import Finding as Difference
 from conformance.graph.align import equal
-from conformance.graph.model import Graph
+from conformance.graph.model import Graph, Node
 from conformance.values import text
 
 
@@ -22,6 +22,10 @@ def swapped(expected: Graph, differences: list[Difference]) -> list[Difference]:
         one, other = at[first], at[second]
         if any(each in gone for each in [*one, *other]) or not _exchanged(one, other):
             continue
+        if not _told_apart(expected.nodes[first], expected.nodes[second]) <= {
+            each.attribute for each in one
+        }:
+            continue  # such as a stride that has moved to the other convolution
         names = [_name(one, "expected"), _name(one, "found")]
         whole = Difference("order", tuple(names), tuple(names[::-1]), first, one[0].found_node)
         gone |= dict.fromkeys([*one, *other], None) | {one[0]: whole}
@@ -40,6 +44,12 @@ def _neighbours(graph: Graph, at: dict[int, list[Difference]]) -> Iterator[tuple
                 if current in at:
                     yield first, current
                 break
+
+
+def _told_apart(one: Node, other: Node) -> set[str]:
+    """The attributes in which two layers differ that are expected one behind the other."""
+    names = one.attributes.keys() | other.attributes.keys()
+    return {n for n in names if not equal(one.attributes.get(n), other.attributes.get(n))}
 
 
 def _exchanged(one: list[Difference], other: list[Difference]) -> bool:
