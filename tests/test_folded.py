@@ -22,7 +22,9 @@ SCALE = VALUES["1 gamma"] / np.sqrt(VALUES["1 variance"] + NORM["epsilon"])
 
 
 def node(kind, attributes, number, **slots):
-    parameters = {slot: (Parameter(f"{number} {slot}", size),) for slot, size in slots.items()}
+    parameters: dict[str, tuple[Parameter, ...]] = {
+        slot: (Parameter(f"{number} {slot}", size),) for slot, size in slots.items()
+    }
     return Node(kind, attributes, (number,), (5, 5, 4), parameters, slots)
 
 

@@ -44,7 +44,9 @@ def with_norms(graph, **attributes):
         nodes.append(replace(node, inputs=tuple(at[i] for i in node.inputs)))
         if node.kind == "conv":
             slots = {slot: node.shape[-1:] for slot in ("gamma", "beta", "mean", "variance")}
-            pieces = {s: (Parameter(f"{len(nodes)} {s}", size),) for s, size in slots.items()}
+            pieces: dict[str, tuple[Parameter, ...]] = {
+                s: (Parameter(f"{len(nodes)} {s}", size),) for s, size in slots.items()
+            }
             norm = Node(
                 "batch_norm", usual | attributes, (len(nodes) - 1,), node.shape, pieces, slots,
                 node.where,
