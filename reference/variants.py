@@ -149,6 +149,11 @@ def _listed(text: str) -> tuple[str, ...]:
     return tuple(each.strip() for each in text.split(",") if each.strip())
 
 
+def of_the_image(name: str) -> bool:
+    """Whether this is what follows from the image alone, of which there are as many as images."""
+    return re.fullmatch(r"other channels|for \d+x\d+ images", name) is not None
+
+
 def names(found: Iterable[Profile]) -> str:
     """Several variants at once, as one name."""
     return " + ".join(profile.name for profile in found)

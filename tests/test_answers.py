@@ -39,6 +39,7 @@ GREEN = {
     "findings": [],
     "expected": {},
     "remarks": [],
+    "nearly": [],
     "open": [],
     "unjudged": [],
     "totals": {

@@ -98,6 +98,10 @@ SAME = {
         lambda tape, x: tape.concat([tape.concat([x, tape.elementwise("relu", x)], 1), x], 1),
         lambda tape, x: tape.concat([x, tape.elementwise("relu", x), x], 1),
     ),
+    "split and put together": (
+        lambda tape, x: tape.concat([tape.part(x, 1, range(3)), tape.part(x, 1, range(3, 4))], 1),
+        lambda tape, x: x,
+    ),
     "computed twice": (twice, at_once),
     "log of softmax": (
         lambda tape, x: tape.elementwise("log", tape.softmax(x, 1)),
@@ -244,6 +248,20 @@ def test_algebra_without_a_name_hides_no_layer():
     found = graph(write)
     assert kinds(found) == ["input", "batch_norm", "unknown:max", "conv"]
     assert found.nodes[-1].attributes["padding"] == ((1, 1), (1, 1))
+
+
+def test_an_unnamed_activation_is_one_node():
+    """x sigmoid(x) is one function of x; where the sigmoid is read as well, it is a layer."""
+
+    def swish(tape, x):
+        return tape.elementwise("mul", x, tape.elementwise("logistic", x))
+
+    def gated(tape, x):
+        gate = tape.elementwise("logistic", x)
+        return tape.elementwise("mul", x, gate), gate
+
+    assert said(graph(swish))[1:] == [("unknown:mul", {}, (0,), (6, 6, 4))]
+    assert kinds(graph(gated)) == ["input", "sigmoid", "unknown:mul"]
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ of the family's other networks or as frameworks build it.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from conformance import reference
@@ -16,9 +16,10 @@ from conformance.graph.align import Finding as Difference
 from conformance.graph.align import equal
 from conformance.graph.model import Graph, Node
 from conformance.judge import published
-from conformance.judge.variants import Comparison
+from conformance.judge.variants import Comparison, stated
 from conformance.kinds import NORM
 from conformance.reference import Model
+from conformance.reference.variants import Profile
 
 #: What is expected of an added node of a kind.
 JUDGED = {
@@ -39,12 +40,19 @@ USUAL: dict[str, dict[str, tuple[Any, ...]]] = {
 }  # fmt: skip
 
 
-def added(comparison: Comparison, surplus: list[int]) -> list[Difference]:
-    """Differences of the nodes that accepted variants add; ``surplus`` is what none accepts."""
+def added(
+    comparison: Comparison, surplus: list[int], profiles: Sequence[Profile]
+) -> list[Difference]:
+    """Differences of the nodes that the accepted ``profiles`` add.
+
+    ``surplus`` are the findings that none accepts.  What a row of a profile states of such a node
+    is expected of it.
+    """
     accepted = [f for i, f in enumerate(comparison.findings) if i not in set(surplus)]
     extra = [f.found_node for f in accepted if f.attribute == "extra"]
     peers = _Peers(comparison, {(f.expected_node, f.attribute) for f in accepted})
-    return [each for b in extra if b is not None for each in _judged(comparison.found, b, peers)]
+    found = [each for b in extra if b is not None for each in _judged(comparison.found, b, peers)]
+    return [f for f in found if not any(stated(comparison, f, each) for each in profiles)]
 
 
 class _Peers:

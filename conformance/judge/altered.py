@@ -26,7 +26,8 @@ def altered(comparison: Comparison, surplus: Iterable[Difference]) -> Graph | No
         index = each.found_node
         if index is None or each.attribute not in nodes[index].attributes:
             return None
-        if each.attribute == "width" or each.attribute == "kind":
+        named = isinstance(each.expected, str) and each.attribute != "statistics"
+        if named or each.attribute in ("width", "kind"):
             return None
         nodes[index] = _undone(nodes[index], each.attribute, each.expected)
         anew = anew or each.attribute in SIZING

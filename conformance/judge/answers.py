@@ -81,7 +81,8 @@ def _contradictions(job: Mapping[str, Any], result: Json) -> Iterator[str]:
         yield f"verdict is {result['verdict']}, and what it rests on says {verdict}"
     known = {each.name for each in variants.of(reference.find(job["architecture"]))}
     named = [each["name"] for each in result["variants"]]
-    if not known.issuperset(named) or (result["variant"] or "") != " + ".join(named):
+    unknown = [name for name in named if name not in known and not variants.of_the_image(name)]
+    if unknown or (result["variant"] or "") != " + ".join(named):
         yield f"{result['variant']!r} is no known variant"
     if verdict in (CONFORMS, VARIANT) and job["numbers"]:
         yield from _uncompared(result["forward"])
@@ -101,7 +102,9 @@ def _other_totals(job: Mapping[str, Any], result: Json) -> Iterator[str]:
     named = {each["name"] for each in result["variants"]}
     found = [each for each in variants.of(model) if each.name in named]
     counted = {row.attribute for each in found for row in each.differences} - COUNTED_ALIKE
-    if counted or tuple(job.get("size") or model.input) != model.input:
+    of_the_image = any(map(variants.of_the_image, named))
+    resized = any(each["attribute"] == "size" for each in result["remarks"])
+    if counted or of_the_image or resized:
         return
     graph = published.network(model).inference
     expected = {

@@ -24,6 +24,9 @@ HINTS: dict[tuple[str, str], str] = {
     ("*", "order"): "two neighbours have changed places",
     ("conv", "table"): "other maps are connected than the paper's table has",
     ("softmax", "extra"): "return logits, or take it as the variant with softmax",
+    ("*", "axis"): "it works along another axis than the channels, which have the number that the"
+    " other layout gives them",
+    ("input", "layout"): "the model reads images in the other layout: {found}",
     ("*", "outputs"): "return the logits alone in inference",
 }
 

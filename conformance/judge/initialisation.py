@@ -73,9 +73,9 @@ def _alike(comparison: Comparison, own: Own) -> list[Finding]:
         alike.append(
             Finding(
                 "initialisation", comparison.labels[index], "kernel", "numbers of its own",
-                f"the same numbers as that of {comparison.labels[other]}", kind=node.kind,
-                port_node=str(node.where), source="",
-                hint="one seed for several layers: give each its own, or draw from one generator",
+                "the same numbers as another one", kind=node.kind, port_node=str(node.where),
+                hint=f"equal to {comparison.labels[other]}: one seed for several layers? Give each"
+                " its own, or draw all from one generator",
             )
         )  # fmt: skip
     return alike

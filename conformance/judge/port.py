@@ -30,6 +30,8 @@ class Judged:
     judgement: Judgement
     profiles: list[known.Profile] = field(default_factory=list)
     another: known.Profile | None = None
+    #: Variants that hold but in these rows.
+    nearly: list[tuple[known.Profile, list[str]]] = field(default_factory=list)
     totals: dict[str, int] = field(default_factory=dict)
     forward: Json | None = None
     numbers: bool = True
@@ -56,6 +58,7 @@ class Judged:
             "variant": known.names(self.profiles) or None,
             "variants": [_profile(profile) for profile in self.profiles],
             "another": _profile(self.another) if self.another else None,
+            "nearly": [_profile(each) | {"but_not_in": rows} for each, rows in self.nearly],
             "expected": {name: [f.as_json() for f in some] for name, some in expected.items()},
             "totals": self.totals,
             "numbers": self.numbers,
@@ -95,6 +98,11 @@ def judge(
         "layers": found.depth,
     }
     result.profiles, result.another = list(asked.explained.profiles), asked.another
+    whole = asked.whole
+    result.nearly = [
+        (profile, list(dict.fromkeys(whole.rows[whole.anchor(each)] for each in exceptions)))
+        for profile, exceptions in asked.explained.nearly
+    ]
     result.drawing = {
         "expected": graph_to_json(asked.inference.expected),
         "found": graph_to_json(found),

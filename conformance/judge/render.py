@@ -83,6 +83,10 @@ def gate(result: Json) -> Document:
     found.items = [
         Item(f"{each['name']}: {each['says']} [{each['source']}]") for each in result["variants"]
     ]
+    found.items += [
+        Item(f"{each['name']}, but not in {', '.join(each['but_not_in'])}: {each['says']}")
+        for each in result.get("nearly", ())
+    ]
     if other := result["another"]:
         said = f"it is {other['name']}, another network: {other['says']} [{other['source']}]"
         found.items.append(Item(said))
@@ -295,7 +299,7 @@ def causes(findings: Iterable[Json]) -> list[list[Json]]:
     groups: dict[str, list[Json]] = {}
     for finding in findings:
         # Of what was measured the error is another at every node; what makes it vanish is not.
-        measured = "inherited" in finding or finding.get("check") == "initialisation"
+        measured = "inherited" in finding
         alike = ("check", "kind", "attribute", *(("hint",) if measured else ("expected", "found")))
         groups.setdefault(repr([finding.get(name) for name in alike]), []).append(finding)
     return list(groups.values())

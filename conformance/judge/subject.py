@@ -16,7 +16,6 @@ from conformance.graph.without import without
 from conformance.judge import published, sizes
 from conformance.judge.added import added
 from conformance.judge.altered import altered
-from conformance.judge.swaps import swapped
 from conformance.judge.variants import Comparison, Explained, explain, left_out, matches
 from conformance.kinds import WEIGHTED
 from conformance.numbers.causes.roots import stand_ins
@@ -25,6 +24,9 @@ from conformance.reference import variants as known
 from conformance.trace.canonical import canonical
 from conformance.trace.port import Port, Size, UntraceableModel
 from conformance.trace.tape import Tape
+
+#: Attributes that only training shows.
+TRAINED = ("momentum", "statistics", "unbiased", "rate")
 
 Stage = Callable[[str, int, int], None]
 
@@ -57,7 +59,7 @@ class Subject:
     @cached_property
     def another(self) -> known.Profile | None:
         """The other network that bears this one's name, if the port is that."""
-        if not self.explained.surplus:
+        if not self.explained.unexplained:
             return None
         others = [each for each in self.candidates if each.another]
         if found := explain(self.whole, others).profiles:
@@ -103,19 +105,22 @@ class Subject:
         if self.explained_all:
             return []
         if comparison is self.whole:
-            return [comparison.findings[i] for i in self.explained.surplus] + self.added
+            surplus = [comparison.findings[i] for i in self.explained.surplus]
+            return surplus + self.explained.exceptions + self.added
         seen: set[int] = set()
-        for profile in self.explained.profiles:
+        nearly = [profile for profile, _ in self.explained.nearly]
+        for profile in self.explained.profiles + nearly:
             seen |= matches(comparison, profile, False) or set()
-        left = [f for i, f in enumerate(comparison.findings) if i not in seen]
-        return left + added(
-            comparison, [i for i in range(len(comparison.findings)) if i not in seen]
-        )
+        left = [i for i in range(len(comparison.findings)) if i not in seen]
+        own = [each for each in self.explained.exceptions if each.attribute not in TRAINED]
+        more = added(comparison, left, self.explained.profiles)
+        return [comparison.findings[i] for i in left] + own + more
 
     @cached_property
     def added(self) -> list[Difference]:
         """What is wrong with the nodes that the accepted variants add."""
-        return added(self.whole, self.explained.surplus)
+        found = added(self.whole, self.explained.surplus, self.explained.profiles)
+        return [each for each in found if each not in self.explained.exceptions]
 
     def side(self, training: bool = False) -> Side:
         """What the oracle executes in a mode: the paper's network, or the accepted variant's."""
@@ -153,6 +158,7 @@ class Side:
 def subject(port: Port, model: Model, size: Size | None, seed: int, stage: Stage) -> Subject:
     """Trace a port in both modes and set it beside the network, for images of a size.
 
+    Without a ``size`` the images are the paper's; a port that takes none of those is given others.
     Raises :class:`~conformance.trace.port.UntraceableModel`.
     """
     stage("tracing the port", 0, 0)
@@ -178,13 +184,13 @@ def _nearest(found: Subject) -> Subject:
     best = found
     for profile in found.candidates:
         there = best.explained
-        if profile.another or not (there.surplus or profile in there.profiles):
+        if profile.another or not (there.unexplained or profile in there.profiles):
             continue
         less = found.beside(profile)
         if less is None or profile not in less.explained.profiles:
             continue
         here = less.explained
-        if (len(here.surplus), profile not in there.profiles) <= (len(there.surplus), False):
+        if (here.unexplained, profile not in there.profiles) <= (there.unexplained, False):
             best = less
     return best
 
@@ -203,7 +209,7 @@ def _compare(
     expected = published.by_convention(sized, found)
     found = alike(expected, found)
     alignment = align(expected, found)
-    differences = swapped(expected, findings(expected, found, alignment))
+    differences = findings(expected, found, alignment)
     if unsized and not differences:
         raise UntraceableModel(unsized)
     return Comparison(expected, found, differences, model, alignment.pairs, paper, unsized, given)

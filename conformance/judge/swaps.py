@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 from conformance.graph.align import Finding as Difference
 from conformance.graph.align import equal
-from conformance.graph.model import Graph
+from conformance.graph.model import Graph, Node
+from conformance.values import text
 
 
 def swapped(expected: Graph, differences: list[Difference]) -> list[Difference]:
@@ -21,6 +22,10 @@ def swapped(expected: Graph, differences: list[Difference]) -> list[Difference]:
         one, other = at[first], at[second]
         if any(each in gone for each in [*one, *other]) or not _exchanged(one, other):
             continue
+        if not _told_apart(expected.nodes[first], expected.nodes[second]) <= {
+            each.attribute for each in one
+        }:
+            continue  # such as a stride that has moved to the other convolution
         names = [_name(one, "expected"), _name(one, "found")]
         whole = Difference("order", tuple(names), tuple(names[::-1]), first, one[0].found_node)
         gone |= dict.fromkeys([*one, *other], None) | {one[0]: whole}
@@ -41,19 +46,28 @@ def _neighbours(graph: Graph, at: dict[int, list[Difference]]) -> Iterator[tuple
                 break
 
 
+def _told_apart(one: Node, other: Node) -> set[str]:
+    """The attributes in which two layers differ that are expected one behind the other."""
+    names = one.attributes.keys() | other.attributes.keys()
+    return {n for n in names if not equal(one.attributes.get(n), other.attributes.get(n))}
+
+
 def _exchanged(one: list[Difference], other: list[Difference]) -> bool:
     """Whether each of two layers has what is expected of the other, in all that differs."""
     theirs = {each.attribute: each for each in other}
-    return len(one) == len(other) and all(
-        each.attribute in theirs
-        and equal(each.expected, theirs[each.attribute].found)
-        and equal(each.found, theirs[each.attribute].expected)
-        for each in one
+    return (
+        "kernel" in theirs
+        and len(one) == len(other)
+        and all(
+            each.attribute in theirs
+            and equal(each.expected, theirs[each.attribute].found)
+            and equal(each.found, theirs[each.attribute].expected)
+            for each in one
+        )
     )
 
 
 def _name(of: list[Difference], side: str) -> str:
-    """A layer by what tells it from the other: its kernel, or else the first that differs."""
-    first = next((each for each in of if each.attribute == "kernel"), of[0])
-    value = getattr(first, side)
-    return "x".join(map(str, value)) if isinstance(value, tuple) else str(value)
+    """A layer by what tells it from the other: its kernel."""
+    (kernel,) = [getattr(each, side) for each in of if each.attribute == "kernel"]
+    return text(kernel)

@@ -127,7 +127,7 @@ def backward(subject: Subject, training: bool, expected: Oracles | None = None) 
         last = side.expected.outputs[0]
         why = _finding(
             side, "gradient", last, "backward", expected="goes backward", found="fails",
-            hint=str(refused),
+            hint=str(refused), sentence="the port cannot go backward",
         )  # fmt: skip
         return Part([why], 1, 1)
     planned = max(len(found.slots), 1)
