@@ -57,6 +57,8 @@ ORDER, OTHER = np.roll(np.arange(8), 3), np.arange(8)[::-1]
         ("kernel", CONV, single(CONV * VECTOR[:8]), "scaled", "each output"),
         ("kernel", CONV, CONV.astype(np.float16).astype(float), "rounded", "float16"),
         ("kernel", CONV, 0 * CONV, "wrong", "all zero"),
+        ("gamma", np.ones(16), VECTOR, "wrong", "all one in A"),
+        ("gamma", VECTOR, np.ones(16), "wrong", "all one in B"),
         ("kernel", CONV, drawn(3, 3, 8, 8), "wrong", ""),
         ("kernel", CONV, CONV[:2], "wrong", "3x3x8x8 in A and 2x3x8x8 in B"),
         ("bias", VECTOR, VECTOR[::-1], "permuted", "16 of 16 channels"),

@@ -19,6 +19,7 @@ from conformance.graph.align import Alignment, align, findings
 from conformance.graph.align import Finding as Difference
 from conformance.graph.alike import alike
 from conformance.graph.model import Graph
+from conformance.judge import folded
 from conformance.judge.evidence import graph_to_json
 from conformance.judge.finding import (
     CONFORMS,
@@ -67,6 +68,9 @@ class Comparison:
     notes: list[str] = field(default_factory=list)
     problem: str = ""
     pairs: dict[int, int] = field(default_factory=dict)
+    #: Batch norms that B has folded into convolutions, and what that allows the results to be off.
+    folds: int = 0
+    cost: float = 1.0
 
     @property
     def run(self) -> int:
@@ -112,6 +116,10 @@ class Comparison:
             for each in self.slots
             if not each.relation.equal and each not in wrong
         ]
+        if self.folds:
+            count = f"{self.folds} batch norm{'' if self.folds == 1 else 's'}"
+            said = f"{count} folded into the convolutions before, judged by what float32 costs"
+            weights.remarks.append(Remark("", "folded", 0, self.folds, hint=said))
         values = Part(planned=self.planned - len(self.slots), run=len(self.results))
         if self.parted:
             values.findings.append(self.value(self.parted))
@@ -267,15 +275,45 @@ def compare(a: Side, b: Side, progress: Progress = lambda done, total: None) -> 
     found.slots = _weights(a, b, a.graph, b.graph, _slots(a.graph, b.graph, pairs))
     missing = {(s.a, s.slot) for s in found.slots if s.relation.word == "missing"}
     found.structure = [f for f in found.structure if (f.expected_node, f.attribute) not in missing]
+    observed = _folded(found, alignment, observed)
     if a.unread(a.graph) or b.unread(b.graph):
         try:
             _heads(a, b, found)
         except UntraceableModel as refused:
             found.problem = f"what only training reads is not compared: {refused}"
     found.planned = len(found.slots) + len(observed)
-    found.results, problem = run_both(a, b, dict(observed), progress)
+    results, problem = run_both(a, b, dict(observed), progress)
+    found.results = [replace(each, bound=each.bound * found.cost) for each in results]
     found.problem = found.problem or problem
     return found
+
+
+def _folded(
+    found: Comparison, alignment: Alignment, observed: list[tuple[int, int]]
+) -> list[tuple[int, int]]:
+    """Judge batch norms that B has folded into its convolutions; the pairs of results with them."""
+    a, b = found.a, found.b
+    folds = folded.folds(a.graph, b.graph, alignment)
+    if not folds:
+        return observed
+    in_a, in_b = Slots(a.graph, a.own), Slots(b.graph, b.own)
+    ends = {fold.conv: fold for fold in folds}
+    norms = {fold.norm for fold in folds}
+    found.structure = [
+        each
+        for each in found.structure
+        if each.expected_node not in norms
+        and not (each.expected_node in ends and each.attribute == "bias")
+    ]
+    found.slots = [each for each in found.slots if each.a not in ends]
+    for fold in folds:
+        found.slots += [
+            SlotPair(fold.conv, fold.folded, slot, relation)
+            for slot, relation in folded.relations(fold, in_a, in_b).items()
+        ]
+    found.slots.sort(key=lambda each: each.a)
+    found.folds, found.cost = len(folds), folded.FLOAT32
+    return [(ends[i].norm if i in ends else i, j) for i, j in observed]
 
 
 def _heads(a: Side, b: Side, found: Comparison) -> None:

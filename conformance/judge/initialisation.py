@@ -32,7 +32,7 @@ def check(subject: Subject, loaded: bool) -> tuple[Part, list[Profile]]:
     subject.stage("looking at initial values", 0, 0)
     comparison = subject.inference
     own = None if loaded else subject.port.own()
-    if own is None or trained(comparison.found, own):
+    if own is None or trained(comparison.found, own) or _folded(comparison):
         why = "initial values (the port comes with trained ones)"
         return Part(unjudged=[Unjudged("initialisation", why)]), []
     slots = judged(comparison.found)
@@ -41,6 +41,15 @@ def check(subject: Subject, loaded: bool) -> tuple[Part, list[Profile]]:
     found = [_finding(comparison, labels, each) for each in values if each.finding]
     found += _alike(comparison, own)
     return Part(found, slots, slots), _variants(comparison, values, subject.candidates)
+
+
+def _folded(comparison: Comparison) -> bool:
+    """Whether the port has none of the network's norms: folding follows training."""
+    expected, found = (
+        any("variance" in node.slots for node in graph)
+        for graph in (comparison.expected, comparison.found)
+    )
+    return expected and not found
 
 
 def judged(graph: Graph) -> int:

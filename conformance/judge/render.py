@@ -233,7 +233,10 @@ def _parting(result: Json) -> list[str]:
 def _around(result: Json) -> list[str]:
     """Notes, remarks and what could not be compared."""
     lines = [f"note:        {note}" for note in result["notes"]]
-    lines += [f"remark:      {each['node']}: {each['hint']}" for each in result["remarks"]]
+    lines += [
+        f"remark:      {': '.join(filter(None, (each['node'], each['hint'])))}"
+        for each in result["remarks"]
+    ]
     return lines + [f"open:        {each['why']}" for each in result["open"]]
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import permutations
 
+from conformance.graph.align import Alignment, align, findings
 from conformance.graph.align import Finding as Difference
-from conformance.graph.align import align, findings
 from conformance.graph.alike import alike
 from conformance.graph.model import Graph
 from conformance.graph.names import names
@@ -27,6 +28,9 @@ from conformance.trace.tape import Tape
 
 #: Attributes that only training shows.
 TRAINED = ("momentum", "statistics", "unbiased", "rate")
+
+#: More outputs than a network with auxiliary heads has are not tried in other orders.
+MOST_OUTPUTS = 3
 
 Stage = Callable[[str, int, int], None]
 
@@ -195,6 +199,22 @@ def _nearest(found: Subject) -> Subject:
     return best
 
 
+def _ordered(expected: Graph, found: Graph) -> tuple[Graph, Alignment, list[Difference]]:
+    """Two graphs aligned; auxiliary outputs may be returned in any order."""
+    best: tuple[Graph, Alignment, list[Difference]] | None = None
+    several = len(expected.outputs) == len(found.outputs) <= MOST_OUTPUTS
+    for outputs in permutations(expected.outputs) if several else (expected.outputs,):
+        ordered = replace(expected, outputs=outputs)
+        alignment = align(ordered, found)
+        differences = findings(ordered, found, alignment)
+        if best is None or len(differences) < len(best[2]):
+            best = ordered, alignment, differences
+        if not differences:
+            break
+    assert best is not None
+    return best
+
+
 def _compare(
     paper: Graph, found: Graph, model: Model, size: Size, given: known.Profile | None = None
 ) -> Comparison:
@@ -208,8 +228,7 @@ def _compare(
         sized, unsized = paper, str(refused)
     expected = published.by_convention(sized, found)
     found = alike(expected, found)
-    alignment = align(expected, found)
-    differences = findings(expected, found, alignment)
+    expected, alignment, differences = _ordered(expected, found)
     if unsized and not differences:
         raise UntraceableModel(unsized)
     return Comparison(expected, found, differences, model, alignment.pairs, paper, unsized, given)

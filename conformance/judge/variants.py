@@ -260,11 +260,11 @@ def stated(comparison: Comparison, finding: Finding, profile: Profile) -> bool:
     """Whether a row of a variant states what an added node has."""
     node = comparison.node(finding)
     return any(
-        row.attribute == "extra"
-        and finding.attribute in dict(row.having)
-        and _in_layer(comparison, comparison.anchor(finding), row.layer)
-        and fnmatchcase(label(node), row.node)
+        (row.attribute == finding.attribute and _is(finding.found, row.variant))
+        or (row.attribute == "extra" and finding.attribute in dict(row.having))
         for row in profile.differences
+        if _in_layer(comparison, comparison.anchor(finding), row.layer)
+        and fnmatchcase(label(node), row.node)
     )
 
 

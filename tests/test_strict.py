@@ -1,0 +1,145 @@
+"""A variant is as strict as the paper: what it adds is judged, and what holds but for a place."""
+
+from dataclasses import replace
+
+import pytest
+
+from conformance import reference
+from conformance.graph.align import align, findings
+from conformance.graph.model import Graph, Node, Parameter
+from conformance.judge import published
+from conformance.judge.added import added
+from conformance.judge.altered import altered
+from conformance.judge.variants import Comparison, explain
+from conformance.reference import variants
+
+PLAIN = reference.find("VGG-A")
+DEEP = reference.find("ResNet-50")
+
+
+def compared(model, found):
+    expected = published.network(model).training
+    alignment = align(expected, found)
+    differences = findings(expected, found, alignment)
+    return Comparison(expected, found, differences, model, alignment.pairs)
+
+
+def explained(comparison):
+    known = [each for each in variants.of(comparison.model) if not each.another]
+    return explain(comparison, known)
+
+
+def changed(graph, change):
+    """The graph with its nodes changed, each by its number."""
+    nodes = [replace(node, **change(i, node)) for i, node in enumerate(graph)]
+    return Graph(nodes, graph.inputs, graph.outputs)
+
+
+def with_norms(graph, **attributes):
+    """A batch norm behind every convolution."""
+    usual = {"epsilon": 1e-5, "momentum": 0.9, "statistics": "batch", "unbiased": False}
+    nodes: list[Node] = []
+    at: list[int] = []
+    for node in graph:
+        nodes.append(replace(node, inputs=tuple(at[i] for i in node.inputs)))
+        if node.kind == "conv":
+            slots = {slot: node.shape[-1:] for slot in ("gamma", "beta", "mean", "variance")}
+            pieces: dict[str, tuple[Parameter, ...]] = {
+                s: (Parameter(f"{len(nodes)} {s}", size),) for s, size in slots.items()
+            }
+            norm = Node(
+                "batch_norm", usual | attributes, (len(nodes) - 1,), node.shape, pieces, slots,
+                node.where,
+            )  # fmt: skip
+            nodes.append(norm)
+        at.append(len(nodes) - 1)
+    return Graph(nodes, tuple(at[i] for i in graph.inputs), tuple(at[i] for i in graph.outputs))
+
+
+def differing(**attributes):
+    found = with_norms(published.network(PLAIN).training, **attributes)
+    comparison = compared(PLAIN, found)
+    known = explained(comparison)
+    assert [each.name for each in known.profiles] == ["batch norm"] and not known.surplus
+    return added(comparison, known.surplus, known.profiles)
+
+
+@pytest.mark.parametrize("usual", [{}, {"epsilon": 1e-3}, {"momentum": 0.99}])
+def test_usual_norms_may_be_added(usual):
+    """A family without batch norm may have what frameworks build."""
+    assert differing(**usual) == []
+
+
+@pytest.mark.parametrize(
+    ("attribute", "value"), [("epsilon", 32.0), ("momentum", 0.1), ("epsilon", 1e-5 + 1e-7)]
+)
+def test_strange_norms_are_findings(attribute, value):
+    """Each node that the variant adds, with the attribute and its value."""
+    found = differing(**{attribute: value})
+    convolutions = [n for n in published.network(PLAIN).training if n.kind == "conv"]
+    assert len(found) == len(convolutions)
+    assert {(each.attribute, each.found) for each in found} == {(attribute, value)}
+
+
+def strides(rows):
+    """The network with the stride on the 3x3 in some rows: a part of what is called v1.5."""
+    graph = published.network(DEEP).training
+
+    def change(index, node):
+        moved = node.where.path in rows and node.kind == "conv"
+        kernel, stride = node.attributes.get("kernel"), node.attributes.get("stride")
+        if not moved:
+            return {}
+        if kernel == (1, 1) and stride == (2, 2) and index in firsts:
+            return {"attributes": node.attributes | {"stride": (1, 1)}}
+        if kernel == (3, 3) and index in seconds:
+            return {"attributes": node.attributes | {"stride": (2, 2)}}
+        return {}
+
+    readers = graph.consumers()
+    firsts, seconds = set(), set()
+    for index, node in enumerate(graph):
+        if node.kind == "conv" and node.attributes["stride"] == (2, 2):
+            path, current = [index], index
+            while len(readers[current]) == 1 and len(path) < 2:
+                current = readers[current][0]
+                if graph.nodes[current].kind == "conv":
+                    path.append(current)
+                elif graph.nodes[current].kind == "add":
+                    break
+            if len(path) == 2 and graph.nodes[path[1]].attributes["kernel"] == (3, 3):
+                firsts.add(path[0])
+                seconds.add(path[1])
+    return compared(DEEP, changed(graph, change))
+
+
+def test_a_variant_that_holds_but_for_a_row_is_named():
+    """Only the row where it does not hold has findings."""
+    found = explained(strides({"conv4_x", "conv5_x"}))
+    ((profile, exceptions),) = found.nearly
+    comparison = strides({"conv4_x", "conv5_x"})
+    rows = {comparison.rows[comparison.anchor(each)] for each in exceptions}
+    assert (profile.name, rows, found.surplus) == ("v1.5", {"conv3_x"}, [])
+
+
+@pytest.mark.parametrize("rows", [set(), {"conv4_x"}])
+def test_a_variant_that_holds_in_a_row_only_is_none(rows):
+    """What is not most of it is none of it."""
+    assert explained(strides(rows)).nearly == []
+
+
+def test_the_oracle_executes_the_variant():
+    """What is accepted stays, and what no variant explains is as the paper has it."""
+    graph = strides({"conv3_x", "conv4_x", "conv5_x"}).found
+    norm = next(i for i, node in enumerate(graph) if node.kind == "batch_norm")
+    wrong = changed(
+        graph,
+        lambda i, node: {"attributes": node.attributes | {"epsilon": 0.5}} if i == norm else {},
+    )
+    comparison = compared(DEEP, wrong)
+    known = explained(comparison)
+    (surplus,) = [comparison.findings[i] for i in known.surplus]
+    executed = altered(comparison, [surplus])
+    assert executed is not None
+    assert executed.nodes[norm].attributes["epsilon"] == pytest.approx(1e-5)
+    assert [n.attributes for n in executed] == [n.attributes for n in graph]
