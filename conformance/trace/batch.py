@@ -18,6 +18,8 @@ from conformance.trace.tape import Fault, Operation, Tape
 SEVERAL = 3
 
 ONE_BY_ONE = "what a model returns for an image must not depend on the others in its batch"
+#: What a mean over the images usually is.
+STATISTICS = f"{ONE_BY_ONE}: if this is a batch norm, put the model into inference mode"
 
 #: The place of the images in a value read as a vector: how many numbers of other axes stand
 #: before and after, so that a reshape changes nothing; None where it has no images.
@@ -116,7 +118,8 @@ class Followed:
 
     def _meet(self, operation: Operation, what: str) -> Place:
         """The images do not stay apart here."""
-        self.found.append(Fault("batch", "images apart", what, ONE_BY_ONE, operation.where))
+        why = STATISTICS if operation.name == "reduce" else ONE_BY_ONE
+        self.found.append(Fault("batch", "images apart", what, why, operation.where))
         return None
 
     def _guess(self, operation: Operation) -> Place:
