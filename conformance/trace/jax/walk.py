@@ -18,11 +18,12 @@ from jax.extend.core import Jaxpr, JaxprEqn, Literal
 
 from conformance.graph.model import Where
 from conformance.trace.jax.equations import (
-    IDENTITIES,
+    REDUCTIONS,
     bind,
     called,
     fold,
     is_cast,
+    is_identity,
     is_uniform,
     literal,
     plain,
@@ -180,7 +181,7 @@ class Walk:
             inner = equation.params["branches"][int(operands.pop(0).array)]
         if inner is not None:
             return self.jaxpr(inner.jaxpr, inner.consts, operands, where)
-        if name in IDENTITIES or is_cast(equation) or _is_by_one(equation, operands):
+        if is_identity(equation) or is_cast(equation) or _is_by_one(equation, operands):
             return operands[:1] if name == "div" else list(operands)
         if all(value.constant for value in operands):
             folded = fold(equation, [value.array for value in operands])
@@ -217,6 +218,12 @@ class Walk:
         if name in COMPARISONS:
             left, right = operands
             return [Value(comparison=(name, left, right))]
+        if name in REDUCTIONS:
+            axes = [axis for axis in equation.params["axes"] if isinstance(axis, int)]
+            return [
+                Value(self.tape.reduce(self.of(operand), REDUCTIONS[name], axes))
+                for operand in operands
+            ]
         if name == "stack":
             return [Value(stacked=(equation.params["axis"], tuple(operands)))]
         if translate := TABLE.get(name):
