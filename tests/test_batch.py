@@ -1,4 +1,4 @@
-"""The batch axis is followed: what mixes images or loses their axis is named, what does not passes."""
+"""The batch axis is followed: what mixes images or loses their axis is named."""
 
 import pytest
 

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from math import prod
+from typing import Protocol
 
 from conformance.trace.evaluation import BINARY, UNARY
-from conformance.trace.port import Port, Size, UntraceableModel
+from conformance.trace.port import Size, UntraceableModel
 from conformance.trace.tape import Fault, Operation, Tape
 
 #: How many images stand for any number of them.
@@ -26,7 +27,13 @@ STATISTICS = f"{ONE_BY_ONE}: if this is a batch norm, put the model into inferen
 Place = tuple[int, int] | None
 
 
-def faults(port: Port, size: Size, one: Tape | None = None) -> list[Fault]:
+class Traced(Protocol):
+    """What can be traced for several images; see :class:`~conformance.trace.port.Port`."""
+
+    def trace(self, size: Size, training: bool = False, batch: int | None = None) -> Tape: ...
+
+
+def faults(port: Traced, size: Size, one: Tape | None = None) -> list[Fault]:
     """Where a model's images do not stay apart in inference; nothing for a right one.
 
     ``one`` is the tape of a single image.  Raises :class:`.UntraceableModel` if that fails.
