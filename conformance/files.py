@@ -21,6 +21,8 @@ def cannot_write(target: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise Refused(f"cannot write {target}: {error.strerror or error}") from None
+    except RuntimeError:  # what Python says of a link that leads to itself, before 3.13
+        raise Refused(f"cannot write {target}: a link leads to itself") from None
 
 
 def put(content: str | bytes, target: Path) -> None:
@@ -55,12 +57,16 @@ def folder(path: Path) -> Path:
 
 def refuse_early(target: Path) -> None:
     """Say before minutes of work that its result could not be written."""
-    if target.is_dir():
-        raise Refused(f"cannot write {target}: it is a folder")
-    if not target.parent.is_dir():
-        raise Refused(f"cannot write {target}: there is no folder {target.parent}")
-    if not os.access(target if target.exists() else target.parent, os.W_OK):
-        raise Refused(f"cannot write {target}: no permission")
+    with cannot_write(target):
+        place = target.resolve()
+        if target.is_dir():
+            raise Refused(f"cannot write {target}: it is a folder")
+        if not place.parent.is_dir():
+            raise Refused(f"cannot write {target}: there is no folder {target.parent}")
+        if target.is_symlink() and not place.exists() and place.is_symlink():
+            raise Refused(f"cannot write {target}: a link leads to itself")
+        if not os.access(place if place.exists() else place.parent, os.W_OK):
+            raise Refused(f"cannot write {target}: no permission")
 
 
 def strict(text: str) -> Any:

@@ -49,6 +49,7 @@ class Difference:
 class Profile:
     """A known variant: its name, whom it belongs to, what is said of it, and its differences.
 
+    ``images`` are the only heights and widths for which it holds, where the note says so;
     ``another`` is True for a network of its own that only bears the name.
     """
 
@@ -61,12 +62,17 @@ class Profile:
     differences: tuple[Difference, ...]
     place: str
     another: bool = False
+    images: tuple[str, ...] = ()
 
     def speaks_of(self, model: Model) -> bool:
         """Whether a port of this network can be this variant."""
         return self.family in ("any", model.family) and (
             not self.models or model.name in self.models
         )
+
+    def takes(self, height: int, width: int) -> bool:
+        """Whether a port that is given images of this size can be this variant."""
+        return not self.images or f"{height}x{width}" in self.images
 
 
 @cache
@@ -91,6 +97,8 @@ def _profile(stem: str, table: Table) -> Profile:
     if table.header not in (COLUMNS, (*COLUMNS, WITH)):
         columns = ", ".join(COLUMNS)
         raise damaged(table.place, f"a profile's columns are {columns} and, if needed, {WITH}")
+    if not table.records:
+        raise damaged(table.place, f"the profile {table.heading!r} explains nothing: it has no row")
     for note in ("says", "source"):
         if note not in table.notes:
             raise damaged(table.place, f"the profile {table.heading!r} has no note {note!r}")
@@ -114,6 +122,7 @@ def _profile(stem: str, table: Table) -> Profile:
         rows,
         table.place,
         table.notes.get("verdict") == "another network",
+        _listed(table.notes.get("images", "")),
     )
 
 
@@ -138,6 +147,11 @@ def _check(row: Difference) -> None:
 
 def _listed(text: str) -> tuple[str, ...]:
     return tuple(each.strip() for each in text.split(",") if each.strip())
+
+
+def of_the_image(name: str) -> bool:
+    """Whether this is what follows from the image alone, of which there are as many as images."""
+    return re.fullmatch(r"other channels|for \d+x\d+ images", name) is not None
 
 
 def names(found: Iterable[Profile]) -> str:

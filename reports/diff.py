@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from math import log10
 from pathlib import Path
 from typing import Any
 
+from conformance.files import strict
 from conformance.judge import evidence
 from conformance.judge.evidence import DamagedEvidence
 from conformance.reports.results import STATUSES, VERDICTS, Json, results, schema
@@ -40,7 +40,7 @@ def load(path: Path) -> Json:
         return results(runs)
     file = path / "results.json" if path.is_dir() else path
     try:
-        data = json.loads(file.read_text(encoding="utf-8"))
+        data = strict(file.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise DamagedEvidence(f"{file}: cannot be read ({error})") from None
     from jsonschema import Draft202012Validator

@@ -7,7 +7,7 @@ from itertools import islice, zip_longest
 
 from conformance.reference import Printed
 from conformance.reference.claims import LISTED
-from conformance.reports import precisions, selftest, variants
+from conformance.reports import exact, precisions, selftest, variants
 from conformance.reports.cells import listed, table, text
 from conformance.reports.results import VERDICTS as ORDER
 from conformance.reports.results import Json
@@ -47,7 +47,8 @@ def front(view: View) -> str:
         " by status: " + listed(f"{mark} {status}" for status, (mark, _) in MARKS.items()) + ".",
         f"[Self-test](selftest.md), {text(selftest.summary(view))}."
         f" [Known variants](variants.md): {variants.summary(view)}."
-        f" [Precisions](precisions.md): {precisions.summary(view)}.",
+        f" [Precisions](precisions.md): {precisions.summary(view)}."
+        + (f" [Whole numbers](exact.md): {exact.summary(view)}." if exact.ran(view) else ""),
         "## Where the documents are wrong",
         f"Of {view.results['counts']['contradicted']} refuted claims, the furthest off of each"
         " family; the rest is on the families' pages.",

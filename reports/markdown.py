@@ -10,7 +10,7 @@ from pathlib import Path
 
 from conformance import reference
 from conformance.judge.evidence import Run
-from conformance.reports import ledger, precisions, selftest, variants
+from conformance.reports import exact, ledger, precisions, selftest, variants
 from conformance.reports.folder import publish
 from conformance.reports.front import front
 from conformance.reports.page import page
@@ -35,6 +35,8 @@ def write(results: Json, runs: list[Run], folder: Path, documents: Path = refere
         "variants.md": variants.page(view),
         "precisions.md": precisions.page(view),
     }
+    if exact.ran(view):
+        pages["exact.md"] = exact.page(view)
     pages |= {f"{family.stem}.md": page(view, family) for family in view.families}
     marked = {name: f"{MARK}\n\n{text.rstrip()}\n" for name, text in pages.items()}
     data = {"results.json": dumped(results), **ledger.files(results)}

@@ -20,6 +20,7 @@ from typing import Any
 from conformance import reference
 from conformance.graph.model import Graph
 from conformance.graph.rows import row_of
+from conformance.judge import exactness
 from conformance.judge.agreement import Agreement, joined
 from conformance.judge.claims import DEVIATES, CannotMeasure, judge, measure
 from conformance.judge.evidence import DamagedEvidence, Record, Run
@@ -282,8 +283,19 @@ def _network(model: Model, runs: list[Run], subjects: dict[tuple[str, str], Subj
             }
             for name, each in present.items()
         },
+        **_exact(present),
         "agreement": [_agreement(a, b) for a, b in combinations(present.values(), 2)],
     }
+
+
+def _exact(present: dict[str, Subject]) -> Json:
+    """What runs on whole numbers found, by run; nothing where there was none."""
+    found = {
+        name: [exactness.as_json(each.record.graph, run) for run in each.record.exact]
+        for name, each in present.items()
+        if each.record.exact
+    }
+    return {"exact": found} if found else {}
 
 
 def _verdict(subject: Subject | None) -> Json:
@@ -301,6 +313,11 @@ def _verdict(subject: Subject | None) -> Json:
             at = result(found, subject.owners(found.graph), first)
             wrong.append(f"{said}the first value that differs is that of {_named(at)}")
         doubts += [said + doubt for doubt in found.doubts()]
+    for run in subject.record.exact:
+        graph = subject.record.graph
+        if said := exactness.difference(graph, run):
+            wrong.append(said)
+        doubts += [f"exact in {run.precision}: {each}" for each in exactness.doubts(graph, run)]
     if wrong:
         return {"verdict": DEVIATES, "reasons": wrong}
     return {"verdict": "inconclusive" if doubts else "conforms", "reasons": doubts}

@@ -10,10 +10,13 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib import import_module
 from typing import NoReturn
 
+from conformance.cli import streams
 from conformance.errors import FAULT, INTERRUPTED, PIPE_CLOSED, USAGE, Refused
+from conformance.printable import line
 from conformance.reference import DamagedReference
 from conformance.signals import Stopped, stopping
 
@@ -75,10 +78,10 @@ def parser(chosen: str = "") -> Parser:
     debug = "show tracebacks, and what frameworks print"
     top.add_argument("--debug", action="store_true", help=debug)
     commands = top.add_subparsers(metavar="COMMAND", required=True, parser_class=Parser)
-    for name, line in COMMANDS.items():
+    for name, said in COMMANDS.items():
         found = commands.add_parser(
             name,
-            help=line,
+            help=said,
             epilog=CODES,
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
@@ -91,7 +94,7 @@ def parser(chosen: str = "") -> Parser:
         )
         if chosen in ("", name):
             module = import_module(f"{__name__}.{FILES.get(name, name)}")
-            found.description = f"{line}\n\n{module.HELP}".rstrip()
+            found.description = f"{said}\n\n{module.HELP}".rstrip()
             module.options(found)
             found.set_defaults(function=module.run)
     return top
@@ -103,17 +106,42 @@ def _chosen(arguments: Sequence[str]) -> str:
     return words[0] if words and words[0] in COMMANDS else "none"
 
 
+#: Commands whose exit code is what was asked for, and their words beside it.
+VERDICTS = ("check", "gate", "identify", "compare", "report")
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
+    streams.usable()
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    before = sys.stdout, sys.stderr
+    words = streams.Words(sys.stdout), streams.Words(sys.stderr)
+    sys.stdout, sys.stderr = words
     try:
-        given = list(sys.argv[1:] if arguments is None else arguments)
+        code = _run(given)
+        words[0].flush()
+        words[1].flush()
+    except BrokenPipeError:  # the reader of our output has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return PIPE_CLOSED
+    finally:
+        sys.stdout, sys.stderr = before
+    if words[0].lost:
+        # What Python still holds for it is lost as well, and no reason for another exit code.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        _told(f"cannot write to standard output: {words[0].lost}", code)
+        return code if code or _chosen(given) in VERDICTS else USAGE
+    return code
+
+
+def _run(given: list[str]) -> int:
+    try:
         options = parser(_chosen(given)).parse_args(given)
     except SystemExit as done:
         return int(done.code or 0)
     try:
         with stopping():
             code: int = options.function(options)
-            sys.stdout.flush()
         return code
     except Refused as refused:
         return _told(str(refused), refused.code)
@@ -121,19 +149,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _told(f"{stopped}; nothing is half-written", stopped.code)
     except KeyboardInterrupt:
         return _told("interrupted; nothing is half-written", INTERRUPTED)
-    except (BrokenPipeError, SystemExit):  # the reader of our output has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    except SystemExit:
         return PIPE_CLOSED
+    except BrokenPipeError:
+        raise
     except DamagedReference as damaged:
         return _told(str(damaged), FAULT)
     except Exception as fault:
         if options.debug:
             traceback.print_exc()
-        said = " ".join(str(fault).split())
-        return _told(f"{type(fault).__name__}: {said} (run again with --debug)", FAULT)
+        said = f"{type(fault).__name__}: {fault}" if str(fault) else type(fault).__name__
+        return _told(f"{' '.join(said.split())} (run again with --debug)", FAULT)
 
 
 def _told(message: str, code: int) -> int:
+    """Say a refusal in one line, if there is anybody to hear it; the code says it anyway."""
     if message:
-        print(f"conformance: {message}", file=sys.stderr)
+        with suppress(OSError, ValueError):
+            print(f"conformance: {line(message)}", file=sys.stderr, flush=True)
     return code

@@ -21,7 +21,7 @@ from conformance.judge.examine import EVERY
 from conformance.judge.finding import overall
 from conformance.judge.network import not_run
 from conformance.judge.repeat import sentences
-from conformance.numbers.precision import ON, PRECISIONS
+from conformance.numbers.precision import EXACT, ON, PRECISIONS
 from conformance.ports import implementations as frameworks
 from conformance.ports.sandbox import Ended, Limits, work
 from conformance.quiet import NO_GPU, on_gpu
@@ -52,6 +52,7 @@ example:
   conformance check lenet5 --thorough --repeat 200
   conformance check lenet5 --no-numbers --json -
   conformance check googlenet --precision float32 --precision bfloat16 --compiled
+  conformance check resnet50 --exact
   conformance check --device gpu --evidence evidence
   conformance check --framework keras --evidence evidence
 """
@@ -76,6 +77,10 @@ def options(command: ArgumentParser) -> None:
     command.add_argument(
         "--compiled", action="store_true",
         help="compare what torch.compile, jax.jit or tf.function makes of it as well",
+    )  # fmt: skip
+    command.add_argument(
+        "--exact", action="store_true",
+        help="run on whole numbers as well, in float32 and each --precision: not a bit may differ",
     )  # fmt: skip
     command.add_argument(
         "--no-numbers", action="store_true", help="trace and judge, but run nothing"
@@ -108,16 +113,20 @@ def run(options: Namespace) -> int:
     output = Output(options.json)
     earlier = baseline.read(options.baseline, "check") or {"results": []}
     known = {(row["framework"], row["architecture"]): row for row in earlier["results"]}
-    ran = options.thorough or options.repeat > 1 or options.precision or options.compiled
+    given = ("thorough", "precision", "compiled", "exact")
+    ran = any(getattr(options, name) for name in given) or options.repeat > 1
     if options.no_numbers and ran:
-        raise Refused("--thorough, --repeat, --precision and --compiled: leave out --no-numbers")
+        raise Refused(
+            "--thorough, --repeat, --precision, --compiled and --exact: leave out --no-numbers"
+        )
     if options.thorough and options.device == "gpu":
         raise Refused("training and gradients are run on the CPU: leave out --thorough or the GPU")
     names = options.architectures or list(reference.models())
     models = list({model.name: model for model in map(found, names)}.values())
     _kept_rows(options, models)
-    chosen = _frameworks(options.framework or [])
     options.executions = _executions(options)
+    chosen = _frameworks(options.framework or [])
+    options.whole = _whole(options)
     if options.evidence:
         folder(options.evidence)
     alone = len(chosen) == 1
@@ -151,6 +160,13 @@ def _executions(options: Namespace) -> list[Execution]:
     if options.compiled:
         found.append(Execution(PLAIN.precision, options.device, compiled=True))
     return [] if options.no_numbers else found
+
+
+def _whole(options: Namespace) -> list[Execution]:
+    """The ways to execute a network on whole numbers: float32, and the precisions asked for."""
+    names = dict.fromkeys(("float32", *(each.precision for each in options.executions)))
+    found = [Execution(name, options.device) for name in names if name in EXACT]
+    return found if options.exact else []
 
 
 def _kept_rows(options: Namespace, models: list[Model]) -> None:
@@ -243,6 +259,7 @@ def _job(name: str, models: list[Model], options: Namespace) -> Json:
         "architectures": [model.name for model in models],
         "device": options.device,
         "executions": [asdict(each) for each in options.executions],
+        "whole": [asdict(each) for each in options.whole],
         "numbers": not options.no_numbers,
         "thorough": options.thorough,
         "seed": options.seed,

@@ -13,6 +13,7 @@ from conformance.cli.facts import found
 from conformance.cli.output import Output, code
 from conformance.errors import Refused
 from conformance.files import put, refuse_early
+from conformance.printable import names
 from conformance.quiet import NO_GPU
 from conformance.trace import registry
 
@@ -80,7 +81,7 @@ def run(options: Namespace) -> int:
         from conformance.reports.site import port_page
 
         port_page(result | drawing, Path(options.html))
-    output.document(render.gate(result), options.format)
+    output.document(render.gate(names(result)), options.format)
     if options.html and not drawing:
         output.line(f"  there is nothing to draw: {options.html} was not written")
     return code(result)

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from conformance.cli import baseline
-from conformance.errors import CONFORMS, DEVIATES, INCONCLUSIVE
+from conformance.errors import CONFORMS, DEVIATES, INCONCLUSIVE, Refused
 from conformance.files import put, refuse_early
+from conformance.printable import line
 
 if TYPE_CHECKING:
     from conformance.judge.render import Document
@@ -49,7 +50,8 @@ class Output:
 
     def line(self, text: str = "", style: str | None = None) -> None:
         """One line, however long: it is wrapped by nobody but the terminal."""
-        self.console.print(text, style=style, markup=False, soft_wrap=True)
+        for each in text.split("\n"):
+            self.console.print(line(each), style=style, markup=False, emoji=False, soft_wrap=True)
 
     def document(self, document: Document, form: str = "text") -> None:
         """A verdict with what it rests on."""
@@ -57,8 +59,8 @@ class Output:
             self.line(document.markdown().rstrip())
             return
         self.line(document.headline, document.colour)
-        for line in document.lines():
-            self.line(line)
+        for each in document.lines():
+            self.line(each)
 
     def table(self, columns: Sequence[str], rows: Sequence[Sequence[str]], right: str = "") -> None:
         """A table that fits the terminal; columns named in ``right`` are set flush right."""
@@ -75,18 +77,22 @@ class Output:
                 min_width=max(map(len, column.split())),
             )
         for row in rows:
-            table.add_row(*map(Text, row))
+            table.add_row(*(Text(line(each)) for each in row))
         with self.console.capture() as drawn:
             self.console.print(table)
         self.console.file.writelines(line.rstrip() + "\n" for line in drawn.get().splitlines())
 
     def result(self, data: dict[str, Any]) -> None:
         """The result for programs, if it was asked for."""
-        text = json.dumps(data, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
         if self.aside:
-            sys.stdout.write(text)
+            # Escapes of JSON, which any encoding has.
+            sys.stdout.write(json.dumps(data, indent=1, allow_nan=False) + "\n")
+            sys.stdout.flush()
+            if reason := getattr(sys.stdout, "lost", ""):
+                raise Refused(f"cannot write standard output: {reason}")
         elif self.target:
-            put(text, Path(self.target))
+            text = json.dumps(data, indent=1, ensure_ascii=False, allow_nan=False)
+            put(f"{text}\n", Path(self.target))
 
     @contextmanager
     def progress(self) -> Iterator[Progress]:

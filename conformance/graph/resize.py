@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from math import prod
-from typing import Any
 
 from conformance.graph.model import Graph, Node, Parameter
 
@@ -16,8 +15,12 @@ class CannotResize(Exception):
     """A layer has no meaning on what reaches it; the message names the layer's row and why."""
 
 
-def resized(graph: Graph, size: Shape) -> Graph:
-    """The same layers on an image of ``size``.  Raises :class:`CannotResize`."""
+def resized(graph: Graph, size: Shape, exactly: bool = False) -> Graph:
+    """The same layers on an image of ``size``.  Raises :class:`CannotResize`.
+
+    ``exactly`` with the padding that they have; else a window that is padded more on one side is
+    one that covers the whole map, and is padded to.
+    """
     nodes: list[Node] = []
     at: list[int] = []  # the new number of each node
     for index, node in enumerate(graph):
@@ -27,10 +30,22 @@ def resized(graph: Graph, size: Shape) -> Graph:
             at.append(inputs[0])  # nothing is flattened in a map of one pixel
             continue
         sized = replace(node, shape=size) if index in graph.inputs else _sized(node, before)
+        if exactly and "padding" in sized.attributes and "kernel" in sized.attributes:
+            sized = _exact(sized, node, before[0])
         at.append(len(nodes))
         nodes.append(replace(sized, inputs=inputs))
     inputs, outputs = (tuple(at[i] for i in ends) for ends in (graph.inputs, graph.outputs))
     return Graph(nodes, inputs, outputs)
+
+
+def _exact(anew: Node, node: Node, before: Shape) -> Node:
+    """A window with its own padding."""
+    sides = []
+    for axis in (0, 1):
+        of = node.attributes
+        reach = (of["kernel"][axis] - 1) * of.get("dilation", (1, 1))[axis] + 1
+        sides.append((before[axis] + sum(of["padding"][axis]) - reach) // of["stride"][axis] + 1)
+    return replace(anew, shape=(*sides, anew.shape[-1]), attributes=node.attributes)
 
 
 def _sized(node: Node, before: Sequence[Shape]) -> Node:
@@ -90,10 +105,10 @@ def _slots(node: Node, slots: dict[str, Shape]) -> Node:
 
 
 def _window(node: Node, before: Shape, channels: int) -> Node:
-    """A window moved over a map.  One that is padded more on one side covers the whole map."""
+    """A window moved over a map.  One that is padded more on one side covers the whole of it."""
     sides, padding = [], []
     for axis in (0, 1):
-        side, border = _side(node.attributes, axis, before[axis])
+        side, border = _side(node, axis, before[axis])
         if side < 1:
             raise CannotResize(f"the window of {node.where} is larger than its map")
         sides.append(side)
@@ -102,10 +117,16 @@ def _window(node: Node, before: Shape, channels: int) -> Node:
     return replace(node, shape=(*sides, channels), attributes=attributes)
 
 
-def _side(of: dict[str, Any], axis: int, before: int) -> tuple[int, tuple[int, int]]:
+def _side(node: Node, axis: int, before: int) -> tuple[int, tuple[int, int]]:
+    """How many windows there are, and how far they stand over the two edges."""
+    of = node.attributes
     kernel = (of["kernel"][axis] - 1) * of.get("dilation", (1, 1))[axis] + 1
     stride, (low, high) = of["stride"][axis], of["padding"][axis]
     if low == high:
         return (before + 2 * low - kernel) // stride + 1, (low, high)
-    side = -(-(before + low - kernel) // stride) + 1
+    if node.kind == "conv":  # as TensorFlow's SAME: as many as strides fit, less above than below
+        side = -(-before // stride)
+        over = max((side - 1) * stride + kernel - before, 0)
+        return side, (over // 2, over - over // 2)
+    side = -(-(before + low - kernel) // stride) + 1  # as Caffe's pools: rounded up
     return side, (low, max((side - 1) * stride + kernel - before - low, 0))

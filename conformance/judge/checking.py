@@ -70,6 +70,7 @@ def _outcome(run: evidence.Run, model: Model, job: Json, say: Say) -> Checked:
         record = examine(
             run.framework, model, numbers=job["numbers"], thorough=job["thorough"],
             seed=run.seed, how=Execution(device=job["device"]), others=others,
+            whole=[Execution(**each) for each in job["whole"]],
             arrays=job["arrays"], repeat=repeat,
             progress=lambda done, total: say(f"checking {model.name}", done, total),
         )  # fmt: skip

@@ -17,6 +17,7 @@ import numpy as np
 
 from conformance.graph.align import Alignment, align, findings
 from conformance.graph.align import Finding as Difference
+from conformance.graph.alike import alike
 from conformance.graph.model import Graph
 from conformance.judge.evidence import graph_to_json
 from conformance.judge.finding import (
@@ -257,6 +258,7 @@ def compare(a: Side, b: Side, progress: Progress = lambda done, total: None) -> 
 
     Raises :class:`~conformance.trace.port.UntraceableModel` where one cannot be built or run.
     """
+    b.graph = alike(a.graph, b.graph)
     alignment = align(a.graph, b.graph)
     found = Comparison(a, b, [*findings(a.graph, b.graph, alignment), *_outputs(a, b, alignment)])
     found.pairs = alignment.pairs

@@ -8,6 +8,7 @@ import numpy as np
 
 from conformance.files import put
 from conformance.graph.align import Alignment, align, findings
+from conformance.graph.alike import alike
 from conformance.graph.model import Graph
 from conformance.numbers.own_weights import Side, address
 from conformance.numbers.stored import whole
@@ -39,6 +40,7 @@ def convert(a: Side, b: Side) -> dict[str, np.ndarray]:
 
 def _carried(a: Side, one: Graph, b: Side, other: Graph) -> dict[str, np.ndarray]:
     """The arrays that B's graph reads, from the slots of A's."""
+    other = alike(one, other)
     alignment = align(one, other)
     _refuse(a, one, b, other, alignment)
     arrays: dict[str, np.ndarray] = {}
@@ -80,7 +82,8 @@ def _refuse(a: Side, one: Graph, b: Side, other: Graph, alignment: Alignment) ->
 
 def differences(a: Side, b: Side) -> list[str]:
     """What B does otherwise with the same values, a sentence a finding."""
-    found = findings(a.graph, b.graph, align(a.graph, b.graph))
+    other = alike(a.graph, b.graph)
+    found = findings(a.graph, other, align(a.graph, other))
     return [
         f"{a.at(f.expected_node)}: {f.attribute} is {f.expected} in A and {f.found} in B"
         for f in found

@@ -13,18 +13,25 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from hashlib import sha256
+from math import inf, isfinite, nan
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
+from conformance.files import strict
 from conformance.graph.model import Graph, Node, Parameter, Where
+from conformance.judge import schemas
+from conformance.judge.damage import damage
+from conformance.numbers.exact import Exact
 from conformance.numbers.gradients import Gradients
 from conformance.numbers.parity import Parity
 
@@ -51,7 +58,8 @@ class Record:
     ``graph`` is what it does in inference, ``training`` what it does in training.  Of a network
     that was examined thoroughly there are also the parity of a step of training and the gradients
     of both.  ``executions`` are parities in inference that were computed in other ways than
-    ``parity``, which is in float64 and step by step, and decides.  ``arrays`` are whole results
+    ``parity``, which is in float64 and step by step, and decides; ``exact`` are runs in integers,
+    one a precision.  ``arrays`` are whole results
     of it by node, height x width x channels after the batch, where they were asked for.
     """
 
@@ -63,6 +71,7 @@ class Record:
     gradients: Gradients | None = None
     executions: tuple[Parity, ...] = ()
     training_gradients: Gradients | None = None
+    exact: tuple[Exact, ...] = ()
     arrays: dict[int, np.ndarray] = field(default_factory=dict, compare=False)
 
 
@@ -210,23 +219,40 @@ def _read_run(folder: Path) -> Run:
         raise DamagedEvidence(
             f"{path}: schema {data.get('schema')!r}, this version reads {SCHEMA}; record it again"
         )
-    try:
-        networks, selftest = data.pop("networks"), data.pop("selftest", None)
-        data.pop("schema")
-        run = Run(**data)
-        for name, checksum in networks.items():
-            data = _listed(folder / f"{name}.json", checksum)
-            record = run.records[name] = _record_from_json(data)
-            if checksum := data.get("arrays"):
-                file = _whole(folder / f"{name}{ARRAYS}", checksum)
-                record.arrays = {int(node): array for node, array in load_file(file).items()}
-        if selftest:
-            run.selftest = _listed(folder / SELFTEST, selftest)
-    except (KeyError, TypeError, AttributeError) as error:
-        raise DamagedEvidence(
-            f"{path}: not a run of this version ({error}); record it again"
-        ) from None
+    if said := schemas.breach(data, schemas.schema("evidence"), "run"):
+        raise DamagedEvidence(f"{path}: not a run of this version ({said}); record it again")
+    networks, selftest = data.pop("networks"), data.pop("selftest")
+    data.pop("schema")
+    run = Run(**data)
+    for name, checksum in networks.items():
+        if not re.fullmatch(r"[\w.-]+", name) or name.startswith("."):
+            raise DamagedEvidence(f"{path}: {name!r} names no file; record it again")
+        run.records[name] = _read_record(folder / f"{name}.json", name, checksum)
+    if selftest:
+        run.selftest = _listed(folder / SELFTEST, selftest)
     return run
+
+
+def _read_record(file: Path, name: str, checksum: str) -> Record:
+    data = _listed(file, checksum)
+    said = schemas.breach(data, schemas.schema("evidence"), "record") or damage(data, name)
+    if said:
+        raise DamagedEvidence(f"{file}: not what a check leaves ({said}); record it again")
+    try:
+        record = _record_from_json(_finite(data, back=True))
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        raise DamagedEvidence(
+            f"{file}: not what a check leaves ({error}); record it again"
+        ) from None
+    if checksum := data.get("arrays", ""):
+        arrays = _whole(file.with_suffix(ARRAYS), checksum)
+        try:
+            record.arrays = {int(node): array for node, array in load_file(arrays).items()}
+        except (SafetensorError, ValueError) as error:
+            raise DamagedEvidence(f"{arrays}: cannot be read ({error}); record it again") from None
+        if strange := record.arrays.keys() - set(range(len(record.graph))):
+            raise DamagedEvidence(f"{arrays}: there is no node {min(strange)}; record it again")
+    return record
 
 
 def graph_to_json(graph: Graph) -> dict[str, Any]:
@@ -290,6 +316,7 @@ def _record_to_json(record: Record) -> dict[str, Any]:
         "training_gradients": record.training_gradients.as_json()
         if record.training_gradients
         else None,
+        "exact": [each.as_json() for each in record.exact],
     }
 
 
@@ -306,6 +333,7 @@ def _record_from_json(data: dict[str, Any]) -> Record:
         read_if_there("gradients", Gradients.from_json),
         tuple(map(Parity.from_json, data["executions"])),
         read_if_there("training_gradients", Gradients.from_json),
+        tuple(map(Exact.from_json, data.get("exact", ()))),
     )
 
 
@@ -333,7 +361,7 @@ def _whole(file: Path, checksum: str) -> Path:
 
 def _load(path: Path) -> dict[str, Any]:
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
+        data = strict(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise DamagedEvidence(f"{path}: cannot be read ({error}); record it again") from None
     if not isinstance(data, dict):
@@ -342,7 +370,27 @@ def _load(path: Path) -> dict[str, Any]:
 
 
 def _dump(data: dict[str, Any], path: Path) -> None:
-    path.write_text(json.dumps(data, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    text = json.dumps(_finite(data), indent=1, sort_keys=True, allow_nan=False)
+    path.write_text(f"{text}\n", encoding="utf-8")
+
+
+#: JSON has no number for these.
+WORDS = {"inf": inf, "-inf": -inf, "nan": nan}
+#: Under these names stands a text, whatever it is.
+TEXTS = frozenset(
+    ("path", "line", "handle", "kind", "problem", "alteration", "causes", "slot", "model")
+)
+
+
+def _finite(data: Any, back: bool = False) -> Any:
+    """The same with a word for every number that JSON lacks, or ``back`` with the number."""
+    if isinstance(data, dict):
+        return {k: v if k in TEXTS else _finite(v, back) for k, v in data.items()}
+    if isinstance(data, list | tuple):
+        return [_finite(each, back) for each in data]
+    if back:
+        return WORDS.get(data, data) if isinstance(data, str) else data
+    return str(data) if isinstance(data, float) and not isfinite(data) else data
 
 
 def networks(runs: list[Run]) -> Iterator[str]:

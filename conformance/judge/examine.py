@@ -12,6 +12,7 @@ from conformance.graph.rows import row_of
 from conformance.graph.verify import verify
 from conformance.judge.evidence import Record
 from conformance.judge.repeat import Progress, Repeat
+from conformance.numbers.exact import exact
 from conformance.numbers.gradients import gradients
 from conformance.numbers.parity import Parity, parity
 from conformance.ports import implementations as frameworks
@@ -32,6 +33,7 @@ def examine(
     seed: int = 0,
     how: Execution = PLAIN,
     others: Sequence[Execution] = (),
+    whole: Sequence[Execution] = (),
     arrays: Collection[str] = (),
     repeat: Repeat | None = None,
     progress: Progress = lambda done, total: None,
@@ -40,7 +42,8 @@ def examine(
     compare what it computes in inference with the oracle; with ``thorough`` also what it
     computes in training and how it differentiates, in both, at about six times the cost.
 
-    ``how`` has to be in float64, which decides; ``others`` are further ways to execute it.
+    ``how`` has to be in float64, which decides; ``others`` are further ways to execute it, and
+    ``whole`` those in which it is executed on whole numbers, where not a bit may differ.
     Of the rows in ``arrays`` the record has whole results, :data:`EVERY` for those of all rows.
     With ``repeat`` every numeric check is done once for each of its seeds, on one trace, and it
     remembers how that went; the record has what was found with the first of them.
@@ -49,10 +52,13 @@ def examine(
     :class:`~conformance.trace.port.UntraceableModel`.
     """
     repeat = repeat or Repeat(seed)
+    gc.freeze()  # a collection looks at what this network makes, not at all of a framework again
     port = frameworks.port(framework, model)
     # A tape may hold its framework's record of the run: two at once are much in a deep network.
     ways = (how, *others) if numbers else ()
-    record = _in_inference(port, model, ways, thorough, arrays, repeat, progress)
+    record = _in_inference(
+        port, model, ways, whole if numbers else (), thorough, arrays, repeat, progress
+    )
     gc.collect()  # frameworks keep models alive in reference cycles
     _in_training(record, port, model, thorough, repeat, progress)
     gc.collect()
@@ -63,6 +69,7 @@ def _in_inference(
     port: Port,
     model: Model,
     ways: Sequence[Execution],
+    whole: Sequence[Execution],
     thorough: bool,
     arrays: Collection[str],
     repeat: Repeat,
@@ -91,6 +98,10 @@ def _in_inference(
     if found:
         record.parity, *executions = found
         record.executions = tuple(executions)
+    record.exact = tuple(
+        exact(port, tape, graph, seed=repeat.seeds[0], how=each, progress=progress)
+        for each in whole
+    )
     if thorough:
         record.gradients = repeat.run(
             "gradients", graph, lambda seed, _: gradients(port, tape, graph, seed=seed), progress

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 #: By kind and attribute (``*`` for any kind): a sentence with places for what was expected and
-#: found, in the words of :func:`conformance.graph.values.text`.
+#: found, in the words of :func:`conformance.values.text`.
 HINTS: dict[tuple[str, str], str] = {
     ("avg_pool", "count_include_pad"): "padding cells are {counted} in the average: PyTorch counts"
     " them by default, Keras and TensorFlow never do",
@@ -24,6 +24,9 @@ HINTS: dict[tuple[str, str], str] = {
     ("*", "order"): "two neighbours have changed places",
     ("conv", "table"): "other maps are connected than the paper's table has",
     ("softmax", "extra"): "return logits, or take it as the variant with softmax",
+    ("*", "axis"): "it works along another axis than the channels, which have the number that the"
+    " other layout gives them",
+    ("input", "layout"): "the model reads images in the other layout: {found}",
     ("*", "outputs"): "return the logits alone in inference",
 }
 

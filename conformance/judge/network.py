@@ -10,6 +10,7 @@ from typing import Any
 from conformance import reference
 from conformance.graph.model import Graph
 from conformance.graph.rows import row_of
+from conformance.judge import exactness
 from conformance.judge.claims import CannotMeasure, Verdict, judge, measure, shown
 from conformance.judge.evidence import Record
 from conformance.judge.finding import Finding, Judgement, Part, Unjudged, finite
@@ -65,6 +66,7 @@ class Checked:
     totals: dict[str, int] | None = None
     numbers: dict[str, Json] = field(default_factory=dict)
     repeat: Json | None = None
+    exact: list[Json] = field(default_factory=list)
 
     @property
     def verdict(self) -> str:
@@ -92,6 +94,7 @@ class Checked:
             "gradients": self.numbers.get("gradients"),
             "training_gradients": self.numbers.get("training gradients"),
             "executions": {mode: each for mode, each in self.numbers.items() if mode not in THINGS},
+            "exact": self.exact,
             "repeat": self.repeat,
         }
 
@@ -112,7 +115,7 @@ def summary(row: Json) -> str:
                 said[-1] += ", computed in a finer precision"
         else:
             said.append(f"{things} compared")
-    return ", ".join(said)
+    return ", ".join([*said, *map(exactness.summary, row["exact"])])
 
 
 def not_run(framework: str, model: Model, reason: str) -> Checked:
@@ -151,6 +154,10 @@ def outcome(
     modes += [(str(how), graph) for how in executions if numbers]
     known = compared(record)
     parts += [_ran(found, mode, each, known.get(mode)) for mode, each in modes]
+    rows, subject = row_of(graph, [r.name for r in model.rows]), f"{model.name} {{row}}"
+    for run in record.exact if numbers else ():
+        parts.append(exactness.part(graph, rows, f"{subject} in {framework}", run))
+        found.exact.append(exactness.as_json(graph, run))
     if repeat:
         parts.append(_repeated(found, repeat))
     found.judgement = Judgement.of(parts)

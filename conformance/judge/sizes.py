@@ -11,12 +11,12 @@ from collections.abc import Iterator
 from conformance import reference
 from conformance.graph.align import Finding
 from conformance.graph.model import Graph, Node
-from conformance.graph.values import text
 from conformance.judge.variants import Comparison, label
 from conformance.reference import Model
 from conformance.reference.variants import Difference, Profile
 from conformance.trace.port import Port, Size, UntraceableModel
 from conformance.trace.tape import Tape
+from conformance.values import text
 
 #: An image may be grey or in colour; what has more channels is a map inside a network.
 CHANNELS = 3
@@ -44,7 +44,7 @@ def known() -> list[Size]:
     return sorted(set(images), key=lambda size: (-images.count(size), size))
 
 
-def variants(size: Size, model: Model, paper: Graph, comparison: Comparison) -> Iterator[Profile]:
+def variants(size: Size, model: Model, comparison: Comparison) -> Iterator[Profile]:
     """What the size and the channels of the image alone make of a network."""
     height, width, channels = size
     if channels != model.input[-1]:
@@ -53,7 +53,7 @@ def variants(size: Size, model: Model, paper: Graph, comparison: Comparison) -> 
     if size[:2] == model.input[:2]:
         return
     covering = tuple(_covering(comparison))
-    if covering or _resized(paper, comparison):
+    if covering or _resized(comparison):
         here, there = (f"{sides[0]}x{sides[1]}" for sides in (size, model.input))
         says = (
             f"the kernels that cover the last map have its size, on images of {here}, not {there}"
@@ -65,10 +65,12 @@ def _profile(name: str, says: str, differences: tuple[Difference, ...]) -> Profi
     return Profile(name, "any", (), says, "the image that the port is given", "", differences, "")
 
 
-def _resized(paper: Graph, comparison: Comparison) -> bool:
+def _resized(comparison: Comparison) -> bool:
     """Whether a dense layer of the port is fed by a map of another size than the paper's."""
     shapes = {
-        piece.handle: piece.shape for node in paper for piece in node.parameters.get("kernel", ())
+        piece.handle: piece.shape
+        for node in comparison.paper or comparison.expected
+        for piece in node.parameters.get("kernel", ())
     }
     for a, b in comparison.pairs.items():
         node, there = comparison.expected.nodes[a], comparison.found.nodes[b]

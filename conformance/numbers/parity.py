@@ -221,7 +221,7 @@ class _Observer:
         self.statistics: list[SlotParity] = []
         #: What the step makes of a norm's running statistics, in double and single precision.
         self.running: dict[int, tuple[dict[str, np.ndarray], dict[str, np.ndarray]]] = {}
-        self.controlled = _cheapest_of_each_kind(expected, observed)
+        self.controlled = cheapest_of_each_kind(expected, observed)
         self.roots: Roots | None = None
         if self.precision is FLOAT64 and not compiled:
             self.roots = Roots(expected, found, pairs, observed, oracles.weights, self.double)
@@ -236,7 +236,7 @@ class _Observer:
             for index in sorted(self.expected.ancestors(a) - self.costs.keys() - {a}):
                 self._costed(index)
                 self._release(index)
-        got = _neutral(array, port_node)
+        got = neutral(array, port_node)
         if self.keep:
             self.keep(a, got)
         inputs = [self.double.result(i) for i in node.inputs] if a in self.controlled else []
@@ -311,7 +311,7 @@ class _Observer:
         self.controls.append(Control(a, alteration, distance(got, result, rms), bound))
 
 
-def _neutral(array: np.ndarray, node: Node) -> np.ndarray:
+def neutral(array: np.ndarray, node: Node) -> np.ndarray:
     """A port's result in neutral layout; one of another size stays as it is, and fails."""
     if array.size != prod(size for axis in node.axes for _, size in axis):
         return array
@@ -350,7 +350,7 @@ def _size(node: Node) -> str:
     return "x".join(map(str, node.shape))
 
 
-def _cheapest_of_each_kind(graph: Graph, observed: set[int]) -> set[int]:
+def cheapest_of_each_kind(graph: Graph, observed: set[int]) -> set[int]:
     cheapest: dict[str, int] = {}
     for index in sorted(observed):
         node = graph.nodes[index]

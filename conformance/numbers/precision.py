@@ -47,6 +47,11 @@ class Precision:
         return 2.0 ** -LADDER[LADDER.index(self.multiplied) + 1]
 
     @property
+    def between(self) -> float:
+        """Halfway, on a logarithmic scale, from its unit roundoff to that of the next coarser."""
+        return float((self.unit * self.coarser) ** 0.5)
+
+    @property
     def oracle(self) -> Precision:
         """The precision in which the oracle measures costs."""
         return FLOAT32 if self is FLOAT64 else self
@@ -54,7 +59,7 @@ class Precision:
     @property
     def margin(self) -> float:
         """The bound over the cost that the oracle measures; see the module."""
-        return float((self.unit * self.coarser) ** 0.5 / self.oracle.unit)
+        return self.between / self.oracle.unit
 
     def unused(self, error: float, bound: float) -> bool:
         """Whether the result nearest to its bound is still nearer to the next finer precision.
@@ -108,3 +113,6 @@ PRECISIONS = {
 
 #: What a network is compared in besides float64, on each device.
 ON = {"cpu": ("float32",), "gpu": ("float32", "tf32", "bfloat16")}
+
+#: What a network can be kept in whole numbers in; the range of float16 is too small.
+EXACT = frozenset({"float64", "float32", "tf32", "bfloat16"})

@@ -13,7 +13,7 @@ from dataclasses import replace
 from functools import lru_cache
 from itertools import product
 from math import prod, sqrt
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -95,8 +95,19 @@ class Weights:
         return 0.0, 0.5
 
 
+class Given(Protocol):
+    """Values for the slots of a graph, from a seed."""
+
+    graph: Graph
+    seed: int
+
+    @property
+    def slot(self) -> Callable[[int, str], np.ndarray]:
+        """The values of a node's slot, in neutral layout."""
+
+
 def counterparts(
-    weights: Weights, found: Graph, pairs: dict[int, int]
+    weights: Given, found: Graph, pairs: dict[int, int]
 ) -> Callable[[int, str], np.ndarray]:
     """Values for the slots of a port's graph, from those of the graph that it is held against.
 
@@ -141,11 +152,12 @@ def carried(
 ) -> Callable[[str], np.ndarray]:
     """Values for a port's stored arrays, by handle, from values for the slots of its graph.
 
-    ``shapes`` are those of all stored arrays.  One that no slot reads is filled with one half.
+    ``shapes`` are those of all stored arrays.  One that no slot reads is filled with one half, and
+    so is what an operation without a word reads: nobody knows what it is there.
     """
     readers: dict[str, list[tuple[int, str, Parameter]]] = {}
     for index, node in enumerate(graph):
-        for name, pieces in node.parameters.items():
+        for name, pieces in node.parameters.items() if node.known else ():
             for parameter in pieces:
                 readers.setdefault(parameter.handle, []).append((index, name, parameter))
 

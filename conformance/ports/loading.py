@@ -9,6 +9,8 @@ import sys
 from collections.abc import Callable
 from difflib import get_close_matches
 from pathlib import Path
+from sysconfig import get_paths
+from traceback import walk_tb
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -50,6 +52,11 @@ def load(text: str) -> Callable[[], Any]:
         )
     if not callable(factory):
         raise BadPort(f"{text} is a {type(factory).__name__}, not a function that makes a model")
+    if registry.owner(factory):  # a model that has been made can be called as well
+        raise BadPort(
+            f"{text} is a model ({type(factory).__name__}), not a function that makes one: write"
+            f" def make(): return {name}, or better what builds it"
+        )
     _takes_nothing(factory, text)
     return factory
 
@@ -81,9 +88,12 @@ class _importing:
         self.name = name
 
     def __enter__(self) -> None:
-        pass
+        # What is to happen to numbers that overflow is the package's affair, not ours.
+        self.numbers = np.errstate()
+        self.numbers.__enter__()
 
     def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
+        self.numbers.__exit__(kind, error, trace)
         if isinstance(error, ModuleNotFoundError):
             missing = str(error.name)
             where = " from this folder" if self.name.split(".")[0] == missing else ""
@@ -166,7 +176,21 @@ def _made(factory: Callable[..., Any]) -> object:
 
 
 def told(error: BaseException) -> str:
-    """What went wrong, in one line."""
+    """What went wrong, and where in the port, in one line."""
     said = " ".join(str(error).split())
     said = said if len(said) <= 300 else f"{said[:297]}..."
-    return f"{type(error).__name__}: {said}" if said else type(error).__name__
+    said = f"{type(error).__name__}: {said}" if said else type(error).__name__
+    place = "" if isinstance(error, SyntaxError) else _place(error)
+    return f"{said} ({place})" if place else said
+
+
+def _place(error: BaseException) -> str:
+    """The last line of somebody else's code that an exception came through."""
+    ours = str(Path(__file__).parents[1])
+    libraries = (ours, *(str(Path(each).resolve()) for each in get_paths().values()), "<")
+    frames = [(f.f_code.co_filename, number) for f, number in walk_tb(error.__traceback__)]
+    outside = [(name, number) for name, number in frames if not name.startswith(libraries)]
+    if not outside:
+        return ""
+    name, number = outside[-1]
+    return "/".join(Path(name).parts[-2:]) + f":{number}"

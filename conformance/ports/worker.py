@@ -66,6 +66,7 @@ def main(job: Json, pipe: int) -> NoReturn:
 
 def answer(job: Json, say: Say) -> None:
     """Do the job, and say what came of it."""
+    from conformance.ports import memory
     from conformance.ports.implementations import NotInstalled
     from conformance.ports.loading import BadPort
     from conformance.trace.port import UntraceableModel
@@ -76,11 +77,16 @@ def answer(job: Json, say: Say) -> None:
     except Refused as refused:
         say.line({"refused": str(refused), "code": refused.code})
     except (BadPort, UntraceableModel) as refused:
-        say.line({"refused": str(refused), "code": USAGE})
+        if job["debug"]:
+            traceback.print_exc()
+        if short := memory.shortage(refused):
+            say.line({"refused": short, "code": INCONCLUSIVE})
+        else:
+            say.line({"refused": str(refused), "code": USAGE})
     except NotInstalled as missing:
         say.line({"refused": str(missing), "code": INCONCLUSIVE})
-    except MemoryError:
-        say.line({"refused": "out of memory", "code": INCONCLUSIVE})
+    except MemoryError as error:
+        say.line({"refused": memory.shortage(error), "code": INCONCLUSIVE})
     except SystemExit:
         say.line({"refused": "the port calls exit()", "code": INCONCLUSIVE})
     except Exception as fault:

@@ -5,7 +5,6 @@ With ``--port`` the suite is about somebody's port, and its checks are the only 
 
 from __future__ import annotations
 
-import gc
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
@@ -18,6 +17,7 @@ from conformance import reference
 from conformance.graph.model import Graph
 from conformance.judge import evidence
 from conformance.judge import examine as check
+from conformance.numbers.exact import Exact, exact
 from conformance.numbers.parity import Parity, parity
 from conformance.numbers.precision import ON
 from conformance.ports import implementations as frameworks
@@ -195,7 +195,6 @@ class Examined:
                 how=Execution(device=self.device),
                 others=[Execution(name, self.device) for name in lower],
             )  # fmt: skip
-            gc.collect()
         return records[model.name]
 
     def executed(self, framework: str, model: reference.Model, how: Execution) -> Parity:
@@ -206,6 +205,17 @@ class Examined:
         found = parity(port, port.trace(model.input), record.graph, seed=self.seed, how=how)
         record.executions += (found,)
         return found
+
+    def exactly(
+        self, framework: str, model: reference.Model, precision: str
+    ) -> tuple[Graph, Exact]:
+        """One network executed on whole numbers; the evidence of the run has it as well."""
+        record = self.traced(framework, model)
+        port = frameworks.port(framework, model)
+        how = Execution(precision, self.device)
+        found = exact(port, port.trace(model.input), record.graph, seed=self.seed, how=how)
+        record.exact += (found,)
+        return record.graph, found
 
     def smallest(self, framework: str) -> reference.Model:
         """The network with the fewest pixels in its image that ends in classes, if any does."""

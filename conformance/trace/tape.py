@@ -18,6 +18,7 @@ reduce             ``reduce`` sum | max | min | mean; ``axes``; ``keep`` (as len
 batch_norm         x, gamma, beta, mean, variance (-1 for an absent slot); ``axis``, ``epsilon``;
                    in training also ``momentum`` (the share of the old statistics that is
                    kept) and ``unbiased`` (of the running variance)
+group_norm         x, gamma, beta; ``groups`` of the second axis, ``epsilon``
 dropout            ``rate`` (the share that is dropped)
 random             no operand: uniform in [0, 1)
 select             condition, value where true, value where false
@@ -184,6 +185,11 @@ class Tape:
         return self.emit(
             "batch_norm", operands, self[x].shape, axis=axis, epsilon=epsilon, **trains
         )
+
+    def group_norm(self, x: int, gamma: int, beta: int, *, groups: int, epsilon: float) -> int:
+        """A norm of groups of the second axis, the channels, each image by itself."""
+        operands, shape = (x, gamma, beta), self[x].shape
+        return self.emit("group_norm", operands, shape, groups=groups, epsilon=epsilon)
 
     def dropout(self, x: int, rate: float) -> int:
         """Dropout in training."""

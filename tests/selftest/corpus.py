@@ -10,6 +10,7 @@ from typing import Any
 
 from conformance import reference
 from conformance.graph.align import Alignment, Finding, align, findings
+from conformance.graph.alike import alike
 from conformance.graph.model import Graph
 from conformance.graph.rows import row_of
 from conformance.numbers.gradients import gradients
@@ -69,7 +70,7 @@ class Case:
 
     @cached_property
     def wrong(self) -> Graph:
-        return canonical(self.tape)
+        return alike(self.right, canonical(self.tape))
 
     @cached_property
     def right(self) -> Graph:

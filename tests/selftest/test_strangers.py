@@ -15,8 +15,11 @@ from tests.selftest.strangers import others, strangers
 KNOWN = {
     "border_counted": "padding counted",
     "classes_1001": "other classes",
+    "dense_c3": "full C3",
+    "dense_output": "dense output",
     "dropout_after_dense": "dropout behind",
     "not_separable": "plain first layer",
+    "pool_padded_below": "Caffe",
     "softmax_at_the_end": "with softmax",
 }
 #: Profiles know no framework, so one framework's wrong models are enough.

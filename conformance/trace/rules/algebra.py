@@ -5,6 +5,7 @@ from __future__ import annotations
 from math import prod
 
 from conformance.graph.model import Parameter
+from conformance.kinds import PASSING
 from conformance.trace.meanings import (
     Affine,
     Algebra,
@@ -37,12 +38,25 @@ def algebra(walk: Walk, op: Step, *operands: Meaning) -> Algebra | Plain | None:
     bases = [_base(walk, x) for x in flowing]
     if len({base.node for base in bases}) > 1:
         bases = [walk.placed(x) for x in flowing]
-        if len({base.node for base in bases}) > 1:
+        bases = [base for base in bases if not _function_of(walk, base, bases)]
+        if len({base.node for base in bases}) != 1:
             return None
     base = bases[0]
     made = Algebra(Plain(base.node, base.axes, walk.of(base).value), op.value)
     whole = recognised(walk, made, final=False) if op.name in LAST else None
     return whole or made
+
+
+def _function_of(walk: Walk, x: Plain, others: list[Plain]) -> bool:
+    """Whether x is a function of another operand that nothing else reads, as in x sigmoid(x)."""
+    ends = {other.node for other in others if other.node != x.node}
+    node = walk.of(x)
+    while node.has(PASSING) and not node.parameters and walk.readers[node.value] == 1:
+        (before,) = node.inputs
+        if before in ends:
+            return True
+        node = walk.nodes[before]
+    return False
 
 
 def _base(walk: Walk, x: Flowing) -> Plain:

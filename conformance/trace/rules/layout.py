@@ -98,6 +98,21 @@ def is_zero(walk: Walk, x: Flowing | Stored) -> bool:
 
 
 @rule("concat")
+def channels_together(walk: Walk, op: Step, *parts: Chosen) -> Plain | Chosen | None:
+    """concat(x[some channels], x[others]) -> x[all of them]."""
+    axis = op["axis"] % len(op.shape)
+    same = {(part.node, name_of(part.axes[axis])) for part in parts}
+    if len(same) != 1 or name_of(parts[0].axes[axis]) != "C":
+        return None
+    chosen = tuple(c for part in parts for c in part.channels)
+    first = parts[0]
+    axes = tuple((("C", len(chosen)),) if i == axis else a for i, a in enumerate(first.axes))
+    if chosen == every(channels(walk.of(first).shape)):
+        return Plain(first.node, axes, op.value)
+    return Chosen(first.node, axes, op.value, chosen)
+
+
+@rule("concat")
 def concat(walk: Walk, op: Step, *parts: Flowing) -> Plain | None:
     """concat(concat(x, y), z) along the channels -> concat(x, y, z); of one part, that part."""
     axis = op["axis"] % len(op.shape)

@@ -216,7 +216,7 @@ class Recorder(TorchDispatchMode):
         if handle is not None:
             index = self.tape.parameter(handle, x.shape)
             built = self._built.get(handle)
-            if built is not None and not built.is_meta:
+            if built is not None and not built.is_meta and not isinstance(built, Hollow):
                 self.tape[index].attributes["array"] = built.numpy()
             return index
         if x.is_meta:

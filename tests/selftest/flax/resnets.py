@@ -61,6 +61,40 @@ def no_relu_after_addition(model: Any) -> None:
     model.stage1.layers[1].layers[1] = same
 
 
+def relu6_in_conv1(model: Any) -> None:
+    model.conv1.layers[1] = nnx.relu6
+
+
+def norm_over_rows(model: Any) -> None:
+    model.conv1.layers[0].layers[1] = nnx.BatchNorm(
+        32, axis=1, momentum=0.9, epsilon=1e-5, rngs=RNGS
+    )
+
+
+def branch_twice(model: Any) -> None:
+    block = model.stage1.layers[1]
+    block.layers[0] = BranchTwice(block.layers[0].residual)
+
+
+class BranchTwice(Residual):
+    def __call__(self, x: jax.Array) -> jax.Array:
+        x = self.residual(x)
+        return x + x
+
+
+def learned_scale(model: Any) -> None:
+    residual = model.stage1.layers[1].layers[0].residual
+    residual.layers = nnx.List([*residual.layers, Scaled()])
+
+
+class Scaled(nnx.Module):
+    def __init__(self) -> None:
+        self.scale = nnx.Param(jnp.ones(1))
+
+    def __call__(self, x: jax.Array) -> jax.Array:
+        return x * self.scale
+
+
 def no_gamma(model: Any) -> None:
     model.stage1.layers[1].layers[0].residual.layers[2].layers[1] = nnx.BatchNorm(
         16, use_scale=False, momentum=0.9, epsilon=1e-5, rngs=RNGS

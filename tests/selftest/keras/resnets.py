@@ -113,6 +113,40 @@ def no_relu_after_addition(build: Build) -> keras.Model:
     return restaged(build, "stage1", 1, after=layers.Identity)
 
 
+def relu6_in_conv1(build: Build) -> keras.Model:
+    relu = nth(0, layers.ReLU, changed(layers.ReLU, max_value=6.0))
+    return rewritten(build, layers, ReLU=relu)
+
+
+def norm_over_rows(build: Build) -> keras.Model:
+    norm = layers.BatchNormalization
+    over_rows = lambda **config: norm(axis=1, **config)  # noqa: E731
+    return rewritten(build, layers, BatchNormalization=nth(0, norm, over_rows))
+
+
+def branch_twice(build: Build) -> keras.Model:
+    def block(x: KerasTensor, width: int, stride: int) -> KerasTensor:
+        x = basic(x, width, stride)
+        return layers.Add()([x, x])
+
+    return restaged(build, "stage1", 1, block)
+
+
+def learned_scale(build: Build) -> keras.Model:
+    def block(x: KerasTensor, width: int, stride: int) -> KerasTensor:
+        return layers.Add()([Scaled()(basic(x, width, stride)), x])
+
+    return restaged(build, "stage1", 1, block)
+
+
+class Scaled(layers.Layer):
+    def build(self, shape: Any) -> None:
+        self.scale = self.add_weight(shape=(1,), initializer="ones")
+
+    def call(self, x: KerasTensor) -> KerasTensor:
+        return x * self.scale
+
+
 def no_gamma(build: Build) -> keras.Model:
     norm = layers.BatchNormalization
     return rewritten(build, layers, BatchNormalization=nth(4, norm, changed(norm, scale=False)))

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -53,6 +54,42 @@ class ReluBeforeAddition(Residual):
 
 def no_relu_after_addition(model: Any) -> None:
     del model.stage1[1][1]
+
+
+def relu6_in_conv1(model: Any) -> None:
+    model.conv1[1] = nn.ReLU6()
+
+
+def norm_over_rows(model: Any) -> None:
+    model.conv1[0][1] = OverRows(32)
+
+
+class OverRows(nn.BatchNorm2d):
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x.transpose(1, 2)).transpose(1, 2)
+
+
+def branch_twice(model: Any) -> None:
+    model.stage1[1][0].__class__ = BranchTwice
+
+
+class BranchTwice(Residual):
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.residual(x)
+        return x + x
+
+
+def learned_scale(model: Any) -> None:
+    model.stage1[1][0].residual.append(Scaled())
+
+
+class Scaled(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.scale = nn.Parameter(torch.ones(1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * self.scale
 
 
 def no_gamma(model: Any) -> None:

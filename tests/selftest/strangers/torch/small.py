@@ -166,17 +166,33 @@ def lenet(
     )  # fmt: skip
 
 
-class Scaled(nn.Module):
-    """A network that is given bytes."""
+def caffe_lenet() -> nn.Module:
+    """The LeNet that Caffe trains on MNIST."""
+    return nn.Sequential(
+        nn.Conv2d(1, 20, 5), nn.MaxPool2d(2), nn.Conv2d(20, 50, 5), nn.MaxPool2d(2),
+        nn.Flatten(), nn.Linear(800, 500), nn.ReLU(), nn.Linear(500, 10),
+    )  # fmt: skip
 
-    def __init__(self, network: nn.Module, by: float) -> None:
+
+class Preprocessed(nn.Module):
+    """A network that is given images as they are read."""
+
+    def __init__(
+        self, network: nn.Module, mean: tuple[float, ...], deviation: tuple[float, ...]
+    ) -> None:
         super().__init__()
-        self.network, self.by = network, by
+        self.network, self.mean, self.deviation = network, mean, deviation
 
     def forward(self, x: Tensor) -> Tensor:
-        result: Tensor = self.network(x / self.by)
+        mean, deviation = (
+            x.new_tensor(values).view(-1, 1, 1) for values in (self.mean, self.deviation)
+        )
+        result: Tensor = self.network((x - mean) / deviation)
         return result
 
 
-def scaled(build: Callable[[], nn.Module], by: float = 255) -> nn.Module:
-    return Scaled(build(), by)
+def preprocessed(
+    build: Callable[[], nn.Module], mean: tuple[float, ...] = (0.0,),
+    deviation: tuple[float, ...] = (255.0,),
+) -> nn.Module:  # fmt: skip
+    return Preprocessed(build(), mean, deviation)

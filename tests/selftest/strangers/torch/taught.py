@@ -24,13 +24,16 @@ def row(
     return Stranger("torch", built, architecture, variants, another, numbers, size)
 
 
+IMAGENET = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+VGG_11 = partial(small.vgg, "VGG-A")
 VGG: dict[str, Stranger] = {
     "VGG-16 of kuangliu": row(
-        small.vgg, "VGG-D", "batch norm", "one dense layer", CLASSES,
+        small.vgg, "VGG-D", "batch norm", "one dense layer", CLASSES, FOR_CIFAR,
         size=CIFAR, options={"name": "VGG-D"},
     ),
     "VGG-11 of kuangliu, grey, no biases": row(
         small.vgg, "VGG-A", "batch norm for biases", "one dense layer", CLASSES, CHANNELS,
+        FOR_CIFAR,
         size=PADDED, options={"name": "VGG-A", "bias": False, "channels": 1},
     ),
     "VGG-11 of chengyangfu": row(
@@ -41,10 +44,19 @@ VGG: dict[str, Stranger] = {
         small.vgg, "VGG-D", "batch norm", CLASSES, FOR_CIFAR,
         size=CIFAR, options={"name": "VGG-D", "head": small.wide},
     ),
-    "VGG-11 with images of bytes": row(
-        small.scaled, "VGG-A", "batch norm", "one dense layer", CLASSES, "with images of bytes",
-        size=CIFAR, options={"build": partial(small.vgg, "VGG-A")},
-    ),
+    **{
+        f"VGG-11 {variant}": row(
+            small.preprocessed, "VGG-A", "batch norm", "one dense layer", CLASSES, FOR_CIFAR,
+            variant, size=CIFAR,
+            options={"build": VGG_11, "mean": mean, "deviation": deviation},
+        )
+        for variant, mean, deviation in (
+            ("with images of bytes", (0.0,), (255.0,)),
+            ("with images of bytes, from -1 to 1", (127.5,), (127.5,)),
+            ("with images from -1 to 1", (0.5,), (0.5,)),
+            ("with ImageNet's mean", *IMAGENET),
+        )
+    },
 }  # fmt: skip
 
 ALEXNET: dict[str, Stranger] = {
@@ -86,7 +98,7 @@ LENET: dict[str, Stranger] = {
         size=MNIST, numbers=True, options={"side": 4, "covering": True},
     ),
     "LeNet on MNIST, dense C5": row(
-        small.lenet, "LeNet-5-table", *TAUGHT, "without softmax", "on 28x28, padded", "dense C5",
+        small.lenet, "LeNet-5-table", *TAUGHT, "without softmax", "on 28x28, padded",
         size=MNIST, options={"padding": 2},
     ),
     "LeNet with softmax": row(
@@ -100,6 +112,15 @@ LENET: dict[str, Stranger] = {
             "activation": nn.Sigmoid, "pool": nn.AvgPool2d, "padding": 2, "covering": True,
         },
     ),
+    "LeNet with MNIST's mean": row(
+        small.preprocessed, "LeNet-5-table", *TAUGHT, "without softmax", "on 28x28, padded",
+        "with MNIST's mean", size=MNIST,
+        options={
+            "build": partial(small.lenet, padding=2, covering=True),
+            "mean": (0.1307,), "deviation": (0.3081,),
+        },
+    ),
+    "LeNet of Caffe": row(small.caffe_lenet, "LeNet-5-table", another="Caffe's", size=MNIST),
     "LeNet that starts with a classifier of zeros": row(
         small.lenet, "LeNet-5-table", *TAUGHT, "without softmax", "zero classifier",
         numbers=True, options={"covering": True, "zero": 1},
@@ -179,8 +200,14 @@ OTHERS: dict[str, Stranger] = {
         options={"name": "VGG-A", "head": small.wide, "norm": False, "bias": False},
     ),
     "VGG-11 that divides by 256": row(
-        small.scaled, "VGG-A", size=CIFAR,
-        options={"build": partial(small.vgg, "VGG-A"), "by": 256},
+        small.preprocessed, "VGG-A", size=CIFAR, options={"build": VGG_11, "deviation": (256.0,)}
+    ),
+    "VGG-11 that divides by 255 and subtracts": row(
+        small.preprocessed, "VGG-A", size=CIFAR, options={"build": VGG_11, "mean": (127.5,)}
+    ),
+    "VGG-11 with ImageNet's mean, channels reversed": row(
+        small.preprocessed, "VGG-A", size=CIFAR,
+        options={"build": VGG_11, "mean": IMAGENET[0][::-1], "deviation": IMAGENET[1][::-1]},
     ),
     "AlexNet on 224x224, padded by 3": row(
         small.alexnet, "AlexNet", size=(224, 224, 3),
@@ -189,6 +216,9 @@ OTHERS: dict[str, Stranger] = {
     "LeNet with 15 maps in C3": row(
         small.lenet, "LeNet-5-table", size=MNIST,
         options={"side": 4, "covering": True, "c3": 15},
+    ),
+    "AlexNet on 227x227, padded by 2": row(
+        small.alexnet, "AlexNet", options={"padding": 2, "side": 6, "norm": "after"}
     ),
     "LeNet, padded by 1": row(
         small.lenet, "LeNet-5-table", size=(30, 30, 1), options={"padding": 1, "covering": True}

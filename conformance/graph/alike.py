@@ -1,0 +1,193 @@
+"""One graph in the spelling of another, where both spellings compute the same.
+
+A dense layer, the convolution that covers its whole map, and a 1x1 convolution on a 1x1 map are
+one function.  Which of them a network is written with is told in a node's ``spelling`` and makes
+no difference to anything else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from math import prod
+from typing import Any
+
+from conformance.graph.model import Graph, Node
+from conformance.kinds import PASSING
+
+NO_PADDING = ((0, 0), (0, 0))
+
+
+def alike(expected: Graph, found: Graph) -> Graph:
+    """The found graph, its heads spelled as those of the expected one that they stand for."""
+    respelled = {
+        ours.index: (ours, theirs)
+        for ours, theirs in _pairs(list(_heads(found)), list(_heads(expected)))
+        if ours.kind != theirs.kind
+    }
+    return _Respelling(expected, found, respelled).graph() if respelled else found
+
+
+@dataclass(frozen=True)
+class Head:
+    """A layer of which every output reads all of its input: ``map`` is the input's size."""
+
+    index: int
+    kind: str
+    map: tuple[int, int, int]
+    outputs: int
+    node: Node
+
+    @property
+    def inputs(self) -> int:
+        return prod(self.map)
+
+
+def _heads(graph: Graph) -> Iterator[Head]:
+    for index, node in enumerate(graph):
+        if node.kind not in ("conv", "dense") or any(
+            piece.region for pieces in node.parameters.values() for piece in pieces
+        ):
+            continue
+        before = graph.nodes[_map_of(graph, node.inputs[0])].shape
+        size = before if len(before) == 3 else (1, 1, prod(before))
+        if node.kind == "dense" or _covers(node, size):
+            yield Head(index, node.kind, (size[0], size[1], size[2]), node.shape[-1], node)
+
+
+def _covers(node: Node, size: tuple[int, ...]) -> bool:
+    """Whether a convolution's only window is the whole map."""
+    a = node.attributes
+    plain = a["groups"] == 1 and a["padding"] == NO_PADDING and a["dilation"] == (1, 1)
+    return plain and a["kernel"] == tuple(size[:2]) and "table" not in a
+
+
+def _map_of(graph: Graph, index: int) -> int:
+    """The map that a vector has been before it was flattened."""
+    at = index
+    while _passes(graph.nodes[at]):
+        (at,) = graph.nodes[at].inputs
+    return graph.nodes[at].inputs[0] if graph.nodes[at].kind == "flatten" else index
+
+
+def _pairs(found: list[Head], expected: list[Head]) -> Iterator[tuple[Head, Head]]:
+    """Each head with the first one free that has its size, its inputs or its outputs.
+
+    One of its own kind goes first: on a small image every 1x1 convolution of the last stage is a
+    head, and a classifier that reads as many maps is none of them.
+    """
+    free = list(expected)
+    left = list(found)
+    for alike_in in (
+        lambda a, b: (a.inputs, a.outputs) == (b.inputs, b.outputs),
+        lambda a, b: (a.inputs, a.kind) == (b.inputs, b.kind),
+        lambda a, b: a.inputs == b.inputs,
+        lambda a, b: a.outputs == b.outputs,
+    ):
+        for ours in list(left):
+            theirs = next((e for e in free if alike_in(ours, e)), None)
+            if theirs is not None:
+                free.remove(theirs)
+                left.remove(ours)
+                yield ours, theirs
+
+
+class _Respelling:
+    """The nodes of a graph written anew, one by one."""
+
+    def __init__(
+        self, expected: Graph, found: Graph, respelled: dict[int, tuple[Head, Head]]
+    ) -> None:
+        self.old = found
+        self.respelled = respelled
+        self.consumers = found.consumers()
+        self.nodes: list[Node] = []
+        self.new: dict[int, int] = {}
+        #: Flattenings of which only convolutions are left to read.
+        self.unflattened = {
+            index
+            for index, node in enumerate(found)
+            if node.kind == "flatten" and self._only_before_convolutions(index)
+        }
+        #: The nodes of found that read a map and have to read a vector.
+        self.flattened = {
+            self._start(index, _vectors_before(expected, theirs))
+            for index, (ours, theirs) in respelled.items()
+            if theirs.kind == "dense" and ours.map[:2] != (1, 1)
+        }
+
+    def _only_before_convolutions(self, index: int) -> bool:
+        if index in self.old.outputs or not self.consumers[index]:
+            return False
+        return all(
+            (reader in self.respelled and self.respelled[reader][1].kind == "conv")
+            or (_passes(self.old.nodes[reader]) and self._only_before_convolutions(reader))
+            for reader in self.consumers[index]
+        )
+
+    def _start(self, index: int, steps: int) -> int:
+        """The node so many steps before, as long as nothing else reads what lies between."""
+        for _ in range(steps):
+            (before,) = self.old.nodes[index].inputs
+            if not _passes(self.old.nodes[before]) or len(self.consumers[before]) != 1:
+                break
+            index = before
+        return index
+
+    def graph(self) -> Graph:
+        for index, node in enumerate(self.old):
+            inputs = tuple(self.new[i] for i in node.inputs)
+            if index in self.unflattened:
+                self.new[index] = inputs[0]
+                continue
+            if index in self.flattened:
+                size = prod(self.nodes[inputs[0]].shape)
+                flat = Node("flatten", {"order": "HW"}, inputs, (size,), where=node.where)
+                inputs = (self._add(flat),)
+            if index in self.respelled:
+                node = self._head(*self.respelled[index])
+            elif _passes(node) and prod(self.nodes[inputs[0]].shape) == prod(node.shape):
+                node = replace(node, shape=self.nodes[inputs[0]].shape)
+            self.new[index] = self._add(replace(node, inputs=inputs))
+        inputs, outputs = (
+            tuple(self.new[i] for i in ends) for ends in (self.old.inputs, self.old.outputs)
+        )
+        return Graph(self.nodes, inputs, outputs)
+
+    def _add(self, node: Node) -> int:
+        self.nodes.append(node)
+        return len(self.nodes) - 1
+
+    def _head(self, ours: Head, theirs: Head) -> Node:
+        node = ours.node
+        attributes: dict[str, Any] = {"bias": node.attributes["bias"]}
+        kernel: tuple[int, ...] = (ours.inputs, ours.outputs)
+        shape: tuple[int, ...] = (ours.outputs,)
+        if theirs.kind == "conv":
+            kernel, shape = (*ours.map, ours.outputs), (1, 1, ours.outputs)
+            attributes |= {
+                "kernel": ours.map[:2], "stride": theirs.node.attributes["stride"],
+                "padding": NO_PADDING, "dilation": (1, 1), "groups": 1,
+            }  # fmt: skip
+        pieces = node.parameters["kernel"]
+        parameters = node.parameters | {
+            "kernel": tuple(replace(p, steps=(*p.steps, ("reshape", kernel))) for p in pieces)
+        }
+        return replace(
+            node, kind=theirs.kind, attributes=attributes, shape=shape,
+            parameters=parameters, slots=node.slots | {"kernel": kernel},
+            spelling=(*node.spelling, ("kind", node.kind, theirs.kind)),
+        )  # fmt: skip
+
+
+def _passes(node: Node) -> bool:
+    """Whether a node works on numbers and does not care how they are laid out."""
+    return node.has(PASSING) and node.kind not in ("flatten", "pad") and len(node.inputs) == 1
+
+
+def _vectors_before(graph: Graph, head: Head) -> int:
+    """How many nodes lie between the flattening of a map and the layer that reads it."""
+    count, at = 0, head.node.inputs[0]
+    while _passes(graph.nodes[at]):
+        count, at = count + 1, graph.nodes[at].inputs[0]
+    return count if graph.nodes[at].kind == "flatten" else 0

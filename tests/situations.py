@@ -1,0 +1,412 @@
+"""Situations that a command gets into: the command line, its exit code, and what it says.
+
+A row may have files of its own (``files``), something to be done to a folder of evidence first
+(``damage``), or a shell that closes or fills a stream (``shell``, in which ``conformance`` stands
+for the command).  ``never`` is what must not be said.  Every row but those of a shell is also held
+to one line on standard error where the code is 2, and to no traceback and no control character.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """One row."""
+
+    command: str
+    code: int
+    says: str = ""
+    never: str = ""
+    files: dict[str, str] = field(default_factory=dict)
+    damage: Callable[[Path], None] | None = None
+    shell: str = ""
+    needs: str = ""
+
+    def __str__(self) -> str:
+        return (self.shell or self.command).replace("/", "|")[:80] + f" {self.says[:40]}"
+
+
+#: Ports that stand in every folder; none of them needs a framework.
+PORTS = {
+    "seven.py": "def net(): return 7\nnumber = 7\ndef two(a, b): pass\nclass Net: pass\n",
+    "fails.py": "def net():\n    raise ValueError('no\\nweights')\n",
+    "import_fails.py": "1 / 0\n",
+    "broken.py": "def net(:\n",
+    "missing.py": "import no_such_package\n",
+    "leaves.py": "exit()\n",
+    "later.py": "def net(): exit()\n",
+    "status.py": "import os\ndef net(): os._exit(7)\n",
+    "green.py": "import os\ndef net(): os._exit(0)\n",
+    "aborts.py": "import os\ndef net(): os.abort()\n",
+    "segfault.py": "import ctypes\ndef net(): ctypes.string_at(0)\n",
+    "killed.py": "import os, signal\ndef net(): os.kill(os.getpid(), signal.SIGKILL)\n",
+    "group.py": "import os, signal\ndef net(): os.killpg(0, signal.SIGTERM)\n",
+    "endless.py": "def net():\n    while True: pass\n",
+    "daemon.py": "import os, time\ndef net():\n    if not os.fork():\n        os.setsid()\n"
+    "        time.sleep(300)\n    os._exit(7)\n",
+    "sleeps.py": "import os, time\ndef net():\n    if not os.fork():\n        os.setsid()\n"
+    "        time.sleep(300)\n    time.sleep(300)\n",
+    "hungry.py": "import time\ndef net():\n    x = b'x' * (400 << 20)\n    time.sleep(300)\n",
+    "memory.py": "def net(): raise MemoryError\n",
+    "interrupts.py": "def net(): raise KeyboardInterrupt\n",
+    "recursion.py": "def net(): return net()\n",
+    "flood.py": "import os\ndef net():\n    for _ in range(20000): print('x' * 99)\n"
+    "    os.write(2, b'y' * 9999)\n    raise ValueError('flooded')\n",
+    "intruder.py": "import os\nfor n in range(3, 64):\n    try: os.write(n, b'{}\\n')\n"
+    "    except OSError: pass\n",
+    "endless_line.py": "import os\nfor n in range(3, 64):\n    try:\n        while True:"
+    " os.write(n, b'x' * 65536)\n    except OSError: pass\n",
+    "escapes.py": "def net(): raise ValueError('a\\x1b[2J\\x07\\u202e\\u2028b')\n",
+    "surrogate.py": "def net(): raise ValueError('a\\udc80b')\n",
+    "long.py": "def net(): raise ValueError('x' * 100000)\n",
+    "seterr.py": "import numpy\nnumpy.seterr(all='raise')\ndef net(): return 7\n",
+    "chdir.py": "import os\nos.chdir('/')\ndef net(): return 7\n",
+    "stdin.py": "def net(): return input()\n",
+    "closes.py": "import os\nos.closerange(0, 3)\ndef net(): return 7\n",
+    "stubborn.py": "import signal, time\nfor n in (15, 1, 2, 3): signal.signal(n, signal.SIG_IGN)\n"
+    "def net(): time.sleep(300)\n",
+    "threads.py": "import threading, time\n"
+    "def net():\n    threading.Thread(target=time.sleep, args=(300,)).start()\n    return 7\n",
+    "empty.py": "",
+    "nul.py": "def net(): raise ValueError('a\\0b')\n",
+}
+
+GATE = "gate {} --arch lenet5-table"
+
+
+def gate(port: str, code: int, says: str = "", more: str = "", **rest: Any) -> Situation:
+    """A port through the gate."""
+    return Situation(f"{GATE.format(port)} {more}".strip(), code, says, **rest)
+
+
+USAGE = [
+    Situation("", 2, "COMMAND"),
+    Situation("chek", 2, "invalid choice"),
+    Situation("gate", 2, "required: PORT"),
+    Situation("gate seven.py:net", 2, "required: --arch"),
+    Situation("gate --schema", 0, "JSON Schema|json-schema"),
+    Situation("check --schema", 0, "json-schema"),
+    Situation("compare --schema", 0, "json-schema"),
+    Situation("report --schema", 0, "json-schema"),
+    Situation("--version", 0, "conformance"),
+    Situation("--help", 0, "exit codes"),
+    *(
+        Situation(f"{each} --help", 0, "exit codes")
+        for each in "list facts claims check gate identify report compare convert".split()
+    ),
+    Situation("list", 0, "ResNet-50"),
+    Situation("list --json -", 0, '"architectures"|ResNet-50'),
+    Situation("facts nothing", 2, "no architecture is called 'nothing'"),
+    Situation("facts resnet50", 0, "ResNet-50"),
+    Situation("claims --status maybe", 2, "maybe"),
+    Situation("claims --arch nothing", 2, "nothing"),
+    Situation("check --framework tench", 2, "did you mean torch"),
+    Situation("check --seed -1", 2, "whole number"),
+    Situation("check --repeat 0", 2, "whole number"),
+    Situation("check --precision float12", 2, "float12"),
+    Situation("check nothing", 2, "nothing"),
+    Situation("check lenet5 --no-numbers --thorough", 2, "leave out --no-numbers"),
+    Situation("check lenet5 --arrays all", 2, "--evidence"),
+    gate("seven.py:net", 2, "is not height x width", "--input 32x32"),
+    gate("seven.py:net", 2, "is not height x width", "--input 0x32x1"),
+    gate("seven.py:net", 2, "number of seconds", "--timeout soon"),
+    gate("seven.py:net", 2, "not a size", "--memory much"),
+    gate("seven.py:net", 2, "abacus", "--framework abacus"),
+    gate("seven.py:net", 2, "whole number", "--seed x"),
+    Situation("gate seven.py:net --arch nothing", 2, "no architecture is called"),
+    Situation("identify seven.py:net --top 0", 2, "--top"),
+    Situation("compare seven.py:net seven.py:net", 2, "--input"),
+    Situation("convert seven.py:net seven.py:net --arch lenet5", 2, "--out"),
+    Situation("report", 2, "EVIDENCE is missing"),
+    Situation("report nowhere", 2, "no such folder"),
+    Situation("report . --diff . .", 2, "stands alone"),
+]
+
+BUILDS = [
+    gate("seven.py", 2, "names no factory"),
+    gate("seven.py:", 2, "names no factory"),
+    gate(":net", 2, "names no factory"),
+    gate("nowhere.py:net", 2, "no such file"),
+    gate("nowhere:net", 2, "no module named nowhere"),
+    gate("seven.py:nets", 2, "did you mean net"),
+    gate("seven.py:number", 2, "is a int, not a function"),
+    gate("seven.py:two", 2, r"needs arguments \(a, b\)"),
+    gate("seven.py:net", 2, "returns int"),
+    gate("seven.py:Net", 2, "returns Net"),
+    gate("fails.py:net", 2, r"ValueError: no weights \(.*fails.py:2\)"),
+    gate("import_fails.py:net", 2, r"ZeroDivisionError: division by zero \(.*import_fails.py:1\)"),
+    gate("broken.py:net", 2, "SyntaxError"),
+    gate("missing.py:net", 2, "no module named no_such_package"),
+    gate("leaves.py:net", 2, "calls exit"),
+    gate("empty.py:net", 2, "has no 'net'"),
+    gate("recursion.py:net", 2, "RecursionError"),
+    gate("escapes.py:net", 2, r"a\\x1b\[2J\\x07\\u202e b"),
+    gate("surrogate.py:net", 2, r"a\\udc80b"),
+    gate("nul.py:net", 2, r"a\\x00b"),
+    gate("long.py:net", 2, r"xxx\.\.\.", never="x{400}"),
+    gate("flood.py:net", 2, "flooded", never="xxx|yyy"),
+    gate("seterr.py:net", 2, "returns int"),
+    gate("chdir.py:net", 2, "returns int"),
+    gate("stdin.py:net", 2, "EOFError"),
+    gate("closes.py:net", 2, "returns int"),
+    gate("threads.py:net", 2, "returns int"),
+    gate("fails.py:net", 2, "Traceback", "--debug"),
+    Situation("identify seven.py:net", 2, "returns int"),
+    Situation("identify nowhere.py:net", 2, "no such file"),
+    Situation("compare seven.py:net fails.py:net --arch lenet5", 2, "A: the factory returns int"),
+    Situation("compare nowhere.py:net seven.py:net --arch lenet5", 2, "A: nowhere.py: no such"),
+    Situation("convert fails.py:net seven.py:net --arch lenet5 --out o", 2, "A: .*no weights"),
+]
+
+ENDS = [
+    gate("later.py:net", 3, "calls exit"),
+    gate("status.py:net", 3, "exit code 7"),
+    gate("green.py:net", 3, "exit code 0"),
+    gate("aborts.py:net", 3, "SIGABRT"),
+    gate("segfault.py:net", 3, "SIGSEGV"),
+    gate("killed.py:net", 3, "SIGKILL, probably for want of memory"),
+    gate("group.py:net", 3, "exit code 143|SIGTERM"),
+    gate("endless.py:net", 3, "took longer than 1 s", "--timeout 1"),
+    gate("daemon.py:net", 3, "exit code 7"),
+    gate("sleeps.py:net", 3, "took longer than 1 s", "--timeout 1"),
+    gate("stubborn.py:net", 3, "took longer than 1 s", "--timeout 1"),
+    gate("hungry.py:net", 3, "took more than 0.195 GiB", "--memory 200M"),
+    gate("memory.py:net", 3, "out of memory"),
+    gate("interrupts.py:net", 3, "SIGINT"),
+    gate("intruder.py:net", 3, "wrote where only the gate writes"),
+    gate("endless_line.py:net", 3, "wrote where only the gate writes"),
+    Situation("identify status.py:net", 3, "exit code 7"),
+    Situation("identify endless.py:net --timeout 1", 3, "took longer"),
+    Situation("compare status.py:net seven.py:net --arch lenet5", 3, "exit code 7"),
+    Situation("convert aborts.py:net seven.py:net --arch lenet5 --out o", 3, "SIGABRT"),
+]
+
+FILES = [
+    gate("status.py:net", 3, "", "--json r.json"),
+    gate("status.py:net", 3, "", "--json -"),
+    gate("status.py:net", 3, "", "--json /dev/null"),
+    gate("status.py:net", 2, "No space left", "--json /dev/full"),
+    gate("status.py:net", 2, "is a folder", "--json ."),
+    gate("status.py:net", 2, "there is no folder", "--json no/r.json"),
+    gate("status.py:net", 2, "is a folder", "--badge ."),
+    gate("status.py:net", 2, "there is no folder", "--html no/page.html"),
+    gate("status.py:net", 3, "was not written", "--html page.html"),
+    gate("status.py:net", 3, "", "--json link", files={"@link": "linked.json"}),
+    gate("status.py:net", 2, "cannot write", "--json loop", files={"@loop": "loop"}),
+    gate("status.py:net", 2, "cannot write", f"--json {'n' * 300}"),
+    Situation("list --json .", 2, "is a folder"),
+    Situation("facts lenet5 --json /dev/full", 2, "No space left"),
+    Situation("convert seven.py:net seven.py:net --arch lenet5 --out .", 2, "is a folder"),
+    Situation("convert seven.py:net seven.py:net --arch lenet5 --out no/o", 2, "no folder"),
+    Situation("convert seven.py:net seven.py:net --arch lenet5 --out loop", 2, "cannot write",
+              files={"@loop": "loop"}),
+    *(
+        gate("status.py:net", 2, f"{name}.*{said}", f"--baseline {name}", files={name: text})
+        for name, text, said in (
+            ("nothing.json", "", "is not a result"),
+            ("list.json", "[]", "is not a result"),
+            ("other.json", "{}", "is not a result"),
+            ("nan.json", '{"schema": NaN}', "NaN is not JSON"),
+            ("deep.json", "[" * 100_000, "nested too deeply"),
+            ("big.json", '{"schema": 1e999}', "too large a number"),
+        )
+    ),
+    gate("status.py:net", 2, "cannot read nowhere.json", "--baseline nowhere.json"),
+    gate("status.py:net", 2, "cannot read", "--baseline ."),
+]  # fmt: skip
+
+
+# Evidence: what is done to a folder that a check has left, and by what it is refused.
+
+
+def run_json(**changes: Any) -> Callable[[Path], None]:
+    """Other values in ``run.json``."""
+
+    def done(place: Path) -> None:
+        data = json.loads((place / "run.json").read_text())
+        (place / "run.json").write_text(json.dumps(data | changes))
+
+    return done
+
+
+def record(change: Callable[[Any], Any]) -> Callable[[Path], None]:
+    """A change of the network's record, with a checksum that fits."""
+
+    def done(place: Path) -> None:
+        run = json.loads((place / "run.json").read_text())
+        (name,) = run["networks"]
+        data = json.loads((place / f"{name}.json").read_text())
+        change(data)
+        rewrite(place, json.dumps(data))
+
+    return done
+
+
+def rewrite(place: Path, text: str) -> None:
+    """Another record in the place of the one that is there."""
+    run = json.loads((place / "run.json").read_text())
+    (name,) = run["networks"]
+    (place / f"{name}.json").write_text(text)
+    run["networks"][name] = sha256(text.encode()).hexdigest()
+    (place / "run.json").write_text(json.dumps(run))
+
+
+def replace_run(place: Path, text: str) -> None:
+    """Another ``run.json``."""
+    (place / "run.json").write_text(text)
+
+
+def arrays(place: Path) -> None:
+    """Junk in the place of whole results."""
+    (place / "Tiny-A.safetensors").write_bytes(b"junk")
+    found = sha256(b"junk").hexdigest()
+    record(lambda data: data.update(arrays=found))(place)
+
+
+def first(**changes: Any) -> Callable[[Any], Any]:
+    return lambda data: data["parity"]["nodes"][0].update(changes)
+
+
+def node(index: int, **changes: Any) -> Callable[[Any], Any]:
+    return lambda data: data["graph"]["nodes"][index].update(changes)
+
+
+DAMAGES: dict[str, Callable[[Path], None]] = {
+    "has no 'seed'|seed": run_json(seed=None),
+    r"run\[.seed.\] is nan|NaN is not JSON": run_json(seed=float("nan")),
+    "seed.. is -1": run_json(seed=-1),
+    "schema 9": run_json(schema=9),
+    "device.. is": run_json(device="abacus"),
+    "which nobody reads": run_json(note="well"),
+    "networks.. is": run_json(networks=[]),
+    "names no file|missing": run_json(networks={"../Tiny-A": "0" * 64}),
+    "not the file that run.json lists": run_json(networks={"Tiny-A": "0" * 64}),
+    "missing, though run.json lists it": run_json(networks={"Tiny-B": "0" * 64}),
+    "cannot be read": lambda place: replace_run(place, ""),
+    "not a JSON object": lambda place: replace_run(place, "[]"),
+    "nested too deeply": lambda place: rewrite(place, "[" * 100_000),
+    "record has no": lambda place: rewrite(place, "{}"),
+    "error.. is .much.": record(first(error="much")),
+    "error.. is -1": record(first(error=-1)),
+    "too large a number|error": lambda place: rewrite(place, '{"model": 1e999}'),
+    "has node . more than once": record(
+        lambda data: data["parity"]["nodes"].extend(data["parity"]["nodes"] * 24)
+    ),
+    "a node 99, which is not there": record(first(node=99)),
+    "has no nodes": record(
+        lambda data: data.update(graph={"inputs": [], "outputs": [], "nodes": []})
+    ),
+    "reads a node that is not before it": record(node(1, inputs=[3])),
+    "graph has no node 77": record(lambda data: data["graph"].update(outputs=[77])),
+    "shape.. is": record(node(1, shape="wide")),
+    "it is of Tiny-B, run.json lists it as Tiny-A": record(
+        lambda data: data.update(model="Tiny-B")
+    ),
+    r"safetensors: cannot be read": arrays,
+    "of a mode that has no graph": record(
+        lambda data: data.update(training=None, training_parity=data["parity"])
+    ),
+}
+EVIDENCE = [
+    Situation("report evidence", 2, f"evidence.*({said})", damage=damage)
+    for said, damage in DAMAGES.items()
+] + [
+    Situation(
+        "report --diff evidence evidence", 2, "error.. is -1", damage=record(first(error=-1))
+    ),
+    Situation("report empty", 3, "no evidence in empty", files={"empty/.keep": ""}),
+]
+
+GONE = "mkdir gone && cd gone && rmdir ../gone"
+STREAMS = [
+    Situation("", 2, shell="conformance list > /dev/full"),
+    Situation("", 2, shell="conformance list --json - > /dev/full"),
+    Situation("", 0, shell="conformance list >&-"),
+    Situation("", 0, shell="conformance list 2>&- <&-"),
+    Situation("", 2, shell="conformance facts nothing 2>&-"),
+    Situation("", 2, shell="conformance facts nothing 2> /dev/full"),
+    Situation("", 2, shell="conformance facts nothing >&- 2>&- <&-"),
+    Situation("", 3, shell="conformance gate status.py:net --arch lenet5 > /dev/full"),
+    Situation("", 3, shell="conformance gate status.py:net --arch lenet5 >&- 2>&- <&-"),
+    Situation("", 3, shell="conformance gate status.py:net --arch lenet5 --json r.json >&-"),
+    Situation("", 0, "ResNet", shell="PYTHONIOENCODING=ascii conformance facts resnet50"),
+    Situation("", 0, "ResNet",
+              shell="PYTHONIOENCODING=latin-1 conformance facts resnet50 --json - 2>&1"),
+    Situation("", 2, "udc80|x80",
+              shell="LC_ALL=C conformance gate $(printf 'a\\200b').py:net --arch lenet5"),
+    Situation("", 0, "exit codes", shell="PYTHONOPTIMIZE=2 conformance gate --help"),
+    Situation("", 2, "no such file",
+              shell=f"{GONE} && conformance gate x.py:net --arch lenet5"),
+    Situation("", 0, "ResNet", shell=f"{GONE} && conformance list"),
+    Situation("", 0, "ResNet", shell="env -u HOME TMPDIR=/nowhere conformance list"),
+    Situation("", 3, "exit code 7",
+              shell="TMPDIR=/nowhere conformance gate status.py:net --arch lenet5"),
+]  # fmt: skip
+
+# With a framework: ports that are models, and yet cannot be judged, or only look hard to judge.
+
+LENET = """
+import torch
+from torch import nn
+
+class LeNet(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.c1, self.c3 = nn.Conv2d(1, 6, 5), nn.Conv2d(6, 16, 5)
+        self.c5, self.f6, self.out = nn.Conv2d(16, 120, 5), nn.Linear(120, 84), nn.Linear(84, 10)
+        self.pool = nn.AvgPool2d(2)
+
+    def forward(self, x):
+        x = torch.tanh(self.pool(torch.tanh(self.c1(x))))
+        x = torch.tanh(self.pool(torch.tanh(self.c3(x))))
+        x = torch.tanh(self.c5(x)).flatten(1)
+        return self.out(torch.tanh(self.f6(x))).softmax(1)
+
+"""
+
+
+def torch(name: str, text: str, code: int, says: str, never: str = "", more: str = "") -> Situation:
+    """A port in PyTorch."""
+    return gate(
+        f"{name}.py:net", code, says, more, never=never, files={f"{name}.py": LENET + text},
+        needs="torch",
+    )  # fmt: skip
+
+
+STUB = "class S(LeNet):\n    def forward(self, x): return {}\nnet = S\n"
+PLAIN = (
+    "class S(LeNet):\n    def forward(self, x):\n        y = super().forward(x)\n"
+    "        return {}\nnet = S\n"
+)
+TORCH = [
+    torch("right", "net = LeNet\n", 0, "conforms"),
+    torch("instance", "net = LeNet()\n", 2, "is a model", never=r"Conv2d\("),
+    torch("zeros", STUB.format("torch.zeros(len(x), 10)"), 2, "depend", "AssertionError"),
+    torch("weight", STUB.format("self.c1.weight"), 2, "depend", "AssertionError"),
+    torch("seterr", "import numpy\nnumpy.seterr(all='raise')\nnet = LeNet\n", 0, "conforms"),
+    torch("raises", STUB.format("self.c9(x)"), 2, "c9.*raises.py"),
+    torch("text", STUB.format("'logits'"), 2, "str"),
+    torch(
+        "names",
+        "class N(nn.Sequential):\n    def __init__(self):\n        super().__init__()\n"
+        "        self.add_module('a\\x1b[2J\\nb', nn.Conv2d(1, 6, 3))\nnet = N\n",
+        1,
+        r"a\\x1b\[2J",
+    ),
+    torch("flips", PLAIN.format("y if len(x) < 3 else y.flip(0)"), 1, "called plainly"),
+    torch("single", PLAIN.format("y if x.dtype == torch.float64 else y * 1.01"), 1,
+          "called plainly"),
+    torch("asks", PLAIN.format("y if len(x) < 3 else y.roll(1, 1)"), 1, "called plainly"),
+    torch("exits", STUB.format("__import__('os')._exit(0)"), 3, "exit code 0"),
+    torch("huge", "class H(LeNet):\n    def __init__(self):\n        super().__init__()\n"
+          "        self.w = nn.Parameter(torch.zeros(1 << 45))\nnet = H\n", 3, "out of memory"),
+]  # fmt: skip
+
+SITUATIONS = [*USAGE, *BUILDS, *ENDS, *FILES, *EVIDENCE, *STREAMS, *TORCH]

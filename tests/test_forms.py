@@ -1,0 +1,345 @@
+"""The same function is the same graph, however it is spelt; another function is another graph."""
+
+from math import prod
+
+import numpy as np
+import pytest
+
+from conformance.graph.align import align, findings
+from conformance.graph.alike import alike
+from conformance.graph.verify import verify
+from conformance.trace.canonical import canonical
+from conformance.trace.port import UntraceableModel
+from conformance.trace.tape import Tape
+
+SHAPE = (2, 4, 6, 6)
+NCHW = (0, 1, 2, 3)
+
+
+def graph(write, shape=SHAPE, axes="NCHW"):
+    """The graph of what ``write(tape, image)`` returns."""
+    tape = Tape()
+    outputs = write(tape, tape.input(shape, axes))
+    tape.outputs = outputs if isinstance(outputs, tuple) else (outputs,)
+    return verify(canonical(tape))
+
+
+def said(found):
+    return [(node.kind, node.attributes, node.inputs, node.shape) for node in found]
+
+
+def kinds(found):
+    return [node.kind for node in found]
+
+
+def conv(tape, x, name, outputs, size=1, padding=0):
+    kernel = tape.parameter(name, (outputs, tape[x].shape[1], size, size))
+    return tape.conv(
+        x, kernel, lhs=NCHW, rhs=NCHW, out=NCHW, stride=(1, 1),
+        padding=((padding, padding),) * 2, dilation=(1, 1), groups=1,
+    )  # fmt: skip
+
+
+def dense(tape, x, name, outputs):
+    shape = tape[x].shape
+    flat = tape.reshape(x, (shape[0], prod(shape[1:])))
+    return tape.dot(flat, tape.parameter(name, (prod(shape[1:]), outputs)), (1, 0))
+
+
+def every_other(tape, x):
+    return tape.slice(x, [*(range(n) for n in SHAPE[:2]), range(0, 6, 2), range(0, 6, 2)])
+
+
+def pool(reduce, size, stride):
+    return lambda tape, x: tape.window(x, reduce, size, stride, ((0, 0), (0, 0)))
+
+
+def beside(zeros):
+    def write(tape, x):
+        return tape.concat([x, zeros(tape, x)], 1)
+
+    return write
+
+
+def ratio(tape, x, low, high):
+    bounded = tape.elementwise("max", x, tape.constant(low))
+    return tape.elementwise("min", bounded, tape.constant(high))
+
+
+def logarithm_of_sum(tape, x):
+    exp = tape.elementwise("exp", x)
+    return tape.elementwise(
+        "sub", x, tape.elementwise("log", tape.reduce(exp, "sum", (1,), keep=True))
+    )
+
+
+def twice(tape, x):
+    return tape.elementwise("add", tape.elementwise("relu", x), tape.elementwise("relu", x))
+
+
+def at_once(tape, x):
+    y = tape.elementwise("relu", x)
+    return tape.elementwise("add", y, y)
+
+
+SAME = {
+    "a window of one": (pool("mean", (1, 1), (2, 2)), every_other),
+    "its maximum": (pool("max", (1, 1), (2, 2)), every_other),
+    "a window of one that goes everywhere": (pool("mean", (1, 1), (1, 1)), lambda tape, x: x),
+    "zeros, and a map times zero": (
+        beside(lambda tape, x: tape.elementwise("mul", x, tape.constant(0.0))),
+        beside(lambda tape, x: tape.constant(np.zeros(SHAPE))),
+    ),
+    "zeros, and a padding": (
+        beside(lambda tape, x: tape.constant(np.zeros(SHAPE))),
+        lambda tape, x: tape.pad(x, ((0, 4), (0, 0), (0, 0))),
+    ),
+    "nested concatenation": (
+        lambda tape, x: tape.concat([tape.concat([x, tape.elementwise("relu", x)], 1), x], 1),
+        lambda tape, x: tape.concat([x, tape.elementwise("relu", x), x], 1),
+    ),
+    "split and put together": (
+        lambda tape, x: tape.concat([tape.part(x, 1, range(3)), tape.part(x, 1, range(3, 4))], 1),
+        lambda tape, x: x,
+    ),
+    "computed twice": (twice, at_once),
+    "log of softmax": (
+        lambda tape, x: tape.elementwise("log", tape.softmax(x, 1)),
+        logarithm_of_sum,
+    ),
+    "clip from either side": (
+        lambda tape, x: ratio(tape, x, 0.0, 6.0),
+        lambda tape, x: tape.elementwise(
+            "max", tape.elementwise("min", x, tape.constant(6.0)), tape.constant(0.0)
+        ),
+    ),
+}
+
+
+@pytest.mark.parametrize(("one", "other"), SAME.values(), ids=SAME)
+def test_one_function_is_one_graph(one, other):
+    """Spellings that compute the same are equal in all that a comparison reads."""
+    assert said(graph(one)) == said(graph(other))
+
+
+OTHER = {
+    "a window of one with cells around": (
+        lambda tape, x: tape.window(x, "mean", (1, 1), (2, 2), ((1, 1), (1, 1))),
+        lambda tape, x: tape.window(x, "max", (1, 1), (2, 2), ((1, 1), (1, 1))),
+    ),
+    "ones for zeros": (
+        beside(lambda tape, x: tape.constant(np.ones(SHAPE))),
+        beside(lambda tape, x: tape.constant(np.zeros(SHAPE))),
+    ),
+    "another order": (
+        lambda tape, x: tape.concat([x, tape.concat([x, tape.elementwise("relu", x)], 1)], 1),
+        lambda tape, x: tape.concat([tape.concat([x, tape.elementwise("relu", x)], 1), x], 1),
+    ),
+    "two draws of dropout": (
+        lambda tape, x: tape.elementwise("add", tape.dropout(x, 0.5), tape.dropout(x, 0.5)),
+        lambda tape, x: (lambda y: tape.elementwise("add", y, y))(tape.dropout(x, 0.5)),
+    ),
+    "another bound": (
+        lambda tape, x: ratio(tape, x, 0.0, 6.0),
+        lambda tape, x: ratio(tape, x, 0.0, 1.0),
+    ),
+}
+
+
+@pytest.mark.parametrize(("one", "other"), OTHER.values(), ids=OTHER)
+def test_another_function_is_another_graph(one, other):
+    """What looks alike and computes something else stays apart."""
+    assert said(graph(one)) != said(graph(other))
+
+
+@pytest.mark.parametrize("size", [6, 32, 64])
+def test_relu6_is_a_clip_on_maps_of_any_size(size):
+    """On many pixels a clipped map is nearly linear about zero, and still no batch norm."""
+    found = graph(lambda tape, x: ratio(tape, x, 0.0, 6.0), (2, 4, size, size))
+    assert said(found)[1:] == [("clip", {"low": 0.0, "high": 6.0}, (0,), (size, size, 4))]
+
+
+def test_a_batch_norm_is_one_on_any_batch():
+    """A function that is linear where its input hardly varies is no norm."""
+
+    def arctangent(tape, x):
+        mean = tape.reduce(x, "mean", (0, 2, 3), keep=True)
+        return tape.elementwise("tanh", tape.elementwise("sub", x, mean))
+
+    assert "batch_norm" not in kinds(graph(arctangent, (2, 4, 16, 16)))
+
+
+def test_a_sum_of_one_result_and_itself_has_two_inputs():
+    """``x + x`` is a sum, and both of its inputs are there."""
+    found = graph(lambda tape, x: tape.elementwise("add", x, x))
+    assert said(found)[1:] == [("add", {}, (0, 0), (6, 6, 4))]
+
+
+def test_a_learned_scalar_is_a_scale():
+    """One number for all channels fills one slot of one number."""
+    found = graph(lambda tape, x: tape.elementwise("mul", x, tape.parameter("s", (1,))))
+    assert kinds(found) == ["input", "scale"]
+    assert found.nodes[1].slots == {"gamma": (1,)}
+
+
+def rows_normalised(tape, x):
+    """A batch norm by stored statistics of the rows."""
+    stored = [tape.parameter(name, (6,)) for name in ("gamma", "beta", "mean", "variance")]
+    gamma, beta, mean, variance = (tape.reshape(p, (1, 1, 6, 1)) for p in stored)
+    root = tape.elementwise("rsqrt", tape.elementwise("add", variance, tape.constant(1e-3)))
+    centred = tape.elementwise("sub", x, mean)
+    scaled = tape.elementwise("mul", centred, tape.elementwise("mul", root, gamma))
+    return tape.elementwise("add", scaled, beta)
+
+
+AXES = {
+    "norm by hand": (rows_normalised, "batch_norm", "height"),
+    "norm": (
+        lambda tape, x: tape.batch_norm(
+            x, *(tape.parameter(name, (6,)) for name in "abcd"), axis=3, epsilon=1e-3
+        ),
+        "batch_norm",
+        "width",
+    ),
+    "softmax": (lambda tape, x: tape.softmax(x, 0), "softmax", "batch"),
+    "concatenation": (lambda tape, x: tape.concat([x, x], 2), "concat", "height"),
+}
+
+
+@pytest.mark.parametrize(("write", "kind", "axis"), AXES.values(), ids=AXES)
+def test_another_axis_is_named(write, kind, axis):
+    """What works along another axis than the channels is of its kind, and says which axis."""
+    node = graph(write).nodes[-1]
+    assert (node.kind, node.attributes["axis"]) == (kind, axis)
+
+
+def test_an_opaque_operation_keeps_axes_and_parameters():
+    """What has no word holds what it reads, and what follows is read as if it had one."""
+
+    def write(tape, x):
+        y = tape.unknown("fold", [x, tape.parameter("w", (3, 3))], (2, 8, 3, 3))
+        return conv(tape, y, "kernel", 5)
+
+    opaque, after = graph(write).nodes[1:]
+    assert (opaque.kind, opaque.shape) == ("unknown:fold", (3, 3, 8))
+    assert [p.handle for pieces in opaque.parameters.values() for p in pieces] == ["w"]
+    assert (after.kind, after.shape) == ("conv", (3, 3, 5))
+
+
+def test_an_opaque_reduction_says_over_what():
+    """A mean over the channels is no pooling, and its axis has a name."""
+    node = graph(lambda tape, x: tape.reduce(x, "mean", (1,), keep=True)).nodes[-1]
+    assert (node.kind, node.attributes["axes"]) == ("unknown:reduce", "channels")
+
+
+def test_algebra_without_a_name_hides_no_layer():
+    """A batch norm before a leaky relu is one, and the padding behind belongs to the conv."""
+
+    def write(tape, x):
+        axes = (0, 2, 3)
+        centred = tape.elementwise("sub", x, tape.reduce(x, "mean", axes, keep=True))
+        squares = tape.elementwise("mul", centred, centred)
+        variance = tape.reduce(squares, "mean", axes, keep=True)
+        steadied = tape.elementwise("add", variance, tape.constant(1e-5))
+        y = tape.elementwise("mul", centred, tape.elementwise("rsqrt", steadied))
+        leaky = tape.elementwise("max", y, tape.elementwise("mul", y, tape.constant(0.3)))
+        return conv(tape, tape.pad(leaky, ((1, 1), (1, 1))), "kernel", 5, 3)
+
+    found = graph(write)
+    assert kinds(found) == ["input", "batch_norm", "unknown:max", "conv"]
+    assert found.nodes[-1].attributes["padding"] == ((1, 1), (1, 1))
+
+
+def test_an_unnamed_activation_is_one_node():
+    """x sigmoid(x) is one function of x; where the sigmoid is read as well, it is a layer."""
+
+    def swish(tape, x):
+        return tape.elementwise("mul", x, tape.elementwise("logistic", x))
+
+    def gated(tape, x):
+        gate = tape.elementwise("logistic", x)
+        return tape.elementwise("mul", x, gate), gate
+
+    assert said(graph(swish))[1:] == [("unknown:mul", {}, (0,), (6, 6, 4))]
+    assert kinds(graph(gated)) == ["input", "sigmoid", "unknown:mul"]
+
+
+@pytest.mark.parametrize(
+    ("noise", "drops"),
+    [((2, 4, 6, 6), None), ((2, 4, 1, 1), "channels"), ((2, 1, 1, 1), "images")],
+    ids=["numbers", "channels", "images"],
+)
+def test_a_random_factor_is_a_dropout(noise, drops):
+    """Noise that decides on a number, a map or a whole image is dropout, and says on what."""
+
+    def write(tape, x):
+        kept = tape.elementwise("less", tape.random(noise), tape.constant(0.8))
+        return tape.elementwise("div", tape.elementwise("mul", x, kept), tape.constant(0.8))
+
+    node = graph(write).nodes[-1]
+    assert (node.kind, node.attributes["rate"]) == ("dropout", 0.2)
+    assert node.attributes.get("drops") == drops
+
+
+def test_an_image_in_the_other_layout_is_read_as_the_model_reads_it():
+    """A model that takes rows for channels is one difference, at the image."""
+
+    def write(tape, x):
+        kernel = tape.parameter("kernel", (3, 3, 6, 5))
+        return tape.conv(
+            x, kernel, lhs=(0, 3, 1, 2), rhs=(3, 2, 0, 1), out=(0, 3, 1, 2),
+            stride=(1, 1), padding=((1, 1), (1, 1)), dilation=(1, 1), groups=1,
+        )  # fmt: skip
+
+    image, after = graph(write).nodes
+    assert image.attributes["layout"] == "channels as height, height as width, width as channels"
+    assert (after.kind, after.shape) == ("conv", (4, 6, 5))
+    assert "layout" not in graph(write, (2, 4, 6, 6), "NHWC").nodes[0].attributes
+
+
+def test_an_output_without_an_image_is_refused():
+    """A model that returns a constant computes nothing of the image."""
+    with pytest.raises(UntraceableModel, match="output 1 depends on no image"):
+        graph(lambda tape, x: tape.constant(1.0))
+
+
+def covering(tape, x):
+    return conv(tape, tape.elementwise("tanh", conv(tape, x, "c5", 7, 6)), "f6", 3)
+
+
+def flattened(tape, x):
+    return dense(tape, tape.elementwise("tanh", dense(tape, x, "c5", 7)), "f6", 3)
+
+
+HEADS = {
+    "dense for a covering convolution": (covering, flattened),
+    "a covering convolution for dense": (flattened, covering),
+}
+
+
+@pytest.mark.parametrize(("expected", "found"), HEADS.values(), ids=HEADS)
+def test_a_head_is_spelt_as_expected(expected, found):
+    """A dense layer and the convolution over its whole map are one; the spelling is recorded."""
+    expected, found = graph(expected), graph(found)
+    assert findings(expected, found, align(expected, found))
+    respelled = verify(alike(expected, found))
+    assert said(respelled) == said(expected)
+    assert not findings(expected, respelled, align(expected, respelled))
+    spelt = {node.spelling for node in respelled if node.spelling}
+    assert spelt == {(("kind", found.nodes[-1].kind, expected.nodes[-1].kind),)}
+
+
+def test_a_respelt_kernel_holds_the_same_numbers():
+    """The steps to a respelt slot lead to the numbers that the layer reads."""
+    ours, theirs = graph(covering), graph(flattened)
+    respelled = next(node for node in alike(ours, theirs) if node.kind == "conv")
+    direct = next(node for node in theirs if node.kind == "dense")
+    (there,), (here,) = direct.parameters["kernel"], respelled.parameters["kernel"]
+    assert here.steps == (*there.steps, ("reshape", (6, 6, 4, 7)))
+    assert respelled.slots["kernel"] == (6, 6, 4, 7)
+
+
+def test_a_convolution_that_leaves_a_row_out_is_no_dense_layer():
+    """A kernel one row short of the map is another function, and stays a convolution."""
+    short = graph(lambda tape, x: conv(tape, x, "c5", 7, 5))
+    assert kinds(alike(graph(flattened), short)) == ["input", "conv"]

@@ -1,0 +1,98 @@
+"""Images of another size: a network's graph for them, and what is left without some layers."""
+
+from typing import Any
+
+import pytest
+
+from conformance import reference
+from conformance.graph.resize import CannotResize, resized
+from conformance.graph.without import without
+from conformance.judge import published, sizes
+from conformance.trace.port import UntraceableModel
+
+pytestmark = pytest.mark.bare
+
+
+def graph(name):
+    return published.network(reference.find(name)).inference
+
+
+def dense(found):
+    return [node.slots["kernel"] for node in found if node.kind == "dense"]
+
+
+@pytest.mark.parametrize("name", [model.name for model in reference.models().values()])
+def test_own_size_is_the_network(name):
+    """For the paper's image the graph stays as it is, in every shape, slot and window."""
+    model = reference.find(name)
+    assert resized(graph(name), model.input).nodes == graph(name).nodes
+
+
+def test_dense_layer_follows_the_map():
+    """On 32x32 the last map of VGG is one pixel: nothing is flattened, fc6 reads its 512 maps."""
+    found = resized(graph("VGG-A"), (32, 32, 3))
+    assert dense(found) == [(512, 4096), (4096, 4096), (4096, 1000)]
+    assert "flatten" not in {node.kind for node in found}
+    assert dense(resized(graph("VGG-A"), (64, 64, 3)))[0] == (2048, 4096)
+
+
+def test_first_layer_follows_the_channels():
+    """A grey image changes the first kernel and no other."""
+    here, there = (resized(graph("ResNet-18"), (224, 224, channels)) for channels in (1, 3))
+    kernels = [[n.slots["kernel"] for n in each if n.kind == "conv"] for each in (here, there)]
+    assert [a for a, b in zip(*kernels, strict=True) if a != b] == [(7, 7, 1, 64)]
+
+
+@pytest.mark.parametrize(
+    ("name", "size", "why"),
+    [
+        ("LeNet-5", (28, 28, 1), "the window of C5 is larger than its map"),
+        ("Inception-v3", (64, 64, 3), "is larger than its map"),
+        ("GoogLeNet", (224, 224, 64), ""),
+    ],
+)
+def test_size_without_a_meaning(name, size, why):
+    """An image that a network cannot take is refused with the row; a map's channels it can."""
+    if not why:
+        assert resized(graph(name), size).nodes[1].slots["kernel"] == (7, 7, 64, 64)
+        return
+    with pytest.raises(CannotResize, match=why):
+        resized(graph(name), size)
+
+
+def test_without_layers():
+    """What read a layer that is left out reads what that read; a join cannot be left out."""
+    whole = graph("VGG-A")
+    gone = {i for i, node in enumerate(whole) if node.where.path in ("fc6", "fc7")}
+    found = without(whole, gone)
+    assert len(found) == len(whole) - len(gone)
+    assert [node.slots["kernel"][1] for node in found if node.kind == "dense"] == [1000]
+    joined = graph("Inception-module")
+    concat = next(i for i, node in enumerate(joined) if node.kind == "concat")
+    with pytest.raises(ValueError, match="unpack"):
+        without(joined, {concat})
+
+
+class Picky:
+    """A port that takes images of one size."""
+
+    framework = "torch"
+    trains = False
+
+    def __init__(self, size):
+        self.size = size
+
+    def trace(self, size, training=False, batch=None):
+        if size != self.size:
+            raise UntraceableModel(f"not {size}")
+        return size
+
+
+def test_port_is_tried_on_the_images_of_others():
+    """A port that refuses the paper's image is traced on one that it takes, if there is any."""
+    model = reference.find("VGG-D")
+    picky: Any = Picky((32, 32, 3))
+    assert sizes.traced(picky, model)[0] == (32, 32, 3)
+    with pytest.raises(UntraceableModel, match=r"not \(224, 224, 3\)"):
+        picky = Picky((31, 31, 3))
+        sizes.traced(picky, model)
