@@ -55,11 +55,11 @@ STRANGERS: dict[str, Stranger] = {
     ),
     "torchvision inception_v3": of(
         torchvision, "inception_v3", "Inception-v3", "padding counted", "dropout 0.5",
-        "pooled auxiliary head", MOMENTUM, init_weights=False,
+        MOMENTUM, init_weights=False,
     ),
     "timm resnet18": of(timm, "resnet18", "ResNet-18"),
     "timm resnet50": of(timm, "resnet50", "ResNet-50", "v1.5"),
-    "timm vgg16": of(timm, "vgg16", "VGG-D", "fully convolutional", IDLE),
+    "timm vgg16": of(timm, "vgg16", "VGG-D", IDLE),
     "timm inception_v3": of(
         timm, "inception_v3", "Inception-v3", "padding counted", HEADLESS, IDLE, MOMENTUM
     ),
