@@ -63,8 +63,14 @@ class Family:
 
 
 def families(folder: Path = HERE) -> list[str]:
-    """The stems of the reference files, in alphabetical order; capitals are about the files."""
-    return sorted(path.stem for path in folder.glob("*.md") if path.stem.islower())
+    """The stems of the reference files, in alphabetical order; capitals are about the files.
+
+    Raises :class:`DamagedReference` where there are none.
+    """
+    found = sorted(path.stem for path in folder.glob("*.md") if path.stem.islower())
+    if not found:
+        raise DamagedReference(f"{folder}: there are no reference files")
+    return found
 
 
 @cache

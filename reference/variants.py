@@ -97,6 +97,8 @@ def _profile(stem: str, table: Table) -> Profile:
     if table.header not in (COLUMNS, (*COLUMNS, WITH)):
         columns = ", ".join(COLUMNS)
         raise damaged(table.place, f"a profile's columns are {columns} and, if needed, {WITH}")
+    if not table.records:
+        raise damaged(table.place, f"the profile {table.heading!r} explains nothing: it has no row")
     for note in ("says", "source"):
         if note not in table.notes:
             raise damaged(table.place, f"the profile {table.heading!r} has no note {note!r}")
@@ -145,6 +147,11 @@ def _check(row: Difference) -> None:
 
 def _listed(text: str) -> tuple[str, ...]:
     return tuple(each.strip() for each in text.split(",") if each.strip())
+
+
+def of_the_image(name: str) -> bool:
+    """Whether this is what follows from the image alone, of which there are as many as images."""
+    return re.fullmatch(r"other channels|for \d+x\d+ images", name) is not None
 
 
 def names(found: Iterable[Profile]) -> str:

@@ -24,9 +24,11 @@ def text(value: object) -> str:
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]], right: Sequence[str] = ()) -> str:
     """A Markdown table of finished cells; columns whose header is in ``right`` end alike."""
-    aligned = ["right" if name in right else "left" for name in header]
+    rows = list(rows)
+    # Without rows there is nothing to align, and tabulate 0.9 fails where it is told how.
+    aligned = ["right" if name in right else "left" for name in header] if rows else None
     return tabulate(
-        list(rows), headers=list(header), tablefmt="pipe", colalign=aligned, disable_numparse=True
+        rows, headers=list(header), tablefmt="pipe", colalign=aligned, disable_numparse=True
     )
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from conformance.graph.model import Node
-from conformance.graph.values import text
 from conformance.graph.written import WRITTEN, layer
 from conformance.judge.claims import shown
 from conformance.kinds import END, JOIN, NORM, RESIZING, WEIGHTED
+from conformance.values import text
 
 #: How kinds with a trait are drawn; the others are functions.
 CLASSES = {WEIGHTED: "weights", RESIZING: "pool", NORM: "norm", JOIN: "join", END: "end"}

@@ -10,13 +10,13 @@ from conformance import reference
 from conformance.graph.align import Alignment, findings
 from conformance.graph.model import Graph
 from conformance.graph.rows import row_of
-from conformance.graph.values import text
 from conformance.judge.evidence import graph_from_json
 from conformance.reports import curves, labels
 from conformance.reports.drawing import draw
 from conformance.reports.fold import Part, parts
 from conformance.reports.network import error
 from conformance.reports.results import Json
+from conformance.values import text
 
 Marks = dict[int, str]
 

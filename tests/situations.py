@@ -381,6 +381,10 @@ def torch(name: str, text: str, code: int, says: str, never: str = "", more: str
 
 
 STUB = "class S(LeNet):\n    def forward(self, x): return {}\nnet = S\n"
+PLAIN = (
+    "class S(LeNet):\n    def forward(self, x):\n        y = super().forward(x)\n"
+    "        return {}\nnet = S\n"
+)
 TORCH = [
     torch("right", "net = LeNet\n", 0, "conforms"),
     torch("instance", "net = LeNet()\n", 2, "is a model", never=r"Conv2d\("),
@@ -396,6 +400,10 @@ TORCH = [
         1,
         r"a\\x1b\[2J",
     ),
+    torch("flips", PLAIN.format("y if len(x) < 3 else y.flip(0)"), 1, "called plainly"),
+    torch("single", PLAIN.format("y if x.dtype == torch.float64 else y * 1.01"), 1,
+          "called plainly"),
+    torch("asks", PLAIN.format("y if len(x) < 3 else y.roll(1, 1)"), 1, "called plainly"),
     torch("exits", STUB.format("__import__('os')._exit(0)"), 3, "exit code 0"),
     torch("huge", "class H(LeNet):\n    def __init__(self):\n        super().__init__()\n"
           "        self.w = nn.Parameter(torch.zeros(1 << 45))\nnet = H\n", 3, "out of memory"),

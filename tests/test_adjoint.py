@@ -54,6 +54,8 @@ CASES = {
     "rbf": ("rbf", {}, slots(centres=(5, 288))),
     "batch_norm": ("batch_norm", {"epsilon": 0.1}, norm_slots()),
     "batch_norm of the batch": ("batch_norm", BATCH, norm_slots()),
+    "group_norm": ("group_norm", {"groups": 2, "epsilon": 0.1}, slots(gamma=4, beta=4)),
+    "instance norm": ("group_norm", {"groups": 4, "epsilon": 0.1}, slots(gamma=4, beta=4)),
     "lrn": ("lrn", {"n": 3, "k": 2.0, "alpha": 0.1, "beta": 0.75}, {}),
     "lrn even": ("lrn", {"n": 2, "k": 2.0, "alpha": 0.1, "beta": 0.75}, {}),
     "relu": ("relu", {}, {}),

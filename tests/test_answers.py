@@ -6,6 +6,7 @@ import pytest
 
 from conformance import reference
 from conformance.errors import Refused
+from conformance.judge import published
 from conformance.judge.answers import accepted
 from conformance.reference import variants
 
@@ -13,6 +14,7 @@ pytestmark = pytest.mark.bare
 
 MODEL = next(model for model in reference.models().values() if len(variants.of(model)) > 1)
 VARIANT = variants.of(MODEL)[0]
+NETWORK = published.network(MODEL).inference
 JOB = {
     "port": "port.py:net",
     "architecture": MODEL.name,
@@ -24,6 +26,7 @@ FINDING = {
     "check": "structure", "node": "a", "port_node": "b", "kind": "conv", "attribute": "stride",
     "expected": 1, "found": 2, "hint": "", "source": "",
 }  # fmt: skip
+OPEN = {"check": "forward", "why": "it stopped"}
 GREEN = {
     "schema": 1,
     "port": "port.py:net",
@@ -35,9 +38,15 @@ GREEN = {
     "another": None,
     "findings": [],
     "expected": {},
+    "remarks": [],
+    "nearly": [],
     "open": [],
     "unjudged": [],
-    "totals": {"parameters": 1, "multiply_adds": 1, "layers": 1},
+    "totals": {
+        "parameters": NETWORK.parameters("trainable"),
+        "multiply_adds": NETWORK.multiply_adds,
+        "layers": NETWORK.depth,
+    },
     "numbers": True,
     "forward": {"compared": 3, "error": 1e-15, "bound": 1e-12, "first_divergence": None},
     "checks": {"planned": 10, "run": 10},
@@ -62,7 +71,7 @@ def changed(*path_and_value, base=GREEN):
 HONEST = {
     "conforms": GREEN,
     "deviates": GREEN | {"verdict": "deviates", "findings": [FINDING]},
-    "inconclusive": GREEN | {"verdict": "inconclusive", "open": ["why"]},
+    "inconclusive": GREEN | {"verdict": "inconclusive", "open": [OPEN]},
     "too little": GREEN | {"verdict": "inconclusive", "checks": {"planned": 10, "run": 9}},
     "variant": GREEN
     | {"verdict": "conforms-as-variant", "variant": VARIANT.name, "variants": [NAMED]},
@@ -77,7 +86,7 @@ def test_an_honest_answer_is_believed(answer):
 
 WRONG = {
     "a finding, and green": changed("findings", [FINDING]),
-    "an open point, and green": changed("open", ["why"]),
+    "an open point, and green": changed("open", [OPEN]),
     "nothing planned": changed("checks", {"planned": 0, "run": 0}),
     "less ran than planned": changed("checks", "run", 9),
     "more ran than planned": changed("checks", "run", 11),
@@ -96,6 +105,8 @@ WRONG = {
     "an error beyond its bound": changed("forward", "error", 1.0),
     "an error that is no number": changed("forward", "error", None),
     "expected findings that nobody named": changed("expected", {"conv1 stride": [FINDING]}),
+    "a parameter more than the network has": changed("totals", "parameters", 1),
+    "a layer less": changed("totals", "layers", NETWORK.depth - 1),
     "a string for a number": changed("totals", "layers", "many"),
     "a key too many": changed("note", "all is well"),
     "a key too few": {key: value for key, value in GREEN.items() if key != "checks"},

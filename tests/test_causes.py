@@ -192,10 +192,10 @@ POOLS = {
     "padding is (0, 1, 0, 1), not (1, 1)": (
         "max_pool", POOL, pooled(np.nanmax, padding=((0, 1), (0, 1))),
     ),
-    "it is the maximum of a 2x2 window, padded 0+0x0+0": (
+    "it is the maximum of a 2x2 window, padded (0, 0)": (
         "max_pool", POOL, pooled(np.max, kernel=2, padding=NONE),
     ),
-    "it is the average of a 2x2 window, padded 0+0x0+0": (
+    "it is the average of a 2x2 window, padded (0, 0)": (
         "max_pool", POOL, pooled(np.mean, kernel=2, padding=NONE),
     ),
     "it is left out": ("max_pool", POOL | {"stride": (1, 1)}, X),
@@ -287,6 +287,49 @@ NORMS = {
 def test_norm(words):
     """A batch norm with another constant, statistic or algebra is told from its result."""
     assert words in explained("batch_norm", EPSILON, NORM, [X], NORMS[words])
+
+
+GROUPED = slots(gamma=(6,), beta=(6,))
+
+
+GAMMA, SHIFT = GROUPED["gamma"], GROUPED["beta"]
+
+
+def group_norm(groups=2, epsilon=1e-5, gamma=GAMMA, beta=SHIFT, order=range(6)):
+    """Groups of channels by a loop over images and groups."""
+    result = np.empty_like(X)
+    for image in range(len(X)):
+        for group in range(groups):
+            some = list(order)[group * 6 // groups : (group + 1) * 6 // groups]
+            cells = X[image][..., some]
+            result[image][..., some] = (cells - cells.mean()) / np.sqrt(cells.var() + epsilon)
+    return result * gamma + beta
+
+
+GROUP_NORMS = {
+    "epsilon is 0.001, not 1e-05": group_norm(epsilon=1e-3),
+    "epsilon is 0.0123, not 1e-05": group_norm(epsilon=0.0123),
+    "it has 3 groups, not 2": group_norm(3),
+    "it has 1 group, not 2": group_norm(1),
+    "channels are dealt to the groups in turn, not side by side": group_norm(
+        order=(0, 2, 4, 1, 3, 5)
+    ),
+    "the batch's statistics are taken (batch norm)": (
+        (X - X.mean((0, 1, 2))) / np.sqrt(X.var((0, 1, 2)) + 1e-5) * GAMMA + SHIFT
+    ),
+    "gamma and beta are in each other's place": group_norm(gamma=SHIFT, beta=GAMMA),
+    "gamma is left out": group_norm(gamma=1),
+    "beta is left out": group_norm(beta=0),
+    "gamma + 1 is taken for gamma": group_norm(gamma=1 + GAMMA),
+    "it is left out": X,
+}
+
+
+@pytest.mark.parametrize("words", GROUP_NORMS)
+def test_group_norm(words):
+    """A group norm with other groups, statistics or constants is told from its result."""
+    attributes = {"groups": 2, "epsilon": 1e-5}
+    assert words in explained("group_norm", attributes, GROUPED, [X], GROUP_NORMS[words])
 
 
 TAUGHT = EPSILON | {"statistics": "batch"}
@@ -581,6 +624,7 @@ EVERY_KIND: list[tuple[str, dict[str, Any], dict[str, Any], list[Any]]] = [
     ("subsample", SUBSAMPLE, TRAINED, [X]),
     ("batch_norm", EPSILON, NORM, [X]),
     ("batch_norm", TAUGHT, NORM, [X]),
+    ("group_norm", {"groups": 2, "epsilon": 1e-5}, GROUPED, [X]),
     ("lrn", LRN, {}, [X]),
     ("relu", {}, {}, [X]),
     ("tanh", {}, {}, [X]),

@@ -114,11 +114,21 @@ def test_the_command_tells_a_regression(tmp_path, capsys):
     assert "none: cannot be read" in capsys.readouterr().err
 
 
+SMALLEST = next(iter(reference.models().values()))
+
+
+def graph_of(model):
+    """A graph that takes a network's image, as evidence of it has to."""
+    found = graph()
+    found.nodes[0] = replace(found.nodes[0], shape=model.input)
+    return found
+
+
 def test_two_seeds_are_told_apart(tmp_path, capsys):
     """Evidence of two seeds cannot be compared, and the command says so in a line."""
-    name = next(iter(reference.models()))
-    evidence.write(run("one", record(name)), tmp_path)
-    evidence.write(run("two", record(name, seed=7)), tmp_path)
+    name, image = SMALLEST.name, graph_of(SMALLEST)
+    evidence.write(run("one", record(name, image)), tmp_path)
+    evidence.write(run("two", record(name, image, seed=7)), tmp_path)
     assert cli.main(["report", str(tmp_path)]) == 1
     said = f"{name}: one-cpu and two-cpu cannot be compared: seeds 0 and 7 are different weights"
     assert said in capsys.readouterr().out
@@ -126,7 +136,7 @@ def test_two_seeds_are_told_apart(tmp_path, capsys):
 
 def test_a_site_is_put_into_no_strange_folder(tmp_path, capsys):
     """A folder that holds something else, or is a file, is refused in one line."""
-    evidence.write(run("one", record(next(iter(reference.models())))), tmp_path / "evidence")
+    evidence.write(run("one", record(SMALLEST.name, graph_of(SMALLEST))), tmp_path / "evidence")
     (tmp_path / "taken").mkdir()
     (tmp_path / "taken/notes.txt").write_text("mine")
     (tmp_path / "file").write_text("mine")

@@ -6,10 +6,10 @@ import pytest
 
 from benchmarks import gpu
 from conformance import reference
-from conformance.graph.model import Graph
 from conformance.judge import evidence
 from conformance.judge.evidence import Record, Run
 from conformance.numbers.precision import PRECISIONS
+from tests.selftest.tiny import graph
 
 pytestmark = pytest.mark.bare
 MODELS = list(reference.models().values())
@@ -47,8 +47,7 @@ def test_no_more_processes_than_networks():
 
 def ran(name, code):
     """One network in a run of some code."""
-    empty = Record(name, Graph([], (), ()))
-    return Run("torch", "gpu", {"torch": "1"}, 0, code, {name: empty})
+    return Run("torch", "gpu", {"torch": "1"}, 0, code, {name: Record(name, graph())})
 
 
 @pytest.fixture
@@ -80,10 +79,9 @@ def race(tmp_path, monkeypatch):
 
     def check(lane, todo, place):
         tried.append(todo)
-        if len(todo) < 2:
-            return 0
-        (place / "finished.json").write_text(f'{{"at": "{todo[1]}"}}')
-        return 4
+        (place / "torch-cpu").mkdir()
+        (place / "torch-cpu" / f"{todo[0]}.json").touch()
+        return 0 if len(todo) < 2 else 3
 
     monkeypatch.setattr(race, "_check", check)
     return race, tried
@@ -97,8 +95,8 @@ def test_a_network_that_ends_its_process_costs_no_other(race, capsys):
     running.work(gpu.LANES[0], 0, models)
     assert tried == [[a, b, c, d, e], [c, d, e], [e]]
     assert [(name, verdict) for _, name, _, verdict in running.times] == [
-        (b, "exit code 4"),
-        (d, "exit code 4"),
+        (b, "exit code 3"),
+        (d, "exit code 3"),
     ]
     assert f"{b} ended it" in capsys.readouterr().out
 

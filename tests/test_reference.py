@@ -3,6 +3,7 @@
 import pytest
 
 from conformance import reference
+from conformance.reference import variants
 from conformance.reference.arithmetic import evaluate
 from conformance.reference.claims import QUANTITIES
 from conformance.reference.layers import Setting, depth, flat, parse
@@ -223,3 +224,19 @@ def test_formula_is_only_arithmetic(formula):
     """Names, calls, divisions by nothing and towers of powers are refused."""
     with pytest.raises(ValueError, match="is no formula"):
         evaluate(formula)
+
+
+def test_no_reference_files_at_all_are_an_error(tmp_path):
+    """An installation that lost them lists no network, and says so."""
+    with pytest.raises(reference.DamagedReference, match="there are no reference files"):
+        reference.models(tmp_path)
+
+
+def test_a_profile_without_rows_is_an_error(tmp_path):
+    """It would explain nothing, and a variant is there to explain."""
+    text = (variants.HERE / "any.md").read_text(encoding="utf-8")
+    title, first, *_ = text.split("\n## ")
+    lines = [line for line in first.splitlines() if not line.startswith("| ") or "| node" in line]
+    (tmp_path / "any.md").write_text(f"{title}\n## " + "\n".join(lines) + "\n", encoding="utf-8")
+    with pytest.raises(reference.DamagedReference, match="explains nothing|no rows"):
+        variants.profiles(tmp_path)

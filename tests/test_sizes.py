@@ -82,7 +82,7 @@ class Picky:
     def __init__(self, size):
         self.size = size
 
-    def trace(self, size, training=False):
+    def trace(self, size, training=False, batch=None):
         if size != self.size:
             raise UntraceableModel(f"not {size}")
         return size

@@ -13,6 +13,7 @@ import sys
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
+from typing import TypeGuard
 
 #: What a room may import beside the standard library and the frameworks its paths name.
 ROOMS = {
@@ -34,8 +35,8 @@ FRAMEWORKLESS = {"reference", "reports"}
 STRANGERS = {"equinox", "haiku", "timm", "torchvision"}
 #: The rooms of the package from the ground up: each may import those before it.
 FLOORS = (
-    "errors files quiet boot reference graph kinds trace numbers implementations ports judge"
-    " reports pytest cli suite"
+    "errors files quiet boot chunks values reference kinds graph trace numbers implementations"
+    " ports judge reports pytest cli suite"
 ).split()
 #: What a framework itself is written in, so that its users import it too.
 BUILT_ON = {"flax": {"jax"}}
@@ -91,18 +92,24 @@ def floors(root: Path, path: Path) -> Iterator[str]:
 
 
 def architecture_names(root: Path, path: Path) -> Iterator[str]:
-    """No string of the suite holds an architecture's name; docstrings and self-tests may."""
+    """No string of the suite holds an architecture's name; docstrings and help may."""
     if path.parts[0] != "conformance" or "selftest" in path.parts:
         return
     words = [max(re.findall("[a-z]+", stem), key=len) for stem in families(root)]
     name = re.compile("|".join(words), re.IGNORECASE)
     tree = ast.parse((root / path).read_text(encoding="utf-8"))
     documentation = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    documentation |= {id(node.value) for node in tree.body if _help(node)}
     for node in ast.walk(tree):
         match node:
             case ast.Constant(value=str(text)) if id(node) not in documentation:
                 for found in name.findall(text):
                     yield f"{path}:{node.lineno}: the suite knows no architecture, here {found}"
+
+
+def _help(node: ast.stmt) -> TypeGuard[ast.Assign]:
+    """Whether a statement is a command's help, which teaches by examples."""
+    return isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "HELP"
 
 
 def stems(root: Path) -> Iterator[str]:

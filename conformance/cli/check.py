@@ -124,8 +124,8 @@ def run(options: Namespace) -> int:
     names = options.architectures or list(reference.models())
     models = list({model.name: model for model in map(found, names)}.values())
     _kept_rows(options, models)
-    chosen = _frameworks(options.framework or [])
     options.executions = _executions(options)
+    chosen = _frameworks(options.framework or [])
     options.whole = _whole(options)
     if options.evidence:
         folder(options.evidence)

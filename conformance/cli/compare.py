@@ -12,7 +12,9 @@ from conformance.cli.output import Output, code
 from conformance.cli.pair import apart, sides
 from conformance.files import refuse_early
 from conformance.judge import render
+from conformance.judge.answers import compared
 from conformance.judge.compare import compare
+from conformance.printable import names
 
 Json = dict[str, Any]
 
@@ -42,7 +44,7 @@ def run(options: Namespace) -> int:
     if options.html:
         refuse_early(Path(options.html))
     known = baseline.read(options.baseline, "compare")
-    result = apart("cli.compare", options, output, drawing=bool(options.html))
+    result = compared(apart("cli.compare", options, output, drawing=bool(options.html)))
     drawing = result.pop("drawing", None)
     baseline.set_aside(result, known)
     output.result(result)
@@ -50,7 +52,7 @@ def run(options: Namespace) -> int:
         from conformance.reports.site import port_page
 
         port_page(result | drawing, Path(options.html))
-    document = render.compare(result)
+    document = render.compare(names(result))
     if options.format == "text":
         render_text(document, result, output)
     else:

@@ -8,6 +8,7 @@ from conformance.cli import arguments
 from conformance.cli.gate import apart, job_of
 from conformance.cli.output import Output, code
 from conformance.errors import Refused
+from conformance.printable import names
 
 HELP = """\
 The candidates are ranked by the differences that no variant explains, fewest first.
@@ -31,14 +32,15 @@ def options(command: ArgumentParser) -> None:
 def run(options: Namespace) -> int:
     """Rank the candidates; only a port that is one of them without a surplus is identified."""
     from conformance.judge import render
+    from conformance.judge.answers import identified
 
     if options.top < 1:
         raise Refused(f"--top takes a number from 1 up, not {options.top}")
     output = Output(options.json)
     job = job_of(options) | {"task": "judge.identify", "top": options.top}
-    result = apart(job, options, output)
+    result = identified(apart(job, options, output))
     output.result(result)
-    document = render.identify(result)
+    document = render.identify(names(result))
     if options.format == "text":
         output.table(document.columns, document.rows, right="differences")
         output.line()

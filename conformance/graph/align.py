@@ -264,7 +264,7 @@ def _differences(want: Node, have: Node) -> Iterator[tuple[str, Any, Any]]:
         names = want.attributes.keys() & have.attributes.keys()
     for attribute in sorted(names):
         a, b = want.attributes.get(attribute), have.attributes.get(attribute)
-        if not _equal(a, b):
+        if not equal(a, b):
             yield attribute, a, b
     if want.has(WEIGHTED) and want.shape[-1] != have.shape[-1]:
         yield "width", want.shape[-1], have.shape[-1]
@@ -274,7 +274,7 @@ def _differences(want: Node, have: Node) -> Iterator[tuple[str, Any, Any]]:
         yield slot, slot in want.slots, slot in have.slots
 
 
-def _equal(a: Any, b: Any) -> bool:
+def equal(a: Any, b: Any) -> bool:
     """Equal as written down; a number that only passed through single precision is equal too."""
     if isinstance(a, float) or isinstance(b, float):
         if a is None or b is None:

@@ -71,11 +71,16 @@ def _map_of(graph: Graph, index: int) -> int:
 
 
 def _pairs(found: list[Head], expected: list[Head]) -> Iterator[tuple[Head, Head]]:
-    """Each head with the first one free that has its size, its inputs or its outputs."""
+    """Each head with the first one free that has its size, its inputs or its outputs.
+
+    One of its own kind goes first: on a small image every 1x1 convolution of the last stage is a
+    head, and a classifier that reads as many maps is none of them.
+    """
     free = list(expected)
     left = list(found)
     for alike_in in (
         lambda a, b: (a.inputs, a.outputs) == (b.inputs, b.outputs),
+        lambda a, b: (a.inputs, a.kind) == (b.inputs, b.kind),
         lambda a, b: a.inputs == b.inputs,
         lambda a, b: a.outputs == b.outputs,
     ):

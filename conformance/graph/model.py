@@ -8,14 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cache
 from math import prod
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from conformance.graph.sharing import repeated
-
-if TYPE_CHECKING:
-    from conformance.kinds import Kind
+from conformance.kinds import KINDS, NORM, WHOLE, Kind
 
 #: Slots that training does not move.
 STATISTICS = frozenset({"mean", "variance"})
@@ -77,7 +74,7 @@ class Node:
     @property
     def row(self) -> Kind | None:
         """What the suite knows of this kind of node; None of an unknown primitive."""
-        return _rows().get(self.kind)
+        return KINDS.get(self.kind)
 
     def has(self, trait: str) -> bool:
         """Whether the node is of a kind that has a trait; see :mod:`conformance.kinds.kind`."""
@@ -116,14 +113,6 @@ class Node:
     def connections(self) -> int:
         """LeNet's count: one for each use of a weight and one for each use of a bias."""
         return self.row.connections(self) if self.row else 0
-
-
-@cache
-def _rows() -> dict[str, Kind]:
-    """The rows of all kinds, which are about nodes and have to be imported after them."""
-    from conformance.kinds import KINDS
-
-    return KINDS
 
 
 @dataclass(slots=True)
@@ -212,7 +201,7 @@ class Graph:
             a = node.attributes
             reach = max((fields[i] for i in node.inputs), default=1)
             jump = max((jumps[i] for i in node.inputs), default=1)
-            if node.has("whole"):
+            if node.has(WHOLE):
                 reach = self.nodes[self.inputs[0]].shape[axis]
             elif "kernel" in a:
                 reach += (a["kernel"][axis] - 1) * a.get("dilation", (1, 1))[axis] * jump
@@ -234,8 +223,8 @@ def count_parameters(node: Node, convention: str) -> int:
 
 
 _CONVENTIONS: Mapping[str, Any] = {
-    "weights": lambda node: 0 if node.has("norm") else node.weights,
-    "weights + bias": lambda node: 0 if node.has("norm") else node.weights + node.biases,
+    "weights": lambda node: 0 if node.has(NORM) else node.weights,
+    "weights + bias": lambda node: 0 if node.has(NORM) else node.weights + node.biases,
     "trainable": lambda node: node.weights + node.biases,
     "with running statistics": lambda node: node.weights + node.biases + node.statistics,
 }

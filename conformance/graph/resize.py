@@ -15,8 +15,12 @@ class CannotResize(Exception):
     """A layer has no meaning on what reaches it; the message names the layer's row and why."""
 
 
-def resized(graph: Graph, size: Shape) -> Graph:
-    """The same layers on an image of ``size``.  Raises :class:`CannotResize`."""
+def resized(graph: Graph, size: Shape, exactly: bool = False) -> Graph:
+    """The same layers on an image of ``size``.  Raises :class:`CannotResize`.
+
+    ``exactly`` with the padding that they have; else a window that is padded more on one side is
+    one that covers the whole map, and is padded to.
+    """
     nodes: list[Node] = []
     at: list[int] = []  # the new number of each node
     for index, node in enumerate(graph):
@@ -26,10 +30,22 @@ def resized(graph: Graph, size: Shape) -> Graph:
             at.append(inputs[0])  # nothing is flattened in a map of one pixel
             continue
         sized = replace(node, shape=size) if index in graph.inputs else _sized(node, before)
+        if exactly and "padding" in sized.attributes and "kernel" in sized.attributes:
+            sized = _exact(sized, node, before[0])
         at.append(len(nodes))
         nodes.append(replace(sized, inputs=inputs))
     inputs, outputs = (tuple(at[i] for i in ends) for ends in (graph.inputs, graph.outputs))
     return Graph(nodes, inputs, outputs)
+
+
+def _exact(anew: Node, node: Node, before: Shape) -> Node:
+    """A window with its own padding."""
+    sides = []
+    for axis in (0, 1):
+        of = node.attributes
+        reach = (of["kernel"][axis] - 1) * of.get("dilation", (1, 1))[axis] + 1
+        sides.append((before[axis] + sum(of["padding"][axis]) - reach) // of["stride"][axis] + 1)
+    return replace(anew, shape=(*sides, anew.shape[-1]), attributes=node.attributes)
 
 
 def _sized(node: Node, before: Sequence[Shape]) -> Node:

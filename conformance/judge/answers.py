@@ -12,7 +12,7 @@ from typing import Any
 
 from conformance import reference
 from conformance.errors import INCONCLUSIVE, Refused
-from conformance.judge.finding import CONFORMS, VARIANT, decided
+from conformance.judge.finding import CONFORMS, SAME, VARIANT, decided
 from conformance.reference import variants
 
 Json = dict[str, Any]
@@ -20,20 +20,45 @@ Json = dict[str, Any]
 
 def accepted(job: Mapping[str, Any], answer: Json) -> Json:
     """The answer to a job of the gate.  Raises :class:`Refused` where it cannot be one."""
+    drawing = {"drawing": answer["drawing"]} if "drawing" in answer else {}
+    result = {key: value for key, value in answer.items() if key != "drawing"}
+    _formed(result, "gate")
+    if said := next(_contradictions(job, result), ""):
+        raise _refused(said)
+    return result | (drawing if job["drawing"] else {})
+
+
+def identified(answer: Json) -> Json:
+    """The answer to a job of ``identify``.  Raises :class:`Refused` where it cannot be one."""
+    _formed(answer, "identify")
+    if not answer["candidates"]:
+        raise _refused("there is no candidate")
+    if (answer["verdict"] == CONFORMS) == bool(answer["candidates"][0]["findings"]):
+        raise _refused(f"verdict is {answer['verdict']}, and its best candidate says otherwise")
+    return answer
+
+
+def compared(answer: Json) -> Json:
+    """The answer to a job of ``compare``.  Raises :class:`Refused` where it cannot be one."""
+    result = {key: value for key, value in answer.items() if key != "drawing"}
+    _formed(result, "compare")
+    checks = result["checks"]
+    whole = 0 < checks["planned"] == checks["run"] and not result["open"]
+    if result["verdict"] == SAME and (result["first_divergence"] or not whole):
+        raise _refused(f"verdict is {SAME}, and what it rests on says otherwise")
+    return answer
+
+
+def _formed(result: Json, name: str) -> None:
     import jsonschema
 
     from conformance.judge.schemas import schema
 
-    drawing = {"drawing": answer["drawing"]} if "drawing" in answer else {}
-    result = {key: value for key, value in answer.items() if key != "drawing"}
     try:
-        jsonschema.validate(result, schema("gate"))
+        jsonschema.validate(result, schema(name))
     except jsonschema.ValidationError as wrong:
         place = "/".join(map(str, wrong.absolute_path)) or "the result"
-        raise _refused(f"{place} is not of the gate's schema") from None
-    if said := next(_contradictions(job, result), ""):
-        raise _refused(said)
-    return result | (drawing if job["drawing"] else {})
+        raise _refused(f"{place} is not of the schema of {name}") from None
 
 
 def _refused(said: str) -> Refused:
@@ -56,10 +81,40 @@ def _contradictions(job: Mapping[str, Any], result: Json) -> Iterator[str]:
         yield f"verdict is {result['verdict']}, and what it rests on says {verdict}"
     known = {each.name for each in variants.of(reference.find(job["architecture"]))}
     named = [each["name"] for each in result["variants"]]
-    if not known.issuperset(named) or (result["variant"] or "") != " + ".join(named):
+    unknown = [name for name in named if name not in known and not variants.of_the_image(name)]
+    if unknown or (result["variant"] or "") != " + ".join(named):
         yield f"{result['variant']!r} is no known variant"
     if verdict in (CONFORMS, VARIANT) and job["numbers"]:
         yield from _uncompared(result["forward"])
+    if verdict in (CONFORMS, VARIANT) and not any(result["expected"].values()):
+        yield from _other_totals(job, result)
+
+
+#: What a variant may change without a parameter or a product more or less.
+COUNTED_ALIKE = {"epsilon", "momentum", "rate", "order", "k", "alpha", "beta"}
+
+
+def _other_totals(job: Mapping[str, Any], result: Json) -> Iterator[str]:
+    """Totals that are not the network's, where none of the variants named can change them."""
+    from conformance.judge import published
+
+    model = reference.find(job["architecture"])
+    named = {each["name"] for each in result["variants"]}
+    found = [each for each in variants.of(model) if each.name in named]
+    counted = {row.attribute for each in found for row in each.differences} - COUNTED_ALIKE
+    of_the_image = any(map(variants.of_the_image, named))
+    resized = any(each["attribute"] == "size" for each in result["remarks"])
+    if counted or of_the_image or resized:
+        return
+    graph = published.network(model).inference
+    expected = {
+        "parameters": graph.parameters("trainable"),
+        "multiply_adds": graph.multiply_adds,
+        "layers": graph.depth,
+    }
+    for key, count in expected.items():
+        if result["totals"][key] != count:
+            yield f"{key} are {result['totals'][key]:,}, those of {model.name} {count:,}"
 
 
 def _uncompared(forward: Json | None) -> Iterator[str]:

@@ -10,7 +10,6 @@ from typing import Any
 
 from conformance.graph.model import Graph, Node, count_parameters
 from conformance.graph.rows import layers
-from conformance.graph.values import text
 from conformance.graph.written import WRITTEN, written
 from conformance.judge.evidence import Record
 from conformance.kinds import counted_as
@@ -18,6 +17,7 @@ from conformance.kinds.arrays import size
 from conformance.numbers.identity import departure
 from conformance.numbers.oracle import CannotCompute
 from conformance.reference import Claim
+from conformance.values import text
 
 DEVIATES = "deviates"
 

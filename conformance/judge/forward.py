@@ -26,6 +26,7 @@ class Forward:
 
     part: Part
     summary: Json | None = None
+    parity: Parity | None = None
     nodes: list[Json] = field(default_factory=list)
 
 
@@ -47,9 +48,9 @@ def check(subject: Subject, surplus: list[Finding]) -> Forward:
     observed = [b for b in side.pairs.values() if side.found.nodes[b].kind != "input"]
     diverged = ran.first_divergence
     part = Part(planned=len(observed), run=len(observed) if diverged else len(ran.nodes))
-    result = Forward(part)
+    result = Forward(part, parity=ran)
     result.nodes = [{"node": n.node, "error": finite(n.error), "bound": n.bound} for n in ran.nodes]
-    part.settled = bool(side.found.unknown) and _confirmed(ran) and side.expected is not side.found
+    part.settled = bool(side.found.unknown) and _confirmed(ran) and not side.variant
     if diverged:
         result.summary = _parted(side, ran, diverged)
         if not any(each.check == "structure" for each in surplus):
@@ -102,7 +103,7 @@ def _findings(
             kind=side.expected.nodes[each.node].kind,
             port_node=str(side.found.nodes[side.pairs[each.node]].where),
             hint=vanishes(_root(ran, each.node).causes, UNEXPLAINED),
-            source=cite(side.rows[each.node]) if side.rows else "",
+            source=cite(side.rows[each.node]),
             inherited=_root(ran, each.node).inherited,
         )
         for each in ran.nodes

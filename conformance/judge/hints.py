@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 #: By kind and attribute (``*`` for any kind): a sentence with places for what was expected and
-#: found, in the words of :func:`conformance.graph.values.text`.
+#: found, in the words of :func:`conformance.values.text`.
 HINTS: dict[tuple[str, str], str] = {
     ("avg_pool", "count_include_pad"): "padding cells are {counted} in the average: PyTorch counts"
     " them by default, Keras and TensorFlow never do",

@@ -12,7 +12,6 @@ from typing import Any
 
 from conformance import reference
 from conformance.graph.model import Graph, Node
-from conformance.graph.values import text
 from conformance.judge import published, sizes
 from conformance.judge.gate import opened
 from conformance.judge.port import Judged, judge
@@ -20,6 +19,7 @@ from conformance.judge.subject import Stage
 from conformance.reference import Model
 from conformance.trace.canonical import canonical
 from conformance.trace.port import Port, Size, UntraceableModel
+from conformance.values import text
 
 Json = dict[str, Any]
 

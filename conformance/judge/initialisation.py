@@ -39,6 +39,7 @@ def check(subject: Subject, loaded: bool) -> tuple[Part, list[Profile]]:
     values = initial(comparison.found, own)
     labels = names(comparison.expected, [row.name for row in comparison.model.rows])
     found = [_finding(comparison, labels, each) for each in values if each.finding]
+    found += _alike(comparison, own)
     return Part(found, slots, slots), _variants(comparison, values, subject.candidates)
 
 
@@ -54,6 +55,30 @@ def trained(graph: Graph, own: Own) -> bool:
         whole(node, "mean", own).any() and np.ptp(whole(node, "variance", own)) > 0
         for node in norms
     )
+
+
+def _alike(comparison: Comparison, own: Own) -> list[Finding]:
+    """A finding for each kernel that starts with the numbers of another one."""
+    first: dict[tuple[object, ...], int] = {}
+    alike: list[Finding] = []
+    for index, node in enumerate(comparison.found):
+        pieces = node.parameters.get("kernel", ())
+        if not pieces or not np.ptp(values := whole(node, "kernel", own)):
+            continue
+        key = values.shape, values.tobytes()
+        other = first.setdefault(key, index)
+        twin = comparison.found.nodes[other].parameters["kernel"]
+        if other == index or {p.handle for p in twin} & {p.handle for p in pieces}:
+            continue
+        alike.append(
+            Finding(
+                "initialisation", comparison.labels[index], "kernel", "numbers of its own",
+                "the same numbers as another one", kind=node.kind, port_node=str(node.where),
+                hint=f"equal to {comparison.labels[other]}: one seed for several layers? Give each"
+                " its own, or draw all from one generator",
+            )
+        )  # fmt: skip
+    return alike
 
 
 def _variants(

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 
-from conformance.judge import faults, forward, initialisation, structure
+from conformance.judge import faults, forward, initialisation, plain, structure
 from conformance.judge import trained as trained_mode
 from conformance.judge.evidence import graph_to_json
 from conformance.judge.finding import Finding, Json, Judgement, Part
@@ -30,6 +30,8 @@ class Judged:
     judgement: Judgement
     profiles: list[known.Profile] = field(default_factory=list)
     another: known.Profile | None = None
+    #: Variants that hold but in these rows.
+    nearly: list[tuple[known.Profile, list[str]]] = field(default_factory=list)
     totals: dict[str, int] = field(default_factory=dict)
     forward: Json | None = None
     numbers: bool = True
@@ -56,6 +58,7 @@ class Judged:
             "variant": known.names(self.profiles) or None,
             "variants": [_profile(profile) for profile in self.profiles],
             "another": _profile(self.another) if self.another else None,
+            "nearly": [_profile(each) | {"but_not_in": rows} for each, rows in self.nearly],
             "expected": {name: [f.as_json() for f in some] for name, some in expected.items()},
             "totals": self.totals,
             "numbers": self.numbers,
@@ -95,6 +98,11 @@ def judge(
         "layers": found.depth,
     }
     result.profiles, result.another = list(asked.explained.profiles), asked.another
+    whole = asked.whole
+    result.nearly = [
+        (profile, list(dict.fromkeys(whole.rows[whole.anchor(each)] for each in exceptions)))
+        for profile, exceptions in asked.explained.nearly
+    ]
     result.drawing = {
         "expected": graph_to_json(asked.inference.expected),
         "found": graph_to_json(found),
@@ -120,6 +128,8 @@ def _run(
     parts = [ran.part]
     so_far = Judgement.of([*before, *parts], expect, rows)
     if not so_far.findings and not so_far.open:
+        if ran.parity:
+            parts.append(plain.check(asked, ran.parity))
         parts += trained_mode.check(asked)
     start, profiles = initialisation.check(asked, loaded)
     result.profiles += profiles

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from string import ascii_lowercase
 from typing import Any
 
-from conformance.graph.values import text
 from conformance.judge.finding import CONFORMS, DEVIATES, DIFFER, SAME, VARIANT
 from conformance.judge.hints import vanishes
+from conformance.values import text
 
 Json = dict[str, Any]
 
@@ -82,6 +82,10 @@ def gate(result: Json) -> Document:
     found = Document(headline(result), result["verdict"], known=is_known(result))
     found.items = [
         Item(f"{each['name']}: {each['says']} [{each['source']}]") for each in result["variants"]
+    ]
+    found.items += [
+        Item(f"{each['name']}, but not in {', '.join(each['but_not_in'])}: {each['says']}")
+        for each in result.get("nearly", ())
     ]
     if other := result["another"]:
         said = f"it is {other['name']}, another network: {other['says']} [{other['source']}]"
@@ -370,9 +374,10 @@ def _forward(result: Json) -> str:
 
 def divergence(forward: Json) -> str:
     """Where values differ first, by how much, and how well all before agrees."""
-    size = _size(forward["error"])
+    size, at = _size(forward["error"]), forward["first_divergence"]
+    at = at if at.startswith("after ") else f"at {at}"
     return (
-        f"first divergence at {forward['first_divergence']} ({forward['port_node']}): {size} in"
+        f"first divergence {at} ({forward['port_node']}): {size} in"
         f" float64, bound {forward['bound']:.0e}; everything before agrees to"
         f" {forward['before']:.0e}"
     )

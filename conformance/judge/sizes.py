@@ -11,12 +11,12 @@ from collections.abc import Iterator
 from conformance import reference
 from conformance.graph.align import Finding
 from conformance.graph.model import Graph, Node
-from conformance.graph.values import text
 from conformance.judge.variants import Comparison, label
 from conformance.reference import Model
 from conformance.reference.variants import Difference, Profile
 from conformance.trace.port import Port, Size, UntraceableModel
 from conformance.trace.tape import Tape
+from conformance.values import text
 
 #: An image may be grey or in colour; what has more channels is a map inside a network.
 CHANNELS = 3

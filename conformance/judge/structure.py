@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import Any
 
 from conformance import reference
 from conformance.graph.names import names
-from conformance.graph.values import text
 from conformance.judge.finding import Finding, Part, Remark, Unjudged
 from conformance.judge.hints import hint
-from conformance.judge.subject import Subject
+from conformance.judge.subject import TRAINED, Subject
+from conformance.judge.swaps import swapped
 from conformance.judge.variants import Comparison, matches
 from conformance.reference import Model
+from conformance.values import text
 
 
 def check(subject: Subject) -> Part:
@@ -25,7 +27,7 @@ def check(subject: Subject) -> Part:
         part.remarks.append(Remark("input", "size", subject.model.input, subject.size))
     part.remarks += _spellings(inference)
     # What a variant explains in training it explains in inference, where less of it may be seen.
-    profiles = subject.explained.profiles
+    profiles = subject.explained.profiles + [each for each, _ in subject.explained.nearly]
     seen: set[int] = set().union(*(matches(inference, p, False) or () for p in profiles))
     left = [i for i in range(len(inference.findings)) if i not in seen]
     part.findings = written(inference, left, "structure", subject.model)
@@ -40,6 +42,7 @@ def check(subject: Subject) -> Part:
                 part.open.append(Unjudged("operation", _unread(each.kind, each.port_node)))
             elif _key(each) not in known:
                 part.findings.append(each)
+    part.findings += [*_exceptions(subject), *_added(subject)]
     if len(inference.found.outputs) != len(inference.expected.outputs):
         part.findings.append(_other_outputs(inference, subject.model))
     said = [_unread(node.kind, str(node.where)) for node in inference.found.unknown]
@@ -48,6 +51,38 @@ def check(subject: Subject) -> Part:
         Unjudged("operation", f"{each}; output values could not confirm it") for each in said
     ]
     return part
+
+
+def _added(subject: Subject) -> list[Finding]:
+    """What is wrong with the nodes that the accepted variants add."""
+    labels = names(subject.whole.expected, [row.name for row in subject.model.rows])
+    return [
+        replace(
+            _written(
+                subject.whole, each, labels,
+                "training" if each.attribute in TRAINED else "structure", subject.model,
+            ),
+            hint=f"of the {kind} that the variant adds",
+        )
+        for each in subject.added
+        for kind in [subject.whole.node(each).kind.replace("_", " ")]
+    ]  # fmt: skip
+
+
+def _exceptions(subject: Subject) -> list[Finding]:
+    """Where a variant that holds everywhere else does not."""
+    labels = names(subject.whole.expected, [row.name for row in subject.model.rows])
+    return [
+        replace(
+            _written(
+                subject.whole, each, labels,
+                "training" if each.attribute in TRAINED else "structure", subject.model,
+            ),
+            hint=f"{profile.name} everywhere else, and the paper's value here",
+        )
+        for profile, found in subject.explained.nearly
+        for each in found
+    ]  # fmt: skip
 
 
 def _spellings(comparison: Comparison) -> Iterator[Remark]:
@@ -83,7 +118,8 @@ def written(
 ) -> list[Finding]:
     """Differences of a comparison, by their numbers, in the paper's names and the port's own."""
     labels = names(comparison.expected, [row.name for row in model.rows])
-    return [_written(comparison, comparison.findings[i], labels, check, model) for i in indices]
+    differences = swapped(comparison.expected, [comparison.findings[i] for i in indices])
+    return [_written(comparison, each, labels, check, model) for each in differences]
 
 
 def _written(

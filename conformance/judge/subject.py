@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
+from conformance.graph.align import Finding as Difference
 from conformance.graph.align import align, findings
 from conformance.graph.alike import alike
 from conformance.graph.model import Graph
@@ -13,7 +14,9 @@ from conformance.graph.names import names
 from conformance.graph.resize import CannotResize, resized
 from conformance.graph.without import without
 from conformance.judge import published, sizes
-from conformance.judge.variants import Comparison, Explained, explain, left_out
+from conformance.judge.added import added
+from conformance.judge.altered import altered
+from conformance.judge.variants import Comparison, Explained, explain, left_out, matches
 from conformance.kinds import WEIGHTED
 from conformance.numbers.causes.roots import stand_ins
 from conformance.reference import Model
@@ -21,6 +24,9 @@ from conformance.reference import variants as known
 from conformance.trace.canonical import canonical
 from conformance.trace.port import Port, Size, UntraceableModel
 from conformance.trace.tape import Tape
+
+#: Attributes that only training shows.
+TRAINED = ("momentum", "statistics", "unbiased", "rate")
 
 Stage = Callable[[str, int, int], None]
 
@@ -53,7 +59,7 @@ class Subject:
     @cached_property
     def another(self) -> known.Profile | None:
         """The other network that bears this one's name, if the port is that."""
-        if not self.explained.surplus:
+        if not self.explained.unexplained:
             return None
         others = [each for each in self.candidates if each.another]
         if found := explain(self.whole, others).profiles:
@@ -94,29 +100,65 @@ class Subject:
         """The comparison that sees most."""
         return self.training or self.inference
 
+    def surplus(self, comparison: Comparison) -> list[Difference]:
+        """What no known variant explains in a mode; nothing where all that is left is meant."""
+        if self.explained_all:
+            return []
+        if comparison is self.whole:
+            surplus = [comparison.findings[i] for i in self.explained.surplus]
+            return surplus + self.explained.exceptions + self.added
+        seen: set[int] = set()
+        nearly = [profile for profile, _ in self.explained.nearly]
+        for profile in self.explained.profiles + nearly:
+            seen |= matches(comparison, profile, False) or set()
+        left = [i for i in range(len(comparison.findings)) if i not in seen]
+        own = [each for each in self.explained.exceptions if each.attribute not in TRAINED]
+        more = added(comparison, left, self.explained.profiles)
+        return [comparison.findings[i] for i in left] + own + more
+
+    @cached_property
+    def added(self) -> list[Difference]:
+        """What is wrong with the nodes that the accepted variants add."""
+        found = added(self.whole, self.explained.surplus, self.explained.profiles)
+        return [each for each in found if each not in self.explained.exceptions]
+
     def side(self, training: bool = False) -> Side:
-        """What the oracle executes in a mode."""
+        """What the oracle executes in a mode: the paper's network, or the accepted variant's."""
         comparison = self.training if training else self.inference
         assert comparison is not None
-        return Side(comparison, self.explained_all and bool(comparison.findings))
+        surplus = self.surplus(comparison)
+        variant = None
+        if len(surplus) < len(comparison.findings) + len(self.added) or self.explained_all:
+            variant = altered(comparison, surplus) if comparison.findings else None
+        return Side(comparison, variant)
 
 
 class Side:
-    """Which graph the oracle executes, and which of the port's nodes stands for which of its."""
+    """Which graph the oracle executes, and which of the port's nodes stands for which of its.
 
-    def __init__(self, comparison: Comparison, variant: bool) -> None:
+    ``variant`` is the network that accepted variants describe; None is the paper's own.
+    """
+
+    def __init__(self, comparison: Comparison, variant: Graph | None) -> None:
         self.comparison = comparison
         self.found = comparison.found
-        self.expected = comparison.found if variant else comparison.expected
+        self.variant = variant is not None
+        self.expected = variant or comparison.expected
         pairs = {i: i for i in range(len(self.expected))} if variant else comparison.pairs
         self.pairs = stand_ins(self.expected, comparison.found, pairs)
-        self.names = names(self.expected, [row.name for row in comparison.model.rows])
-        self.rows = [] if variant else comparison.rows
+        self.names = (
+            comparison.labels
+            if variant
+            else names(self.expected, [row.name for row in comparison.model.rows])
+        )
+        behind = range(len(self.expected))
+        self.rows = [comparison.rows[comparison.behind(i) if variant else i] for i in behind]
 
 
 def subject(port: Port, model: Model, size: Size | None, seed: int, stage: Stage) -> Subject:
     """Trace a port in both modes and set it beside the network, for images of a size.
 
+    Without a ``size`` the images are the paper's; a port that takes none of those is given others.
     Raises :class:`~conformance.trace.port.UntraceableModel`.
     """
     stage("tracing the port", 0, 0)
@@ -142,13 +184,13 @@ def _nearest(found: Subject) -> Subject:
     best = found
     for profile in found.candidates:
         there = best.explained
-        if profile.another or not (there.surplus or profile in there.profiles):
+        if profile.another or not (there.unexplained or profile in there.profiles):
             continue
         less = found.beside(profile)
         if less is None or profile not in less.explained.profiles:
             continue
         here = less.explained
-        if (len(here.surplus), profile not in there.profiles) <= (len(there.surplus), False):
+        if (here.unexplained, profile not in there.profiles) <= (there.unexplained, False):
             best = less
     return best
 

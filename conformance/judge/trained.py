@@ -9,7 +9,8 @@ from conformance.judge.hints import vanishes
 from conformance.judge.subject import Side, Subject
 from conformance.numbers.causes.roots import Root
 from conformance.numbers.gradients import IMAGE, Gradients, gradients
-from conformance.numbers.parity import Parity, parity
+from conformance.numbers.parity import Oracles, Parity, parity
+from conformance.numbers.weights import BATCH
 from conformance.trace.port import NoGradient, UntraceableModel
 
 #: What a share of the right gradient says; anything else is altered.
@@ -24,10 +25,11 @@ def check(subject: Subject) -> list[Part]:
         subject.stage("differentiating", 0, 0)
         return [backward(subject, training=False)]
     subject.stage("running a training step", 0, 0)
-    step = training(subject)
+    expected = Oracles(subject.side(training=True).expected, subject.seed, BATCH)
+    step = training(subject, expected)
     # Through the batch's statistics and auxiliary heads, as it is going to be trained.
     subject.stage("differentiating", 0, 0)
-    return [step, backward(subject, training=True)]
+    return [step, backward(subject, training=True, expected=expected)]
 
 
 def untaught(subject: Subject) -> Part:
@@ -54,16 +56,20 @@ def _finding(side: Side, check: str, node: int, attribute: str, **found: Any) ->
     )
 
 
-def training(subject: Subject) -> Part:
+def training(subject: Subject, expected: Oracles | None = None) -> Part:
     """One training step of two images: batch statistics, auxiliary heads, nothing dropped, and
-    the running statistics that the step leaves behind."""
+    the running statistics that the step leaves behind.
+
+    What the step computes is kept in ``expected``, for its gradients.
+    """
     side, tape = subject.side(training=True), subject.taught
     assert tape is not None
     planned = sum(side.found.nodes[b].kind != "input" for b in side.pairs.values())
     try:
         ran = parity(
-            subject.port, tape, side.found, side.expected, side.pairs, subject.seed, training=True
-        )
+            subject.port, tape, side.found, side.expected, side.pairs, subject.seed,
+            training=True, oracles=expected,
+        )  # fmt: skip
     except UntraceableModel as refused:
         why = Unjudged("training", f"a training step: {refused}")
         return Part(planned=planned, open=[why])
@@ -102,19 +108,26 @@ def _statistics(side: Side, ran: Parity) -> list[Finding]:
     ]  # fmt: skip
 
 
-def backward(subject: Subject, training: bool) -> Part:
+def backward(subject: Subject, training: bool, expected: Oracles | None = None) -> Part:
     """The gradients of every slot and of the image."""
     side, tape = subject.side(training), subject.taught if training else subject.tape
     assert tape is not None
     try:
         found = gradients(
-            subject.port, tape, side.found, side.expected, side.pairs, subject.seed, training
+            subject.port,
+            tape,
+            side.found,
+            side.expected,
+            side.pairs,
+            subject.seed,
+            training,
+            expected,
         )
     except NoGradient as refused:
         last = side.expected.outputs[0]
         why = _finding(
             side, "gradient", last, "backward", expected="goes backward", found="fails",
-            hint=str(refused),
+            hint=str(refused), sentence="the port cannot go backward",
         )  # fmt: skip
         return Part([why], 1, 1)
     planned = max(len(found.slots), 1)

@@ -16,11 +16,11 @@ from conformance.graph.align import Finding
 from conformance.graph.model import Graph, Node
 from conformance.graph.names import names
 from conformance.graph.rows import row_of
-from conformance.graph.values import text
 from conformance.graph.written import layer
 from conformance.kinds import WEIGHTED
 from conformance.reference import Model
 from conformance.reference.variants import Difference, Profile
+from conformance.values import text
 
 
 @dataclass(slots=True)
@@ -29,6 +29,17 @@ class Explained:
 
     profiles: list[Profile] = field(default_factory=list)
     surplus: list[int] = field(default_factory=list)
+    #: Variants that hold but for few places, and what differs from them there.
+    nearly: list[tuple[Profile, list[Finding]]] = field(default_factory=list)
+
+    @property
+    def unexplained(self) -> int:
+        """How many differences no variant explains, also where one holds but there."""
+        return len(self.surplus) + len(self.exceptions)
+
+    @property
+    def exceptions(self) -> list[Finding]:
+        return [each for _, found in self.nearly for each in found]
 
 
 @dataclass
@@ -57,25 +68,36 @@ class Comparison:
         self.auxiliary = {row.name for row in self.model.rows if row.after}
         self.back = {b: a for a, b in self.pairs.items()}
 
+    @cached_property
+    def labels(self) -> list[str]:
+        """The port's nodes in the paper's names; one that the paper has not, after which."""
+        expected = names(self.expected, [row.name for row in self.model.rows])
+        return [
+            expected[self.back[b]]
+            if b in self.back
+            else f"after {expected[self.behind(b)]}, {node.kind}"
+            for b, node in enumerate(self.found)
+        ]
+
+    def behind(self, index: int) -> int:
+        """The expected node that a node of the port comes after, or stands for."""
+        current: int | None = index
+        while current is not None and current not in self.back:
+            inputs = self.found.nodes[current].inputs
+            current = inputs[0] if inputs else None
+        return self.back[current] if current is not None else self.expected.inputs[0]
+
     def anchor(self, finding: Finding) -> int:
         """The expected node where a finding is; for an extra node the one it comes after."""
         if finding.expected_node is not None:
             return finding.expected_node
         assert finding.found_node is not None
-        return self.place(finding.found_node)
+        return self.behind(finding.found_node)
 
     @cached_property
     def names(self) -> list[str]:
         """The paper's names of the expected nodes."""
         return names(self.expected, [row.name for row in self.model.rows])
-
-    def place(self, found: int) -> int:
-        """The expected node that one of the port's is, or comes after."""
-        index: int | None = found
-        while index is not None and index not in self.back:
-            inputs = self.found.nodes[index].inputs
-            index = inputs[0] if inputs else None
-        return self.back[index] if index is not None else self.expected.inputs[0]
 
     def node(self, finding: Finding) -> Node:
         """The node that a finding describes: the expected one, or the one that is extra."""
@@ -104,8 +126,68 @@ def explain(
             result.profiles.append(profile)
             left -= matched
     result.profiles += [profile for profile in given if profile not in result.profiles]
+    for profile in profiles:
+        if profile in result.profiles or not left:
+            continue
+        matched, exceptions = _nearly(comparison, profile)
+        if exceptions and matched <= left and _prevails(comparison, matched, exceptions):
+            result.nearly.append((profile, exceptions))
+            left -= matched
     result.surplus = sorted(left)
     return result
+
+
+def _prevails(comparison: Comparison, matched: set[int], exceptions: list[Finding]) -> bool:
+    """Whether a variant holds in more places than not: in more rows, or far more nodes."""
+    rows = {comparison.rows[comparison.anchor(comparison.findings[i])] for i in matched}
+    others = {comparison.rows[comparison.anchor(each)] for each in exceptions}
+    return len(rows - others) > len(others) or len(matched) > 2 * len(exceptions)
+
+
+def _nearly(comparison: Comparison, profile: Profile) -> tuple[set[int], list[Finding]]:
+    """What a variant explains of which a part is not there, and that part."""
+    every: set[int] = set()
+    exceptions: list[Finding] = []
+    for row in profile.differences:
+        if profile == comparison.given and leaves_out(row):
+            continue
+        matched = {i for i, f in enumerate(comparison.findings) if _matches(comparison, f, row)}
+        wanted = _wanted(comparison, row)
+        every |= matched
+        if wanted is not None and len(matched) < wanted:
+            exceptions += _exceptions(comparison, row, matched, wanted - len(matched))
+        elif wanted is not None and len(matched) > wanted:
+            return set(), []
+    return every, exceptions
+
+
+def _meant(comparison: Comparison, row: Difference) -> Any:
+    """The value that a row of a variant names, as a node has it; its text where none does."""
+    values = [f.found for f in comparison.findings if f.attribute == row.attribute]
+    values += [node.attributes.get(row.attribute) for node in comparison.expected]
+    return next((value for value in values if text(value) == row.variant), row.variant)
+
+
+def _exceptions(
+    comparison: Comparison, row: Difference, matched: set[int], count: int
+) -> list[Finding]:
+    """Where a row of a variant does not hold: the paper's value stands there."""
+    there = {comparison.anchor(comparison.findings[i]) for i in matched}
+    like = _meant(comparison, row)
+    found: list[Finding] = []
+    for a, b in comparison.pairs.items():
+        node = comparison.found.nodes[b]
+        if a in there or not _in_layer(comparison, a, row.layer) or len(found) == count:
+            continue
+        if row.attribute == "extra" and fnmatchcase(
+            label(comparison.expected.nodes[a]), f"{row.count[5:]}*"
+        ):
+            found.append(Finding("missing", row.variant, None, a, None))
+        elif row.attribute == "missing" and _described(comparison.expected.nodes[a], row):
+            found.append(Finding("extra", None, node.kind, None, b))
+        elif row.attribute in node.attributes and _described(comparison.expected.nodes[a], row):
+            found.append(Finding(row.attribute, like, node.attributes[row.attribute], a, b))
+    return found
 
 
 def matches(comparison: Comparison, profile: Profile, whole: bool = True) -> set[int] | None:
@@ -152,7 +234,7 @@ def _wanted(comparison: Comparison, row: Difference) -> int | None:
     if row.count != "all":  # as many as the port has of this kind
         return sum(
             fnmatchcase(label(node), f"{row.count[5:]}*")
-            and _in_layer(comparison, comparison.place(index), row.layer)
+            and _in_layer(comparison, comparison.behind(index), row.layer)
             for index, node in enumerate(comparison.found)
         )
     places = [i for i in range(len(comparison.expected)) if _in_layer(comparison, i, row.layer)]
@@ -171,6 +253,18 @@ def _matches(comparison: Comparison, finding: Finding, row: Difference) -> bool:
         and all(
             _is(_attribute(comparison.node(finding), name), value) for name, value in row.having
         )
+    )
+
+
+def stated(comparison: Comparison, finding: Finding, profile: Profile) -> bool:
+    """Whether a row of a variant states what an added node has."""
+    node = comparison.node(finding)
+    return any(
+        row.attribute == "extra"
+        and finding.attribute in dict(row.having)
+        and _in_layer(comparison, comparison.anchor(finding), row.layer)
+        and fnmatchcase(label(node), row.node)
+        for row in profile.differences
     )
 
 

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from conformance.graph.model import Node
-from conformance.kinds.kind import KINDS, Arithmetic, Forward
+from conformance.kinds.kind import KINDS, Arithmetic, Forward, Node, changed
 
 
 def attributes(**changes: Callable[[dict[str, Any]], Any]) -> Forward:
@@ -17,8 +15,8 @@ def attributes(**changes: Callable[[dict[str, Any]], Any]) -> Forward:
 
     def wrong(o: Arithmetic, node: Node, slots: dict[str, Any], *inputs: np.ndarray) -> np.ndarray:
         a = node.attributes
-        changed = replace(node, attributes=a | {name: new(a) for name, new in changes.items()})
-        return np.asarray(KINDS[node.kind].forward(o, changed, slots, *inputs))
+        other = changed(node, a | {name: new(a) for name, new in changes.items()})
+        return np.asarray(KINDS[node.kind].forward(o, other, slots, *inputs))
 
     return wrong
 
@@ -27,7 +25,7 @@ def instead(kind: str, **given: Any) -> Forward:
     """Another kind's operation in the place of the node's own."""
 
     def wrong(o: Arithmetic, node: Node, slots: dict[str, Any], *inputs: np.ndarray) -> np.ndarray:
-        other = replace(node, attributes=given | node.attributes)
+        other = changed(node, given | node.attributes)
         return np.asarray(KINDS[kind].forward(o, other, slots, *inputs))
 
     return wrong
@@ -37,8 +35,8 @@ def slot(name: str, change: Callable[[np.ndarray], np.ndarray]) -> Forward:
     """The node's own operation with one parameter changed."""
 
     def wrong(o: Arithmetic, node: Node, slots: dict[str, Any], *inputs: np.ndarray) -> np.ndarray:
-        changed = slots | {name: change(slots[name])}
-        return np.asarray(KINDS[node.kind].forward(o, node, changed, *inputs))
+        held = slots | {name: change(slots[name])}
+        return np.asarray(KINDS[node.kind].forward(o, node, held, *inputs))
 
     return wrong
 

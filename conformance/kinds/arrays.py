@@ -7,8 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from conformance.graph.model import Node
-from conformance.kinds.kind import Adjoint, Arithmetic, Forward, Gradients, Step
+from conformance.kinds.kind import Adjoint, Arithmetic, Forward, Gradients, Node, Step
 
 #: Rows of a convolution are unfolded into about this many numbers at a time: what a cache holds.
 UNFOLDED = 1 << 20

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from conformance.graph.model import Node
 from conformance.kinds import alterations
 from conformance.kinds.arrays import back_over_its_axis, over_channels, over_its_axis
 from conformance.kinds.experiment import Altered, Trial
@@ -19,6 +18,7 @@ from conformance.kinds.kind import (
     Gradients,
     Hypothesis,
     Kind,
+    Node,
     Spread,
     Step,
 )

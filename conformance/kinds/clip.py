@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from conformance.graph.model import Node
 from conformance.kinds.activations import another, rectified
 from conformance.kinds.alterations import skipped
 from conformance.kinds.experiment import Altered, Trial
@@ -15,6 +14,7 @@ from conformance.kinds.kind import (
     Arithmetic,
     Gradients,
     Kind,
+    Node,
     Spread,
     Step,
 )

@@ -8,12 +8,11 @@ from typing import Any
 import numpy as np
 
 from conformance.chunks import each
-from conformance.graph.model import Node
 from conformance.kinds import alterations
 from conformance.kinds.arrays import UNFOLDED, over_channels, pad, unpad, window, windows
 from conformance.kinds.experiment import Altered, Trial, least_squares
 from conformance.kinds.hypotheses import biases, inputs_reordered, products, slot, square, uses
-from conformance.kinds.kind import WEIGHTED, Arithmetic, Gradients, Kind, Spread, Step
+from conformance.kinds.kind import WEIGHTED, Arithmetic, Gradients, Kind, Node, Spread, Step
 from conformance.kinds.windows import border, dilation, padding
 
 

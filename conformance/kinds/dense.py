@@ -6,7 +6,6 @@ from math import prod
 
 import numpy as np
 
-from conformance.graph.model import Node
 from conformance.kinds import alterations
 from conformance.kinds.arrays import over_channels
 from conformance.kinds.hypotheses import (
@@ -18,7 +17,7 @@ from conformance.kinds.hypotheses import (
     square,
     uses,
 )
-from conformance.kinds.kind import WEIGHTED, WHOLE, Arithmetic, Gradients, Kind, Spread, Step
+from conformance.kinds.kind import WEIGHTED, WHOLE, Arithmetic, Gradients, Kind, Node, Spread, Step
 
 
 def dense(o: Arithmetic, node: Node, slots: dict[str, np.ndarray], x: np.ndarray) -> np.ndarray:

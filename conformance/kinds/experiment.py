@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from conformance.graph.model import Node
-from conformance.kinds.kind import KINDS, Arithmetic
+from conformance.kinds.kind import KINDS, Arithmetic, Node, changed
 
 #: No larger number stands under a fraction or a root that a person would have written.
 LARGEST = 1 << 16
@@ -59,7 +58,7 @@ class Trial:
         **attributes: Any,
     ) -> np.ndarray:
         """The node's operation, or that of ``kind``, with these changes; a slot of None is none."""
-        node = replace(self.node, attributes=self.node.attributes | attributes)
+        node = changed(self.node, self.node.attributes | attributes)
         held = {k: v for k, v in {**self.slots, **(slots or {})}.items() if v is not None}
         forward = KINDS[kind or node.kind].forward
         result = forward(self.oracle, node, held, *(inputs or self.inputs))

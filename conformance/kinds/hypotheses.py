@@ -13,9 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from conformance.graph.model import Node
 from conformance.kinds.experiment import Altered, Trial
-from conformance.kinds.kind import Hypothesis
+from conformance.kinds.kind import Hypothesis, Node
 
 
 def as_kind(kind: str, words: str, **attributes: Any) -> Hypothesis:

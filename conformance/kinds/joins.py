@@ -9,12 +9,11 @@ from string import ascii_lowercase
 
 import numpy as np
 
-from conformance.graph.model import Node
 from conformance.kinds.alterations import skipped
 from conformance.kinds.arrays import axis_of
 from conformance.kinds.experiment import Altered, Trial, least_squares
 from conformance.kinds.hypotheses import left_out
-from conformance.kinds.kind import JOIN, KEEPS_SIGN, UNORDERED, Gradients, Kind, Spread, Step
+from conformance.kinds.kind import JOIN, KEEPS_SIGN, UNORDERED, Gradients, Kind, Node, Spread, Step
 
 
 def weighted(t: Trial) -> Altered:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from copy import copy
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
-
-from conformance.graph.model import Node
 
 if TYPE_CHECKING:
     from conformance.kinds.experiment import Altered, Trial
@@ -38,6 +37,30 @@ NON_NEGATIVE, KEEPS_SIGN = "non-negative", "keeps the sign"
 WHOLE = "whole"
 #: It is no layer: the image.
 END = "end"
+
+
+class Node(Protocol):
+    """What a row needs to know of a node: :class:`conformance.graph.model.Node` is one."""
+
+    kind: str
+    attributes: dict[str, Any]
+    shape: tuple[int, ...]
+    slots: dict[str, tuple[int, ...]]
+
+    @property
+    def weights(self) -> int:
+        """Kernel entries that are in use."""
+
+    @property
+    def biases(self) -> int:
+        """Entries added once a channel."""
+
+
+def changed(node: Node, attributes: dict[str, Any]) -> Node:
+    """A node with other attributes."""
+    other = copy(node)
+    other.attributes = attributes
+    return other
 
 
 class Arithmetic(Protocol):

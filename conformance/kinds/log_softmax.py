@@ -6,12 +6,11 @@ from math import log
 
 import numpy as np
 
-from conformance.graph.model import Node
 from conformance.kinds.alterations import instead
 from conformance.kinds.arrays import back_over_its_axis, over_its_axis
 from conformance.kinds.experiment import Altered, Trial
 from conformance.kinds.hypotheses import left_out
-from conformance.kinds.kind import PASSING, Arithmetic, Gradients, Kind, Spread, Step
+from conformance.kinds.kind import PASSING, Arithmetic, Gradients, Kind, Node, Spread, Step
 
 
 def forward(o: Arithmetic, node: Node, slots: dict[str, np.ndarray], x: np.ndarray) -> np.ndarray:

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from conformance.graph.model import Node
 from conformance.kinds import alterations
 from conformance.kinds.arrays import by_offset, pad
 from conformance.kinds.experiment import TIMES, Altered, Trial, least_squares
@@ -19,6 +18,7 @@ from conformance.kinds.kind import (
     Arithmetic,
     Gradients,
     Kind,
+    Node,
     Spread,
     Step,
 )

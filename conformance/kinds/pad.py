@@ -6,11 +6,10 @@ from math import prod
 
 import numpy as np
 
-from conformance.graph.model import Node
 from conformance.kinds import alterations
 from conformance.kinds.arrays import pad, unpad
 from conformance.kinds.experiment import Altered, Trial
-from conformance.kinds.kind import PASSING, Arithmetic, Gradients, Kind, Spread, Step
+from conformance.kinds.kind import PASSING, Arithmetic, Gradients, Kind, Node, Spread, Step
 from conformance.kinds.windows import sides
 
 

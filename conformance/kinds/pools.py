@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from conformance.graph.model import Node
 from conformance.kinds import alterations
 from conformance.kinds.arrays import by_offset, inside, over_channels, over_windows, pad, window
 from conformance.kinds.experiment import Altered, Trial
@@ -20,6 +19,7 @@ from conformance.kinds.kind import (
     Arithmetic,
     Gradients,
     Kind,
+    Node,
     Spread,
     Step,
 )

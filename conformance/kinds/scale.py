@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from conformance.graph.model import Node
 from conformance.kinds.alterations import skipped
 from conformance.kinds.arrays import back_over_its_axis, over_channels, over_its_axis
 from conformance.kinds.hypotheses import left_out
-from conformance.kinds.kind import PASSING, Arithmetic, Gradients, Kind, Spread, Step
+from conformance.kinds.kind import PASSING, Arithmetic, Gradients, Kind, Node, Spread, Step
 
 
 def forward(o: Arithmetic, node: Node, slots: dict[str, np.ndarray], x: np.ndarray) -> np.ndarray:

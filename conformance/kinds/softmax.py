@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from conformance.graph.model import Node
 from conformance.kinds.alterations import skipped
 from conformance.kinds.arrays import back_over_its_axis, over_its_axis
 from conformance.kinds.experiment import Altered, Trial
@@ -15,6 +14,7 @@ from conformance.kinds.kind import (
     Arithmetic,
     Gradients,
     Kind,
+    Node,
     Step,
     same,
 )

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from conformance.graph.model import Node
 from conformance.kinds.experiment import Altered, Trial
-from conformance.kinds.kind import RESIZING, Arithmetic, Gradients, Kind, Step, same
+from conformance.kinds.kind import RESIZING, Arithmetic, Gradients, Kind, Node, Step, same
 
 
 def forward(o: Arithmetic, node: Node, slots: dict[str, np.ndarray], x: np.ndarray) -> np.ndarray:

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from conformance.graph.values import text
 from conformance.kinds.arrays import by_offset, pad
 from conformance.kinds.experiment import Altered, Trial
+from conformance.values import text
 
 
 def padding(t: Trial) -> Altered:

@@ -68,6 +68,9 @@ def relation(
             return Relation("wrong", f"not finite in {side}", np.inf)
     if not have.any():
         return Relation("wrong", "all zero in B", difference)
+    for side, values in (("A", want), ("B", have)):
+        if (values == 1).all():
+            return Relation("wrong", f"all one in {side}: never loaded?", difference)
     hypotheses: Iterator[tuple[str, str]] = _hypotheses(slot, want, have, a, others, image)
     word, detail = next(hypotheses, ("", ""))
     if not word and (place := elsewhere(have)):

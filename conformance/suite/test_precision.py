@@ -76,7 +76,7 @@ class Computes:
     def __init__(self, precision):
         self.precision = precision
 
-    def trace(self, size, training=False):
+    def trace(self, size, training=False, batch=None):
         """A convolution and a rectifier."""
         tape = Tape()
         image = tape.input((1, *size), "NHWC")

@@ -134,18 +134,57 @@ def batch_normalisation(part: Excerpt, channel: int) -> Normalisation | None:
 
     The slots are numbered as in the excerpt.
     """
+    shape = part.tape[part.base].shape
+    wide = [n if axis == channel else 1 for axis, n in enumerate(shape)]
+    found = _near_its_mean(part, channel, *_faint_batch(shape, channel))
+    if found is None:
+        return None
+    # On next to nothing much is linear; a norm is one on any batch.
+    x, mean, variance = (a.reshape(wide) if a.ndim == 1 else a for a in _batch(shape, channel))
+    normal = (x - mean) / np.sqrt(variance + found.epsilon)
+    return found if _is_its_map(part, channel, found, x, normal) else None
+
+
+@remembered
+def group_normalisation(
+    part: Excerpt, channel: int, batch: int
+) -> tuple[int, Normalisation] | None:
+    """How many groups of channels, and the same with the statistics of a group of one image."""
+    shape = part.tape[part.base].shape
+    x, _ = _faint_batch(shape, channel)
+    over = tuple(axis for axis in range(len(shape)) if axis not in (channel, batch))
+    x = x - x.mean(axis=over, keepdims=True)
+    deviation = np.sqrt((x**2).mean(axis=over, keepdims=True))
+    if not deviation.all():
+        return None
+    # As every channel of every image is alike, so are the statistics of any groups.
+    found = _near_its_mean(part, channel, 1e-4 * x / deviation, np.full([1] * len(shape), 1e-8))
+    if found is None:
+        return None
+    x, *_ = _batch(shape, channel)
+    pixels = np.moveaxis(x, (batch, channel), (0, -1))
+    for groups in (g for g in range(1, shape[channel] + 1) if shape[channel] % g == 0):
+        cells = pixels.reshape(shape[batch], -1, groups, shape[channel] // groups)
+        mean, variance = (f(axis=(1, 3), keepdims=True) for f in (cells.mean, cells.var))
+        normal = ((cells - mean) / np.sqrt(variance + found.epsilon)).reshape(pixels.shape)
+        if _is_its_map(part, channel, found, x, np.moveaxis(normal, (0, -1), (batch, channel))):
+            return groups, found
+    return None
+
+
+def _near_its_mean(
+    part: Excerpt, channel: int, x: np.ndarray, variance: np.ndarray
+) -> Normalisation | None:
+    """The norm that algebra is on a batch about 0 whose channels have next to no variance."""
     tape, base, (value,) = part.tape, part.base, part.ends
     parameters = leaves(tape, value)
     shape = tape[base].shape
-    if len(parameters) > 2 or tape[value].shape != shape:
+    if len(parameters) > 2 or tape[value].shape != shape or not variance.all():
         return None
     held = probes(tape, parameters)
     over = tuple(axis for axis in range(len(shape)) if axis != channel)
     wide = [1] * len(shape)
     wide[channel] = shape[channel]
-    x, variance = _faint_batch(shape, channel)
-    if not variance.all():
-        return None
 
     def line(**changes: dict[int, np.ndarray]) -> tuple[np.ndarray, np.ndarray] | None:
         y = evaluate(tape, value, {base: x} | held | changes.get("with_", {}))
@@ -173,13 +212,19 @@ def batch_normalisation(part: Excerpt, channel: int) -> Normalisation | None:
     epsilon = float(f"{np.ravel(epsilons)[0]:.8g}")
     if not same(slope, gamma / np.sqrt(variance + epsilon)):
         return None
-    # On next to nothing much is linear; a norm is one on any batch.
-    x, mean, variance = (a.reshape(wide) if a.ndim == 1 else a for a in _batch(shape, channel))
-    beta = held[slots["beta"]].reshape(wide) if "beta" in slots else np.zeros(wide)
-    expected = gamma * (x - mean) / np.sqrt(variance + epsilon) + beta
-    if not same(evaluate(tape, value, {base: x} | held), expected):
-        return None
     return Normalisation(epsilon, slots)
+
+
+def _is_its_map(
+    part: Excerpt, channel: int, found: Normalisation, x: np.ndarray, normal: np.ndarray
+) -> bool:
+    """Whether algebra is gamma times what is normal, plus beta."""
+    (value,) = part.ends
+    held = probes(part.tape, leaves(part.tape, value))
+    wide = [n if axis == channel else 1 for axis, n in enumerate(x.shape)]
+    slots = {slot: held[p].reshape(wide) for slot, p in found.slots.items()}
+    expected = slots.get("gamma", 1.0) * normal + slots.get("beta", 0.0)
+    return same(evaluate(part.tape, value, {part.base: x} | held), expected)
 
 
 @remembered

@@ -19,7 +19,7 @@ import numpy as np
 from conformance.graph.axes import Axes, axis_of
 from conformance.trace.excerpt import Excerpt, excerpt, remembered
 from conformance.trace.meanings import Algebra
-from conformance.trace.norms import batch_normalisation
+from conformance.trace.norms import batch_normalisation, group_normalisation
 from conformance.trace.probes import leaves, same
 from conformance.trace.tape import Tape, evaluate
 
@@ -184,10 +184,23 @@ def batch_norm(piece: Piece) -> Layer | None:
     return None
 
 
+def group_norm(piece: Piece) -> Layer | None:
+    """Normalisation by the statistics of groups of channels, each image by itself."""
+    channel, batch = axis_of(piece.axes, "C"), axis_of(piece.axes, "N")
+    if channel is None or batch is None or piece.entry is None:
+        return None
+    part = excerpt(piece.tape, piece.entry, piece.end)
+    if (found := group_normalisation(part, channel, batch)) is None:
+        return None
+    groups, norm = found
+    slots = {slot: part.members[p] for slot, p in norm.slots.items()}
+    return Layer("group_norm", {"groups": groups, "epsilon": norm.epsilon}, slots)
+
+
 #: The order in which recognisers are asked.
 WHOLE = (radial_basis, upsampling, activation, local_response, dropout)
 #: Those that may recognise a part of something larger, such as a batch norm before its beta.
-PARTIAL = (batch_norm,)
+PARTIAL = (batch_norm, group_norm)
 
 
 def in_training(momentum: float | None, unbiased: bool | None) -> dict[str, Any]:

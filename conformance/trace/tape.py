@@ -18,6 +18,7 @@ reduce             ``reduce`` sum | max | min | mean; ``axes``; ``keep`` (as len
 batch_norm         x, gamma, beta, mean, variance (-1 for an absent slot); ``axis``, ``epsilon``;
                    in training also ``momentum`` (the share of the old statistics that is
                    kept) and ``unbiased`` (of the running variance)
+group_norm         x, gamma, beta; ``groups`` of the second axis, ``epsilon``
 dropout            ``rate`` (the share that is dropped)
 random             no operand: uniform in [0, 1)
 select             condition, value where true, value where false
@@ -185,6 +186,11 @@ class Tape:
             "batch_norm", operands, self[x].shape, axis=axis, epsilon=epsilon, **trains
         )
 
+    def group_norm(self, x: int, gamma: int, beta: int, *, groups: int, epsilon: float) -> int:
+        """A norm of groups of the second axis, the channels, each image by itself."""
+        operands, shape = (x, gamma, beta), self[x].shape
+        return self.emit("group_norm", operands, shape, groups=groups, epsilon=epsilon)
+
     def dropout(self, x: int, rate: float) -> int:
         """Dropout in training."""
         return self.emit("dropout", (x,), self[x].shape, rate=rate)
@@ -220,8 +226,10 @@ class Tape:
 
     def reshape(self, x: int, shape: Iterable[int]) -> int:
         """The same numbers in another shape."""
-        shape = tuple(map(int, shape))
-        return x if shape == self[x].shape else self.emit("reshape", (x,), shape)
+        shape, before = tuple(map(int, shape)), self[x]
+        if before.name == "reshape" and self[before.inputs[0]].shape == shape:
+            return before.inputs[0]  # there and back
+        return x if shape == before.shape else self.emit("reshape", (x,), shape)
 
     def transpose(self, x: int, axes: Iterable[int]) -> int:
         """The axes in another order."""
@@ -273,6 +281,7 @@ class Tape:
     def slice(self, x: int, parts: Sequence[range]) -> int:
         """The part that a range of indices selects on every axis; a range may run backwards."""
         forward = [part if part.step > 0 else part[::-1] for part in parts]
+        x, forward = self._inside(x, forward)
         if forward != [range(n) for n in self[x].shape]:
             x = self.emit(
                 "slice", (x,), [len(part) for part in forward],
@@ -282,6 +291,20 @@ class Tape:
             )  # fmt: skip
         backwards = [axis for axis, part in enumerate(parts) if part.step < 0]
         return self.reverse(x, backwards) if backwards else x
+
+    def _inside(self, x: int, parts: list[range]) -> tuple[int, list[range]]:
+        """The one of some values joined that a slice is a part of, if it is of one."""
+        if self[x].name != "concat":
+            return x, parts
+        axis, start = self[x].attributes["axis"], 0
+        for piece in self[x].inputs:
+            stop = start + self[piece].shape[axis]
+            chosen = parts[axis]
+            if len(chosen) and start <= chosen[0] and chosen[-1] < stop:
+                moved = range(chosen.start - start, chosen.stop - start, chosen.step)
+                return piece, [*parts[:axis], moved, *parts[axis + 1 :]]
+            start = stop
+        return x, parts
 
     def part(self, x: int, axis: int, indices: range) -> int:
         """The part that a range of indices selects on one axis."""

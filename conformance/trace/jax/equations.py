@@ -77,6 +77,12 @@ def is_cast(equation: JaxprEqn) -> bool:
     return before == after or all(jnp.issubdtype(d, jnp.floating) for d in (before, after))
 
 
+def _is_double(equation: JaxprEqn) -> bool:
+    """Whether all numbers with a fraction are float64, the type that a rule was traced in."""
+    types = [atom.aval.dtype for atom in (*equation.invars, *equation.outvars)]
+    return all(dtype == DOUBLE.dtype for dtype in types if is_floating(dtype))
+
+
 def bind(equation: JaxprEqn, arrays: Sequence[Any], arithmetic: Arithmetic = DOUBLE) -> list[Any]:
     """Compute an equation, its own precision replaced by the one given."""
     params, dtype = dict(equation.params), arithmetic.dtype
@@ -122,7 +128,7 @@ def evaluated(
     for equation, dead in with_last_uses(jaxpr):
         name, operands = equation.primitive.name, [read(atom) for atom in equation.invars]
         inner = called(equation)
-        ruled = name.startswith("custom_") and arithmetic == DOUBLE
+        ruled = name.startswith("custom_") and arithmetic == DOUBLE and _is_double(equation)
         if is_cast(equation) or name in IDENTITIES:
             results = operands
         elif is_uniform(equation):
@@ -130,7 +136,7 @@ def evaluated(
             results = [jnp.full(equation.outvars[0].aval.shape, 0.5 if draw is None else draw)]
         elif inner is not None and not ruled:
             results = evaluated(inner.jaxpr, inner.consts, operands, arithmetic, draws)
-        elif name.startswith("custom_"):
+        elif ruled:
             params = equation.primitive.get_bind_params(equation.params)
             results = equation.primitive.bind(*operands, **params)
         else:

@@ -104,6 +104,14 @@ def reduction(walk: Walk, params: Json, shape: Shape, x: Value, *, reduce: str) 
     return walk.tape.reduce(walk.of(x), reduce, map(int, params["axes"]))
 
 
+def quotient(walk: Walk, params: Json, shape: Shape, left: Value, right: Value) -> int:
+    """One operand by the other; by one, as a mean over one device, it is the operand."""
+    value = walk.of(left)
+    if _is_constant(right, 1.0) and walk.tape[value].shape == shape:
+        return value
+    return walk.tape.elementwise("div", value, walk.of(right))
+
+
 def extremum(
     walk: Walk, params: Json, shape: Shape, left: Value, right: Value, *, word: str
 ) -> int:
@@ -191,6 +199,11 @@ def concatenate(walk: Walk, params: Json, shape: Shape, *parts: Value) -> int:
     return walk.tape.concat([walk.of(part) for part in parts], params["dimension"])
 
 
+def stack(walk: Walk, params: Json, shape: Shape, *parts: Value) -> int:
+    """Arrays one after the other along a new axis."""
+    return walk.tape.stack([walk.of(part) for part in parts], params["axis"])
+
+
 def pad(walk: Walk, params: Json, shape: Shape, x: Value, fill: Value) -> int | None:
     """Cells of one number around an array, or a crop; none between its own."""
     config = [tuple(map(int, axis)) for axis in params["padding_config"]]
@@ -262,7 +275,10 @@ def _is(a: Value, b: Value) -> bool:
 
 
 TABLE: dict[str, Translation] = {
-    **{word: primitive(word) for word in (set(UNARY) | set(BINARY)) - {"relu", "max", "min"}},
+    **{
+        word: primitive(word) for word in (set(UNARY) | set(BINARY)) - {"relu", "max", "min", "div"}
+    },
+    "div": quotient,
     "max": partial(extremum, word="max"),
     "min": partial(extremum, word="min"),
     "add_any": primitive("add"),
@@ -287,6 +303,7 @@ TABLE: dict[str, Translation] = {
     "transpose": transpose,
     "rev": reverse,
     "concatenate": concatenate,
+    "stack": stack,
     "pad": pad,
     "slice": part,
     "dynamic_slice": dynamic_part,

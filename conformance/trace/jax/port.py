@@ -13,7 +13,7 @@ import numpy as np
 from conformance.trace.fresh import Fresh
 from conformance.trace.jax.equations import evaluated
 from conformance.trace.jax.execution import as_array, computing, gpu
-from conformance.trace.jax.program import Program, program, stored, told
+from conformance.trace.jax.program import KEPT, Program, program, stored, told
 from conformance.trace.jax.walk import record, replay
 from conformance.trace.port import (
     CannotExecute,
@@ -102,8 +102,7 @@ class JaxPort:
             if whole(found.jaxpr.consts):
                 return found
         except UntraceableModel as refused:
-            kinds = (jax.errors.UnexpectedTracerError, jax.errors.JAXTypeError)
-            if not isinstance(refused.__cause__, kinds):
+            if not isinstance(refused.__cause__, KEPT):
                 raise
         self._model = with_arrays(self.factory)
         apply, variables = self._model

@@ -15,6 +15,9 @@ from jax.extend.core import ClosedJaxpr
 from conformance.trace.jax.execution import DOUBLE, in_precision
 from conformance.trace.port import Own, UntraceableModel
 
+#: What goes wrong in a function that has kept arrays of a factory that was called on shapes.
+KEPT = (jax.errors.UnexpectedTracerError, jax.errors.JAXTypeError)
+
 
 @dataclass(frozen=True, slots=True)
 class Program:
@@ -79,7 +82,8 @@ def program(
         except Exception as error:
             try:
                 jaxpr = _traced(channels_first, inputs)
-            except Exception:
+            except Exception as other:
+                error = other if isinstance(other, KEPT) else error
                 size = "x".join(map(str, shape))
                 raise UntraceableModel(
                     f"the model cannot be called with an image batch of {size}: {told(error)}"

@@ -173,8 +173,9 @@ def normalised(
     slots: dict[str, int],
     value: int,
     name: str = "C",
+    kind: str = "batch_norm",
 ) -> Plain | None:
-    """A batch norm of x whose slots are these values; None if one is no vector of channels.
+    """A norm of x whose slots are these values; None if one is no vector of channels.
 
     Where it takes another axis than the channels for them, an attribute says so.
     """
@@ -189,10 +190,15 @@ def normalised(
         parameters[slot] = stored[0]
     if channel is None:
         return None
-    made = walk.node("batch_norm", attributes, (x.node,), x.axes, value)
+    made = walk.node(kind, attributes, (x.node,), x.axes, value)
     for slot, parameter in parameters.items():
         fill(walk.of(made), slot, parameter, x.axes[channel])
     return made
+
+
+@makes("group_norm")
+def by_its_groups(walk: Walk, x: Algebra, layer: Layer) -> Plain | None:
+    return normalised(walk, x.base, layer.attributes, layer.slots, x.value, kind="group_norm")
 
 
 @makes("batch_norm")

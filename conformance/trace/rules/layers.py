@@ -103,6 +103,18 @@ def batch_norm(walk: Walk, op: Step, x: Flowing, *slots: Stored | Absent) -> Pla
     return normalised(walk, flow, attributes, values, op.value, name)
 
 
+@rule("group_norm")
+def group_norm(walk: Walk, op: Step, x: Flowing, *slots: Stored | Absent) -> Plain | None:
+    """group_norm(x) of channels in the second axis -> group_norm."""
+    flow = walk.placed(x)
+    if name_of(flow.axes[1], "") != "C":
+        return None
+    given = zip(("gamma", "beta"), slots, strict=True)
+    values = {slot: stored.value for slot, stored in given if isinstance(stored, Stored)}
+    attributes = {"groups": op["groups"], "epsilon": op["epsilon"]}
+    return normalised(walk, flow, attributes, values, op.value, kind="group_norm")
+
+
 @rule("dropout")
 def dropout(walk: Walk, op: Step, x: Flowing) -> Plain:
     return _same_shape(walk, op, "dropout", {"rate": op["rate"]}, walk.placed(x))

@@ -119,6 +119,15 @@ def batch_norm_no_training(
     )  # fmt: skip
 
 
+def group_norm(
+    recorder: Recorder, outputs: list[Tensor], x: Tensor, weight: Tensor | None,
+    bias: Tensor | None, images: int, channels: int, pixels: int, groups: int, eps: float,
+) -> list[Value]:  # fmt: skip
+    """A norm by the statistics of groups of channels."""
+    slots = [-1 if p is None else recorder.of(p) for p in (x, weight, bias)]
+    return [recorder.tape.group_norm(*slots, groups=groups, epsilon=eps), None, None]
+
+
 def dropout(
     recorder: Recorder, outputs: list[Tensor], x: Tensor, rate: float, training: bool | None
 ) -> list[Value]:
@@ -330,6 +339,7 @@ SEVERAL: dict[str, Translation] = {
     "addmm": dense,
     "native_batch_norm cudnn_batch_norm miopen_batch_norm": batch_norm,
     "_native_batch_norm_legit_no_training": batch_norm_no_training,
+    "native_group_norm": group_norm,
     "native_dropout": dropout,
     "upsample_nearest2d": upsample_nearest,
     "max_pool2d_with_indices": partial(max_pool, rank=2),

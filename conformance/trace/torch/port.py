@@ -11,7 +11,7 @@ is written down; one that reads none computes a constant, and really computes it
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import fields, is_dataclass
 from typing import Any
@@ -47,6 +47,7 @@ from conformance.trace.torch.execution import as_array, computing, gpu
 from conformance.trace.torch.gradient import pulled
 from conformance.trace.torch.hollow import Hollow, Weightless, Widening, hollow_state
 from conformance.trace.torch.places import calls_the_port, told
+from conformance.trace.torch.plain import plain
 from conformance.trace.torch.recorder import Recorder
 from conformance.trace.torch.replay import Replay
 
@@ -208,6 +209,17 @@ class TorchPort:
                 f"{self.name}() does not build with its weights: {told(error)}"
             ) from error
 
+    def plain(self, values: Mapping[str, np.ndarray], images: np.ndarray) -> list[np.ndarray]:
+        """The outputs of the factory's own model on a batch, in float32, unobserved."""
+        try:
+            module = self.factory()
+            if any(is_lazy(tensor) for tensor in module.parameters()):
+                module.eval()((self._given or _as_it_is)(_channels_first(images[:1])))
+            output = plain(module, self._given or _as_it_is, values, images)
+            return [as_array(leaf) for leaf in _outputs(output)]
+        except Exception as error:
+            raise UntraceableModel(f"{self.name}: {told(error)}") from error
+
     def _ready(self, image: Tensor) -> nn.Module:
         """The module, in inference mode; lazy parameters get their shapes from an image."""
         if self._module is None:
@@ -292,6 +304,10 @@ def _filled(
                 raise ValueError(f"{handle} is {operation.shape}, given {array.shape}")
             state[handle] = torch.from_numpy(array).to(device, dtype)
     return state
+
+
+def _channels_first(images: np.ndarray) -> Tensor:
+    return torch.from_numpy(images.transpose(0, 3, 1, 2).astype(np.float32))
 
 
 def _as_it_is(image: Tensor) -> Tensor:

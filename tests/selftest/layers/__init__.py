@@ -20,6 +20,24 @@ class Layer:
     attributes: dict[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Wrong:
+    """A model with one mistake in a layer of ``right``: the attribute that is found to be other,
+    where structure tells, and what the error vanishes with."""
+
+    right: str
+    model: Callable[[], Any]
+    attribute: str
+    found: Any
+    cause: str
+
+
+def wrong(framework: str) -> dict[str, Wrong]:
+    """The planted bugs of a framework that is installed."""
+    found: dict[str, Wrong] = import_module(f"{__name__}.{framework}").WRONG
+    return found
+
+
 def layers(framework: str) -> dict[str, Layer]:
     """The layers of a framework that is installed."""
     found: dict[str, Layer] = import_module(f"{__name__}.{framework}").LAYERS

@@ -8,7 +8,7 @@ import jax
 from flax import nnx
 from jax import numpy as jnp
 
-from tests.selftest.layers import CHANNELS, Layer
+from tests.selftest.layers import CHANNELS, Layer, Wrong
 
 
 class Behind(nnx.Module):
@@ -27,10 +27,30 @@ def of(function: Callable[[Any], Any]) -> Callable[[], nnx.Module]:
     return partial(Behind, lambda rngs: function)
 
 
+def normed(**settings: Any) -> Callable[[], nnx.Module]:
+    return partial(Behind, lambda rngs: nnx.GroupNorm(CHANNELS, **settings, rngs=rngs))
+
+
 UP_TO_SIX = {"low": 0.0, "high": 6.0}
 LAYERS = {
+    "group norm": Layer(normed(num_groups=4), "group_norm", {"groups": 4, "epsilon": 1e-6}),
+    "group norm by its size": Layer(
+        normed(num_groups=None, group_size=4, epsilon=1e-5),
+        "group_norm",
+        {"groups": 2, "epsilon": 1e-5},
+    ),
     "hard tanh": Layer(of(lambda x: jnp.clip(x, -1, 1)), "clip", {"low": -1.0, "high": 1.0}),
     "relu6": Layer(of(nnx.relu6), "clip", UP_TO_SIX),
     "relu6 by clip": Layer(of(lambda x: jnp.clip(x, 0, 6)), "clip", UP_TO_SIX),
     "log softmax": Layer(of(nnx.log_softmax), "log_softmax"),
 }
+
+WRONG = {
+    "one group": Wrong(
+        "group norm", normed(num_groups=1), "groups", 1, "it has 1 group, not 4"
+    ),
+    "another epsilon": Wrong(
+        "group norm", normed(num_groups=4, epsilon=1e-3), "epsilon", 1e-3,
+        "epsilon is 0.001, not 1e-06",
+    ),
+}  # fmt: skip

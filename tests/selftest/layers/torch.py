@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from tests.selftest.layers import CHANNELS, Layer
+from tests.selftest.layers import CHANNELS, Layer, Wrong
 
 
 class Function(nn.Module):
@@ -32,8 +32,18 @@ def spelt_out(x: Tensor) -> Tensor:
     return x - torch.log(torch.exp(x).sum(1, keepdim=True))
 
 
+def by_groups(x: Tensor) -> Tensor:
+    cells = x.reshape(len(x), 4, -1)
+    cells = cells - cells.mean(2, keepdim=True)
+    variance = (cells**2).mean(2, keepdim=True)
+    return (cells * (variance + 1e-5).rsqrt()).reshape(x.shape)
+
+
+FOUR = {"groups": 4, "epsilon": 1e-5}
 UP_TO_SIX = {"low": 0.0, "high": 6.0}
 LAYERS = {
+    "group norm": Layer(partial(behind, partial(nn.GroupNorm, 4, CHANNELS)), "group_norm", FOUR),
+    "group norm spelt out": Layer(of(by_groups), "group_norm", FOUR),
     "hard tanh": Layer(partial(behind, nn.Hardtanh), "clip", {"low": -1.0, "high": 1.0}),
     "relu6": Layer(partial(behind, nn.ReLU6), "clip", UP_TO_SIX),
     "relu6 by clamp": Layer(of(lambda x: x.clamp(0, 6)), "clip", UP_TO_SIX),
@@ -41,3 +51,27 @@ LAYERS = {
     "log of softmax": Layer(of(lambda x: torch.log(F.softmax(x, 1))), "log_softmax"),
     "log softmax spelt out": Layer(of(spelt_out), "log_softmax"),
 }
+
+
+def in_turn(x: Tensor) -> Tensor:
+    """Channel c is of group c mod 4."""
+    cells = x.reshape(len(x), -1, 4, x.shape[2] * x.shape[3])
+    cells = cells - cells.mean((1, 3), keepdim=True)
+    variance = (cells**2).mean((1, 3), keepdim=True)
+    return (cells * (variance + 1e-5).rsqrt()).reshape(x.shape)
+
+
+WRONG = {
+    "two groups": Wrong(
+        "group norm", partial(behind, partial(nn.GroupNorm, 2, CHANNELS)), "groups", 2,
+        "it has 2 groups, not 4",
+    ),
+    "another epsilon": Wrong(
+        "group norm", partial(behind, partial(nn.GroupNorm, 4, CHANNELS, eps=0.01234)), "epsilon",
+        0.01234, "epsilon is 0.01234, not 1e-05",
+    ),
+    "channels dealt in turn": Wrong(
+        "group norm spelt out", of(in_turn), "", None,
+        "channels are dealt to the groups in turn, not side by side",
+    ),
+}  # fmt: skip

@@ -12,10 +12,10 @@ from tests.selftest.strangers.torch.libraries import timm, torchvision
 
 def of(
     build: Callable[..., nn.Module], name: str, architecture: str, *variants: str,
-    another: str = "", **options: object,
+    another: str = "", size: tuple[int, int, int] | None = None, **options: object,
 ) -> Stranger:  # fmt: skip
-    package = build.__name__
-    return Stranger(package, partial(build, name, **options), architecture, variants, another)
+    built = partial(build, name, **options)
+    return Stranger(build.__name__, built, architecture, variants, another, size=size)
 
 
 def ported(
@@ -60,6 +60,9 @@ STRANGERS: dict[str, Stranger] = {
     "timm resnet18": of(timm, "resnet18", "ResNet-18"),
     "timm resnet50": of(timm, "resnet50", "ResNet-50", "v1.5"),
     "timm vgg16": of(timm, "vgg16", "VGG-D", IDLE),
+    "timm vgg16 on 256x256": of(
+        timm, "vgg16", "VGG-D", "fully convolutional", IDLE, size=(256, 256, 3)
+    ),
     "timm inception_v3": of(
         timm, "inception_v3", "Inception-v3", "padding counted", HEADLESS, IDLE, MOMENTUM
     ),

@@ -98,7 +98,7 @@ LENET: dict[str, Stranger] = {
         size=MNIST, numbers=True, options={"side": 4, "covering": True},
     ),
     "LeNet on MNIST, dense C5": row(
-        small.lenet, "LeNet-5-table", *TAUGHT, "without softmax", "on 28x28, padded", "dense C5",
+        small.lenet, "LeNet-5-table", *TAUGHT, "without softmax", "on 28x28, padded",
         size=MNIST, options={"padding": 2},
     ),
     "LeNet with softmax": row(

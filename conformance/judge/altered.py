@@ -1,0 +1,59 @@
+"""The network that a variant describes: the paper's, with what the accepted variants change."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from conformance.graph.align import Finding as Difference
+from conformance.graph.model import Graph, Node, Parameter
+from conformance.graph.resize import CannotResize, resized
+from conformance.judge.variants import Comparison
+
+#: What changes the size of a map.
+SIZING = frozenset({"kernel", "stride", "padding", "dilation"})
+
+
+def altered(comparison: Comparison, surplus: Iterable[Difference]) -> Graph | None:
+    """The port's graph with every difference undone that no variant accepts.
+
+    None where one cannot be undone at its own node, as what is missing there.
+    """
+    nodes: dict[int, Node] = dict(enumerate(comparison.found))
+    anew = False
+    for each in surplus:
+        index = each.found_node
+        if index is None or each.attribute not in nodes[index].attributes:
+            return None
+        named = isinstance(each.expected, str) and each.attribute != "statistics"
+        if named or each.attribute in ("width", "kind"):
+            return None
+        nodes[index] = _undone(nodes[index], each.attribute, each.expected)
+        anew = anew or each.attribute in SIZING
+    graph = Graph(list(nodes.values()), comparison.found.inputs, comparison.found.outputs)
+    if not anew:
+        return graph
+    try:
+        return resized(graph, graph.nodes[graph.inputs[0]].shape, exactly=True)
+    except CannotResize:
+        return None
+
+
+def _undone(node: Node, attribute: str, value: Any) -> Node:
+    attributes = node.attributes | {attribute: value}
+    slots, parameters = dict(node.slots), dict(node.parameters)
+    if attribute == "kernel":
+        slots["kernel"] = (*value, *slots["kernel"][2:]) if "kernel" in slots else ()
+        parameters |= _named("kernel", slots)
+    if attribute == "bias" and value:
+        slots["bias"] = (node.shape[-1],)
+        parameters |= _named("bias", slots)
+    elif attribute == "bias":
+        slots.pop("bias", None)
+        parameters.pop("bias", None)
+    return replace(node, attributes=attributes, slots=slots, parameters=parameters)
+
+
+def _named(slot: str, slots: Mapping[str, tuple[int, ...]]) -> dict[str, tuple[Parameter, ...]]:
+    return {slot: (Parameter(slot, slots[slot]),)}

@@ -1,0 +1,87 @@
+"""One run as the port's users run it: in float32, on three images at once, under nothing of ours.
+
+Everything else that is known of a port was seen through a recorder.  Here the factory's own model
+is called, with the canonical weights copied into what it stores.  The first two images are
+the one whose results are known; the third is another, so that a batch that mixes shows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from conformance.judge.finding import Finding, Part, Unjudged, finite
+from conformance.judge.subject import Subject
+from conformance.numbers.deviation import NodeParity, sample
+from conformance.numbers.parity import Parity
+from conformance.numbers.precision import FLOAT32, FLOAT64
+from conformance.numbers.weights import Weights, carried, counterparts
+from conformance.trace.port import UntraceableModel
+
+#: How much further off float32 may be than float64: both bounds come from one cost.
+WIDER = FLOAT32.margin / FLOAT64.margin
+
+
+def check(subject: Subject, ran: Parity) -> Part:
+    """Compare the outputs of a plain run with those of the run that was observed."""
+    run: Callable[..., list[Any]] | None = getattr(subject.port, "plain", None)
+    side = subject.side()
+    known = {each.node: each for each in ran.nodes}
+    back = {b: a for a, b in side.pairs.items()}
+    outputs = [(place, back[b]) for place, b in enumerate(side.found.outputs) if b in back]
+    outputs = [(place, a) for place, a in outputs if a in known]
+    if run is None or not outputs:
+        return Part()
+    part = Part(planned=len(outputs))
+    subject.stage("running in float32", 0, 0)
+    weights = Weights(side.expected, subject.seed)
+    shapes = {
+        op.attributes["handle"]: op.shape
+        for op in subject.tape.operations
+        if op.name == "parameter"
+    }
+    one, other = weights.images(2)
+    given = carried(side.found, counterparts(weights, side.found, side.pairs), shapes)
+    try:
+        results = run({handle: given(handle) for handle in shapes}, np.stack([one, one, other]))
+    except UntraceableModel as refused:
+        part.open.append(Unjudged("forward", f"a plain run in float32: {refused}"))
+        return part
+    for place, a in outputs:
+        part.run += 1
+        error = _error(results, place, known[a])
+        if not error <= known[a].bound * WIDER:
+            part.findings.append(_finding(subject, a, error, known[a].bound * WIDER))
+    return part
+
+
+def _error(results: list[Any], place: int, expected: NodeParity) -> float:
+    """The largest difference at the places that are known, of the images that are."""
+    result = results[place] if place < len(results) else None
+    if result is None or len(result) != 3:
+        return float("inf")
+    if result.ndim == 4 and result.shape[1:3] != (1, 1):
+        result = result.transpose(0, 2, 3, 1)
+    found = [np.array(sample(result[index : index + 1].astype(np.float64))) for index in (0, 1)]
+    want = np.array(expected.sample)
+    if any(each.shape != want.shape for each in found):
+        return float("inf")
+    return max(float(np.max(np.abs(each - want))) / expected.rms for each in found)
+
+
+def _finding(subject: Subject, a: int, error: float, bound: float) -> Finding:
+    side = subject.side()
+    return Finding(
+        check="forward",
+        node=side.names[a],
+        port_node=str(side.found.nodes[side.pairs[a]].where),
+        kind=side.expected.nodes[a].kind,
+        attribute="value",
+        inherited=0,
+        expected=bound,
+        found=finite(error),
+        hint="called plainly, on three images in float32, the model computes something else than"
+        " under observation: does it ask how it is called, or mix images of a batch?",
+    )

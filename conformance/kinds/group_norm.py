@@ -1,0 +1,110 @@
+"""Group normalisation (Wu and He 2018): each image by itself, over groups of its channels.
+
+One group is a layer norm of the whole map, as many groups as channels are an instance norm.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from conformance.kinds import alterations
+from conformance.kinds.arrays import over_channels
+from conformance.kinds.batch_norm import exchanged
+from conformance.kinds.experiment import Altered, Trial
+from conformance.kinds.hypotheses import epsilons, left_out, slot
+from conformance.kinds.kind import NORM, PASSING, Arithmetic, Gradients, Kind, Node, Spread, Step
+
+
+def grouped(x: np.ndarray, groups: int) -> np.ndarray:
+    """Images x pixels x groups x the channels of one."""
+    return x.reshape(len(x), -1, groups, x.shape[-1] // groups)
+
+
+def statistics(x: np.ndarray, groups: int) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and variance of each channel's group, to be broadcast over the map."""
+    cells = grouped(x, groups)
+    shape = (len(x), *[1] * (x.ndim - 2), groups)
+    each = x.shape[-1] // groups
+    mean, variance = (f(axis=(1, 3)).reshape(shape) for f in (cells.mean, cells.var))
+    return mean.repeat(each, axis=-1), variance.repeat(each, axis=-1)
+
+
+def forward(o: Arithmetic, node: Node, slots: dict[str, np.ndarray], x: np.ndarray) -> np.ndarray:
+    kind = x.dtype.type
+    mean, variance = map(o.stored, statistics(x, node.attributes["groups"]))
+    scale = o.stored(1 / np.sqrt(variance + kind(node.attributes["epsilon"])))
+    normal = o.stored(o.stored(x - mean) * scale)
+    return o.stored(normal * slots.get("gamma", kind(1))) + slots.get("beta", kind(0))
+
+
+def adjoint(step: Step, g: np.ndarray) -> Gradients:
+    (x,), kind, groups = step.inputs, g.dtype.type, step.node.attributes["groups"]
+    mean, variance = statistics(x, groups)
+    scale = 1 / np.sqrt(variance + kind(step.node.attributes["epsilon"]))
+    normal = (x - mean) * scale
+    of_slots = {"gamma": over_channels(g * normal), "beta": over_channels(g)}
+    g = g * step.slots.get("gamma", kind(1))
+    # What moves a group's mean or spread is taken back.
+    moved, _ = statistics(g, groups)
+    spread, _ = statistics(g * normal, groups)
+    return [(g - moved - normal * spread) * scale], of_slots
+
+
+def other_groups(t: Trial) -> Altered:
+    """Another number of groups, channels dealt out in turn, or the statistics of a batch."""
+    channels, own = t.x.shape[-1], t.node.attributes["groups"]
+    for groups in (g for g in range(1, channels + 1) if channels % g == 0 and g != own):
+        words = f"it has {groups} group{'s' * (groups > 1)}, not {own}"
+        yield words, t.run(groups=groups)
+    order = np.arange(channels).reshape(-1, own).T.reshape(-1)
+    slots = {name: values[order] for name, values in t.slots.items()}
+    dealt = t.run(t.x[..., order], slots=slots)[..., np.argsort(order)]
+    yield "channels are dealt to the groups in turn, not side by side", dealt
+    axes, a = tuple(range(t.x.ndim - 1)), t.node.attributes
+    mean, variance = (f(axis=axes, keepdims=True) for f in (t.x.mean, t.x.var))
+    normal = (t.x - mean) / np.sqrt(variance + a["epsilon"])
+    yield (
+        "the batch's statistics are taken (batch norm)",
+        normal * t.slots.get("gamma", 1.0) + t.slots.get("beta", 0.0),
+    )
+
+
+def epsilon(t: Trial) -> Altered:
+    """The gain of the whole map says what was added to the variance of each group."""
+    mean, variance = statistics(t.x, t.node.attributes["groups"])
+    centred = (t.x - mean) * t.slots.get("gamma", 1.0)
+    got = t.found - t.slots.get("beta", 0.0)
+    seen = np.abs(centred) > np.abs(centred).mean()
+    value = float(np.median(((centred / got) ** 2 - variance)[seen]))
+    words = f"epsilon is {{}}, not {t.node.attributes['epsilon']:g}"
+    yield from t.fitted(value, lambda e: t.run(epsilon=e), words)
+
+
+def _ten_times(a: dict[str, Any]) -> Any:
+    return 10 * a["epsilon"]
+
+
+GROUP_NORM = Kind(
+    name="group_norm",
+    attributes="groups epsilon",
+    slots="gamma beta",
+    forward=forward,
+    adjoint=adjoint,
+    # gamma^2 times what is normal, and beta^2, each uniform as canonical weights are.
+    spread=lambda node, x: Spread(0.0, 1.2),
+    altered=("epsilon ten times larger", alterations.attributes(epsilon=_ten_times)),
+    causes=(
+        epsilons,
+        other_groups,
+        exchanged("gamma and beta are in each other's place", "gamma", "beta"),
+        slot("gamma is left out", "gamma", lambda gamma: None),
+        slot("beta is left out", "beta", lambda beta: None),
+        slot("gamma + 1 is taken for gamma", "gamma", lambda gamma: gamma + 1),
+        left_out,
+    ),
+    fitted=(epsilon,),
+    written=None,
+    traits=frozenset({NORM, PASSING}),
+)
