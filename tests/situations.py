@@ -400,7 +400,7 @@ TORCH = [
         1,
         r"a\\x1b\[2J",
     ),
-    torch("flips", PLAIN.format("y if len(x) < 3 else y.flip(0)"), 1, "called plainly"),
+    torch("flips", PLAIN.format("y if len(x) < 3 else y.flip(0)"), 1, "plainly|batch"),
     torch("single", PLAIN.format("y if x.dtype == torch.float64 else y * 1.01"), 1,
           "called plainly"),
     torch("asks", PLAIN.format("y if len(x) < 3 else y.roll(1, 1)"), 1, "called plainly"),

@@ -7,7 +7,7 @@ import pytest
 from conformance import reference
 from conformance.errors import Refused
 from conformance.judge import published
-from conformance.judge.answers import accepted
+from conformance.judge.answers import accepted, identified
 from conformance.reference import variants
 
 pytestmark = pytest.mark.bare
@@ -120,3 +120,23 @@ def test_an_answer_that_contradicts_itself_is_inconclusive(answer):
     with pytest.raises(Refused, match="the answer of the port's process contradicts itself") as no:
         accepted(JOB, answer)
     assert no.value.code == 3
+
+
+def candidate(verdict, *found):
+    """An answer of ``identify`` with one candidate, whose findings are these."""
+    shown = ("architecture", "verdict", "variant", "variants", "remarks", "open")
+    best = {key: GREEN[key] for key in shown} | {"verdict": verdict}
+    best |= {"differences": len(found), "findings": list(found)}
+    return {
+        "schema": 1, "port": "port.py:net", "framework": "torch", "verdict": verdict,
+        "candidates": [best], "left_out": [],
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("verdict", ["conforms", "conforms-as-variant", "inconclusive"])
+def test_the_verdict_of_identify_is_that_of_its_best_candidate(verdict):
+    """It deviates if there are findings, and only then; a variant is none."""
+    assert identified(candidate(verdict)) and identified(candidate("deviates", FINDING))
+    for wrong in (candidate("deviates"), candidate(verdict, FINDING)):
+        with pytest.raises(Refused, match="its best candidate says otherwise"):
+            identified(wrong)

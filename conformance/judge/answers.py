@@ -12,7 +12,7 @@ from typing import Any
 
 from conformance import reference
 from conformance.errors import INCONCLUSIVE, Refused
-from conformance.judge.finding import CONFORMS, SAME, VARIANT, decided
+from conformance.judge.finding import CONFORMS, DEVIATES, SAME, VARIANT, decided
 from conformance.reference import variants
 
 Json = dict[str, Any]
@@ -33,7 +33,7 @@ def identified(answer: Json) -> Json:
     _formed(answer, "identify")
     if not answer["candidates"]:
         raise _refused("there is no candidate")
-    if (answer["verdict"] == CONFORMS) == bool(answer["candidates"][0]["findings"]):
+    if (answer["verdict"] == DEVIATES) != bool(answer["candidates"][0]["findings"]):
         raise _refused(f"verdict is {answer['verdict']}, and its best candidate says otherwise")
     return answer
 

@@ -24,6 +24,15 @@ def check(subject: Subject) -> Part:
     return Part([*findings, *_shared(subject)], remarks=list(_frozen(subject)))
 
 
+def apart(structure: Part, seen: Part) -> Part:
+    """What the structure says, unless images meet and it cannot be read for that."""
+    meet = any(each.attribute == "batch" for each in seen.findings)
+    unread = any(each.kind.startswith("unknown:") for each in structure.findings) or structure.open
+    if not (meet and unread):
+        return structure
+    return Part(planned=structure.planned, run=structure.run, remarks=structure.remarks)
+
+
 def _finding(subject: Subject, fault: Fault) -> Finding:
     return Finding(
         check="structure",

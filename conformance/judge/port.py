@@ -108,7 +108,8 @@ def judge(
         "found": graph_to_json(found),
         "pairs": {str(a): b for a, b in asked.inference.pairs.items()},
     }
-    parts = [structure.check(asked), faults.check(asked), trained_mode.untaught(asked)]
+    seen = faults.check(asked)
+    parts = [faults.apart(structure.check(asked), seen), seen, trained_mode.untaught(asked)]
     if numbers:
         parts += _run(asked, parts, expect, trained, result)
     result.judgement = Judgement.of(parts, expect, rows, variant=bool(result.profiles))

@@ -312,9 +312,7 @@ def cause(group: list[Json]) -> list[str]:
     """One root cause: where, what and why."""
     first = group[0]
     mode = " (training only)" if first["check"] == "training" else ""
-    said = [f"{first['node']}: {difference(first)}{mode}"]
-    if "sentence" in first:
-        said = [first["sentence"]]
+    said = [first.get("sentence") or f"{first['node']}: {difference(first)}{mode}"]
     if first.get("port_node"):
         said.append(f"  in {first['port_node']}")
     if len(group) > 1:

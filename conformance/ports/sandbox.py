@@ -13,17 +13,16 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from secrets import token_hex
-from types import TracebackType
 from typing import Any
 
 from conformance import boot
 from conformance.errors import CODES, FAULT, INCONCLUSIVE, Refused
 from conformance.files import strict
 from conformance.ports import memory
-from conformance.signals import stopping
+from conformance.signals import ENDING, stopping
 
 #: How often memory is looked at, and how long an end is waited for, in seconds.
 LOOK, PATIENCE = 0.2, 15.0
@@ -66,7 +65,7 @@ def work(
     ``progress`` and ``part`` hear what the job says on the way; ``variables`` are added to its
     environment; ``who`` begins the sentence that says how it ended.
     """
-    with stopping(), _Sandbox(job, variables or {}, who) as running:
+    with stopping(), _running(job, variables or {}, who) as running:
         for said in running.lines(limits):
             if "result" in said:
                 result: Json = said["result"]
@@ -79,6 +78,22 @@ def work(
                 running.stage = said["stage"]
                 progress(said["stage"], said["done"], said["total"])
         raise running.ended()
+
+
+@contextmanager
+def _running(job: Json, variables: Mapping[str, str], who: str) -> Iterator[_Sandbox]:
+    """A sandbox that is ended whenever a signal comes, also in the middle of its start."""
+    running = None
+    held = signal.pthread_sigmask(signal.SIG_BLOCK, {*ENDING, signal.SIGINT})
+    try:
+        try:
+            running = _Sandbox(job, variables, who)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, held)  # one that came is raised here
+        yield running
+    finally:
+        if running:
+            running.end()
 
 
 class _Sandbox:
@@ -102,13 +117,7 @@ class _Sandbox:
             self.job.write(json.dumps(job | {"token": self.token}).encode() + b"\n")
             self.job.flush()
 
-    def __enter__(self) -> _Sandbox:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:  # fmt: skip
+    def end(self) -> None:
         """Nothing of the port outlives its answer."""
         with suppress(BrokenPipeError):
             self.job.close()

@@ -9,22 +9,31 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from math import prod
+from typing import Protocol
 
 from conformance.trace.evaluation import BINARY, UNARY
-from conformance.trace.port import Port, Size, UntraceableModel
+from conformance.trace.port import Size, UntraceableModel
 from conformance.trace.tape import Fault, Operation, Tape
 
 #: How many images stand for any number of them.
 SEVERAL = 3
 
 ONE_BY_ONE = "what a model returns for an image must not depend on the others in its batch"
+#: What a mean over the images usually is.
+STATISTICS = f"{ONE_BY_ONE}: if this is a batch norm, put the model into inference mode"
 
 #: The place of the images in a value read as a vector: how many numbers of other axes stand
 #: before and after, so that a reshape changes nothing; None where it has no images.
 Place = tuple[int, int] | None
 
 
-def faults(port: Port, size: Size, one: Tape | None = None) -> list[Fault]:
+class Traced(Protocol):
+    """What can be traced for several images; see :class:`~conformance.trace.port.Port`."""
+
+    def trace(self, size: Size, training: bool = False, batch: int | None = None) -> Tape: ...
+
+
+def faults(port: Traced, size: Size, one: Tape | None = None) -> list[Fault]:
     """Where a model's images do not stay apart in inference; nothing for a right one.
 
     ``one`` is the tape of a single image.  Raises :class:`.UntraceableModel` if that fails.
@@ -116,7 +125,8 @@ class Followed:
 
     def _meet(self, operation: Operation, what: str) -> Place:
         """The images do not stay apart here."""
-        self.found.append(Fault("batch", "images apart", what, ONE_BY_ONE, operation.where))
+        why = STATISTICS if operation.name == "reduce" else ONE_BY_ONE
+        self.found.append(Fault("batch", "images apart", what, why, operation.where))
         return None
 
     def _guess(self, operation: Operation) -> Place:

@@ -28,9 +28,10 @@ CALLS = {
 IDENTITIES = frozenset(
     {"copy", "copy_p", "stop_gradient", "reduce_precision", "optimization_barrier", "device_put"}
     | {"name", "sharding_constraint", "reshard", "pvary"}
-    # Over devices, of which there is one here.
-    | {"psum", "psum_invariant", "psum2", "pmean", "pmax", "pmin", "all_reduce"}
 )
+
+#: Over axes that have names, of devices, or numbers, which are those of a map that named them.
+REDUCTIONS = {"psum": "sum", "psum_invariant": "sum", "pmax": "max", "pmin": "min"}
 
 
 def literal(atom: Literal) -> np.ndarray:
@@ -67,6 +68,14 @@ def with_last_uses(jaxpr: Jaxpr) -> Iterator[tuple[JaxprEqn, list[Any]]]:
 def is_uniform(equation: JaxprEqn) -> bool:
     """Whether a number is drawn: however its bits are made, it is uniform in [0, 1)."""
     return equation.primitive.name in CALLS and equation.params.get("name") == "_uniform"
+
+
+def is_identity(equation: JaxprEqn) -> bool:
+    """Whether an equation changes nothing: a copy, or a reduction over devices, of which there is
+    one here."""
+    if equation.primitive.name in REDUCTIONS:
+        return not any(isinstance(axis, int) for axis in equation.params["axes"])
+    return equation.primitive.name in IDENTITIES
 
 
 def is_cast(equation: JaxprEqn) -> bool:
@@ -129,7 +138,7 @@ def evaluated(
         name, operands = equation.primitive.name, [read(atom) for atom in equation.invars]
         inner = called(equation)
         ruled = name.startswith("custom_") and arithmetic == DOUBLE and _is_double(equation)
-        if is_cast(equation) or name in IDENTITIES:
+        if is_cast(equation) or is_identity(equation):
             results = operands
         elif is_uniform(equation):
             draw = next(draws, None) if draws else None

@@ -104,14 +104,6 @@ def reduction(walk: Walk, params: Json, shape: Shape, x: Value, *, reduce: str) 
     return walk.tape.reduce(walk.of(x), reduce, map(int, params["axes"]))
 
 
-def quotient(walk: Walk, params: Json, shape: Shape, left: Value, right: Value) -> int:
-    """One operand by the other; by one, as a mean over one device, it is the operand."""
-    value = walk.of(left)
-    if _is_constant(right, 1.0) and walk.tape[value].shape == shape:
-        return value
-    return walk.tape.elementwise("div", value, walk.of(right))
-
-
 def extremum(
     walk: Walk, params: Json, shape: Shape, left: Value, right: Value, *, word: str
 ) -> int:
@@ -199,11 +191,6 @@ def concatenate(walk: Walk, params: Json, shape: Shape, *parts: Value) -> int:
     return walk.tape.concat([walk.of(part) for part in parts], params["dimension"])
 
 
-def stack(walk: Walk, params: Json, shape: Shape, *parts: Value) -> int:
-    """Arrays one after the other along a new axis."""
-    return walk.tape.stack([walk.of(part) for part in parts], params["axis"])
-
-
 def pad(walk: Walk, params: Json, shape: Shape, x: Value, fill: Value) -> int | None:
     """Cells of one number around an array, or a crop; none between its own."""
     config = [tuple(map(int, axis)) for axis in params["padding_config"]]
@@ -218,6 +205,11 @@ def part(walk: Walk, params: Json, shape: Shape, x: Value) -> int:
     starts, stops = params["start_indices"], params["limit_indices"]
     steps = params["strides"] or (1,) * len(shape)
     spans = [range(*map(int, span)) for span in zip(starts, stops, steps, strict=True)]
+    if x.index is None and x.stacked and len(spans[x.stacked[0]]) == 1:
+        axis, parts = x.stacked
+        one = walk.of(parts[spans[axis].start])
+        del spans[axis]
+        return walk.tape.reshape(walk.tape.slice(one, spans), shape)
     return walk.tape.slice(walk.of(x), spans)
 
 
@@ -275,10 +267,7 @@ def _is(a: Value, b: Value) -> bool:
 
 
 TABLE: dict[str, Translation] = {
-    **{
-        word: primitive(word) for word in (set(UNARY) | set(BINARY)) - {"relu", "max", "min", "div"}
-    },
-    "div": quotient,
+    **{word: primitive(word) for word in (set(UNARY) | set(BINARY)) - {"relu", "max", "min"}},
     "max": partial(extremum, word="max"),
     "min": partial(extremum, word="min"),
     "add_any": primitive("add"),
@@ -303,7 +292,6 @@ TABLE: dict[str, Translation] = {
     "transpose": transpose,
     "rev": reverse,
     "concatenate": concatenate,
-    "stack": stack,
     "pad": pad,
     "slice": part,
     "dynamic_slice": dynamic_part,

@@ -138,8 +138,9 @@ def _build(factory: Callable[[], Any]) -> tuple[Callable[..., Any], Any]:
 def with_arrays(factory: Callable[[], Any]) -> tuple[Callable[..., Any], Any]:
     """The same of a factory that needs real weights, of which the shapes are kept."""
     try:
-        apply, variables = factory()
-        return apply, jax.eval_shape(lambda: variables)
+        with jax.enable_x64(True):  # a state's counters have the type that they get in the trace
+            apply, variables = factory()
+            return apply, jax.eval_shape(lambda: variables)
     except Exception as error:
         raise UntraceableModel(
             f"the factory does not build a pair (apply, variables): {told(error)}"

@@ -18,11 +18,12 @@ from jax.extend.core import Jaxpr, JaxprEqn, Literal
 
 from conformance.graph.model import Where
 from conformance.trace.jax.equations import (
-    IDENTITIES,
+    REDUCTIONS,
     bind,
     called,
     fold,
     is_cast,
+    is_identity,
     is_uniform,
     literal,
     plain,
@@ -41,13 +42,15 @@ class Value:
     """A value of the jaxpr: where it is on the tape, and its array where there is one.
 
     A constant gets onto the tape when an operation first reads it, and so does a comparison,
-    because the choice that usually follows may turn the two into a maximum.
+    because the choice that usually follows may turn the two into a maximum.  What is stacked is
+    usually taken apart again.
     """
 
     index: int | None = None
     array: Any = None
     constant: bool = False
     comparison: tuple[str, Value, Value] | None = None
+    stacked: tuple[int, tuple[Value, ...]] | None = None
     load: Callable[[], Any] | None = None
 
     def read(self) -> Any:
@@ -178,8 +181,8 @@ class Walk:
             inner = equation.params["branches"][int(operands.pop(0).array)]
         if inner is not None:
             return self.jaxpr(inner.jaxpr, inner.consts, operands, where)
-        if name in IDENTITIES or is_cast(equation):
-            return list(operands)
+        if is_identity(equation) or is_cast(equation) or _is_by_one(equation, operands):
+            return operands[:1] if name == "div" else list(operands)
         if all(value.constant for value in operands):
             folded = fold(equation, [value.array for value in operands])
             return [Value(array=array, constant=True) for array in folded]
@@ -215,6 +218,14 @@ class Walk:
         if name in COMPARISONS:
             left, right = operands
             return [Value(comparison=(name, left, right))]
+        if name in REDUCTIONS:
+            axes = [axis for axis in equation.params["axes"] if isinstance(axis, int)]
+            return [
+                Value(self.tape.reduce(self.of(operand), REDUCTIONS[name], axes))
+                for operand in operands
+            ]
+        if name == "stack":
+            return [Value(stacked=(equation.params["axis"], tuple(operands)))]
         if translate := TABLE.get(name):
             result = translate(self, equation.params, shapes[0], *operands)
             if isinstance(result, list):
@@ -233,6 +244,9 @@ class Walk:
             name, left, right = value.comparison
             operands = self.of(left), self.of(right)
             value.index = self.tape.elementwise(COMPARISONS[name], *operands)
+        elif value.index is None and value.stacked:
+            axis, parts = value.stacked
+            value.index = self.tape.stack([self.of(part) for part in parts], axis)
         elif value.index is None:
             value.index = self.tape.constant(plain(value.array))
         return value.index
@@ -261,6 +275,14 @@ class Walk:
         found = lines(equation.source_info.traceback)
         line = found[0] if found and (not outer.line or outer.line in found) else outer.line
         return Where(self.program.path(stack), line)
+
+
+def _is_by_one(equation: JaxprEqn, operands: list[Value]) -> bool:
+    """Whether an equation divides by one, as a mean over one device does."""
+    if equation.primitive.name != "div" or not operands[1].constant or operands[0].constant:
+        return False
+    same = equation.invars[0].aval.shape == equation.outvars[0].aval.shape
+    return same and bool(np.all(np.asarray(operands[1].array) == 1.0))
 
 
 def _read(environment: dict[Any, Value], atom: Any) -> Value:

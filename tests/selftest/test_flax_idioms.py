@@ -1,0 +1,88 @@
+"""How people write Flax and other JAX libraries: types, axes over devices, memoised factories."""
+
+import functools
+from importlib.util import find_spec
+
+import numpy as np
+import pytest
+
+from conformance.trace import batch
+from conformance.trace.canonical import canonical
+
+if find_spec("flax") is None:
+    pytest.skip("flax is not installed", allow_module_level=True)
+
+import jax
+import jax.numpy as jnp
+from flax import linen, nnx
+
+from conformance.trace.flax.port import port
+from conformance.trace.jax.port import port as pair
+
+SIZE = (8, 8, 1)
+
+
+@pytest.fixture(autouse=True)
+def chosen(pytestconfig):
+    if "flax" not in (pytestconfig.getoption("framework") or ["flax"]):
+        pytest.skip("not the framework that was asked for")
+
+
+class Net(linen.Module):
+    """A convolution and its norm, as Flax's own example has them."""
+
+    dtype: object = None
+    axis: str | None = None
+
+    @linen.compact
+    def __call__(self, x, is_train: bool = True):
+        x = linen.Conv(4, (3, 3), use_bias=False, dtype=self.dtype)(x)
+        norm = linen.BatchNorm(not is_train, axis_name=self.axis, dtype=self.dtype)
+        return linen.Dense(10, dtype=self.dtype)(linen.relu(norm(x)).mean((1, 2)))
+
+
+@pytest.mark.parametrize("training", [False, True])
+@pytest.mark.parametrize("factory", [lambda: Net(jnp.float32), lambda: Net(axis="batch")])
+def test_a_type_and_an_axis_change_nothing(factory, training):
+    """The same nodes with the same attributes, in inference and in training."""
+    graphs = [canonical(port(f).trace(SIZE, training)) for f in (factory, Net)]
+    nodes = [[(node.kind, node.attributes) for node in graph] for graph in graphs]
+    assert nodes[0] == nodes[1]
+
+
+class Assigned(nnx.Module):
+    def __init__(self, rngs):
+        self.last = nnx.Linear(64, 10, rngs=rngs)
+
+    def __call__(self, x):
+        return self.last(x.reshape(x.shape[0], -1))
+
+
+def assigned():
+    model = Assigned(nnx.Rngs(0))
+    nnx.update(model, jax.tree.map(np.asarray, nnx.state(model)))
+    return model
+
+
+remembered = functools.cache(lambda: Assigned(nnx.Rngs(0)))
+
+
+@pytest.mark.parametrize("factory", [assigned, remembered], ids=["assigned", "remembered"])
+def test_a_factory_may_look_at_its_weights(factory):
+    """And may remember what it made; its own weights are there afterwards."""
+    model = port(factory)
+    assert [node.kind for node in canonical(model.trace(SIZE))][-1] == "dense"
+    assert model.own()("last.kernel").shape == (64, 10)
+
+
+def normalised(variables, x):
+    """A norm that was left in training mode."""
+    x = (x - x.mean((0, 1, 2))) / jnp.sqrt(x.var((0, 1, 2)) + 1e-5)
+    return x.reshape(x.shape[0], -1) @ variables["kernel"]
+
+
+def test_a_norm_left_in_training_mode_is_named():
+    """Images meet in it, and the hint says what to do."""
+    model = pair(lambda: (normalised, {"kernel": jnp.ones((64, 10))}))
+    (fault,) = batch.faults(model, SIZE)
+    assert "inference mode" in fault.hint
