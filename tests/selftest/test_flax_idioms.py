@@ -35,7 +35,7 @@ class Net(linen.Module):
     axis: str | None = None
 
     @linen.compact
-    def __call__(self, x, is_train: bool = True):
+    def __call__(self, x: jax.Array, is_train: bool = True) -> jax.Array:
         x = linen.Conv(4, (3, 3), use_bias=False, dtype=self.dtype)(x)
         norm = linen.BatchNorm(not is_train, axis_name=self.axis, dtype=self.dtype)
         return linen.Dense(10, dtype=self.dtype)(linen.relu(norm(x)).mean((1, 2)))

@@ -138,7 +138,7 @@ def evaluated(
         name, operands = equation.primitive.name, [read(atom) for atom in equation.invars]
         inner = called(equation)
         ruled = name.startswith("custom_") and arithmetic == DOUBLE and _is_double(equation)
-        if is_cast(equation) or is_identity(equation):
+        if is_cast(equation) or (name in REDUCTIONS and is_identity(equation)):
             results = operands
         elif is_uniform(equation):
             draw = next(draws, None) if draws else None
