@@ -2,6 +2,7 @@
 
 import functools
 import sys
+from importlib import import_module
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from conformance.trace.port import UntraceableModel
 
 pytestmark = pytest.mark.bare
 
+NAME = "remembers"
 MODULE = """
 class Model:
     pass
@@ -26,10 +28,10 @@ def remembering():
 
 @pytest.fixture
 def module(tmp_path, monkeypatch):
-    (tmp_path / "remembers.py").write_text(MODULE)
+    (tmp_path / f"{NAME}.py").write_text(MODULE)
     monkeypatch.syspath_prepend(tmp_path)
-    yield __import__("remembers")
-    sys.modules.pop("remembers")
+    yield import_module(NAME)
+    sys.modules.pop(NAME)
 
 
 def test_a_cache_is_cleared():
