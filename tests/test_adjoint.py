@@ -50,6 +50,7 @@ CASES = {
     "avg_pool uncounted": ("avg_pool", POOL | {"count_include_pad": False}, {}),
     "sum_pool": ("sum_pool", POOL, {}),
     "global_avg_pool": ("global_avg_pool", {}, {}),
+    "adaptive_avg_pool": ("adaptive_avg_pool", {"size": (4, 5)}, {}),
     "subsample": ("subsample", POOL | {"divisor": 4.0}, slots(coefficient=4, bias=4)),
     "rbf": ("rbf", {}, slots(centres=(5, 288))),
     "batch_norm": ("batch_norm", {"epsilon": 0.1}, norm_slots()),

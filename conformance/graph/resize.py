@@ -75,6 +75,8 @@ def _sized(node: Node, before: Sequence[Shape]) -> Node:
             if len(set(before)) > 1:
                 raise CannotResize(f"the branches of {node.where} have different sizes")
             return replace(node, shape=first)
+        case "adaptive_avg_pool":
+            return replace(node, shape=(*node.attributes["size"], first[-1]))
         case "upsample":
             height, width = node.attributes["factor"]
             return replace(node, shape=(first[0] * height, first[1] * width, first[2]))

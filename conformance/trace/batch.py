@@ -239,7 +239,7 @@ class Followed:
             return self._meet(operation, f"{operation.name} along the images")
         return _around(operation.shape, axis)
 
-    _slice = _pad = _upsample = _part
+    _slice = _pad = _upsample = _adaptive_avg_pool = _part
 
     def _take(self, operation: Operation, shape: tuple[int, ...], place: Place) -> Place:
         return self._reordered(operation, shape, place, (operation.attributes["axis"],))

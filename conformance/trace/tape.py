@@ -26,6 +26,7 @@ less less_equal greater greater_equal    numpy broadcasting
 lrn                ``axis``, ``n``, ``k``, ``alpha`` (of the plain sum), ``beta``
 softmax            ``axis``
 upsample           ``factor`` (of height, of width): every pixel repeated
+adaptive_avg_pool  ``size`` (rows, columns): means of windows that divide the map into so many
 add sub mul div max min pow               numpy broadcasting
 neg exp log tanh logistic sqrt rsqrt abs sign relu  one operand
 reshape            to the shape given
@@ -209,6 +210,13 @@ class Tape:
         for axis, times in zip(spatial, factor, strict=True):
             shape[axis] *= times
         return self.emit("upsample", (x,), shape, factor=factor)
+
+    def adaptive_mean(self, x: int, size: tuple[int, int], spatial: tuple[int, int]) -> int:
+        """The means of windows that divide the two spatial axes into so many."""
+        shape = list(self[x].shape)
+        for axis, count in zip(spatial, size, strict=True):
+            shape[axis] = count
+        return self.emit("adaptive_avg_pool", (x,), shape, size=size)
 
     # Algebra.
 

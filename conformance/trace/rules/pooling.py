@@ -244,6 +244,14 @@ def merging(walk: Walk, x: Plain, kind: str, attribute: str) -> tuple[int, tuple
     return node.inputs[0], node.attributes[attribute]
 
 
+@rule("adaptive_avg_pool")
+def adaptive(walk: Walk, op: Step, x: Flowing) -> Plain:
+    """adaptive_avg_pool(x) -> adaptive_avg_pool(x), where no windows of one size would do."""
+    flow = walk.placed(x)
+    axes = resized(flow.axes, op.shape)
+    return walk.node("adaptive_avg_pool", {"size": op["size"]}, (flow.node,), axes, op.value)
+
+
 @rule("upsample")
 def upsample(walk: Walk, op: Step, x: Flowing) -> Plain:
     flow = walk.placed(x)

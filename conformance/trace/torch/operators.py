@@ -190,7 +190,7 @@ def adaptive_pool(
     recorder: Recorder, outputs: list[Tensor], x: Tensor, output_size: Sequence[int], *,
     rank: int, word: str,
 ) -> list[Value] | None:  # fmt: skip
-    """Windows that divide the map; None where they differ in size or distance."""
+    """Windows that divide the map; None for the largest of some that differ in size or distance."""
     size, step = [], []
     for inside, out in zip(x.shape[-rank:], outputs[0].shape[-rank:], strict=True):
         starts = [i * inside // out for i in range(out)]
@@ -198,7 +198,7 @@ def adaptive_pool(
         lengths = {b - a for a, b in zip(starts, stops, strict=True)}
         steps = {b - a for a, b in pairwise(starts)} or {inside}
         if len(lengths) > 1 or len(steps) > 1 or 0 in steps:
-            return None
+            return uneven(recorder, outputs, x, rank, word)
         size.append(lengths.pop())
         step.append(steps.pop())
     value = recorder.of(x)
@@ -206,6 +206,17 @@ def adaptive_pool(
         count = True if word == "mean" else None
         value = recorder.tape.window(value, word, size, step, ((0, 0),) * rank, count)
     return [value, *_positions(recorder, "adaptive_max_pool.indices", x, outputs)]
+
+
+def uneven(
+    recorder: Recorder, outputs: list[Tensor], x: Tensor, rank: int, word: str
+) -> list[Value] | None:
+    """Averages of windows that overlap or are of different sizes."""
+    if (rank, word) != (2, "mean"):
+        return None
+    height, width = outputs[0].shape[-2:]
+    spatial = (len(x.shape) - 2, len(x.shape) - 1)
+    return [recorder.tape.adaptive_mean(recorder.of(x), (height, width), spatial)]
 
 
 def _spread(sizes: Sequence[int], rank: int) -> tuple[int, ...]:

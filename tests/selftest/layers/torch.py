@@ -44,6 +44,11 @@ UP_TO_SIX = {"low": 0.0, "high": 6.0}
 LAYERS = {
     "group norm": Layer(partial(behind, partial(nn.GroupNorm, 4, CHANNELS)), "group_norm", FOUR),
     "group norm spelt out": Layer(of(by_groups), "group_norm", FOUR),
+    "adaptive pool of uneven windows": Layer(
+        lambda: nn.Sequential(nn.Conv2d(3, CHANNELS, 1), nn.AdaptiveAvgPool2d(4)),
+        "adaptive_avg_pool",
+        {"size": (4, 4)},
+    ),
     "hard tanh": Layer(partial(behind, nn.Hardtanh), "clip", {"low": -1.0, "high": 1.0}),
     "relu6": Layer(partial(behind, nn.ReLU6), "clip", UP_TO_SIX),
     "relu6 by clamp": Layer(of(lambda x: x.clamp(0, 6)), "clip", UP_TO_SIX),

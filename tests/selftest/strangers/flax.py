@@ -130,7 +130,7 @@ STRANGERS: dict[str, Stranger] = {
     "Equinox AlexNet": Stranger("equinox", equinox_alexnet, "AlexNet"),
     "Linen LeNet on MNIST": Stranger(
         "flax", LinenLeNet, "LeNet-5-table",
-        ("sigmoid", "pools without tanh", "without softmax", "on 28x28, padded"),
+        ("sigmoid", "without softmax", "on 28x28, padded"),
         size=(28, 28, 1),
     ),
 }  # fmt: skip

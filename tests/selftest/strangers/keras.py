@@ -6,7 +6,7 @@ from typing import Any
 
 from tests.selftest.strangers import Stranger
 
-TAUGHT = "ReLU", "max pooling", "pools without tanh", "on 28x28, padded"
+TAUGHT = "ReLU", "max pooling", "on 28x28, padded"
 SOFTMAX = "with softmax"
 IDLE = "without dropout"
 MOMENTUM = "Keras' momentum"

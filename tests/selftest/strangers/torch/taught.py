@@ -86,7 +86,7 @@ ALEXNET: dict[str, Stranger] = {
     ),
 }  # fmt: skip
 
-TAUGHT = "ReLU", "max pooling", "pools without tanh"
+TAUGHT = "ReLU", "max pooling"
 SQUASHED = "ReLU for the squashing", "max pooling for subsampling", "full C3"
 LENET: dict[str, Stranger] = {
     "LeNet of PyTorch's tutorial": row(
@@ -106,7 +106,7 @@ LENET: dict[str, Stranger] = {
         size=MNIST, options={"padding": 2, "covering": True, "end": [nn.Softmax(1)]},
     ),
     "LeNet of Dive into Deep Learning": row(
-        small.lenet, "LeNet-5-table", "sigmoid", "pools without tanh", "without softmax",
+        small.lenet, "LeNet-5-table", "sigmoid", "without softmax",
         "on 28x28, padded", size=MNIST,
         options={
             "activation": nn.Sigmoid, "pool": nn.AvgPool2d, "padding": 2, "covering": True,
