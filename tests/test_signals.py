@@ -50,6 +50,11 @@ IN_THE_FACTORY = PORT + "\ndef net():\n    leave()\n"
 TEST = "from conformance import port\n{}\n@port({!r})\ndef net():\n    leave()\n"
 
 
+def heard():
+    """A signal that whoever started the tests ignores, as nohup does, is not ignored here."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
 class Started:
     """Commands in a folder of their own, with one for temporary files beside it."""
 
@@ -63,7 +68,7 @@ class Started:
         self.processes.append(
             subprocess.Popen(
                 [sys.executable, *arguments], cwd=self.room, stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE, text=True,
+                stderr=subprocess.PIPE, text=True, preexec_fn=heard,
             )
         )  # fmt: skip
         return self.processes[-1]
@@ -137,7 +142,8 @@ def test_gate(number, moment, started):
     code, said = ended(process, number, pids)
     assert code == SIGNALS[number], said
     assert number == signal.SIGKILL or "nothing is half-written" in said
-    assert {path.name for path in started.room.iterdir()} <= {"port.py", "daemon", "left"}
+    there = {path.name for path in started.room.iterdir()}
+    assert there <= {"port.py", "__pycache__", "daemon", "left"}
     assert not list(started.scratch.iterdir())
 
 

@@ -6,11 +6,9 @@ A command is a module with ``HELP``, ``options(parser)`` and ``run(options)``, i
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 import traceback
 from collections.abc import Sequence
-from contextlib import suppress
 from importlib import import_module
 from typing import NoReturn
 
@@ -122,13 +120,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         words[0].flush()
         words[1].flush()
     except BrokenPipeError:  # the reader of our output has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        streams.give_up(1)
         return PIPE_CLOSED
     finally:
         sys.stdout, sys.stderr = before
+    if words[1].lost:
+        streams.give_up(2)
     if words[0].lost:
-        # What Python still holds for it is lost as well, and no reason for another exit code.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        streams.give_up(1)
         _told(f"cannot write to standard output: {words[0].lost}", code)
         return code if code or _chosen(given) in VERDICTS else USAGE
     return code
@@ -165,6 +164,8 @@ def _run(given: list[str]) -> int:
 def _told(message: str, code: int) -> int:
     """Say a refusal in one line, if there is anybody to hear it; the code says it anyway."""
     if message:
-        with suppress(OSError, ValueError):
+        try:
             print(f"conformance: {line(message)}", file=sys.stderr, flush=True)
+        except (OSError, ValueError):
+            streams.give_up(2)
     return code

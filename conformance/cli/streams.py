@@ -44,6 +44,11 @@ class Words:
         return getattr(self.stream, name)
 
 
+def give_up(number: int) -> None:
+    """Let what Python still holds for a stream go: it is no reason for another exit code."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), number)
+
+
 def usable() -> None:
     """Give the process the three streams that everybody counts on.
 
