@@ -77,3 +77,22 @@ def test_a_convolution_takes_in_zeros_and_nothing_else(fill, expected):
     graph = canonical(tape)
     assert [node.kind for node in graph] == expected
     assert graph.nodes[-1].attributes["padding"] == (((1, 1), (1, 1)) if not fill else NO_PADDING)
+
+
+@pytest.mark.parametrize(
+    ("read", "expected"), [(False, ["input", "conv"]), (True, ["input", "conv", "scale", "add"])]
+)
+def test_what_nothing_reads_is_no_reader(read, expected):
+    """A reshape that came to nothing keeps no bias from its convolution; a second reader does."""
+    tape = Tape()
+    x = tape.input((2, 4, 4, 3), "NHWC")
+    kernel, bias = tape.parameter("kernel", (4, 3, 1, 1)), tape.parameter("bias", (4,))
+    around, layout = ((0, 0), (0, 0)), (0, 3, 1, 2)
+    conv = tape.emit(
+        "conv", (x, kernel), (2, 4, 4, 4), stride=(1, 1), padding=around, dilation=(1, 1),
+        groups=1, lhs=layout, rhs=(0, 1, 2, 3), out=layout,
+    )  # fmt: skip
+    tape.emit("reshape", (conv,), (2, 1, 4, 4, 4))
+    shifted = tape.emit("add", (conv, bias), (2, 4, 4, 4))
+    tape.outputs = [tape.emit("add", (shifted, conv), (2, 4, 4, 4)) if read else shifted]
+    assert [node.kind for node in canonical(tape)] == expected

@@ -37,11 +37,13 @@ class Walk:
         self.nameless: set[tuple[int, int, bool]] = set()
         #: For each axis of the image the one that its first reader takes it for, if it differs.
         self.reads_as: dict[str, str] = {}
+        # A reader that nothing reads, such as a reshape that another has undone, is none.
         self.readers = [0] * len(tape)
-        for operation in tape.operations:
-            for value in operation.inputs:
-                if value >= 0:
-                    self.readers[value] += 1
+        for value in reversed(range(len(tape))):
+            if self.readers[value] or value in self.outputs:
+                for source in tape[value].inputs:
+                    if source >= 0:
+                        self.readers[source] += 1
 
     def run(self) -> None:
         """Give every value its meaning, in the order of execution."""
