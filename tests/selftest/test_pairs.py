@@ -19,7 +19,8 @@ from conformance.ports import implementations as frameworks
 from conformance.trace.port import Own
 from tests.selftest.pairs import pairs, starts
 
-PORTS = Path(__file__).parent / "pairs"
+#: Where the models below are found by the names of their modules.
+ROOT = Path(__file__).parents[2]
 
 
 def pytest_generate_tests(metafunc):
@@ -99,11 +100,12 @@ def test_a_start_is_judged(start):
 
 
 @pytest.mark.numbers
-def test_compare_on_the_command_line(framework, tmp_path, capsys):
+def test_compare_on_the_command_line(framework, tmp_path, capsys, monkeypatch):
     """Exit code 0 for the same, 1 for others; the result follows its schema."""
     if reason := frameworks.missing(framework):
         pytest.skip(reason)
-    port = f"{PORTS}/{framework}.py:"
+    monkeypatch.chdir(ROOT)
+    port = f"tests.selftest.pairs.{framework}:"
     size = "x".join(map(str, pairs(framework)["the same"].size))
     for other, code, verdict in (("network", 0, "same"), ("wrong_epsilon", 1, "differ")):
         result = tmp_path / f"{other}.json"
@@ -115,11 +117,12 @@ def test_compare_on_the_command_line(framework, tmp_path, capsys):
         assert max(map(len, capsys.readouterr().out.splitlines()[2:])) <= 80
 
 
-def test_convert_on_the_command_line(framework, tmp_path, capsys):
+def test_convert_on_the_command_line(framework, tmp_path, capsys, monkeypatch):
     """A file in B's names is written; where the structures part, none is, and one line says why."""
     if reason := frameworks.missing(framework):
         pytest.skip(reason)
-    port = f"{PORTS}/{framework}.py:"
+    monkeypatch.chdir(ROOT)
+    port = f"tests.selftest.pairs.{framework}:"
     size = "x".join(map(str, pairs(framework)["the same"].size))
     target = tmp_path / "out.safetensors"
     for other, code in (("smaller", 1), ("network", 0)):
