@@ -94,5 +94,5 @@ def test_what_nothing_reads_is_no_reader(read, expected):
     )  # fmt: skip
     tape.emit("reshape", (conv,), (2, 1, 4, 4, 4))
     shifted = tape.emit("add", (conv, bias), (2, 4, 4, 4))
-    tape.outputs = [tape.emit("add", (shifted, conv), (2, 4, 4, 4)) if read else shifted]
+    tape.outputs = (tape.emit("add", (shifted, conv), (2, 4, 4, 4)) if read else shifted,)
     assert [node.kind for node in canonical(tape)] == expected
