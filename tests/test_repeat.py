@@ -13,14 +13,16 @@ from conformance.judge.schemas import schema
 from conformance.numbers.gradients import gradients
 from conformance.numbers.parity import parity
 from conformance.ports import implementations as frameworks
+from tests.here import here
 from tests.test_cli import SMALLEST
 
 SCHEMA = schema("check")
 
 
 @pytest.fixture
-def checked(room, capsys):
+def checked(room, capsys, monkeypatch):
     """The exit code, the result and the lines of a check of the smallest network."""
+    here(monkeypatch)
 
     def run(*options):
         code = main(["check", SMALLEST.name, "--framework", room, "--json", "-", *options])
