@@ -33,6 +33,30 @@ def _stop(number: int, frame: FrameType | None) -> NoReturn:
 
 
 @contextmanager
+def deferred() -> Iterator[None]:
+    """Let a signal that comes inside be raised at the end only, with what was begun finished.
+
+    Held back in Python: one that the main thread blocks is taken by any other thread, and Python
+    raises it in the main thread nevertheless.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    came: list[int] = []
+    numbers = [each for each in (*ENDING, signal.SIGINT) if callable(signal.getsignal(each))]
+    before = {
+        each: signal.signal(each, lambda number, frame: came.append(number)) for each in numbers
+    }
+    try:
+        yield
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)
+        for number in came[:1]:
+            signal.raise_signal(number)
+
+
+@contextmanager
 def stopping() -> Iterator[None]:
     """Raise :class:`Stopped` for the signals that nobody else handles or has asked to ignore."""
     if threading.current_thread() is not threading.main_thread():

@@ -4,13 +4,14 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
 import psutil
 import pytest
 
-from conformance import reference
+from conformance import reference, signals
 from conformance.judge import evidence
 
 ROOT = Path(__file__).parents[1]
@@ -205,3 +206,22 @@ def test_a_signal_that_was_to_be_ignored_is_ignored(started):
     _, words = process.communicate(timeout=60)
     assert process.returncode == 2, words
     assert "returns int" in words
+
+
+@pytest.mark.bare
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=lambda each: each.name)
+def test_what_was_begun_is_finished(number):
+    """A process that is just being started is known to whoever has to end it, threads or not."""
+    done = threading.Event()
+    threading.Thread(target=done.wait).start()
+    finished = False
+    try:
+        with pytest.raises(KeyboardInterrupt), signals.stopping():
+            with signals.deferred():
+                os.kill(os.getpid(), number)
+                time.sleep(0.05)
+                finished = True
+            pytest.fail("the signal is lost")
+    finally:
+        done.set()
+    assert finished

@@ -13,7 +13,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from secrets import token_hex
 from typing import Any
@@ -22,7 +22,7 @@ from conformance import boot
 from conformance.errors import CODES, FAULT, INCONCLUSIVE, Refused
 from conformance.files import strict
 from conformance.ports import memory
-from conformance.signals import ENDING, stopping
+from conformance.signals import deferred, stopping
 
 #: How often memory is looked at, and how long an end is waited for, in seconds.
 LOOK, PATIENCE = 0.2, 15.0
@@ -65,35 +65,26 @@ def work(
     ``progress`` and ``part`` hear what the job says on the way; ``variables`` are added to its
     environment; ``who`` begins the sentence that says how it ended.
     """
-    with stopping(), _running(job, variables or {}, who) as running:
-        for said in running.lines(limits):
-            if "result" in said:
-                result: Json = said["result"]
-                return result
-            if "refused" in said:
-                raise Refused(said["refused"], said["code"])
-            if "part" in said:
-                part(said["part"])
-            else:
-                running.stage = said["stage"]
-                progress(said["stage"], said["done"], said["total"])
-        raise running.ended()
-
-
-@contextmanager
-def _running(job: Json, variables: Mapping[str, str], who: str) -> Iterator[_Sandbox]:
-    """A sandbox that is ended whenever a signal comes, also in the middle of its start."""
-    running = None
-    held = signal.pthread_sigmask(signal.SIG_BLOCK, {*ENDING, signal.SIGINT})
-    try:
+    with stopping():
+        running = None
         try:
-            running = _Sandbox(job, variables, who)
+            with deferred():  # a process that was begun is one that is ended
+                running = _Sandbox(job, variables or {}, who)
+            for said in running.lines(limits):
+                if "result" in said:
+                    result: Json = said["result"]
+                    return result
+                if "refused" in said:
+                    raise Refused(said["refused"], said["code"])
+                if "part" in said:
+                    part(said["part"])
+                else:
+                    running.stage = said["stage"]
+                    progress(said["stage"], said["done"], said["total"])
+            raise running.ended()
         finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, held)  # one that came is raised here
-        yield running
-    finally:
-        if running:
-            running.end()
+            if running:
+                running.end()
 
 
 class _Sandbox:

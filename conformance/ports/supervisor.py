@@ -32,7 +32,6 @@ PDEATHSIG, SUBREAPER = 1, 36
 
 def main(pipe: int) -> None:
     """Do the job on standard input in a process of its own, end it, and say how it ended."""
-    signal.pthread_sigmask(signal.SIG_SETMASK, ())  # it was started with all of them held
     _linux(SUBREAPER, 1)
     _linux(PDEATHSIG, signal.SIGTERM)
     for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT):
