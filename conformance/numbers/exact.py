@@ -142,10 +142,9 @@ def exact(
         raise CannotExecute(f"a network is not kept in whole numbers in {how}")
     integers = integers or Integers(expected, seed, precision)
     observer = _Observer(integers, found, pairs, precision, progress)
-    shapes = {op.attributes["handle"]: op.shape for op in tape.operations if op.name == "parameter"}
     problem = ""
     try:
-        given = carried(found, _loudly(integers, found, pairs), shapes)
+        given = carried(found, _loudly(integers, found, pairs), tape)
         run = Run(tape, given, integers.image(), how=how)
         port.run(run, frozenset(observer.wanted), observer)
     except (CannotCompute, CannotExecute) as reason:

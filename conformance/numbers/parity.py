@@ -144,9 +144,8 @@ def parity(
     )  # fmt: skip
     slot = counterparts(weights, found, pairs)
     problem = ""
-    shapes = {op.attributes["handle"]: op.shape for op in tape.operations if op.name == "parameter"}
     try:
-        given = carried(found, slot, shapes)
+        given = carried(found, slot, tape)
         wanted, draws = frozenset(observer.wanted), keeping(tape, found) if training else {}
         with np.errstate(all="ignore"):  # what is not finite is reported, with its node
             run = Run(
