@@ -62,8 +62,8 @@ class Fake:
             observe(value, known[value])
         return {}
 
-    def gradient(self, run, cotangents, wanted, observe):
-        observe(None, np.full(run.image.shape, nan))
+    def gradient(self, run, cotangents, wanted):
+        return {None: np.full(run.image.shape, nan)}
 
 
 def one(number):

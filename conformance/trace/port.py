@@ -12,11 +12,12 @@ import numpy as np
 from conformance.trace.tape import Tape
 
 Size = tuple[int, int, int]
+Arrays = Sequence[np.ndarray]
 
 #: Takes a value of the tape and its result, as float32 or float64 in the framework's own layout.
 Observer = Callable[[int, np.ndarray], None]
-#: Takes the gradient by a stored array, under its handle, or by the image, under None.
-GradientObserver = Callable[[str | None, np.ndarray], None]
+#: Gradients by stored arrays, under their handles, and by the image, under None.
+Gradients = dict[str | None, np.ndarray]
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,19 +129,13 @@ class Port(Protocol):
         fault.
         """
 
-    def gradient(
-        self,
-        run: Run,
-        cotangents: Sequence[np.ndarray],
-        wanted: frozenset[str],
-        observe: GradientObserver,
-    ) -> None:
+    def gradient(self, run: Run, cotangents: Arrays, wanted: frozenset[str]) -> Gradients:
         """Differentiate the real model by the framework's own means, in float64.
 
         The loss is the sum of ``output * cotangent`` over the first outputs, as many as there
-        are cotangents, each in the shape and the layout of its output.  ``observe`` receives
-        the gradient by every stored array in ``wanted``, shaped as it is stored, and by the
-        image, in the framework's layout.  Where the framework sees no dependence it is zero.
+        are cotangents, each in the shape and the layout of its output.  Returned is the gradient
+        by every stored array in ``wanted``, shaped as it is stored, and by the image, in the
+        framework's layout.  Where the framework sees no dependence it is zero.
         Raises :class:`NoGradient`.
         """
 
@@ -197,13 +192,7 @@ class Backend(Protocol):
     def execute(self, run: Run, wanted: frozenset[int], observe: Observer) -> dict[str, np.ndarray]:
         """As :meth:`Port.run`, of a tape that :meth:`record` made; the image in its layout."""
 
-    def differentiate(
-        self,
-        run: Run,
-        cotangents: Sequence[np.ndarray],
-        wanted: frozenset[str],
-        observe: GradientObserver,
-    ) -> None:
+    def differentiate(self, run: Run, cotangents: Arrays, wanted: frozenset[str]) -> Gradients:
         """As :meth:`Port.gradient`, of a tape that :meth:`record` made."""
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import cached_property
 from typing import Any
 
@@ -16,8 +16,9 @@ from conformance.trace.jax.execution import as_array, computing, gpu
 from conformance.trace.jax.program import KEPT, Program, program, stored, told
 from conformance.trace.jax.walk import record, replay
 from conformance.trace.port import (
+    Arrays,
     CannotExecute,
-    GradientObserver,
+    Gradients,
     NoGradient,
     Observer,
     Own,
@@ -70,17 +71,10 @@ class JaxPort:
         """See :class:`conformance.trace.port.Port`; compiled by XLA."""
         return execute(self.program(run.image.shape, run.training), run, wanted, observe)
 
-    def gradient(
-        self,
-        run: Run,
-        cotangents: Sequence[np.ndarray],
-        wanted: frozenset[str],
-        observe: GradientObserver,
-    ) -> None:
+    def gradient(self, run: Run, cotangents: Arrays, wanted: frozenset[str]) -> Gradients:
         """See :class:`conformance.trace.port.Port`."""
-        differentiate(
-            self.program(run.image.shape, run.training), run, cotangents, wanted, observe
-        )  # fmt: skip
+        program = self.program(run.image.shape, run.training)
+        return differentiate(program, run, cotangents, wanted)
 
     def own(self) -> Own:
         """What the pair's variables hold."""
@@ -171,13 +165,9 @@ def execute(
 
 
 def differentiate(
-    program: Program,
-    run: Run,
-    cotangents: Sequence[np.ndarray],
-    wanted: frozenset[str],
-    observe: GradientObserver,
-) -> None:
-    """Hand out the gradients of a program by JAX's own reverse mode, custom rules included."""
+    program: Program, run: Run, cotangents: Arrays, wanted: frozenset[str]
+) -> Gradients:
+    """The gradients of a program by JAX's own reverse mode, custom rules included."""
     chosen = [i for i, handle in enumerate(program.handles) if handle in wanted]
     draws = tuple(run.drawn())
     with computing():
@@ -199,5 +189,5 @@ def differentiate(
             found = jax.jit(pulled)(above, picture, *(arrays[i] for i in chosen))
         except Exception as error:
             raise NoGradient(f"the model cannot go backward: {told(error)}") from error
-    for handle, gradient in zip([None, *(program.handles[i] for i in chosen)], found, strict=True):
-        observe(handle, np.asarray(gradient))
+    handles = [None, *(program.handles[i] for i in chosen)]
+    return dict(zip(handles, map(np.asarray, found), strict=True))

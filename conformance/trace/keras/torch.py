@@ -5,7 +5,7 @@ A run is the same call with real tensors, checked line by line against the tape.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from unittest import mock
@@ -21,10 +21,11 @@ from torch.utils._pytree import tree_leaves
 from conformance.graph.model import Where
 from conformance.trace.port import (
     PLAIN,
+    Arrays,
     Call,
     CannotExecute,
     Execution,
-    GradientObserver,
+    Gradients,
     NoGradient,
     Observer,
     Run,
@@ -110,13 +111,8 @@ def execute(run: Run, wanted: frozenset[int], observe: Observer) -> dict[str, np
     return {h: as_array(x) for h, x in zip(run.tape.updates, results[kept:], strict=True)}
 
 
-def differentiate(
-    run: Run,
-    cotangents: Sequence[np.ndarray],
-    wanted: frozenset[str],
-    observe: GradientObserver,
-) -> None:
-    """Hand out the gradients of the recorded call by PyTorch's own reverse mode."""
+def differentiate(run: Run, cotangents: Arrays, wanted: frozenset[str]) -> Gradients:
+    """The gradients of the recorded call by PyTorch's own reverse mode."""
     call = run.tape.source
     with computing():
         state, picture = _filled(run), _tensor(run.image)
@@ -127,13 +123,11 @@ def differentiate(
             for leaf in leaves.values():
                 leaf.requires_grad_()
             outputs = tree_leaves(call.function(picture, *_arrays(call, state)))
-            found = pulled(outputs, cotangents, leaves)
+            return pulled(outputs, cotangents, leaves)
     except UntraceableModel:
         raise
     except Exception as error:
         raise NoGradient(f"the model cannot go backward: {told(error)}") from error
-    for handle, gradient in found.items():
-        observe(handle, gradient)
 
 
 @calls_the_port

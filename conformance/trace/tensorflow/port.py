@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -18,9 +18,10 @@ import tensorflow as tf
 from conformance.trace.fresh import Fresh
 from conformance.trace.port import (
     PLAIN,
+    Arrays,
     Call,
     CannotExecute,
-    GradientObserver,
+    Gradients,
     Observer,
     Own,
     Run,
@@ -92,15 +93,9 @@ class ModulePort:
         with computing(run.how):
             return backend.execute(run, wanted, observe)
 
-    def gradient(
-        self,
-        run: Run,
-        cotangents: Sequence[np.ndarray],
-        wanted: frozenset[str],
-        observe: GradientObserver,
-    ) -> None:
+    def gradient(self, run: Run, cotangents: Arrays, wanted: frozenset[str]) -> Gradients:
         """See :class:`conformance.trace.port.Port`."""
-        backend.differentiate(run, cotangents, wanted, observe)
+        return backend.differentiate(run, cotangents, wanted)
 
     def own(self) -> Own:
         """What the variables hold: the module is built with its weights to be traced at all."""

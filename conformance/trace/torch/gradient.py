@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-import numpy as np
 import torch
 from torch import Tensor
 
+from conformance.trace.port import Arrays, Gradients
+
 
 def pulled(
-    outputs: Sequence[Tensor],
-    cotangents: Sequence[np.ndarray],
-    leaves: Mapping[str | None, Tensor],
-) -> dict[str | None, np.ndarray]:
+    outputs: Sequence[Tensor], cotangents: Arrays, leaves: Mapping[str | None, Tensor]
+) -> Gradients:
     """The gradient of the sum of ``outputs * cotangents`` by each leaf; zero where it has none."""
     moving = [
         (output, torch.from_numpy(cotangent))

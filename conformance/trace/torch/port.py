@@ -11,7 +11,7 @@ is written down; one that reads none computes a constant, and really computes it
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import fields, is_dataclass
 from typing import Any
@@ -30,8 +30,9 @@ from torch.utils._pytree import tree_leaves
 from conformance.trace.fresh import Fresh
 from conformance.trace.port import (
     PLAIN,
+    Arrays,
     CannotExecute,
-    GradientObserver,
+    Gradients,
     NoGradient,
     Observer,
     Own,
@@ -166,13 +167,7 @@ class TorchPort:
         finally:
             torch.compiler.reset()  # it keeps what it has compiled
 
-    def gradient(
-        self,
-        run: Run,
-        cotangents: Sequence[np.ndarray],
-        wanted: frozenset[str],
-        observe: GradientObserver,
-    ) -> None:
+    def gradient(self, run: Run, cotangents: Arrays, wanted: frozenset[str]) -> Gradients:
         """See :class:`~conformance.trace.port.Port`; a module's own hooks take part."""
         tensor = torch.from_numpy(run.image.astype(np.float64).transpose(0, 3, 1, 2).copy())
         with computing():
@@ -187,11 +182,9 @@ class TorchPort:
                 # What recomputes on the way back has to find the same state.
                 with Widening(run.drawn()), installed(module, state):
                     outputs = _outputs(self._call(module, tensor))
-                    found = pulled(outputs, cotangents, leaves)
+                    return pulled(outputs, cotangents, leaves)
             except Exception as error:
                 raise NoGradient(f"{self.name} cannot go backward: {told(error)}") from error
-        for handle, gradient in found.items():
-            observe(handle, gradient)
 
     def own(self) -> Own:
         """What the model stores when it is built with its weights."""
