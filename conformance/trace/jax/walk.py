@@ -31,8 +31,8 @@ from conformance.trace.jax.equations import (
 )
 from conformance.trace.jax.execution import DOUBLE, as_array, computing
 from conformance.trace.jax.operators import COMPARISONS, TABLE
-from conformance.trace.jax.places import lines
-from conformance.trace.jax.program import Program, blank, told
+from conformance.trace.jax.program import Program, blank
+from conformance.trace.places import is_library, reason
 from conformance.trace.port import PLAIN, CannotExecute, Observer, Run, UntraceableModel
 from conformance.trace.tape import Operation, Tape, evaluate
 
@@ -209,7 +209,7 @@ class Walk:
             kind = UntraceableModel if self.arithmetic == DOUBLE else CannotExecute
             raise kind(
                 f"{equation.primitive.name} at {self.tape.where} cannot be run in"
-                f" {self.arithmetic.dtype}: {told(error)}"
+                f" {self.arithmetic.dtype}: {reason(error)}"
             ) from error
 
     def _translate(self, equation: JaxprEqn, operands: list[Value]) -> list[Value]:
@@ -272,9 +272,10 @@ class Walk:
     def _where(self, equation: JaxprEqn, outer: Where) -> Where:
         """Module path and source line; a cached call keeps the line where it was called now."""
         stack = "/".join(filter(None, [outer.path, str(equation.source_info.name_stack)]))
-        found = lines(equation.source_info.traceback)
-        line = found[0] if found and (not outer.line or outer.line in found) else outer.line
-        return Where(self.program.path(stack), line)
+        frames = getattr(equation.source_info.traceback, "frames", ())
+        found = [f"{f.file_name}:{f.line_num}" for f in frames if not is_library(f.file_name)]
+        own = found[0] if found and (not outer.line or outer.line in found) else outer.line
+        return Where(self.program.path(stack), own)
 
 
 def _is_by_one(equation: JaxprEqn, operands: list[Value]) -> bool:
