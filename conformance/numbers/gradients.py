@@ -38,8 +38,9 @@ from conformance.numbers.parity import Oracles, outputs_differ
 from conformance.numbers.precision import FLOAT32
 from conformance.numbers.stored import whole
 from conformance.numbers.weights import BATCH, carried, counterparts, keeping
+from conformance.trace.evaluation import evaluate
 from conformance.trace.port import NoGradient, Port, Run, UntraceableModel
-from conformance.trace.tape import Tape, evaluate
+from conformance.trace.tape import Tape
 
 #: The name of the image among the slots.
 IMAGE = "image"

@@ -29,8 +29,9 @@ from conformance.numbers.oracle import CannotCompute, Oracle
 from conformance.numbers.precision import FLOAT64, PRECISIONS, Precision
 from conformance.numbers.stored import whole
 from conformance.numbers.weights import BATCH, Weights, carried, counterparts, keeping
+from conformance.trace.evaluation import evaluate
 from conformance.trace.port import PLAIN, CannotExecute, Execution, Port, Run
-from conformance.trace.tape import Tape, evaluate
+from conformance.trace.tape import Tape
 
 __all__ = ["Control", "NodeParity", "Parity", "SlotParity", "outputs_differ", "parity"]
 

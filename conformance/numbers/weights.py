@@ -22,8 +22,9 @@ from conformance.graph.align import digest, places
 from conformance.graph.model import Graph, Node, Parameter
 from conformance.kinds import Spread
 from conformance.numbers.drawn import DRAWN
+from conformance.trace.evaluation import evaluate
 from conformance.trace.probes import leaves
-from conformance.trace.tape import Tape, evaluate
+from conformance.trace.tape import Tape
 
 #: How many images a step of training is given.
 BATCH = 2

@@ -54,9 +54,6 @@ from typing import Any
 import numpy as np
 
 from conformance.graph.model import Where
-from conformance.trace.evaluation import BINARY, LAYOUT, UNARY, evaluate, window
-
-__all__ = ["BINARY", "LAYOUT", "UNARY", "Operation", "Tape", "evaluate", "window"]
 
 Shape = tuple[int, ...]
 Pads = Sequence[tuple[int, int]]

@@ -15,7 +15,7 @@ import numpy as np
 from jax.extend.core import ClosedJaxpr
 
 from conformance.trace import composed
-from conformance.trace.tape import BINARY, UNARY
+from conformance.trace.evaluation import BINARY, UNARY
 
 if TYPE_CHECKING:
     from conformance.trace.jax.walk import Value, Walk

@@ -17,6 +17,7 @@ import numpy as np
 from jax.extend.core import Jaxpr, JaxprEqn, Literal
 
 from conformance.graph.model import Where
+from conformance.trace.evaluation import evaluate
 from conformance.trace.jax.equations import (
     REDUCTIONS,
     bind,
@@ -34,7 +35,7 @@ from conformance.trace.jax.operators import COMPARISONS, TABLE
 from conformance.trace.jax.program import Program, blank
 from conformance.trace.places import is_library, reason
 from conformance.trace.port import PLAIN, CannotExecute, Observer, Run, UntraceableModel
-from conformance.trace.tape import Operation, Tape, evaluate
+from conformance.trace.tape import Operation, Tape
 
 
 @dataclass(slots=True, eq=False)

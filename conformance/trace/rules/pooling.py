@@ -10,6 +10,7 @@ import numpy as np
 from conformance.graph.axes import Axes, axis_of
 from conformance.graph.model import Node
 from conformance.kinds import KEEPS_SIGN, NON_NEGATIVE
+from conformance.trace.evaluation import evaluate, window
 from conformance.trace.meanings import (
     NO_PADDING,
     Affine,
@@ -26,7 +27,7 @@ from conformance.trace.recognise import Layer
 from conformance.trace.rule import makes, rule
 from conformance.trace.rules.algebra import recognised
 from conformance.trace.rules.axes import channels, name_of, resized
-from conformance.trace.tape import Operation, evaluate, window
+from conformance.trace.tape import Operation
 from conformance.trace.walk import Spelling, Walk
 
 POOLS = {"max": "max_pool", "sum": "sum_pool", "mean": "avg_pool"}

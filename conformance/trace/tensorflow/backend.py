@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from conformance.trace.evaluation import evaluate
 from conformance.trace.port import (
     PLAIN,
     Arrays,
@@ -24,7 +25,7 @@ from conformance.trace.port import (
     Run,
     UntraceableModel,
 )
-from conformance.trace.tape import Tape, evaluate
+from conformance.trace.tape import Tape
 from conformance.trace.tensorflow.execution import computing, gpu, reason_of, session, versions
 from conformance.trace.tensorflow.recorder import Recorder
 

@@ -9,8 +9,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from conformance.trace.evaluation import evaluate
 from conformance.trace.port import Observer, Run, UntraceableModel
-from conformance.trace.tape import Operation, Tape, evaluate
+from conformance.trace.tape import Operation, Tape
 from conformance.trace.torch.execution import as_array
 from conformance.trace.torch.recorder import Recorder
 
