@@ -34,8 +34,8 @@ from conformance.trace.jax.execution import DOUBLE, as_array, computing
 from conformance.trace.jax.operators import COMPARISONS, TABLE
 from conformance.trace.jax.program import Program, blank
 from conformance.trace.places import is_library, reason
-from conformance.trace.port import PLAIN, CannotExecute, Observer, Run, UntraceableModel
-from conformance.trace.tape import Operation, Tape
+from conformance.trace.port import PLAIN, CannotExecute, Observer, Retraced, Run, UntraceableModel
+from conformance.trace.tape import Tape
 
 
 @dataclass(slots=True, eq=False)
@@ -96,31 +96,13 @@ def _walked(program: Program, watched: Watched | None) -> tuple[Tape, dict[str, 
         return walk.tape, {h: as_array(v.read()) for h, v in new} if watched else {}
 
 
-class Followed(Tape):
-    """A tape on which each line has to be what another tape, of fewer images, has in its place."""
-
-    def __init__(self, run: Run) -> None:
-        super().__init__()
-        self._run = run
-
-    def _append(self, operation: Operation) -> int:
-        index = super()._append(operation)
-        there = self._run.tape.operations[index : index + 1]
-        if not there or (operation.name, operation.inputs) != (there[0].name, there[0].inputs):
-            raise UntraceableModel(
-                f"the model computes a batch of {len(self._run.image)} images otherwise than"
-                f" one image: {operation.name} at {operation.where}"
-            )
-        return index
-
-
 class Walk:
     """One pass over a program."""
 
     def __init__(self, program: Program, watched: Watched | None) -> None:
         self.program = program
         self.watched = watched
-        self.tape = Followed(watched.run) if watched else Tape()
+        self.tape = Retraced(watched.run.tape) if watched else Tape()
         self.arithmetic = DOUBLE
         self.observed: set[int] = set()
 

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from conformance.trace.port import PLAIN, CannotExecute, Execution
+from conformance.trace.port import PLAIN, Execution
 
 
 def gpu() -> str:
@@ -32,10 +32,7 @@ def computing(how: Execution = PLAIN) -> Iterator[tuple[torch.dtype, torch.devic
     kept in less than it.
     """
     fast = how.precision == "tf32"
-    if fast and how.device == "cpu":
-        raise CannotExecute("tf32 is a precision of GPUs: leave it out, or add --device gpu")
-    if how.device == "gpu" and not gpu():
-        raise CannotExecute("PyTorch sees no GPU here")
+    how.possible("PyTorch", gpu)
     dtype: torch.dtype = torch.float32 if fast else getattr(torch, how.precision)
     device = torch.device("cuda" if how.device == "gpu" else "cpu")
     settings = torch.backends.cuda.matmul
