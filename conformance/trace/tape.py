@@ -166,7 +166,7 @@ class Tape:
 
     def reduce(self, x: int, reduce: str, axes: Iterable[int], keep: bool = False) -> int:
         """A reduction of whole axes."""
-        axes = tuple(axes)
+        axes = tuple(map(int, axes))
         kept = enumerate(self[x].shape)
         shape = [1 if i in axes else n for i, n in kept if keep or i not in axes]
         return self.emit("reduce", (x,), shape, reduce=reduce, axes=axes, keep=keep)
