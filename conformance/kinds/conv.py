@@ -43,6 +43,14 @@ def forward(o: Arithmetic, node: Node, slots: dict[str, np.ndarray], x: np.ndarr
     return o.stored(y) + slots["bias"] if "bias" in slots else y
 
 
+def connected(node: Node) -> np.ndarray:
+    """Which inputs a connection table connects with which outputs: inputs x outputs."""
+    mask = np.zeros(node.slots["kernel"][2:], bool)
+    for output, maps in enumerate(node.attributes["table"]):
+        mask[list(maps), output] = True
+    return mask
+
+
 def adjoint(step: Step, g: np.ndarray) -> Gradients:
     a, kernel = step.node.attributes, step.slots["kernel"]
     x = pad(step.inputs[0], a["padding"])
@@ -83,12 +91,8 @@ def adjoint(step: Step, g: np.ndarray) -> Gradients:
                     ] += cell.reshape(batch, tall, width, into)
 
     each(lambda half: half(), (of_kernel, of_input))
-    if table := a.get("table"):
-        # What a connection table leaves out is not there to be moved.
-        connected = np.zeros(kernel.shape[2:], kernel.dtype)
-        for output, maps in enumerate(table):
-            connected[list(maps), output] = 1
-        to_kernel *= connected
+    if a.get("table"):  # what it leaves out is not there to be moved
+        to_kernel *= connected(step.node)
     return [unpad(to_input, a["padding"])], {"kernel": to_kernel, "bias": over_channels(g)}
 
 
