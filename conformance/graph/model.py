@@ -72,6 +72,11 @@ class Node:
         return self.row is not None
 
     @property
+    def seen(self) -> bool:
+        """Whether the port holds the node's result by itself."""
+        return self.value >= 0 and self.kind != "input"
+
+    @property
     def row(self) -> Kind | None:
         """What the suite knows of this kind of node; None of an unknown primitive."""
         return KINDS.get(self.kind)

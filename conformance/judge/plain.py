@@ -37,11 +37,7 @@ def check(subject: Subject, ran: Parity) -> Part:
     part = Part(planned=len(outputs))
     subject.stage("running in float32", 0, 0)
     weights = Weights(side.expected, subject.seed)
-    shapes = {
-        op.attributes["handle"]: op.shape
-        for op in subject.tape.operations
-        if op.name == "parameter"
-    }
+    shapes = subject.tape.parameters
     one, other = weights.images(2)
     given = carried(side.found, counterparts(weights, side.found, side.pairs), shapes)
     try:

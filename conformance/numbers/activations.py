@@ -16,7 +16,6 @@ from typing import Any
 import numpy as np
 
 from conformance.graph.axes import to_neutral
-from conformance.graph.model import Graph
 from conformance.numbers.deviation import distance, order_of
 from conformance.numbers.oracle import CannotCompute, Oracle
 from conformance.numbers.own_weights import Side
@@ -44,11 +43,6 @@ class ResultPair:
     @property
     def agrees(self) -> bool:
         return self.error <= self.bound
-
-
-def seen(graph: Graph, index: int) -> bool:
-    """Whether the port holds a node's result by itself."""
-    return graph.nodes[index].value >= 0 and graph.nodes[index].kind != "input"
 
 
 def run_both(
@@ -80,7 +74,7 @@ class _First:
     def __init__(self, side: Side, image: np.ndarray, room: Any, progress: Progress, pairs: int):
         self.side, self.room, self.progress, self.pairs = side, room, progress, pairs
         graph = side.graph
-        self.wanted = {n.value: i for i, n in enumerate(graph) if seen(graph, i)}
+        self.wanted = {n.value: i for i, n in enumerate(graph) if n.seen}
         slots = Slots(graph, side.single)
         self.oracles = [Oracle(graph, slots, image), Oracle(graph, slots, image, FLOAT32)]
         for index in set(range(len(graph))) - set(self.wanted.values()):

@@ -123,11 +123,10 @@ def gradients(
     oracles = oracles or Oracles(expected, seed, count)
     weights, batch = oracles.weights, oracles.batch
     cotangents = weights.cotangents(count)
-    shapes = {op.attributes["handle"]: op.shape for op in tape.operations if op.name == "parameter"}
     try:
         outputs = zip(tape.outputs, found.outputs, cotangents, strict=True)
         own = [_laid_out(tape, value, found.nodes[node], each) for value, node, each in outputs]
-        values = carried(found, counterparts(weights, found, pairs), shapes)
+        values = carried(found, counterparts(weights, found, pairs), tape.parameters)
         wanted = frozenset(p.handle for pieces in comparison.pieces.values() for p in pieces)
         draws = keeping(tape, found) if training else {}
         run = Run(tape, values, batch, training, draws)

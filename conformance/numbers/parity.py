@@ -145,9 +145,8 @@ def parity(
     )  # fmt: skip
     slot = counterparts(weights, found, pairs)
     problem = ""
-    shapes = {op.attributes["handle"]: op.shape for op in tape.operations if op.name == "parameter"}
     try:
-        given = carried(found, slot, shapes)
+        given = carried(found, slot, tape.parameters)
         wanted, draws = frozenset(observer.wanted), keeping(tape, found) if training else {}
         with np.errstate(all="ignore"):  # what is not finite is reported, with its node
             run = Run(
@@ -204,11 +203,7 @@ class _Observer:
         self.to_the_end, self.compiled = to_the_end, compiled
         self.pairs, self.back = pairs, {b: a for a, b in pairs.items()}
         self.double, self.rough = oracles.double, oracles.single
-        self.wanted = {
-            found.nodes[b].value: b
-            for a, b in pairs.items()
-            if found.nodes[b].value >= 0 and found.nodes[b].kind != "input"
-        }
+        self.wanted = {found.nodes[b].value: b for b in pairs.values() if found.nodes[b].seen}
         if compiled:
             results = zip(compiled.outputs, found.outputs, strict=True)
             self.wanted = {value: b for value, b in results if b in self.back}

@@ -357,6 +357,12 @@ class Tape:
         self.operations.append(operation)
         return len(self.operations) - 1
 
+    @property
+    def parameters(self) -> dict[str, Shape]:
+        """The shape of every stored array that is read, by its handle."""
+        read = (op for op in self.operations if op.name == "parameter")
+        return {op.attributes["handle"]: op.shape for op in read}
+
     def size(self, value: int) -> int:
         """How many numbers a value has."""
         return prod(self[value].shape)

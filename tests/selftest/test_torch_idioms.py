@@ -60,7 +60,7 @@ def gradients(factory):
     """The gradients of a sum of all outputs, by the stored arrays."""
     model = port(factory)
     tape = model.trace(SIZE)
-    shapes = {o.attributes["handle"]: o.shape for o in tape.operations if o.name == "parameter"}
+    shapes = tape.parameters
     values = {
         handle: np.linspace(-1, 1, int(np.prod(shape))).reshape(shape)
         for handle, shape in shapes.items()
