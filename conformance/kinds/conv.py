@@ -116,10 +116,8 @@ def preprocessed(t: Trial) -> Altered:
     rounded[1:1] = [np.stack([whole, offset]) for _, offset in (rounded[1], rounded[2])]
     for factor, offset in rounded:
         said = [" ".join(dict.fromkeys(f"{v:.6g}" for v in values)) for values in (factor, offset)]
-        yield (
-            f"the image is prepared once more, as {said[0]} x + {said[1]}",
-            t.run(t.x * factor + offset),
-        )
+        words = f"the image is prepared once more, as {said[0]} x + {said[1]}"
+        yield words, t.run(t.x * factor + offset)
 
 
 CONV = Kind(
