@@ -32,8 +32,7 @@ from conformance.trace.port import (
 )
 from conformance.trace.tape import Tape
 from conformance.trace.torch import execution
-from conformance.trace.torch.execution import as_array
-from conformance.trace.torch.gradient import pulled
+from conformance.trace.torch.execution import as_array, pulled
 from conformance.trace.torch.hollow import Widening, hollow
 from conformance.trace.torch.places import calls_the_port, line
 from conformance.trace.torch.port import versions

@@ -45,11 +45,9 @@ from conformance.trace.port import (
 )
 from conformance.trace.tape import Fault, Tape
 from conformance.trace.torch.build import frozen, hooked, installed, registered, unwrapped, whole
-from conformance.trace.torch.execution import as_array, computing, gpu
-from conformance.trace.torch.gradient import pulled
+from conformance.trace.torch.execution import as_array, computing, gpu, plain, pulled
 from conformance.trace.torch.hollow import Hollow, Weightless, Widening, hollow_state
 from conformance.trace.torch.places import calls_the_port
-from conformance.trace.torch.plain import plain
 from conformance.trace.torch.recorder import Recorder
 from conformance.trace.torch.replay import Replay
 
