@@ -43,10 +43,10 @@ def forward(o: Arithmetic, node: Node, slots: dict[str, np.ndarray], x: np.ndarr
     return o.stored(y) + slots["bias"] if "bias" in slots else y
 
 
-def connected(node: Node) -> np.ndarray:
+def connected(kernel: tuple[int, ...], table: Any) -> np.ndarray:
     """Which inputs a connection table connects with which outputs: inputs x outputs."""
-    mask = np.zeros(node.slots["kernel"][2:], bool)
-    for output, maps in enumerate(node.attributes["table"]):
+    mask = np.zeros(kernel[2:], bool)
+    for output, maps in enumerate(table):
         mask[list(maps), output] = True
     return mask
 
@@ -91,8 +91,8 @@ def adjoint(step: Step, g: np.ndarray) -> Gradients:
                     ] += cell.reshape(batch, tall, width, into)
 
     each(lambda half: half(), (of_kernel, of_input))
-    if a.get("table"):  # what it leaves out is not there to be moved
-        to_kernel *= connected(step.node)
+    if table := a.get("table"):  # what it leaves out is not there to be moved
+        to_kernel *= connected(kernel.shape, table)
     return [unpad(to_input, a["padding"])], {"kernel": to_kernel, "bias": over_channels(g)}
 
 

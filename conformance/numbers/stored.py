@@ -36,8 +36,8 @@ class Slots:
         """One slot, in float64."""
         node = self.graph.nodes[index]
         values = whole(node, slot, self.own)
-        if slot == "kernel" and node.attributes.get("table"):
-            values = np.where(connected(node), values, 0.0)
+        if slot == "kernel" and (table := node.attributes.get("table")):
+            values = np.where(connected(values.shape, table), values, 0.0)
         return values
 
 

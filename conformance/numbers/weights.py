@@ -71,7 +71,7 @@ class Weights:
         def draw() -> np.ndarray:
             values = _uniform(digest(self.seed, place, slot), shape, reach)
             if table:
-                return values * connected(node)
+                return values * connected(shape, table)
             return np.sign(values) if slot == "centres" else middle + values if middle else values
 
         return DRAWN((place, (self.seed, slot, shape, middle, reach, table)), draw)
