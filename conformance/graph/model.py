@@ -178,6 +178,15 @@ class Graph:
         return sum(node.multiply_adds for node in self.nodes)
 
     @property
+    def totals(self) -> dict[str, int]:
+        """What a network is known by: its parameters, multiply-adds and layers."""
+        return {
+            "parameters": self.parameters("trainable"),
+            "multiply_adds": self.multiply_adds,
+            "layers": self.depth,
+        }
+
+    @property
     def connections(self) -> int:
         """Connections of the whole graph, by LeNet's count."""
         return sum(node.connections for node in self.nodes)
