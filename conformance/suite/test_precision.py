@@ -98,7 +98,7 @@ class Computes:
         """It is its own model."""
         return self
 
-    def gradient(self, run, cotangents, wanted, observe):
+    def gradient(self, run, cotangents, wanted):
         """Nobody asks for it."""
         raise NotImplementedError
 

@@ -29,7 +29,7 @@ class Correct:
     def __init__(self, framework: str, architecture: str) -> None:
         self.framework = framework
         self.model = reference.find(architecture)
-        self.rows = [row.name for row in self.model.rows]
+        self.rows = self.model.row_names
         self.graphs: dict[bool, Graph] = {}
 
     def graph(self, training: bool) -> Graph:
