@@ -13,6 +13,8 @@ from conformance.numbers.parity import Control, NodeParity, parity
 from conformance.trace.canonical import canonical
 from conformance.trace.tape import Tape, evaluate
 
+pytestmark = pytest.mark.bare
+
 SHAPE = (1, 4, 4, 3)
 
 

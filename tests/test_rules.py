@@ -10,6 +10,8 @@ from conformance.trace.canonical import canonical
 from conformance.trace.meanings import NO_PADDING, Absent, Padded, Plain, Stored
 from conformance.trace.tape import BINARY, LAYOUT, UNARY, Tape
 
+pytestmark = pytest.mark.bare
+
 X = Plain(0, (), 0)
 ZEROS = Padded(0, (), 1, ((1, 1), (1, 1)), 0.0)
 
