@@ -12,13 +12,18 @@ from typing import Any
 
 import numpy as np
 
-from conformance.judge.finding import Finding, Part, Unjudged, finite
+from conformance.judge.finding import Part, Unjudged, finite
 from conformance.judge.subject import Subject
 from conformance.numbers.deviation import NodeParity, sample
 from conformance.numbers.parity import Parity
 from conformance.numbers.precision import FLOAT32, FLOAT64
 from conformance.numbers.weights import Weights, carried, counterparts
 from conformance.trace.port import UntraceableModel
+
+OTHERWISE = (
+    "called plainly, on three images in float32, the model computes something else than under"
+    " observation: does it ask how it is called, or mix images of a batch?"
+)
 
 #: How much further off float32 may be than float64: both bounds come from one cost.
 WIDER = FLOAT32.margin / FLOAT64.margin
@@ -37,7 +42,7 @@ def check(subject: Subject, ran: Parity) -> Part:
     part = Part(planned=len(outputs))
     subject.stage("running in float32", 0, 0)
     weights = Weights(side.expected, subject.seed)
-    handles = {op.attributes["handle"] for op in subject.tape.operations if op.name == "parameter"}
+    handles = subject.tape.parameters
     one, other = weights.images(2)
     given = carried(side.found, counterparts(weights, side.found, side.pairs), subject.tape)
     try:
@@ -49,7 +54,13 @@ def check(subject: Subject, ran: Parity) -> Part:
         part.run += 1
         error = _error(results, place, known[a])
         if not error <= known[a].bound * WIDER:
-            part.findings.append(_finding(subject, a, error, known[a].bound * WIDER))
+            bound = known[a].bound * WIDER
+            part.findings.append(
+                side.finding(
+                    "forward", a, "value", expected=bound, found=finite(error), hint=OTHERWISE,
+                    inherited=0,
+                )
+            )  # fmt: skip
     return part
 
 
@@ -65,19 +76,3 @@ def _error(results: list[Any], place: int, expected: NodeParity) -> float:
     if any(each.shape != want.shape for each in found):
         return float("inf")
     return max(float(np.max(np.abs(each - want))) / expected.rms for each in found)
-
-
-def _finding(subject: Subject, a: int, error: float, bound: float) -> Finding:
-    side = subject.side()
-    return Finding(
-        check="forward",
-        node=side.names[a],
-        port_node=str(side.found.nodes[side.pairs[a]].where),
-        kind=side.expected.nodes[a].kind,
-        attribute="value",
-        inherited=0,
-        expected=bound,
-        found=finite(error),
-        hint="called plainly, on three images in float32, the model computes something else than"
-        " under observation: does it ask how it is called, or mix images of a batch?",
-    )

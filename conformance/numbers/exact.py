@@ -191,11 +191,7 @@ class _Observer:
         self.oracle = IntegerOracle(integers)
         #: Computes altered nodes; in double precision nothing of them rounds.
         self.double = Oracle(self.expected, integers.slot, integers.image())
-        self.wanted = {
-            found.nodes[b].value: b
-            for a, b in pairs.items()
-            if found.nodes[b].value >= 0 and found.nodes[b].kind != "input"
-        }
+        self.wanted = {found.nodes[b].value: b for b in pairs.values() if found.nodes[b].seen}
         observed = {self.back[b] for b in self.wanted.values()}
         for index in set(range(len(self.expected))) - observed:
             self.oracle.release(index)
