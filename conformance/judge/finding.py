@@ -18,6 +18,9 @@ DEVIATES, INCONCLUSIVE = "deviates", "inconclusive"
 #: The words for two ports that are compared with each other.
 SAME, DIFFER = "same", "differ"
 
+#: What the structure says of operations that values have confirmed.
+VOID = ("missing", "extra", "operation")
+
 #: What only some checks say of a finding.
 OPTIONAL = ("inherited", "sentence", "difference")
 
@@ -136,7 +139,7 @@ class Judgement:
             found.run += part.run
         if settled:
             found.open = [each for each in found.open if each.check != "operation"]
-            found.findings = [f for f in found.findings if f.attribute not in ("missing", "extra")]
+            found.findings = [f for f in found.findings if f.attribute not in VOID]
         for name in expect:
             found.expected[name] = [f for f in found.findings if is_about(name, f, rows)]
         meant = [each for some in found.expected.values() for each in some]

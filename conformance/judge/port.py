@@ -10,15 +10,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 
-from conformance.judge import faults, forward, initialisation, plain, structure
+from conformance.judge import faults, forward, initialisation, plain, sizes, structure
 from conformance.judge import trained as trained_mode
 from conformance.judge.evidence import graph_to_json
-from conformance.judge.finding import Finding, Json, Judgement, Part
+from conformance.judge.finding import Finding, Json, Judgement, Part, Unjudged
 from conformance.judge.hints import vanishes
 from conformance.judge.subject import Stage, Subject, subject
 from conformance.reference import Model
 from conformance.reference import variants as known
-from conformance.trace.port import Port, Size
+from conformance.trace.port import Port, Size, UntraceableModel
 
 
 @dataclass(slots=True)
@@ -105,8 +105,10 @@ def judge(
     }
     seen = faults.check(asked)
     parts = [faults.apart(structure.check(asked), seen), seen, trained_mode.untaught(asked)]
-    if numbers:
+    if numbers and sizes.alone(asked.tape):
         parts += _run(asked, parts, expect, trained, result)
+    elif numbers:
+        parts.append(Part(unjudged=[Unjudged("forward", "values: it takes no single image")]))
     result.judgement = Judgement.of(parts, expect, rows, variant=bool(result.profiles))
     return result
 
@@ -118,7 +120,12 @@ def _run(
     rows = asked.model.row_names
     surplus = Judgement.of(before, expect, rows).findings
     asked.explained_all = not surplus
-    ran = forward.check(asked, surplus)
+    try:
+        ran = forward.check(asked, surplus)
+    except UntraceableModel as refused:
+        if not surplus:
+            raise
+        return [Part(planned=1, open=[Unjudged("forward", str(refused))])]
     result.forward, result.drawing["parity"] = ran.summary, {"nodes": ran.nodes}
     _explain(before, ran.summary)
     parts = [ran.part]

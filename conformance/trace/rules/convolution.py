@@ -37,7 +37,7 @@ def padded(walk: Walk, op: Step, x: Padded, kernel: Stored) -> Plain | None:
 @rule("conv")
 def of_some_channels(walk: Walk, op: Step, x: Chosen, kernel: Stored) -> Plain | None:
     """conv(x[channels]) -> conv(x) with a connection table, where some are left out."""
-    if len(set(x.channels)) == channels(walk.of(x).shape):
+    if len(set(x.channels)) == walk.of(x).shape[-1]:
         return None
     return convolution(walk, op, x.plain, kernel, chosen=x.channels)
 
@@ -52,6 +52,17 @@ def of_algebra(walk: Walk, op: Step, x: Algebra, kernel: Stored) -> Plain | None
 @rule("conv")
 def conv(walk: Walk, op: Step, x: Flowing, kernel: Stored) -> Plain | None:
     return convolution(walk, op, walk.placed(x), kernel)
+
+
+@rule("conv")
+def by_computed_weights(walk: Walk, op: Step, x: Flowing, kernel: Stored) -> Plain:
+    """A kernel that is no stored array in some layout, but made of some, or drawn."""
+    return computed(walk, op, x, kernel)
+
+
+def computed(walk: Walk, op: Step, x: Flowing, kernel: Stored) -> Plain:
+    made = array_of(walk.tape, kernel.value) is None
+    return walk.opaque(op.value, [walk.placed(x).node], "weights" if made else "")
 
 
 def convolution(
@@ -150,6 +161,16 @@ def dense_from_the_left(walk: Walk, op: Step, kernel: Stored, x: Flowing) -> Pla
     """kernel · x -> dense."""
     into, along = op["contract"]
     return _dot(walk, op, x, kernel, along, into, last=False)
+
+
+@rule("dot")
+def dense_by_computed_weights(walk: Walk, op: Step, x: Flowing, kernel: Stored) -> Plain:
+    return computed(walk, op, x, kernel)
+
+
+@rule("dot")
+def computed_from_the_left(walk: Walk, op: Step, kernel: Stored, x: Flowing) -> Plain:
+    return computed(walk, op, x, kernel)
 
 
 def _dot(
