@@ -14,6 +14,8 @@ from conformance.trace.canonical import canonical
 from conformance.trace.evaluation import evaluate
 from conformance.trace.tape import Tape
 
+pytestmark = pytest.mark.bare
+
 SHAPE = (1, 4, 4, 3)
 
 

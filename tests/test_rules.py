@@ -11,6 +11,8 @@ from conformance.trace.evaluation import BINARY, LAYOUT, UNARY
 from conformance.trace.meanings import NO_PADDING, Absent, Padded, Plain, Stored
 from conformance.trace.tape import Tape
 
+pytestmark = pytest.mark.bare
+
 X = Plain(0, (), 0)
 ZEROS = Padded(0, (), 1, ((1, 1), (1, 1)), 0.0)
 
