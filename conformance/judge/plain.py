@@ -42,11 +42,11 @@ def check(subject: Subject, ran: Parity) -> Part:
     part = Part(planned=len(outputs))
     subject.stage("running in float32", 0, 0)
     weights = Weights(side.expected, subject.seed)
-    shapes = subject.tape.parameters
+    handles = subject.tape.parameters
     one, other = weights.images(2)
-    given = carried(side.found, counterparts(weights, side.found, side.pairs), shapes)
+    given = carried(side.found, counterparts(weights, side.found, side.pairs), subject.tape)
     try:
-        results = run({handle: given(handle) for handle in shapes}, np.stack([one, one, other]))
+        results = run({handle: given(handle) for handle in handles}, np.stack([one, one, other]))
     except UntraceableModel as refused:
         part.open.append(Unjudged("forward", f"a plain run in float32: {refused}"))
         return part
