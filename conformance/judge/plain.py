@@ -18,22 +18,26 @@ from conformance.numbers.deviation import NodeParity, sample
 from conformance.numbers.parity import Parity
 from conformance.numbers.precision import FLOAT32, FLOAT64
 from conformance.numbers.weights import Weights, carried, counterparts
-from conformance.trace.port import UntraceableModel
+from conformance.trace.port import CannotExecute, UntraceableModel
 
 #: How much further off float32 may be than float64: both bounds come from one cost.
 WIDER = FLOAT32.margin / FLOAT64.margin
+
+PLAINLY = "a plain run of three images in float32"
 
 
 def check(subject: Subject, ran: Parity) -> Part:
     """Compare the outputs of a plain run with those of the run that was observed."""
     run: Callable[..., list[Any]] | None = getattr(subject.port, "plain", None)
+    if run is None:
+        return Part(unjudged=[Unjudged("forward", f"{PLAINLY}: its tracer has none")])
     side = subject.side()
     known = {each.node: each for each in ran.nodes}
     back = {b: a for a, b in side.pairs.items()}
     outputs = [(place, back[b]) for place, b in enumerate(side.found.outputs) if b in back]
     outputs = [(place, a) for place, a in outputs if a in known]
-    if run is None or not outputs:
-        return Part()
+    if not outputs:
+        return Part(unjudged=[Unjudged("forward", f"{PLAINLY}: no output is known")])
     part = Part(planned=len(outputs))
     subject.stage("running in float32", 0, 0)
     weights = Weights(side.expected, subject.seed)
@@ -46,8 +50,10 @@ def check(subject: Subject, ran: Parity) -> Part:
     given = carried(side.found, counterparts(weights, side.found, side.pairs), shapes)
     try:
         results = run({handle: given(handle) for handle in shapes}, np.stack([one, one, other]))
+    except CannotExecute as refused:
+        return Part(unjudged=[Unjudged("forward", f"{PLAINLY}: {refused}")])
     except UntraceableModel as refused:
-        part.open.append(Unjudged("forward", f"a plain run in float32: {refused}"))
+        part.open.append(Unjudged("forward", f"{PLAINLY}: {refused}"))
         return part
     for place, a in outputs:
         part.run += 1
@@ -62,8 +68,6 @@ def _error(results: list[Any], place: int, expected: NodeParity) -> float:
     result = results[place] if place < len(results) else None
     if result is None or len(result) != 3:
         return float("inf")
-    if result.ndim == 4 and result.shape[1:3] != (1, 1):
-        result = result.transpose(0, 2, 3, 1)
     found = [np.array(sample(result[index : index + 1].astype(np.float64))) for index in (0, 1)]
     want = np.array(expected.sample)
     if any(each.shape != want.shape for each in found):

@@ -98,10 +98,16 @@ def _traced(function: Callable[..., Any], inputs: Sequence[Any]) -> ClosedJaxpr:
         try:
             return jax.make_jaxpr(function, axis_env=axes)(*inputs)
         except NameError as error:
-            found = re.search(r"unbound axis name:? *(\w+)", str(error))
-            if found is None or (found[1], 1) in axes:
+            name = unbound(error)
+            if name is None or (name, 1) in axes:
                 raise
-            axes.append((found[1], 1))
+            axes.append((name, 1))
+
+
+def unbound(error: NameError) -> str | None:
+    """The axis over devices whose name an error misses, if that is what it says."""
+    found = re.search(r"unbound axis name:? *(\w+)", str(error))
+    return found[1] if found else None
 
 
 def stored(variables: Any) -> Own:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -55,6 +56,12 @@ def layout(model: Any, size: Size) -> str:
             return axes
     takes = "x".join("any" if n is None else str(n) for n in wanted)
     raise UntraceableModel(f"the model takes {takes}, not {height}x{width}x{channels}")
+
+
+def training_by_default(model: Any) -> dict[str, bool]:
+    """What a model's users tell it in inference: nothing, unless it trains when told nothing."""
+    switch = inspect.signature(model.call).parameters.get("training")
+    return {"training": False} if switch is not None and switch.default is True else {}
 
 
 def prepare(model: Any, shape: tuple[int, ...], dtype: str) -> None:

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import inspect
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from conformance.trace.fresh import Fresh
+from conformance.trace.fresh import SAME, Fresh
 from conformance.trace.port import (
     PLAIN,
     Call,
@@ -72,8 +72,7 @@ class ModulePort:
         shape = (images(training, batch), *size)
         with computing():
             module = self._ready(shape)
-            parameters = inspect.signature(module.__call__).parameters
-            flags = {name: False for name in parameters if name in FLAGS}
+            flags = _flags(module)
             try:
                 return checked(backend.record(Call(lambda image: module(image, **flags), shape)))
             except UntraceableModel:
@@ -107,6 +106,27 @@ class ModulePort:
         variables = self._made.variables
         return Own({v.name: v.numpy() for v in variables if v.dtype.is_floating})
 
+    def plain(self, values: Mapping[str, np.ndarray], images: np.ndarray) -> list[np.ndarray]:
+        """See :class:`conformance.trace.port.Port`."""
+        try:
+            with tf.device("/CPU:0"):
+                module: Any = self.factory()
+                if module is self._made:
+                    raise CannotExecute(SAME)
+                batch = tf.constant(images, tf.float32)
+                given = _flags(module)
+                if not module.variables:
+                    module(batch[:1], **given)
+                # Made in one order: only the traced one's variables have names of their own.
+                for there, here in zip(self._made.variables, module.variables, strict=True):
+                    if there.name in values:
+                        here.assign(values[there.name])
+                return [each.numpy() for each in tf.nest.flatten(module(batch, **given))]
+        except CannotExecute:
+            raise
+        except Exception as error:
+            raise UntraceableModel(f"called plainly the module fails: {_told(error)}") from error
+
     def _ready(self, shape: tuple[int, ...]) -> Any:
         """The module, with all of its variables."""
         module: Any = self.built()
@@ -123,6 +143,12 @@ class ModulePort:
                     f"the factory does not build a module: {_told(error)}"
                 ) from error
         return module
+
+
+def _flags(module: Any) -> dict[str, bool]:
+    """The arguments by which a module's call is told that this is inference."""
+    parameters = inspect.signature(module.__call__).parameters
+    return {name: False for name in parameters if name in FLAGS}
 
 
 def _told(error: Exception) -> str:
