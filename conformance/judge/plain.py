@@ -1,4 +1,4 @@
-"""One run as the port's users run it: in float32, on three images at once, under nothing of ours.
+"""One run as the port's users run it: in its own precision, three images, nothing of ours.
 
 Everything else that is known of a port was seen through a recorder.  Here the factory's own model
 is called, with the canonical weights copied into what it stores.  The first two images are
@@ -13,17 +13,15 @@ from typing import Any
 import numpy as np
 
 from conformance.judge.finding import Finding, Part, Unjudged, finite
+from conformance.judge.precision import lowest
 from conformance.judge.subject import Subject
 from conformance.numbers.deviation import NodeParity, sample
 from conformance.numbers.parity import Parity
-from conformance.numbers.precision import FLOAT32, FLOAT64
+from conformance.numbers.precision import FLOAT64, PRECISIONS
 from conformance.numbers.weights import Weights, carried, counterparts
 from conformance.trace.port import CannotExecute, UntraceableModel
 
-#: How much further off float32 may be than float64: both bounds come from one cost.
-WIDER = FLOAT32.margin / FLOAT64.margin
-
-PLAINLY = "a plain run of three images in float32"
+PLAINLY = "a plain run of three images"
 
 
 def check(subject: Subject, ran: Parity) -> Part:
@@ -55,11 +53,13 @@ def check(subject: Subject, ran: Parity) -> Part:
     except UntraceableModel as refused:
         part.open.append(Unjudged("forward", f"{PLAINLY}: {refused}"))
         return part
+    # How much further off it may be than float64: both bounds come from one cost.
+    wider = PRECISIONS[lowest(subject)].between / FLOAT64.between
     for place, a in outputs:
         part.run += 1
         error = _error(results, place, known[a])
-        if not error <= known[a].bound * WIDER:
-            part.findings.append(_finding(subject, a, error, known[a].bound * WIDER))
+        if not error <= known[a].bound * wider:
+            part.findings.append(_finding(subject, a, error, known[a].bound * wider))
     return part
 
 
@@ -86,6 +86,6 @@ def _finding(subject: Subject, a: int, error: float, bound: float) -> Finding:
         inherited=0,
         expected=bound,
         found=finite(error),
-        hint="called plainly, on three images in float32, the model computes something else than"
+        hint="called plainly, on three images, the model computes something else than"
         " under observation: does it ask how it is called, or mix images of a batch?",
     )

@@ -7,8 +7,10 @@ import pytest
 if find_spec("keras") is None:
     pytest.skip("keras is not installed", allow_module_level=True)
 
+from conformance.judge import precision
+from conformance.judge.subject import subject
 from conformance.trace.keras.port import keras, port
-from tests.selftest.plainly import plainly
+from tests.selftest.plainly import TABLE, plainly
 
 layers = keras.layers
 
@@ -30,17 +32,17 @@ class End(layers.Layer):
         return self.function(x, training)
 
 
-def lenet(function):
-    """LeNet-5 as its table has it."""
+def lenet(function=lambda x, training: x, types=(None, None, None)):
+    """LeNet-5 as its table has it, what becomes of its result, and its convolutions' types."""
 
     def mean():
         return [layers.AveragePooling2D(2), layers.Activation("tanh")]
 
     return keras.Sequential([
         layers.Input((32, 32, 1)),
-        layers.Conv2D(6, 5, activation="tanh"), *mean(),
-        layers.Conv2D(16, 5, activation="tanh"), *mean(),
-        layers.Conv2D(120, 5, activation="tanh"), layers.Flatten(),
+        layers.Conv2D(6, 5, activation="tanh", dtype=types[0]), *mean(),
+        layers.Conv2D(16, 5, activation="tanh", dtype=types[1]), *mean(),
+        layers.Conv2D(120, 5, activation="tanh", dtype=types[2]), layers.Flatten(),
         layers.Dense(84, activation="tanh"), layers.Dense(10, activation="softmax"),
         End(function),
     ])  # fmt: skip
@@ -71,3 +73,19 @@ def test_a_plain_run_tells_what_asks_how_it_is_called(function, right):
     """Called as its users call it, a model has to compute what was observed."""
     part = plainly(port(lambda: lenet(function)))
     assert (part.run, not part.findings) == (1, right)
+
+
+LOW = "mixed_bfloat16"
+
+
+@pytest.mark.parametrize(
+    ("types", "found", "remarked"),
+    [((None,) * 3, [], []), ((LOW,) * 3, [], ["C1"]), ((None, LOW, None), ["C3"], [])],
+    ids=["float32", "policy", "island"],
+)
+def test_a_policy_of_precision_is_a_remark_and_an_island_a_finding(types, found, remarked):
+    """What all convolutions are computed in is meant; what one is computed in was left in."""
+    asked = subject(port(lambda: lenet(types=types)), TABLE, None, 0, lambda *said: None)
+    part = precision.check(asked)
+    assert [each.node for each in part.findings] == found
+    assert [each.node for each in part.remarks] == remarked

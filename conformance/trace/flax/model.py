@@ -49,7 +49,7 @@ class Model:
                 self.abstract.append(jax.ShapeDtypeStruct(array.shape, array.dtype))
                 self.handles.append(None)
             elif _is_variable(leaf) and jnp.issubdtype(array.dtype, jnp.floating):
-                self.abstract.append(jax.ShapeDtypeStruct(array.shape, jnp.float64))
+                self.abstract.append(jax.ShapeDtypeStruct(array.shape, array.dtype))
                 handle = handle_of(path, ".")
                 self.handles.append(handle)
                 if isinstance(leaf, nnx.BatchStat):

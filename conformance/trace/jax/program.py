@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import jax
@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.extend.core import ClosedJaxpr
 
-from conformance.trace.jax.execution import DOUBLE, in_precision
+from conformance.trace.jax.execution import DOUBLE, in_precision, lower_type
 from conformance.trace.port import Own, UntraceableModel
 
 #: What goes wrong in a function that has kept arrays of a factory that was called on shapes.
@@ -34,6 +34,8 @@ class Program:
     path: Callable[[str], str] = str
     updates: tuple[str, ...] = ()
     axes: str = "NHWC"
+    #: What is stored in less than float32, and in what.
+    low: Mapping[str, str] = field(default_factory=dict)
 
     def inputs(self, values: Callable[[str], np.ndarray], dtype: Any) -> list[jax.Array]:
         """Arrays for all inputs but the image, in a precision."""
@@ -88,7 +90,8 @@ def program(
                 raise UntraceableModel(
                     f"the model cannot be called with an image batch of {size}: {told(error)}"
                 ) from error
-    return Program(jaxpr, tuple(handles), path, tuple(updates))
+    low = {h: lower_type(leaf.dtype) for h, (_, leaf) in zip(handles, leaves, strict=True) if h}
+    return Program(jaxpr, tuple(handles), path, tuple(updates), low=low)
 
 
 def _traced(function: Callable[..., Any], inputs: Sequence[Any]) -> ClosedJaxpr:

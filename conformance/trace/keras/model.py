@@ -64,6 +64,13 @@ def training_by_default(model: Any) -> dict[str, bool]:
     return {"training": False} if switch is not None and switch.default is True else {}
 
 
+def lowered(model: Any) -> dict[str, str]:
+    """The layers that compute in less than float32, by name, and in what."""
+    layers = model._flatten_layers() if isinstance(model, keras.Layer) else ()
+    found = {layer.name: str(layer.compute_dtype) for layer in layers}
+    return {name: dtype for name, dtype in found.items() if dtype in ("float16", "bfloat16")}
+
+
 def prepare(model: Any, shape: tuple[int, ...], dtype: str) -> None:
     """Make every variable known, without a value, and every layer compute in one precision."""
     _compute_in(dtype, model)

@@ -26,6 +26,7 @@ from conformance.trace.keras.model import (  # noqa: E402
     frozen,
     in_type,
     layout,
+    lowered,
     one_line,
     prepare,
     training_by_default,
@@ -93,6 +94,7 @@ class KerasPort:
         self.factory = Fresh(factory, whole)
         self.backend = backend(keras.backend.backend())
         self._made: Any = None
+        self._lowered: dict[str, str] = {}
         self._size: Size | None = None
 
     def built(self) -> object:
@@ -103,6 +105,7 @@ class KerasPort:
         if self._made is None:
             with self.backend.computing():
                 self._made = build(self.factory)
+            self._lowered = lowered(self._made)
         return self._made
 
     def trace(self, size: Size, training: bool = False, batch: int | None = None) -> Tape:
@@ -227,6 +230,10 @@ class KerasPort:
             tape.updates = dict(zip(replaced, tape.outputs[kept:], strict=True))
             tape.outputs = tape.outputs[:kept]
             tape.frozen = frozen(variables, model)
+            for value, operation in enumerate(tape.operations):
+                inner = operation.where.path.rpartition("/")[2]
+                if inner in self._lowered:
+                    tape.lowered[value] = self._lowered[inner]
             return tape
 
 
