@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from conformance.judge.finding import Finding, Part, Unjudged, finite
+from conformance.judge.finding import Part, Unjudged, finite
 from conformance.judge.precision import lowest
 from conformance.judge.subject import Subject
 from conformance.numbers.deviation import NodeParity, sample
@@ -22,6 +22,10 @@ from conformance.numbers.weights import Weights, carried, counterparts
 from conformance.trace.port import CannotExecute, UntraceableModel
 
 PLAINLY = "a plain run of three images"
+OTHERWISE = (
+    "called plainly, on three images, the model computes something else than under observation:"
+    " does it ask how it is called, or mix images of a batch?"
+)
 
 
 def check(subject: Subject, ran: Parity) -> Part:
@@ -39,11 +43,7 @@ def check(subject: Subject, ran: Parity) -> Part:
     part = Part(planned=len(outputs))
     subject.stage("running in float32", 0, 0)
     weights = Weights(side.expected, subject.seed)
-    shapes = {
-        op.attributes["handle"]: op.shape
-        for op in subject.tape.operations
-        if op.name == "parameter"
-    }
+    shapes = subject.tape.parameters
     one, other = weights.images(2)
     given = carried(side.found, counterparts(weights, side.found, side.pairs), shapes)
     try:
@@ -59,7 +59,13 @@ def check(subject: Subject, ran: Parity) -> Part:
         part.run += 1
         error = _error(results, place, known[a])
         if not error <= known[a].bound * wider:
-            part.findings.append(_finding(subject, a, error, known[a].bound * wider))
+            bound = known[a].bound * wider
+            part.findings.append(
+                side.finding(
+                    "forward", a, "value", expected=bound, found=finite(error), hint=OTHERWISE,
+                    inherited=0,
+                )
+            )  # fmt: skip
     return part
 
 
@@ -73,19 +79,3 @@ def _error(results: list[Any], place: int, expected: NodeParity) -> float:
     if any(each.shape != want.shape for each in found):
         return float("inf")
     return max(float(np.max(np.abs(each - want))) / expected.rms for each in found)
-
-
-def _finding(subject: Subject, a: int, error: float, bound: float) -> Finding:
-    side = subject.side()
-    return Finding(
-        check="forward",
-        node=side.names[a],
-        port_node=str(side.found.nodes[side.pairs[a]].where),
-        kind=side.expected.nodes[a].kind,
-        attribute="value",
-        inherited=0,
-        expected=bound,
-        found=finite(error),
-        hint="called plainly, on three images, the model computes something else than"
-        " under observation: does it ask how it is called, or mix images of a batch?",
-    )

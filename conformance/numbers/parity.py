@@ -29,8 +29,9 @@ from conformance.numbers.oracle import CannotCompute, Oracle
 from conformance.numbers.precision import FLOAT64, PRECISIONS, Precision
 from conformance.numbers.stored import whole
 from conformance.numbers.weights import BATCH, Weights, carried, counterparts, keeping
+from conformance.trace.evaluation import evaluate
 from conformance.trace.port import PLAIN, CannotExecute, Execution, Port, Run
-from conformance.trace.tape import Tape, evaluate
+from conformance.trace.tape import Tape
 
 __all__ = ["Control", "NodeParity", "Parity", "SlotParity", "outputs_differ", "parity"]
 
@@ -144,9 +145,8 @@ def parity(
     )  # fmt: skip
     slot = counterparts(weights, found, pairs)
     problem = ""
-    shapes = {op.attributes["handle"]: op.shape for op in tape.operations if op.name == "parameter"}
     try:
-        given = carried(found, slot, shapes)
+        given = carried(found, slot, tape.parameters)
         wanted, draws = frozenset(observer.wanted), keeping(tape, found) if training else {}
         with np.errstate(all="ignore"):  # what is not finite is reported, with its node
             run = Run(
@@ -203,11 +203,7 @@ class _Observer:
         self.to_the_end, self.compiled = to_the_end, compiled
         self.pairs, self.back = pairs, {b: a for a, b in pairs.items()}
         self.double, self.rough = oracles.double, oracles.single
-        self.wanted = {
-            found.nodes[b].value: b
-            for a, b in pairs.items()
-            if found.nodes[b].value >= 0 and found.nodes[b].kind != "input"
-        }
+        self.wanted = {found.nodes[b].value: b for b in pairs.values() if found.nodes[b].seen}
         if compiled:
             results = zip(compiled.outputs, found.outputs, strict=True)
             self.wanted = {value: b for value, b in results if b in self.back}

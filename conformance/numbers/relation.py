@@ -12,6 +12,8 @@ from itertools import permutations
 
 import numpy as np
 
+from conformance.numbers.precision import PRECISIONS
+
 #: Storing a number in float32 moves it by at most this share; a ratio of two stored numbers, twice.
 ROUNDING = 2.0**-24
 
@@ -87,8 +89,8 @@ def _hypotheses(
     image: tuple[int, ...],
 ) -> Iterator[tuple[str, str]]:
     """What explains B's values, the simplest first."""
-    for name, rounded in (("float16", _half(a)), ("bfloat16", _brain(a))):
-        if np.array_equal(rounded, b.astype(np.float32)):
+    for name in ("float16", "bfloat16"):
+        if np.array_equal(PRECISIONS[name].round(a), b.astype(np.float32)):
             yield "rounded", f"B's went through {name}"
     if checksum(a) == checksum(b):
         yield from _moved(a, b, image)
@@ -212,18 +214,6 @@ def _scaled(a: np.ndarray, b: np.ndarray) -> Iterator[tuple[str, str]]:
 def _near(want: np.ndarray, have: np.ndarray, scale: np.ndarray) -> bool:
     """Equal to what two roundings to float32 can do, where numbers of this size were rounded."""
     return bool((np.abs(want - have) <= 2 * ROUNDING * np.abs(scale)).all())
-
-
-def _half(values: np.ndarray) -> np.ndarray:
-    with np.errstate(over="ignore"):
-        return values.astype(np.float16).astype(np.float32)
-
-
-def _brain(values: np.ndarray) -> np.ndarray:
-    """Rounded to the upper half of a float32, to nearest, ties to even."""
-    bits = values.astype(np.float32).view(np.uint32)
-    bits = bits + 0x7FFF + ((bits >> 16) & 1) & np.uint32(0xFFFF0000)
-    return np.asarray(bits, np.uint32).view(np.float32)
 
 
 def checksum(values: np.ndarray) -> tuple[int, int, int]:

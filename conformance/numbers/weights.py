@@ -21,9 +21,11 @@ from conformance.chunks import each, slices, strips
 from conformance.graph.align import digest, places
 from conformance.graph.model import Graph, Node, Parameter
 from conformance.kinds import Spread
+from conformance.kinds.conv import connected
 from conformance.numbers.drawn import DRAWN
+from conformance.trace.evaluation import evaluate
 from conformance.trace.probes import leaves
-from conformance.trace.tape import Tape, evaluate
+from conformance.trace.tape import Tape
 
 #: How many images a step of training is given.
 BATCH = 2
@@ -69,7 +71,7 @@ class Weights:
         def draw() -> np.ndarray:
             values = _uniform(digest(self.seed, place, slot), shape, reach)
             if table:
-                return values * _connected(shape, table)
+                return values * connected(shape, table)
             return np.sign(values) if slot == "centres" else middle + values if middle else values
 
         return DRAWN((place, (self.seed, slot, shape, middle, reach, table)), draw)
@@ -244,14 +246,6 @@ def _fan_in(graph: Graph, node: Node) -> float:
         inside = first + np.arange(k) * d
         fan_in *= float(((inside >= 0) & (inside < before[axis])).mean())
     return fan_in
-
-
-def _connected(shape: tuple[int, ...], table: Any) -> np.ndarray:
-    """Zero where a connection table leaves a pair of maps unconnected, else one."""
-    mask = np.zeros(shape[2:])
-    for out, maps in enumerate(table):
-        mask[list(maps), out] = 1.0
-    return mask
 
 
 def _cells(node: Node) -> int:

@@ -20,7 +20,8 @@ from conformance.trace.flax.scopes import module_of
 from conformance.trace.jax import port as jaxprs
 from conformance.trace.jax.execution import gpu
 from conformance.trace.jax.plain import filled
-from conformance.trace.jax.program import Program, program, stored, told
+from conformance.trace.jax.program import Program, program, stored
+from conformance.trace.places import refusing
 from conformance.trace.port import Own, Size, UntraceableModel
 from conformance.trace.tape import Tape
 
@@ -50,7 +51,7 @@ class FlaxPort(jaxprs.JaxPort):
 
     def own(self) -> Own:
         """What the module or the pair stores when it is built with its weights, from key 0."""
-        try:
+        with refusing("the factory does not build with its weights"):
             match made(self.factory):
                 case nnx.Module() as module:
                     return weights(module)
@@ -64,12 +65,6 @@ class FlaxPort(jaxprs.JaxPort):
                     return stored(variables)
                 case other:
                     raise TypeError(f"it returned {type(other).__name__}, not a Flax module")
-        except UntraceableModel:
-            raise
-        except Exception as error:
-            raise UntraceableModel(
-                f"the factory does not build with its weights: {told(error)}"
-            ) from error
 
     def _callable(
         self, values: Mapping[str, np.ndarray], shape: tuple[int, ...]

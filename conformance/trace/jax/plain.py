@@ -10,8 +10,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from conformance.trace.jax.execution import as_array
-from conformance.trace.jax.program import blank, handle_of, told, unbound
-from conformance.trace.port import UntraceableModel
+from conformance.trace.jax.program import blank, handle_of, unbound
+from conformance.trace.places import refusing
 
 
 def plainly(
@@ -23,23 +23,18 @@ def plainly(
 
     A function that refuses channels last is given them first.
     """
-    with jax.default_device(jax.devices("cpu")[0]):
+    with jax.default_device(jax.devices("cpu")[0]), refusing("called plainly the model fails"):
+        call = made(values, images.shape)
+        batch = jnp.asarray(images, jnp.float32)
         try:
-            call = made(values, images.shape)
-            batch = jnp.asarray(images, jnp.float32)
-            try:
-                return [as_array(each) for each in jax.tree.leaves(_called(call, batch))]
-            except Exception as error:
-                try:
-                    found = _called(call, batch.transpose(0, 3, 1, 2))
-                except Exception:
-                    raise error from None
-                results = [as_array(each) for each in jax.tree.leaves(found)]
-                return [r.transpose(0, 2, 3, 1) if r.ndim == 4 else r for r in results]
-        except UntraceableModel:
-            raise
+            return [as_array(each) for each in jax.tree.leaves(_called(call, batch))]
         except Exception as error:
-            raise UntraceableModel(f"called plainly it fails: {told(error)}") from error
+            try:
+                found = _called(call, batch.transpose(0, 3, 1, 2))
+            except Exception:
+                raise error from None
+            results = [as_array(each) for each in jax.tree.leaves(found)]
+            return [r.transpose(0, 2, 3, 1) if r.ndim == 4 else r for r in results]
 
 
 def filled(variables: Any, values: Mapping[str, np.ndarray]) -> Any:

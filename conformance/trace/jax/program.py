@@ -13,6 +13,7 @@ import numpy as np
 from jax.extend.core import ClosedJaxpr
 
 from conformance.trace.jax.execution import DOUBLE, in_precision, lower_type
+from conformance.trace.places import reason
 from conformance.trace.port import Own, UntraceableModel
 
 #: What goes wrong in a function that has kept arrays of a factory that was called on shapes.
@@ -88,7 +89,7 @@ def program(
                 error = other if isinstance(other, KEPT) else error
                 size = "x".join(map(str, shape))
                 raise UntraceableModel(
-                    f"the model cannot be called with an image batch of {size}: {told(error)}"
+                    f"the model cannot be called with an image batch of {size}: {reason(error)}"
                 ) from error
     low = {h: lower_type(leaf.dtype) for h, (_, leaf) in zip(handles, leaves, strict=True) if h}
     return Program(jaxpr, tuple(handles), path, tuple(updates), low=low)
@@ -134,9 +135,3 @@ def blank(shape: tuple[int, ...], dtype: Any) -> jax.Array:
     if jnp.issubdtype(dtype, jax.dtypes.prng_key):
         return jnp.broadcast_to(jax.random.key(0), shape)
     return jnp.zeros(shape, dtype)
-
-
-def told(error: BaseException) -> str:
-    """What was wrong, in one line."""
-    lines = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__

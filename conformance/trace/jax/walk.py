@@ -17,6 +17,7 @@ import numpy as np
 from jax.extend.core import Jaxpr, JaxprEqn, Literal
 
 from conformance.graph.model import Where
+from conformance.trace.evaluation import evaluate
 from conformance.trace.jax.equations import (
     REDUCTIONS,
     bind,
@@ -32,10 +33,10 @@ from conformance.trace.jax.equations import (
 )
 from conformance.trace.jax.execution import DOUBLE, as_array, computing, lower_type
 from conformance.trace.jax.operators import COMPARISONS, TABLE
-from conformance.trace.jax.places import lines
-from conformance.trace.jax.program import Program, blank, told
-from conformance.trace.port import PLAIN, CannotExecute, Observer, Run, UntraceableModel
-from conformance.trace.tape import Operation, Tape, evaluate
+from conformance.trace.jax.program import Program, blank
+from conformance.trace.places import is_library, reason
+from conformance.trace.port import PLAIN, CannotExecute, Observer, Retraced, Run, UntraceableModel
+from conformance.trace.tape import Tape
 
 
 @dataclass(slots=True, eq=False)
@@ -96,31 +97,13 @@ def _walked(program: Program, watched: Watched | None) -> tuple[Tape, dict[str, 
         return walk.tape, {h: as_array(v.read()) for h, v in new} if watched else {}
 
 
-class Followed(Tape):
-    """A tape on which each line has to be what another tape, of fewer images, has in its place."""
-
-    def __init__(self, run: Run) -> None:
-        super().__init__()
-        self._run = run
-
-    def _append(self, operation: Operation) -> int:
-        index = super()._append(operation)
-        there = self._run.tape.operations[index : index + 1]
-        if not there or (operation.name, operation.inputs) != (there[0].name, there[0].inputs):
-            raise UntraceableModel(
-                f"the model computes a batch of {len(self._run.image)} images otherwise than"
-                f" one image: {operation.name} at {operation.where}"
-            )
-        return index
-
-
 class Walk:
     """One pass over a program."""
 
     def __init__(self, program: Program, watched: Watched | None) -> None:
         self.program = program
         self.watched = watched
-        self.tape = Followed(watched.run) if watched else Tape()
+        self.tape = Retraced(watched.run.tape) if watched else Tape()
         self.arithmetic = DOUBLE
         self.observed: set[int] = set()
 
@@ -226,7 +209,7 @@ class Walk:
             kind = UntraceableModel if self.arithmetic == DOUBLE else CannotExecute
             raise kind(
                 f"{equation.primitive.name} at {self.tape.where} cannot be run in"
-                f" {self.arithmetic.dtype}: {told(error)}"
+                f" {self.arithmetic.dtype}: {reason(error)}"
             ) from error
 
     def _translate(self, equation: JaxprEqn, operands: list[Value]) -> list[Value]:
@@ -289,9 +272,10 @@ class Walk:
     def _where(self, equation: JaxprEqn, outer: Where) -> Where:
         """Module path and source line; a cached call keeps the line where it was called now."""
         stack = "/".join(filter(None, [outer.path, str(equation.source_info.name_stack)]))
-        found = lines(equation.source_info.traceback)
-        line = found[0] if found and (not outer.line or outer.line in found) else outer.line
-        return Where(self.program.path(stack), line)
+        frames = getattr(equation.source_info.traceback, "frames", ())
+        found = [f"{f.file_name}:{f.line_num}" for f in frames if not is_library(f.file_name)]
+        own = found[0] if found and (not outer.line or outer.line in found) else outer.line
+        return Where(self.program.path(stack), own)
 
 
 def _is_by_one(equation: JaxprEqn, operands: list[Value]) -> bool:

@@ -5,14 +5,15 @@ from __future__ import annotations
 import inspect
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from textwrap import shorten
 from typing import Any
 
 import keras
 
 from conformance.trace.keras.thread import in_a_thread
+from conformance.trace.places import refusing
 from conformance.trace.port import Size, UntraceableModel
 
 
@@ -102,15 +103,11 @@ def by_handle(variables: Sequence[Any]) -> dict[str, Any]:
     return handles
 
 
-@contextmanager
-def one_line(what: str) -> Iterator[None]:
-    """Say in one line what cannot be done and why."""
-    try:
-        yield
-    except UntraceableModel:
-        raise
-    except Exception as error:
-        # Keras emphasises the reason, and repeats the arguments after it.
-        reason = re.sub(r"\x1b\[\d*m", "", str(error)).partition("Arguments received")[0]
-        reason = shorten(reason, 300) or type(error).__name__
-        raise UntraceableModel(f"{what}: {reason}") from error
+def _reason(error: BaseException) -> str:
+    """Keras emphasises the reason, and repeats the arguments after it."""
+    message = re.sub(r"\x1b\[\d*m", "", str(error)).partition("Arguments received")[0]
+    return shorten(message, 300) or type(error).__name__
+
+
+#: Say in one line what Keras cannot do and why.
+one_line = partial(refusing, words=_reason)

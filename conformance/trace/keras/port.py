@@ -7,7 +7,7 @@ and gives everything one precision.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from importlib import import_module
@@ -35,11 +35,12 @@ from conformance.trace.keras.model import (  # noqa: E402
 from conformance.trace.keras.thread import in_a_thread, in_precision  # noqa: E402
 from conformance.trace.port import (  # noqa: E402
     PLAIN,
+    Arrays,
     Backend,
     Call,
     CannotExecute,
     Execution,
-    GradientObserver,
+    Gradients,
     Observer,
     Own,
     Run,
@@ -137,16 +138,11 @@ class KerasPort:
             raise kind(f"the model computes otherwise when {when}")
         return replace(run, tape=alike)
 
-    def gradient(
-        self,
-        run: Run,
-        cotangents: Sequence[np.ndarray],
-        wanted: frozenset[str],
-        observe: GradientObserver,
-    ) -> None:
+    def gradient(self, run: Run, cotangents: Arrays, wanted: frozenset[str]) -> Gradients:
         """See :class:`conformance.trace.port.Port`."""
         run = _laid_out(run)
-        in_precision(PLAIN, partial(self.backend.differentiate, run, cotangents, wanted, observe))
+        work = partial(self.backend.differentiate, run, cotangents, wanted)
+        return in_precision(PLAIN, work)
 
     def own(self) -> Own:
         """What the model stores when it is built with its weights, in Keras's own precision."""

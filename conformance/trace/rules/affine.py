@@ -14,6 +14,7 @@ import numpy as np
 
 from conformance.graph.axes import axis_of
 from conformance.graph.model import Parameter
+from conformance.trace.evaluation import evaluate
 from conformance.trace.meanings import (
     Affine,
     Algebra,
@@ -34,7 +35,6 @@ from conformance.trace.rules.algebra import recognised
 from conformance.trace.rules.convolution import biased, give_bias
 from conformance.trace.rules.pooling import averaged
 from conformance.trace.stored import along, array_of, constant, fill
-from conformance.trace.tape import evaluate
 from conformance.trace.walk import AXES, Walk
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from conformance.graph.axes import Axes, Axis, vector_steps
+from conformance.graph.axes import Axes, Axis, name_of, vector_steps
 from conformance.graph.model import Node, Parameter
 from conformance.trace.meanings import (
     NO_PADDING,
@@ -24,7 +24,6 @@ from conformance.trace.meanings import (
 )
 from conformance.trace.rule import rule
 from conformance.trace.rules.algebra import resolved
-from conformance.trace.rules.axes import channels, every, name_of
 from conformance.trace.stored import along, array_of, fill, narrow
 from conformance.trace.walk import Walk
 
@@ -90,8 +89,8 @@ def convolution(
         else:
             assert chosen is not None
             table = (tuple(sorted(chosen)),) * shape[3]
-            region = (*map(every, shape[:2]), chosen, every(shape[3]))
-            shape = (*shape[:2], channels(walk.of(x).shape), shape[3])
+            region = (*(tuple(range(n)) for n in shape[:2]), chosen, tuple(range(shape[3])))
+            shape = (*shape[:2], walk.of(x).shape[-1], shape[3])
         if table is None:
             return None
         attributes["table"] = table
@@ -196,7 +195,7 @@ def biased(walk: Walk, x: Plain | Affine, b: Stored, value: int) -> Plain | None
     source, shape = narrow(walk.tape, b)
     if walk.readers[x.value] > 1 or (stored := array_of(walk.tape, source)) is None:
         return None
-    length = channels(node.shape)
+    length = node.shape[-1]
     if prod(shape) != length or stored[1] is not None:
         return None
     try:
@@ -210,7 +209,7 @@ def biased(walk: Walk, x: Plain | Affine, b: Stored, value: int) -> Plain | None
 
 def give_bias(node: Node, parameter: Parameter) -> None:
     """Make a stored vector the bias of a convolution or dense layer."""
-    fill(node, "bias", parameter, (("C", channels(node.shape)),))
+    fill(node, "bias", parameter, (("C", node.shape[-1]),))
     node.attributes["bias"] = True
 
 
@@ -228,16 +227,16 @@ def side_by_side(
     ]
     if any(a != alike[0] for a in alike) or any(walk.readers[x.value] != 1 for x in parts):
         return None
-    inputs = channels(walk.nodes[first.inputs[0]].shape)
+    inputs = walk.nodes[first.inputs[0]].shape[-1]
     table: list[tuple[int, ...]] = []
     parameters: dict[str, tuple[Parameter, ...]] = {slot: () for slot in first.parameters}
     for node in nodes:
-        width = channels(node.shape)
-        maps = node.attributes.get("table", (every(inputs),) * width)
+        width = node.shape[-1]
+        maps = node.attributes.get("table", (tuple(range(inputs)),) * width)
         out = tuple(range(len(table), len(table) + width))
         for slot, (parameter,) in node.parameters.items():
             into = parameter.region[2] if parameter.region else maps[0]
-            region = (*map(every, node.slots["kernel"][:2]), into, out)
+            region = (*(tuple(range(n)) for n in node.slots["kernel"][:2]), into, out)
             region = region if slot == "kernel" else (out,)
             parameters[slot] += (replace(parameter, region=region),)
         table.extend(maps)

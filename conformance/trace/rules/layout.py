@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from conformance.graph.axes import reshaped, spatial_order, transposed
+from conformance.graph.axes import name_of, reshaped, resized, spatial_order, transposed
 from conformance.trace.meanings import (
     NO_PADDING,
     Affine,
@@ -22,7 +22,6 @@ from conformance.trace.meanings import (
 )
 from conformance.trace.rule import places, rule
 from conformance.trace.rules.algebra import recognised
-from conformance.trace.rules.axes import channels, every, name_of, resized
 from conformance.trace.rules.convolution import side_by_side
 from conformance.trace.stored import constant
 from conformance.trace.walk import AXES, Spelling, Walk
@@ -107,7 +106,7 @@ def channels_together(walk: Walk, op: Step, *parts: Chosen) -> Plain | Chosen | 
     chosen = tuple(c for part in parts for c in part.channels)
     first = parts[0]
     axes = tuple((("C", len(chosen)),) if i == axis else a for i, a in enumerate(first.axes))
-    if chosen == every(channels(walk.of(first).shape)):
+    if chosen == tuple(range(walk.of(first).shape[-1])):
         return Plain(first.node, axes, op.value)
     return Chosen(first.node, axes, op.value, chosen)
 
@@ -205,7 +204,7 @@ def take(walk: Walk, op: Step, x: Flow) -> Plain | Chosen | None:
 
 def _chosen(walk: Walk, op: Step, x: Flow, axis: int, chosen: tuple[int, ...]) -> Plain | Chosen:
     flow = walk.placed(x)
-    if chosen == every(channels(walk.of(flow).shape)):
+    if chosen == tuple(range(walk.of(flow).shape[-1])):
         return Plain(flow.node, flow.axes, op.value)
     axes = tuple((("C", len(chosen)),) if i == axis else a for i, a in enumerate(flow.axes))
     return Chosen(flow.node, axes, op.value, chosen)

@@ -15,14 +15,12 @@ import tensorflow as tf
 
 from conformance import trace
 from conformance.graph.model import Where
+from conformance.trace.places import is_library, line
 from conformance.trace.tape import Tape
 from conformance.trace.tensorflow.execution import session
 from conformance.trace.tensorflow.operators import TABLE, Unreadable, unknown
 
 _TRACERS = f"{Path(trace.__file__).parent}/"
-
-#: Where TensorFlow and what it builds on are installed: no part of it is a port's own source.
-_LIBRARIES = tuple(str(Path(tf.__file__).parents[1] / name) for name in ("tensorflow", "keras"))
 
 
 class Recorder:
@@ -96,8 +94,8 @@ class Recorder:
         if self._foldable(operation):
             self.folded.update(tensor.name for tensor in operation.outputs)
             return
-        path, line = self._path(operation.name), _line(operation)
-        self.tape.where = Where(path or self.caller.path, line or self.caller.line)
+        path, own = self._path(operation.name), _line(operation)
+        self.tape.where = Where(path or self.caller.path, own or self.caller.line)
         try:
             results = TABLE.get(operation.type, unknown)(self, operation)
         except Unreadable:
@@ -146,6 +144,6 @@ def _line(operation: Any) -> str:
     for frame in reversed(operation.traceback or ()):
         if frame.filename.startswith(_TRACERS):
             break
-        if not frame.filename.startswith(_LIBRARIES):
-            return "/".join(Path(frame.filename).parts[-2:]) + f":{frame.lineno}"
+        if not is_library(frame.filename):
+            return line(frame.filename, frame.lineno)
     return ""
