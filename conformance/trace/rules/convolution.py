@@ -37,7 +37,7 @@ def padded(walk: Walk, op: Step, x: Padded, kernel: Stored) -> Plain | None:
 @rule("conv")
 def of_some_channels(walk: Walk, op: Step, x: Chosen, kernel: Stored) -> Plain | None:
     """conv(x[channels]) -> conv(x) with a connection table, where some are left out."""
-    if len(set(x.channels)) == channels(walk.of(x).shape):
+    if len(set(x.channels)) == walk.of(x).shape[-1]:
         return None
     return convolution(walk, op, x.plain, kernel, chosen=x.channels)
 

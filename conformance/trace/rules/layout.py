@@ -131,10 +131,10 @@ def prepared_one_by_one(walk: Walk, op: Step, *parts: Flow) -> Plain | None:
     if len(sources) != 1 or None in factors + offsets or name_of(parts[0].axes[axis], "C") != "C":
         return None
     ((source,),) = sources
-    if tuple(sorted(order)) != every(channels(walk.nodes[source].shape)):
+    if tuple(sorted(order)) != tuple(range(walk.nodes[source].shape[-1])):
         return None
     axes = tuple((("C", len(order)),) if i == axis else a for i, a in enumerate(parts[0].axes))
-    if order != every(len(order)):
+    if order != tuple(range(len(order))):
         source = walk.node("channel_order", {"order": order}, (source,), axes, -1).node
     attributes = {"factor": tuple(factors), "offset": tuple(offsets)}
     return walk.node("scale", attributes, (source,), axes, op.value)
@@ -245,12 +245,12 @@ def reverse(walk: Walk, op: Step, x: Flow) -> Plain | Chosen | None:
     if [name_of(x.axes[axis]) for axis in op["axes"]] != ["C"]:
         return None
     (axis,) = op["axes"]
-    return _chosen(walk, op, x, axis, every(op.shape[axis])[::-1])
+    return _chosen(walk, op, x, axis, tuple(reversed(range(op.shape[axis]))))
 
 
 def reordered(walk: Walk, x: Chosen) -> bool:
     """Whether all channels are chosen, each once."""
-    return tuple(sorted(x.channels)) == every(channels(walk.of(x).shape))
+    return tuple(sorted(x.channels)) == tuple(range(walk.of(x).shape[-1]))
 
 
 @places(Chosen)
