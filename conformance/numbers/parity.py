@@ -147,7 +147,7 @@ def parity(
     slot = counterparts(weights, found, pairs)
     problem = ""
     try:
-        given = carried(found, slot, tape.parameters)
+        given = carried(found, slot, tape)
         wanted, draws = frozenset(observer.wanted), keeping(tape, found) if training else {}
         with np.errstate(all="ignore"):  # what is not finite is reported, with its node
             run = Run(

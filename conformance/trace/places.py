@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 from traceback import walk_tb
 
-from conformance.trace.port import UntraceableModel
+from conformance.trace.port import CannotExecute, UntraceableModel
 
 #: What a port computes with, and what traces it: no file of theirs is a port's own source.
 LIBRARIES = (
@@ -59,7 +59,7 @@ def refusing(
     """Say in one line what cannot be done and why; what has been refused already stays as it is."""
     try:
         yield
-    except UntraceableModel:
+    except (UntraceableModel, CannotExecute):
         raise
     except Exception as error:
         raise kind(f"{what}: {words(error)}") from error

@@ -154,6 +154,15 @@ class Port(Protocol):
         Raises :class:`UntraceableModel`.
         """
 
+    def plain(self, values: Mapping[str, np.ndarray], images: np.ndarray) -> list[np.ndarray]:
+        """The outputs of the factory's own model, called as its users call it, unobserved.
+
+        In inference and the model's own precision, on the processor, without compiling it.
+        ``values`` has the stored arrays that the tape reads, by handle.  Images, and outputs
+        that are images, are batch x height x width x channels.
+        Raises :class:`UntraceableModel`, and :class:`CannotExecute` where this cannot be had.
+        """
+
 
 @dataclass(frozen=True, slots=True)
 class Call:

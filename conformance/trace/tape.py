@@ -98,6 +98,8 @@ class Tape:
         self.faults: list[Fault] = []
         #: Stored arrays that the model says are not trained, and others like them are.
         self.frozen: frozenset[str] = frozenset()
+        #: Values that the port computes or stores in less than float32, and in what.
+        self.lowered: dict[int, str] = {}
         #: What a tracer read the tape from, to run it again; only that tracer looks into it.
         self.source: Any = None
 

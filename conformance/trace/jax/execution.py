@@ -67,6 +67,11 @@ def in_precision(precision: Any, value: Any) -> Any:
     return precision if is_floating(value) else value
 
 
+def lower_type(dtype: Any) -> str:
+    """The name of a type of numbers with a fraction that is less than float32; else empty."""
+    return str(dtype) if is_floating(dtype) and dtype.itemsize < 4 else ""
+
+
 def as_array(array: Any) -> np.ndarray:
     """An array in a type that NumPy has; float32 holds bfloat16's numbers and float16's."""
     return np.asarray(array.astype(jnp.float32) if array.dtype.itemsize < 4 else array)

@@ -103,6 +103,8 @@ class Recorder:
         results = [results] if isinstance(results, int) else results
         for tensor, value in zip(operation.outputs, results, strict=True):
             self.bind(tensor, value)
+            if tensor.dtype in (tf.float16, tf.bfloat16):
+                self.tape.lowered.setdefault(value, tensor.dtype.name)
 
     def _foldable(self, operation: Any) -> bool:
         if operation.type in ("Shape", "ShapeN", "Size", "Rank"):

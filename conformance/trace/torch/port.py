@@ -209,7 +209,7 @@ class TorchPort:
             if any(is_lazy(tensor) for tensor in module.parameters()):
                 self._call(module.eval(), _channels_first(images[:1]))
             output = plain(module, self._given or _as_it_is, values, images)
-            return [as_array(leaf) for leaf in _outputs(output)]
+            return [_channels_behind(as_array(leaf)) for leaf in _outputs(output)]
 
     def _ready(self, image: Tensor) -> nn.Module:
         """The module, in inference mode; lazy parameters get their shapes from an image."""
@@ -275,6 +275,10 @@ def _unbuilt(error: BaseException) -> str:
 
 def _channels_first(images: np.ndarray) -> Tensor:
     return torch.from_numpy(images.transpose(0, 3, 1, 2).astype(np.float32))
+
+
+def _channels_behind(result: np.ndarray) -> np.ndarray:
+    return result.transpose(0, 2, 3, 1) if result.ndim == 4 else result
 
 
 def _as_it_is(image: Tensor) -> Tensor:
