@@ -131,7 +131,7 @@ def counterparts(
 def keeping(tape: Tape, graph: Graph) -> dict[int, float]:
     """For each random value that a dropout of the graph draws, a number that its mask keeps.
 
-    Which side of the rate is kept is the port's own affair: it is tried.
+    Ports differ in which side of the rate they keep: both are tried.
     """
     draws: dict[int, float] = {}
     for node in graph:

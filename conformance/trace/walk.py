@@ -133,7 +133,7 @@ class Walk:
         return Plain(len(self.nodes) - 1, axes, value)
 
     def opaque(self, value: int, sources: Sequence[int]) -> Plain:
-        """A node for what no rule has a word for.
+        """A node for an unsupported operation.
 
         It keeps the axes of what it reads, and holds the stored arrays that it reads.
         """

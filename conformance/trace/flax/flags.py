@@ -17,7 +17,7 @@ INFERENCE = frozenset(
 
 
 def flags(call: Callable[..., Any], training: bool) -> dict[str, Any]:
-    """The arguments by which a module's call is told whether it is training."""
+    """The arguments that switch a module's call between training and inference."""
     given: dict[str, Any] = {}
     for name, parameter in inspect.signature(call).parameters.items():
         if parameter.default is not parameter.empty and not isinstance(

@@ -107,7 +107,7 @@ def batch_norm(recorder: Recorder, operation: Any) -> list[int]:
     operands = [recorder.of(tensor) for tensor in operation.inputs[:5]]
     epsilon = _decimal(operation.get_attr("epsilon"))
     result = recorder.tape.batch_norm(*operands, axis=_axes(operation)[1], epsilon=epsilon)
-    # The statistics come out again; nobody reads them in inference.
+    # The statistics are outputs as well, unused in inference.
     spare = len(operation.outputs) - 3
     return [result, *operands[3:5], *[result] * spare]
 
@@ -234,7 +234,7 @@ def call(recorder: Recorder, operation: Any) -> list[int]:
 
 
 def unknown(recorder: Recorder, operation: Any) -> list[int]:
-    """What the tape has no word for keeps its name, and what it reads."""
+    """An unsupported operation keeps its name and its inputs."""
     operands = [
         recorder.of(tensor)
         for tensor in operation.inputs
