@@ -3,7 +3,7 @@
 import pytest
 
 from conformance.graph.align import align, findings
-from conformance.graph.verify import verify
+from conformance.graph.model import verify
 from conformance.numbers.gradients import gradients
 from conformance.numbers.parity import parity
 from conformance.ports import implementations as frameworks
