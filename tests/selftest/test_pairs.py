@@ -1,6 +1,7 @@
 """Two models with weights of their own: what differs is found, named, and carried over."""
 
 import json
+from functools import partial
 from pathlib import Path
 
 import jsonschema
@@ -26,7 +27,7 @@ ROOT = Path(__file__).parents[2]
 def pytest_generate_tests(metafunc):
     for name, listed in (("pair", "PAIRS"), ("start", "STARTS")):
         if name in metafunc.fixturenames:
-            parametrize(metafunc, name, lambda room, listed=listed: rows(room, "pairs", listed))
+            parametrize(metafunc, name, partial(rows, file="pairs", name=listed))
 
 
 def sides(room, pair):
