@@ -260,12 +260,12 @@ SEVERAL: dict[str, Translation] = {
     "LogSoftmax": algebra(lambda tape, x: composed.log_softmax(tape, x, -1)),
     "LeakyRelu": leaky_relu,
     "AddN": algebra(lambda tape, *terms: composed.sum_of(tape, terms)),
-    "Square": algebra(composed.square),
-    "SquaredDifference": algebra(composed.squared_difference),
-    "Reciprocal Inv": algebra(composed.reciprocal),
-    "Relu6": algebra(composed.relu6),
-    "Log1p": algebra(composed.log1p),
-    "Expm1": algebra(composed.expm1),
+    "SquaredDifference": algebra(composed.FORMULAS["squared difference"]),
+    "Inv": algebra(composed.FORMULAS["reciprocal"]),
+    **{
+        word.capitalize(): algebra(composed.FORMULAS[word])
+        for word in ("square", "reciprocal", "relu6", "log1p", "expm1")
+    },
     # However the seed is made, the draw is uniform in [0, 1).
     "RandomUniform StatelessRandomUniform StatelessRandomUniformV2": lambda recorder, operation: (
         recorder.tape.random(operation.outputs[0].shape)
