@@ -7,9 +7,8 @@ from collections.abc import Callable, Collection, Sequence
 
 import numpy as np
 
-from conformance.graph.model import Graph
+from conformance.graph.model import Graph, verify
 from conformance.graph.rows import row_of
-from conformance.graph.verify import verify
 from conformance.judge.evidence import Record
 from conformance.judge.repeat import Progress, Repeat
 from conformance.numbers.exact import exact
