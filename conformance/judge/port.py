@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 
-from conformance.judge import faults, forward, initialisation, plain, sizes, structure
+from conformance.judge import faults, forward, initialisation, plain, precision, sizes, structure
 from conformance.judge import trained as trained_mode
 from conformance.judge.evidence import graph_to_json
 from conformance.judge.finding import Finding, Json, Judgement, Part, Unjudged
@@ -105,6 +105,7 @@ def judge(
     }
     seen = faults.check(asked)
     parts = [faults.apart(structure.check(asked), seen), seen, trained_mode.untaught(asked)]
+    parts.append(precision.check(asked))
     if numbers and sizes.alone(asked.tape):
         parts += _run(asked, parts, expect, trained, result)
     elif numbers:

@@ -94,6 +94,10 @@ class Computes:
         """Nothing: it is given everything."""
         raise NotImplementedError
 
+    def plain(self, values, images):
+        """Nobody asks for it."""
+        raise NotImplementedError
+
     def built(self):
         """It is its own model."""
         return self

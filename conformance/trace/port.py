@@ -53,7 +53,7 @@ PLAIN = Execution()
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One execution of a port: of which tape, on which numbers, and how.
+    """One execution of a port: the tape, the numbers and how they are computed.
 
     ``values(handle)`` is asked once for each stored array that the tape reads.  ``image`` is
     batch x height x width x channels.  In training, on a tape of training, every number of a
@@ -152,6 +152,15 @@ class Port(Protocol):
         Two calls agree where the factory is seeded or loads what it holds.  A model that makes
         its weights on the first call needs a size: trace it first.
         Raises :class:`UntraceableModel`.
+        """
+
+    def plain(self, values: Mapping[str, np.ndarray], images: np.ndarray) -> list[np.ndarray]:
+        """The outputs of the factory's own model, called as its users call it, unobserved.
+
+        In inference and the model's own precision, on the processor, without compiling it.
+        ``values`` has the stored arrays that the tape reads, by handle.  Images, and outputs
+        that are images, are batch x height x width x channels.
+        Raises :class:`UntraceableModel`, and :class:`CannotExecute` where this cannot be had.
         """
 
 

@@ -98,6 +98,8 @@ class Tape:
         self.faults: list[Fault] = []
         #: Stored arrays that the model says are not trained, and others like them are.
         self.frozen: frozenset[str] = frozenset()
+        #: Values that the port computes or stores in less than float32, and in what.
+        self.lowered: dict[int, str] = {}
         #: What a tracer read the tape from, to run it again; only that tracer looks into it.
         self.source: Any = None
 
@@ -341,7 +343,7 @@ class Tape:
     def unknown(
         self, name: str, operands: Iterable[int], shape: Iterable[int], **attributes: Any
     ) -> int:
-        """What the tape has no word for, under its framework's name."""
+        """An unsupported operation, under its framework's name."""
         return self.emit(name, operands, shape, **attributes, unknown=True)
 
     def emit(

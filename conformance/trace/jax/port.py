@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import cached_property
+from collections.abc import Callable, Mapping
+from functools import cached_property, partial
 from typing import Any
 
 import jax
@@ -13,6 +13,7 @@ import numpy as np
 from conformance.trace.fresh import Fresh
 from conformance.trace.jax.equations import evaluated
 from conformance.trace.jax.execution import as_array, computing, gpu
+from conformance.trace.jax.plain import filled, plainly
 from conformance.trace.jax.program import KEPT, Program, program, stored
 from conformance.trace.jax.walk import record, replay
 from conformance.trace.places import refusing
@@ -82,6 +83,17 @@ class JaxPort:
         with refusing("the factory does not build"):
             _, variables = self.factory()
             return stored(variables)
+
+    def plain(self, values: Mapping[str, np.ndarray], images: np.ndarray) -> list[np.ndarray]:
+        """See :class:`conformance.trace.port.Port`."""
+        return plainly(self._callable, values, images)
+
+    def _callable(
+        self, values: Mapping[str, np.ndarray], shape: tuple[int, ...]
+    ) -> Callable[[Any], Any]:
+        """What the factory makes now, as a function of images, holding these values."""
+        apply, variables = self.factory()
+        return partial(apply, filled(variables, values))
 
     def program(self, shape: tuple[int, ...], training: bool = False) -> Program:
         """The model as a jaxpr for a batch of images; a pair does the same in training."""

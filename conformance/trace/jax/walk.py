@@ -27,10 +27,11 @@ from conformance.trace.jax.equations import (
     is_identity,
     is_uniform,
     literal,
+    lower,
     plain,
     with_last_uses,
 )
-from conformance.trace.jax.execution import DOUBLE, as_array, computing
+from conformance.trace.jax.execution import DOUBLE, as_array, computing, lower_type
 from conformance.trace.jax.operators import COMPARISONS, TABLE
 from conformance.trace.jax.program import Program, blank
 from conformance.trace.places import is_library, reason
@@ -120,6 +121,8 @@ class Walk:
         shape = tuple(aval.shape)
         if handle is not None:
             index = self.tape.parameter(handle, shape)
+            if low := self.program.low.get(handle):
+                self.tape.lowered[index] = low
             return Value(index, load=lambda: self._load(handle, shape))
         index = self.tape.unknown("state", (), shape)
         return Value(index, load=lambda: blank(shape, aval.dtype))
@@ -164,6 +167,8 @@ class Walk:
             inner = equation.params["branches"][int(operands.pop(0).array)]
         if inner is not None:
             return self.jaxpr(inner.jaxpr, inner.consts, operands, where)
+        if is_cast(equation):
+            self._lifted(equation, operands)
         if is_identity(equation) or is_cast(equation) or _is_by_one(equation, operands):
             return operands[:1] if name == "div" else list(operands)
         if all(value.constant for value in operands):
@@ -172,6 +177,8 @@ class Walk:
         self.tape.where = where
         before = len(self.tape)
         results = self._translate(equation, operands)
+        if low := lower(equation):
+            self.tape.lowered |= {v.index: low for v in results if v.index is not None}
         if self.watched:
             arrays = self._computed(equation, [value.read() for value in operands])
             for value, array in zip(results, arrays, strict=True):
@@ -179,6 +186,16 @@ class Walk:
                     value.array = array
             self._observe_between(before, operands, results)
         return results
+
+    def _lifted(self, equation: JaxprEqn, operands: list[Value]) -> None:
+        """Note what was brought down to a lower precision and back, with nothing in between."""
+        low, index = lower(equation), operands[0].index
+        up = not lower_type(equation.outvars[0].aval.dtype)
+        if low and up and index is not None and not self._is_stored(index):
+            self.tape.lowered.setdefault(index, low)
+
+    def _is_stored(self, index: int) -> bool:
+        return self.tape[index].name in ("parameter", "constant")
 
     def _drawn(self, shape: tuple[int, ...]) -> Value:
         index = self.tape.random(shape)

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import inspect
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from conformance.trace.fresh import Fresh
+from conformance.trace.fresh import SAME, Fresh
 from conformance.trace.places import refusing
 from conformance.trace.port import (
     PLAIN,
@@ -37,7 +37,7 @@ from conformance.trace.tensorflow.execution import computing, gpu, versions
 
 __all__ = ["ModulePort", "gpu", "port", "versions"]
 
-#: How a call is told whether this is training.
+#: The arguments that switch a call to training.
 FLAGS = ("training", "is_training", "train")
 
 
@@ -69,8 +69,7 @@ class ModulePort:
         shape = (images(training, batch), *size)
         with computing():
             module = self._ready(shape)
-            parameters = inspect.signature(module.__call__).parameters
-            flags = {name: False for name in parameters if name in FLAGS}
+            flags = _flags(module)
             with refusing(f"the module cannot be called on an image of {'x'.join(map(str, size))}"):
                 return checked(backend.record(Call(lambda image: module(image, **flags), shape)))
 
@@ -90,6 +89,22 @@ class ModulePort:
         variables = self._made.variables
         return Own({v.name: v.numpy() for v in variables if v.dtype.is_floating})
 
+    def plain(self, values: Mapping[str, np.ndarray], images: np.ndarray) -> list[np.ndarray]:
+        """See :class:`conformance.trace.port.Port`."""
+        with tf.device("/CPU:0"), refusing("called plainly the module fails"):
+            module: Any = self.factory()
+            if module is self._made:
+                raise CannotExecute(SAME)
+            batch = tf.constant(images, tf.float32)
+            given = _flags(module)
+            if not module.variables:
+                module(batch[:1], **given)
+            # Made in one order: only the traced one's variables have names of their own.
+            for there, here in zip(self._made.variables, module.variables, strict=True):
+                if there.name in values:
+                    here.assign(values[there.name])
+            return [each.numpy() for each in tf.nest.flatten(module(batch, **given))]
+
     def _ready(self, shape: tuple[int, ...]) -> Any:
         """The module, with all of its variables."""
         module: Any = self.built()
@@ -101,6 +116,12 @@ class ModulePort:
             with refusing("the factory does not build a module"), _double_variables():
                 module(tf.zeros(shape, tf.float64))
         return module
+
+
+def _flags(module: Any) -> dict[str, bool]:
+    """The arguments that switch a module's call to inference."""
+    parameters = inspect.signature(module.__call__).parameters
+    return {name: False for name in parameters if name in FLAGS}
 
 
 @contextmanager

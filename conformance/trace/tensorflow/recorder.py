@@ -27,7 +27,7 @@ class Recorder:
     """Reads one graph in the order it was built in, as far as the outputs depend on it."""
 
     def __init__(self, graph: Any, modules: frozenset[str], root: str) -> None:
-        self.tape = Tape()
+        self.tape: Tape = Tape()
         self.graph = graph
         self.modules = modules
         self.root = root
@@ -103,6 +103,8 @@ class Recorder:
         results = [results] if isinstance(results, int) else results
         for tensor, value in zip(operation.outputs, results, strict=True):
             self.bind(tensor, value)
+            if tensor.dtype in (tf.float16, tf.bfloat16):
+                self.tape.lowered.setdefault(value, tensor.dtype.name)
 
     def _foldable(self, operation: Any) -> bool:
         if operation.type in ("Shape", "ShapeN", "Size", "Rank"):
