@@ -260,6 +260,8 @@ def _by_constants(walk: Walk, x: Affine) -> Plain | None:
             return None  # it is drawn at random, or varies over the image
         attributes[name] = tuple(map(float, vector)) if len(vector) > 1 else float(vector[0])
     attributes.setdefault("factor", 1.0)
-    if attributes == {"factor": 1.0, "offset": 0.0}:
+    if attributes.get("offset") == 0.0:
+        del attributes["offset"]
+    if attributes == {"factor": 1.0}:
         return x.plain
     return walk.node("scale", attributes, (x.node,), x.axes, x.value)
