@@ -92,6 +92,8 @@ def _shared(subject: Subject) -> Iterator[Finding]:
     for (here, there), group in groupby(labelled, lambda item: (_block(item[0]), _block(item[1]))):
         members = list(group)
         count = sum(len(each.slots) for _, _, each in members)
+        if here == there:  # two layers of one block
+            here, there = members[0][:2]
         yield Finding(
             check="structure",
             node=members[0][0],

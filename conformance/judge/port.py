@@ -136,7 +136,7 @@ def _run(
             parts.append(plain.check(asked, ran.parity))
         parts += trained_mode.check(asked)
     start, profiles = initialisation.check(asked, loaded)
-    result.profiles += profiles
+    result.profiles += [each for each in profiles if each not in result.profiles]
     return [*parts, start]
 
 
