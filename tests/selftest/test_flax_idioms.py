@@ -8,6 +8,7 @@ import pytest
 
 from conformance.judge import precision
 from conformance.judge.subject import subject
+from conformance.numbers.gradients import gradients
 from conformance.trace import batch
 from conformance.trace.canonical import canonical
 
@@ -144,3 +145,34 @@ def test_a_policy_of_precision_is_a_remark_and_an_island_a_finding(types, found,
     part = precision.check(asked)
     assert [each.node for each in part.findings] == found
     assert [each.node for each in part.remarks] == remarked
+
+
+class Ruled(linen.Module):
+    """A rule of differentiation of its own, which multiplies what it should give."""
+
+    factor: float
+    dtype: object
+
+    @linen.compact
+    def __call__(self, x):
+        @jax.custom_vjp
+        def squashed(x):
+            return jnp.tanh(x)
+
+        def back(x, above):
+            return (self.factor * above * (1 - jnp.tanh(x) ** 2),)
+
+        squashed.defvjp(lambda x: (jnp.tanh(x), x), back)
+        x = squashed(linen.Conv(4, (3, 3), dtype=self.dtype)(x))
+        return linen.Dense(10, dtype=self.dtype)(x.reshape(len(x), -1))
+
+
+@pytest.mark.parametrize("dtype", [None, jnp.float32, jnp.bfloat16])
+@pytest.mark.parametrize(("factor", "right"), [(1, True), (2, False)])
+def test_a_rule_of_its_own_is_seen_in_every_type(dtype, factor, right):
+    """In float64, whatever type the rule was traced in: no rounding, and no slip left out."""
+    model = port(lambda: Ruled(factor, dtype))
+    tape = model.trace(SIZE)
+    found = gradients(model, tape, canonical(tape))
+    assert not found.problem
+    assert all(slot.agrees for slot in found.slots) == right
