@@ -43,11 +43,11 @@ def check(subject: Subject, ran: Parity) -> Part:
     part = Part(planned=len(outputs))
     subject.stage("running in float32", 0, 0)
     weights = Weights(side.expected, subject.seed)
-    shapes = subject.tape.parameters
+    handles = subject.tape.parameters
     one, other = weights.images(2)
-    given = carried(side.found, counterparts(weights, side.found, side.pairs), shapes)
+    given = carried(side.found, counterparts(weights, side.found, side.pairs), subject.tape)
     try:
-        results = run({handle: given(handle) for handle in shapes}, np.stack([one, one, other]))
+        results = run({handle: given(handle) for handle in handles}, np.stack([one, one, other]))
     except CannotExecute as refused:
         return Part(unjudged=[Unjudged("forward", f"{PLAINLY}: {refused}")])
     except UntraceableModel as refused:

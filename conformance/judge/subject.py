@@ -14,7 +14,7 @@ from conformance.graph.alike import alike
 from conformance.graph.model import Graph
 from conformance.graph.resize import CannotResize, resized
 from conformance.graph.without import without
-from conformance.judge import published, sizes
+from conformance.judge import preparation, published, sizes
 from conformance.judge.added import added
 from conformance.judge.altered import altered
 from conformance.judge.finding import Finding
@@ -58,8 +58,10 @@ class Subject:
     @cached_property
     def explained(self) -> Explained:
         """The known variants that explain differences, and those that none of them explains."""
+        known = [each for each in self.candidates if not each.another]
         given = list(sizes.variants(self.size, self.model, self.whole))
-        return explain(self.whole, [each for each in self.candidates if not each.another], given)
+        given += preparation.variants(self.whole, known)
+        return explain(self.whole, known, given)
 
     @cached_property
     def another(self) -> known.Profile | None:

@@ -144,7 +144,7 @@ def exact(
     observer = _Observer(integers, found, pairs, precision, progress)
     problem = ""
     try:
-        given = carried(found, _loudly(integers, found, pairs), tape.parameters)
+        given = carried(found, _loudly(integers, found, pairs), tape)
         run = Run(tape, given, integers.image(), how=how)
         port.run(run, frozenset(observer.wanted), observer)
     except (CannotCompute, CannotExecute) as reason:

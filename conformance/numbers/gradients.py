@@ -126,7 +126,7 @@ def gradients(
     try:
         outputs = zip(tape.outputs, found.outputs, cotangents, strict=True)
         own = [_laid_out(tape, value, found.nodes[node], each) for value, node, each in outputs]
-        values = carried(found, counterparts(weights, found, pairs), tape.parameters)
+        values = carried(found, counterparts(weights, found, pairs), tape)
         wanted = frozenset(p.handle for pieces in comparison.pieces.values() for p in pieces)
         draws = keeping(tape, found) if training else {}
         run = Run(tape, values, batch, training, draws)

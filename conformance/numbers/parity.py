@@ -32,6 +32,7 @@ from conformance.numbers.weights import BATCH, Weights, carried, counterparts, k
 from conformance.trace.evaluation import evaluate
 from conformance.trace.port import PLAIN, CannotExecute, Execution, Port, Run
 from conformance.trace.tape import Tape
+from conformance.values import text
 
 __all__ = ["Control", "NodeParity", "Parity", "SlotParity", "outputs_differ", "parity"]
 
@@ -146,7 +147,7 @@ def parity(
     slot = counterparts(weights, found, pairs)
     problem = ""
     try:
-        given = carried(found, slot, tape.parameters)
+        given = carried(found, slot, tape)
         wanted, draws = frozenset(observer.wanted), keeping(tape, found) if training else {}
         with np.errstate(all="ignore"):  # what is not finite is reported, with its node
             run = Run(
@@ -336,14 +337,10 @@ def outputs_differ(expected: Graph, found: Graph, pairs: dict[int, int]) -> str:
     for place, (a, b) in enumerate(zip(expected.outputs, found.outputs, strict=True), 1):
         node, other = expected.nodes[a], found.nodes[b]
         if node.shape != other.shape:
-            return f"output {place} is {_size(other)}, expected {_size(node)}"
+            return f"output {place} is {text(other.shape)}, expected {text(node.shape)}"
         if pairs.get(a) != b:
             return f"output {place} is {other.kind} {other.where}, not what is expected there"
     return ""
-
-
-def _size(node: Node) -> str:
-    return "x".join(map(str, node.shape))
 
 
 def cheapest_of_each_kind(graph: Graph, observed: set[int]) -> set[int]:

@@ -13,6 +13,7 @@ from itertools import permutations
 import numpy as np
 
 from conformance.numbers.precision import PRECISIONS
+from conformance.values import text
 
 #: Storing a number in float32 moves it by at most this share; a ratio of two stored numbers, twice.
 ROUNDING = 2.0**-24
@@ -62,7 +63,7 @@ def relation(
     if same(want, have):
         return Relation("equal")
     if want.shape != have.shape:
-        return Relation("wrong", f"{_size(want)} in A and {_size(have)} in B", np.inf)
+        return Relation("wrong", f"{text(want.shape)} in A and {text(have.shape)} in B", np.inf)
     with np.errstate(invalid="ignore"):
         difference = float(np.max(np.abs(want - have), initial=0.0))
     for side, values in (("A", want), ("B", have)):
@@ -220,7 +221,3 @@ def checksum(values: np.ndarray) -> tuple[int, int, int]:
     """The same for any order of the same numbers, as float32 stores them."""
     bits = (np.ascontiguousarray(values, np.float32) + np.float32(0)).view(np.uint32).ravel()
     return len(bits), int(bits.sum(dtype=np.uint64)), int(np.bitwise_xor.reduce(bits))
-
-
-def _size(values: np.ndarray) -> str:
-    return "x".join(map(str, values.shape))

@@ -150,13 +150,15 @@ def keeping(tape: Tape, graph: Graph) -> dict[int, float]:
 
 
 def carried(
-    graph: Graph, slot: Callable[[int, str], np.ndarray], shapes: dict[str, tuple[int, ...]]
+    graph: Graph, slot: Callable[[int, str], np.ndarray], tape: Tape
 ) -> Callable[[str], np.ndarray]:
-    """Values for a port's stored arrays, by handle, from values for the slots of its graph.
+    """Values for the stored arrays on a port's ``tape``, by handle, from those for its slots.
 
-    ``shapes`` are those of all stored arrays.  One that no slot reads is filled with one half, and
-    so is what an operation without a word reads: nobody knows what it is there.
+    One that no slot reads keeps the values that the port gives it, as the mean of its images, or
+    is filled with one half; so is what an operation without a word reads: nobody knows what it is
+    there.
     """
+    lines = {op.attributes["handle"]: op for op in tape.operations if op.name == "parameter"}
     readers: dict[str, list[tuple[int, str, Parameter]]] = {}
     for index, node in enumerate(graph):
         for name, pieces in node.parameters.items() if node.known else ():
@@ -165,7 +167,8 @@ def carried(
 
     def values(handle: str) -> np.ndarray:
         if handle not in readers:
-            return np.full(shapes[handle], 0.5)
+            line = lines[handle]
+            return np.asarray(line.attributes.get("array", np.full(line.shape, 0.5)), np.float64)
         index, name, parameter = readers[handle][0]
         part = slot(index, name)
         if parameter.region is not None:

@@ -33,7 +33,7 @@ from conformance.trace.port import (
 from conformance.trace.tape import Tape
 from conformance.trace.torch import execution
 from conformance.trace.torch.execution import as_array, pulled
-from conformance.trace.torch.hollow import Widening, hollow
+from conformance.trace.torch.hollow import Widening, filled, hollow, tensor
 from conformance.trace.torch.places import calls_the_port, line
 from conformance.trace.torch.port import versions
 from conformance.trace.torch.recorder import Recorder
@@ -98,7 +98,7 @@ def execute(run: Run, wanted: frozenset[int], observe: Observer) -> dict[str, np
     if run.how.compiled:
         raise CannotExecute("Keras on PyTorch is run step by step only")
     with computing(run.how):
-        state, picture = _filled(run), _tensor(run.image)
+        state, picture = filled(_hollow_state(run.tape.source), run), tensor(run.image)
     replay = ReplayInKeras(nn.Module(), state, run, wanted, observe)
     results = _follow(replay, run.tape.source, picture, state, run.how)
     replay.finish("the model")
@@ -110,7 +110,7 @@ def differentiate(run: Run, cotangents: Arrays, wanted: frozenset[str]) -> Gradi
     """The gradients of the recorded call by PyTorch's own reverse mode."""
     call = run.tape.source
     with computing():
-        state, picture = _filled(run), _tensor(run.image)
+        state, picture = filled(_hollow_state(run.tape.source), run), tensor(run.image)
     leaves: dict[str | None, Tensor] = {None: picture}
     leaves |= {handle: state[handle] for handle in sorted(wanted)}
     with (
@@ -160,21 +160,3 @@ def _hollow_state(call: Call) -> dict[str, Tensor]:
         for handle, (shape, dtype) in call.parameters.items()
         if getattr(torch, dtype, torch.uint8).is_floating_point
     }
-
-
-def _filled(run: Run) -> dict[str, Tensor]:
-    """Numbers for all that the tape reads; the rest has none."""
-    state = _hollow_state(run.tape.source)
-    for operation in run.tape.operations:
-        if operation.name == "parameter":
-            handle = operation.attributes["handle"]
-            array = _tensor(run.values(handle))
-            if tuple(array.shape) != operation.shape:
-                raise ValueError(f"{handle} is {operation.shape}, given {tuple(array.shape)}")
-            state[handle] = array
-    return state
-
-
-def _tensor(array: np.ndarray) -> Tensor:
-    """An array in the type that numbers have by default."""
-    return torch.from_numpy(np.require(array, np.float64, ["C", "W"])).to(torch.get_default_dtype())

@@ -25,7 +25,7 @@ from conformance.trace.meanings import (
 from conformance.trace.rule import rule
 from conformance.trace.rules.algebra import resolved
 from conformance.trace.stored import along, array_of, fill, narrow
-from conformance.trace.walk import Walk
+from conformance.trace.walk import Spelling, Walk
 
 
 @rule("conv")
@@ -36,7 +36,9 @@ def padded(walk: Walk, op: Step, x: Padded, kernel: Stored) -> Plain | None:
 
 @rule("conv")
 def of_some_channels(walk: Walk, op: Step, x: Chosen, kernel: Stored) -> Plain | None:
-    """conv(x[channels]) -> conv(x) with a connection table."""
+    """conv(x[channels]) -> conv(x) with a connection table, where some are left out."""
+    if len(set(x.channels)) == walk.of(x).shape[-1]:
+        return None
     return convolution(walk, op, x.plain, kernel, chosen=x.channels)
 
 
@@ -63,7 +65,7 @@ def convolution(
     """conv(x, stored kernel) -> conv, its kernel as height x width x inputs x outputs."""
     stored = array_of(walk.tape, kernel.value)
     order = _spatial_order(x.axes, op["lhs"])
-    if order is None:
+    if order is None or (order != [0, 1] and not walk.any("conv")):
         walk.reads_as = walk.reads_as or _letters(x.axes, op["lhs"])
     if stored is None or order is None:
         return None
@@ -80,6 +82,8 @@ def convolution(
         "groups": op["groups"],
         "bias": False,
     }
+    turned = order != [0, 1] and walk.any("conv")
+    spelling: Spelling = (("kernel", "width x height", "height x width"),) if turned else ()
     region = None
     if mask is not None or chosen is not None:
         if op["groups"] != 1 or (mask is not None and chosen is not None):
@@ -98,6 +102,7 @@ def convolution(
     return walk.node(
         "conv", attributes, (x.node,), _axes(op.shape, op["out"], order), op.value,
         {"kernel": (replace(parameter, steps=steps, region=region),)}, {"kernel": shape},
+        spelling=spelling,
     )  # fmt: skip
 
 

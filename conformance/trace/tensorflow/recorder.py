@@ -27,7 +27,7 @@ class Recorder:
     """Reads one graph in the order it was built in, as far as the outputs depend on it."""
 
     def __init__(self, graph: Any, modules: frozenset[str], root: str) -> None:
-        self.tape = Tape()
+        self.tape: Tape = Tape()
         self.graph = graph
         self.modules = modules
         self.root = root

@@ -26,8 +26,8 @@ def as_array(x: Tensor) -> np.ndarray:
 
 
 @contextmanager
-def computing(how: Execution = PLAIN) -> Iterator[tuple[torch.dtype, torch.device]]:
-    """The type and device of an execution, which numbers made without one have as well.
+def computing(how: Execution = PLAIN) -> Iterator[torch.device]:
+    """The device of an execution, and the type that numbers made without one have in it.
 
     Nothing is left to a setting: products in float32 are, and sums inside products are never
     kept in less than it.
@@ -54,7 +54,7 @@ def computing(how: Execution = PLAIN) -> Iterator[tuple[torch.dtype, torch.devic
             ),
             device if how.device == "gpu" else nullcontext(),
         ):
-            yield dtype, device
+            yield device
     finally:
         torch.set_default_dtype(before[0])
         torch.set_float32_matmul_precision(before[1])

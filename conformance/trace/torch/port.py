@@ -46,7 +46,14 @@ from conformance.trace.port import (
 from conformance.trace.tape import Fault, Tape
 from conformance.trace.torch.build import frozen, hooked, installed, registered, unwrapped, whole
 from conformance.trace.torch.execution import as_array, computing, gpu, plain, pulled
-from conformance.trace.torch.hollow import Hollow, Weightless, Widening, hollow_state
+from conformance.trace.torch.hollow import (
+    Hollow,
+    Weightless,
+    Widening,
+    filled,
+    hollow_state,
+    tensor,
+)
 from conformance.trace.torch.places import calls_the_port
 from conformance.trace.torch.recorder import Recorder
 from conformance.trace.torch.replay import Replay
@@ -122,12 +129,12 @@ class TorchPort:
 
     def run(self, run: Run, wanted: frozenset[int], observe: Observer) -> dict[str, np.ndarray]:
         """See :class:`~conformance.trace.port.Port`; compiled by TorchInductor."""
-        with torch.no_grad(), computing(run.how) as (dtype, device):
-            tensor = torch.from_numpy(run.image.transpose(0, 3, 1, 2).copy()).to(device, dtype)
-            module = self._ready(tensor.to("meta")).train(run.training)
-            state = _filled(module, run, device, dtype)
+        with torch.no_grad(), computing(run.how) as device:
+            image = tensor(run.image.transpose(0, 3, 1, 2).copy(), device)
+            module = self._ready(image.to("meta")).train(run.training)
+            state = filled(hollow_state(module), run, device)
             if run.how.compiled:
-                results = self._compiled(module, state, tensor)
+                results = self._compiled(module, state, image)
                 for value, result in zip(run.tape.outputs, results, strict=True):
                     if value in wanted:
                         observe(value, as_array(result))
@@ -136,7 +143,7 @@ class TorchPort:
             kept = {h: state[h].clone() for h in buffers if not isinstance(state[h], Hollow)}
             replay = Replay(module, state, run, wanted, observe)
             try:
-                self._forward(module, replay, state, tensor)
+                self._forward(module, replay, state, image)
             except UntraceableModel as failed:
                 cause = failed.__cause__
                 if run.how.dtype != PLAIN.dtype and isinstance(cause, NotImplementedError):
@@ -166,11 +173,11 @@ class TorchPort:
 
     def gradient(self, run: Run, cotangents: Arrays, wanted: frozenset[str]) -> Gradients:
         """See :class:`~conformance.trace.port.Port`; a module's own hooks take part."""
-        tensor = torch.from_numpy(run.image.astype(np.float64).transpose(0, 3, 1, 2).copy())
         with computing():
-            module = self._ready(tensor.to("meta")).train(run.training)
-            state = _filled(module, run)
-            leaves: dict[str | None, Tensor] = {None: tensor}
+            image = tensor(run.image.transpose(0, 3, 1, 2).copy())
+            module = self._ready(image.to("meta")).train(run.training)
+            state = filled(hollow_state(module), run)
+            leaves: dict[str | None, Tensor] = {None: image}
             leaves |= {handle: state[handle] for handle in sorted(wanted)}
             for leaf in leaves.values():
                 leaf.requires_grad_()
@@ -181,7 +188,7 @@ class TorchPort:
                 Widening(run.drawn()),
                 installed(module, state),
             ):
-                outputs = _outputs(self._call(module, tensor))
+                outputs = _outputs(self._call(module, image))
                 return pulled(outputs, cotangents, leaves)
 
     def own(self) -> Own:
@@ -264,24 +271,6 @@ class TorchPort:
 
 def _unbuilt(error: BaseException) -> str:
     return f"{reason(error)}; it must return a torch.nn.Module when called without arguments"
-
-
-def _filled(
-    module: nn.Module,
-    run: Run,
-    device: torch.device | None = None,
-    dtype: torch.dtype = torch.float64,
-) -> dict[str, Tensor]:
-    """The module's state with values for all that the tape reads; the rest has none."""
-    state = hollow_state(module)
-    for operation in run.tape.operations:
-        if operation.name == "parameter":
-            handle = operation.attributes["handle"]
-            array = np.require(run.values(handle), np.float64, ["C", "W"])
-            if array.shape != operation.shape:
-                raise ValueError(f"{handle} is {operation.shape}, given {array.shape}")
-            state[handle] = torch.from_numpy(array).to(device, dtype)
-    return state
 
 
 def _channels_first(images: np.ndarray) -> Tensor:
