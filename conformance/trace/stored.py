@@ -62,7 +62,7 @@ def array_of(tape: Tape, value: int) -> tuple[Parameter, np.ndarray | None] | No
     return replace(parameter, steps=(*parameter.steps, step)), mask
 
 
-def made(tape: Tape, value: int) -> str | None:
+def made_in_call(tape: Tape, value: int) -> str | None:
     """How weights come about that are no stored array.
 
     None where a stored array goes into them, or where all are alike: that is a sum.

@@ -176,3 +176,36 @@ def test_a_rule_of_its_own_is_seen_in_every_type(dtype, factor, right):
     found = gradients(model, tape, canonical(tape))
     assert not found.problem
     assert all(slot.agrees for slot in found.slots) == right
+
+
+class Drawn(linen.Module):
+    """Weights, or a factor, that are drawn in every call."""
+
+    how: str
+
+    @linen.compact
+    def __call__(self, x):
+        if self.how == "weights":
+            kernel = jax.random.normal(jax.random.key(0), (3, 3, 1, 4))
+            axes = ("NHWC", "HWIO", "NHWC")
+            x = jax.lax.conv_general_dilated(x, kernel, (1, 1), "SAME", dimension_numbers=axes)
+        else:
+            x = linen.Conv(4, (3, 3))(x)
+        if self.how == "factor":
+            x = x * jax.random.bernoulli(self.make_rng("depth"), 0.8, (len(x), 1, 1, 1))
+        return linen.Dense(10)(x.mean((1, 2)))
+
+
+@pytest.mark.parametrize(
+    ("how", "weights", "kinds"),
+    [
+        ("right", None, ["conv", "global_avg_pool"]),
+        ("weights", "drawn in every call", ["conv", "global_avg_pool"]),
+        ("factor", None, ["conv", "unknown:random"]),
+    ],
+)
+def test_what_is_drawn_in_a_call_is_named(how, weights, kinds):
+    """Weights that are no parameters are said of their layer; a draw has a node of its own."""
+    graph = canonical(port(lambda: Drawn(how)).trace(SIZE))
+    assert [node.kind for node in graph][1:3] == kinds
+    assert graph.nodes[1].attributes.get("weights") == weights

@@ -2,6 +2,7 @@
 
 from importlib.util import find_spec
 
+import numpy as np
 import pytest
 
 if find_spec("keras") is None:
@@ -9,6 +10,7 @@ if find_spec("keras") is None:
 
 from conformance.judge import precision
 from conformance.judge.subject import subject
+from conformance.trace.canonical import canonical
 from conformance.trace.keras.port import keras, port
 from tests.selftest.plainly import TABLE, plainly
 
@@ -89,3 +91,59 @@ def test_a_policy_of_precision_is_a_remark_and_an_island_a_finding(types, found,
     part = precision.check(asked)
     assert [each.node for each in part.findings] == found
     assert [each.node for each in part.remarks] == remarked
+
+
+class Drawn(layers.Layer):
+    """A branch times a number that is drawn in every call."""
+
+    def call(self, x):
+        return x * keras.ops.cast(keras.random.uniform((1,)), x.dtype)
+
+
+class Unkept(layers.Layer):
+    """A layer that is made in every call."""
+
+    def call(self, x):
+        return layers.Conv2D(16, 5, activation="tanh")(x)
+
+
+def convolutions(second, before=()):
+    """Two convolutions, the second of which may be none."""
+    return keras.Sequential([
+        layers.Input((32, 32, 1)), *before,
+        layers.Conv2D(6, 5, activation="tanh"), layers.AveragePooling2D(2),
+        layers.Activation("tanh"), *second, layers.Flatten(), layers.Dense(10),
+    ])  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("second", "kind", "attribute", "value"),
+    [
+        (lambda: [layers.Conv2D(16, 5)], "conv", "weights", None),
+        (lambda: [Unkept()], "conv", "weights", "drawn in every call"),
+        (lambda: [layers.Conv2D(16, 5), Drawn()], "unknown:random", "weights", None),
+    ],
+    ids=["right", "layer made in call", "random factor"],
+)
+def test_what_is_drawn_in_a_call_is_named(second, kind, attribute, value):
+    """Weights that are no parameters are said of their layer; a draw has a node of its own."""
+    graph = canonical(port(lambda: convolutions(second())).trace((32, 32, 1)))
+    found = [node for node in graph if node.kind == kind]
+    assert found and found[-1].attributes.get(attribute) == value
+
+
+def fitted():
+    """Compiled and fitted, so that it has weights, in layers without names."""
+    model = convolutions([])
+    model.compile("sgd", "mse", metrics=["accuracy"])
+    model.fit(np.zeros((2, 32, 32, 1)), np.eye(10)[:2], verbose=0)
+    return model
+
+
+def test_a_fitted_model_is_read():
+    """As one that was only built is."""
+    kinds = [
+        [node.kind for node in canonical(port(factory).trace((32, 32, 1)))]
+        for factory in (fitted, lambda: convolutions([]))
+    ]
+    assert kinds[0] == kinds[1]

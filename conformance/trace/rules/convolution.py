@@ -24,7 +24,7 @@ from conformance.trace.meanings import (
 )
 from conformance.trace.rule import rule
 from conformance.trace.rules.algebra import resolved
-from conformance.trace.stored import along, array_of, fill, made, narrow
+from conformance.trace.stored import along, array_of, fill, made_in_call, narrow
 from conformance.trace.walk import Spelling, Walk
 
 
@@ -69,7 +69,7 @@ def convolution(
         walk.reads_as = walk.reads_as or _letters(x.axes, op["lhs"])
     if order is None:
         return None
-    how = None if stored else made(walk.tape, kernel.value)
+    how = None if stored else made_in_call(walk.tape, kernel.value)
     if how:
         stored = Parameter("", walk.shape(kernel)), None
     if stored is None:
@@ -163,7 +163,7 @@ def _dot(
     walk: Walk, op: Step, x: Flowing, kernel: Stored, along: int, into: int, last: bool
 ) -> Plain | None:
     stored = array_of(walk.tape, kernel.value)
-    how = None if stored else made(walk.tape, kernel.value)
+    how = None if stored else made_in_call(walk.tape, kernel.value)
     if how:
         stored = Parameter("", walk.shape(kernel)), None
     if stored is None:
