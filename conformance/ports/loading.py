@@ -7,6 +7,7 @@ import importlib.util
 import inspect
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from difflib import get_close_matches
 from pathlib import Path
 from sysconfig import get_paths
@@ -131,7 +132,7 @@ def opened(factory: Callable[..., Any], framework: str | None = None) -> Port:
     """
     if framework is not None:
         return _port(registry.find(framework), factory)
-    refused: UntraceableModel | None = None
+    refused: dict[str, UntraceableModel] = {}
     for tracer in registry.tracers().values():
         if tracer.library not in sys.modules:
             continue
@@ -139,12 +140,15 @@ def opened(factory: Callable[..., Any], framework: str | None = None) -> Port:
         try:
             model = port.built()
         except UntraceableModel as reason:
-            refused = refused or reason
+            refused[tracer.name] = reason
             continue
         owner = _owner(model)
         return port if owner is tracer else _port(owner, factory)
-    if refused is not None:
-        raise refused
+    if refused:
+        owner = ""
+        with suppress(Exception):  # the reason of a library that it is not would say nothing
+            owner = _owner(_made(factory)).name
+        raise refused.get(owner) or next(iter(refused.values()))
     return _port(_owner(_made(factory)), factory)
 
 

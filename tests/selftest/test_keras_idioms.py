@@ -147,3 +147,11 @@ def test_a_fitted_model_is_read():
         for factory in (fitted, lambda: convolutions([]))
     ]
     assert kinds[0] == kinds[1]
+
+
+def test_a_sequential_model_says_where_its_channels_are():
+    """Whatever Keras' own setting is when it is traced."""
+    shape = {"data_format": "channels_first"}
+    made = [layers.Input((1, 8, 8)), layers.Conv2D(4, 3, **shape), layers.Flatten()]
+    tape = port(lambda: keras.Sequential(made)).trace((8, 8, 1))
+    assert tape[0].attributes["axes"] == "NCHW"

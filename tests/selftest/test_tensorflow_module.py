@@ -1,7 +1,9 @@
 """A plain TensorFlow module, which knows nothing of Keras, is judged like any other port."""
 
+import sys
 from importlib.util import find_spec
 from math import prod
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -9,6 +11,7 @@ import pytest
 from conformance import reference
 from conformance.judge.port import judge
 from conformance.trace.canonical import canonical
+from conformance.trace.port import UntraceableModel
 from tests.selftest.plainly import plainly
 
 if find_spec("tensorflow") is None:
@@ -95,3 +98,12 @@ def test_a_plain_run_tells_what_asks_how_it_is_called(chosen, module, right):
     """Called as its users call it, a module has to compute what was observed."""
     part = plainly(port(module))
     assert (part.run, not part.findings) == (1, right)
+
+
+def test_keras_2_is_refused_in_one_sentence(chosen, monkeypatch):
+    """Its models are modules of TensorFlow's as well, and read as such they fail somewhere."""
+    monkeypatch.setitem(sys.modules, "tf_keras", ModuleType("tf_keras"))
+    legacy = type("Sequential", (tf.Module,), {"__module__": "tf_keras.src.engine.sequential"})
+    with pytest.raises(UntraceableModel, match="Keras 2 .* Keras 3"):
+        port(legacy).built()
+    assert isinstance(port(LeNet).built(), LeNet)
