@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from conformance import reference
+from conformance.data import written
 from conformance.graph.model import Graph
 from conformance.graph.rows import row_of
 from conformance.judge import exactness
@@ -291,7 +292,7 @@ def _network(model: Model, runs: list[Run], subjects: dict[tuple[str, str], Subj
 def _exact(present: dict[str, Subject]) -> Json:
     """What runs on whole numbers found, by run; nothing where there was none."""
     found = {
-        name: [exactness.as_json(each.record.graph, run) for run in each.record.exact]
+        name: [written(exactness.row(each.record.graph, run)) for run in each.record.exact]
         for name, each in present.items()
         if each.record.exact
     }

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from conformance import reference
 from conformance.graph.names import names
-from conformance.judge.finding import Finding, Part, Remark, Unjudged
+from conformance.judge.finding import CheckName, Finding, Part, Remark, Unjudged
 from conformance.judge.hints import hint
 from conformance.judge.subject import TRAINED, Subject
 from conformance.judge.swaps import swapped
@@ -34,7 +35,7 @@ def check(subject: Subject) -> Part:
     if training is not None:
         part.planned += len(training.expected)
         part.run += len(training.expected)
-        every = written(inference, range(len(inference.findings)), "", subject.model)
+        every = written(inference, range(len(inference.findings)), "structure", subject.model)
         known = {_key(each) for each in every}
         surplus = own_causes(training, subject.explained.surplus)
         for each in written(training, surplus, "training", subject.model):
@@ -114,7 +115,7 @@ def _key(finding: Finding) -> tuple[Any, ...]:
 
 
 def written(
-    comparison: Comparison, indices: Iterable[int], check: str, model: Model
+    comparison: Comparison, indices: Iterable[int], check: CheckName, model: Model
 ) -> list[Finding]:
     """Differences of a comparison, by their numbers, in the paper's names and the port's own."""
     labels = names(comparison.expected, [row.name for row in model.rows])
@@ -123,7 +124,7 @@ def written(
 
 
 def _written(
-    comparison: Comparison, difference: Any, labels: list[str], check: str, model: Model
+    comparison: Comparison, difference: Any, labels: list[str], check: CheckName, model: Model
 ) -> Finding:
     anchor, node = comparison.anchor(difference), comparison.node(difference)
     there = difference.found_node

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from conformance.judge.finding import Finding, Part, Unjudged, finite
+from conformance.judge.finding import CheckName, Finding, Part, Unjudged, finite
 from conformance.judge.hints import vanishes
 from conformance.judge.subject import Side, Subject
 from conformance.numbers.causes.roots import Root
@@ -43,7 +43,7 @@ def untaught(subject: Subject) -> Part:
     return Part()
 
 
-def _finding(side: Side, check: str, node: int, attribute: str, **found: Any) -> Finding:
+def _finding(side: Side, check: CheckName, node: int, attribute: str, **found: Any) -> Finding:
     """A finding at a node of the executed graph."""
     there = side.found.nodes[side.pairs[node]]
     return Finding(
