@@ -140,14 +140,14 @@ class Subject:
         return self.owners(self.record.graph)
 
     def owners(self, graph: Graph) -> list[str]:
-        return row_of(graph, [row.name for row in self.model.rows])
+        return row_of(graph, self.model.row_names)
 
     def judge(self, claim: Claim) -> None:
         """Measure what a claim speaks of and keep the outcome."""
         if claim.quantity == "cited":
             return
         try:
-            rows = [row.name for row in self.model.rows]
+            rows = self.model.row_names
             found = measure(claim, self.record, rows, self.run.records)
         except CannotMeasure as unmeasured:
             self.judged[claim.id] = Judged(reason=str(unmeasured))

@@ -12,6 +12,8 @@ from conformance.trace.canonical import canonical
 from conformance.trace.port import UntraceableModel
 from conformance.trace.tape import Tape
 
+pytestmark = pytest.mark.bare
+
 SHAPE = (2, 4, 6, 6)
 NCHW = (0, 1, 2, 3)
 

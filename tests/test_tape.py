@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from conformance.trace import composed
-from conformance.trace.tape import Tape, evaluate
+from conformance.trace.evaluation import evaluate
+from conformance.trace.tape import Tape
 
 pytestmark = pytest.mark.bare
 

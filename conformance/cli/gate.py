@@ -119,10 +119,10 @@ def job_of(options: Namespace) -> Json:
     }
 
 
-def apart(job: Json, options: Namespace, output: Output) -> Json:
+def apart(job: Json, options: Namespace, output: Output, who: str = "the port") -> Json:
     """The job's result, from a process of its own, with a bar on a terminal."""
     from conformance.ports.sandbox import Limits, work
 
     limits = Limits(options.timeout or None, options.memory)
     with output.progress() as progress:
-        return work(job, limits, progress, variables=NO_GPU)
+        return work(job, limits, progress, variables=NO_GPU, who=who)

@@ -72,6 +72,11 @@ class Node:
         return self.row is not None
 
     @property
+    def seen(self) -> bool:
+        """Whether the port holds the node's result by itself."""
+        return self.value >= 0 and self.kind != "input"
+
+    @property
     def row(self) -> Kind | None:
         """What the suite knows of this kind of node; None of an unknown primitive."""
         return KINDS.get(self.kind)
@@ -171,6 +176,15 @@ class Graph:
     def multiply_adds(self) -> int:
         """Multiply-adds of one image through the whole graph."""
         return sum(node.multiply_adds for node in self.nodes)
+
+    @property
+    def totals(self) -> dict[str, int]:
+        """What a network is known by: its parameters, multiply-adds and layers."""
+        return {
+            "parameters": self.parameters("trainable"),
+            "multiply_adds": self.multiply_adds,
+            "layers": self.depth,
+        }
 
     @property
     def connections(self) -> int:

@@ -14,7 +14,7 @@ from conformance import reference
 from conformance.data import Some, read
 from conformance.errors import INCONCLUSIVE, Refused
 from conformance.judge.finding import CONFORMS, DEVIATES, SAME, VARIANT, decided
-from conformance.judge.results import Compare, Forward, Gate, Identify, Totals
+from conformance.judge.results import Compare, Forward, Gate, Identify
 from conformance.reference import variants
 
 Json = dict[str, Any]
@@ -98,10 +98,8 @@ def _other_totals(job: Mapping[str, Any], result: Gate) -> Iterator[str]:
     resized = any(each.attribute == "size" for each in result.remarks)
     if counted or of_the_image or resized:
         return
-    expected = Totals.of(published.network(model).inference)
-    for key in Totals.__struct_fields__:
-        got, count = getattr(result.totals, key), getattr(expected, key)
-        if got != count:
+    for key, count in published.network(model).inference.totals.items():
+        if (got := getattr(result.totals, key)) != count:
             yield f"{key} are {got:,}, those of {model.name} {count:,}"
 
 

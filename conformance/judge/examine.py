@@ -79,7 +79,7 @@ def _in_inference(
     graph = verify(canonical(tape))
     record = Record(model.name, graph)
 
-    rows = row_of(graph, [row.name for row in model.rows])
+    rows = row_of(graph, model.row_names)
 
     def keep(node: int, result: np.ndarray) -> None:
         if rows[node] in arrays or EVERY in arrays:

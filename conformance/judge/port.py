@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from msgspec.structs import replace
 
 from conformance.data import written
-from conformance.judge import faults, forward, initialisation, plain, results, structure
+from conformance.judge import faults, forward, initialisation, plain, precision, results, structure
 from conformance.judge import trained as trained_mode
 from conformance.judge.evidence_rows import GraphRow
 from conformance.judge.finding import Finding, Json, Judgement, Part, Verdict
@@ -90,10 +90,10 @@ def judge(
     variant.  Raises :class:`~conformance.trace.port.UntraceableModel`.
     """
     asked = subject(port, model, size, seed, stage)
-    rows = [row.name for row in model.rows]
+    rows = model.row_names
     found = asked.inference.found
     result = Judged(port.framework, model, Judgement(), numbers=numbers)
-    result.totals = results.Totals.of(found)
+    result.totals = results.Totals(**found.totals)
     result.profiles, result.another = list(asked.explained.profiles), asked.another
     whole = asked.whole
     result.nearly = [
@@ -107,6 +107,7 @@ def judge(
     }
     seen = faults.check(asked)
     parts = [faults.apart(structure.check(asked), seen), seen, trained_mode.untaught(asked)]
+    parts.append(precision.check(asked))
     if numbers:
         parts += _run(asked, parts, expect, trained, result)
     result.judgement = Judgement.of(parts, expect, rows, variant=bool(result.profiles))
@@ -117,7 +118,7 @@ def _run(
     asked: Subject, before: list[Part], expect: Sequence[str], loaded: bool, result: Judged
 ) -> list[Part]:
     """What is found by running the port and by looking at what it stores."""
-    rows = [row.name for row in asked.model.rows]
+    rows = asked.model.row_names
     surplus = Judgement.of(before, expect, rows).findings
     asked.explained_all = not surplus
     ran = forward.check(asked, surplus)

@@ -67,7 +67,7 @@ def sized(graph: Graph, model: Model, size: Size) -> Graph:
 
 def write(model: Model, inference: Graph, training: Graph, folder: Path = HERE) -> None:
     """Write a network's file; the same graphs give the same bytes."""
-    rows = [row.name for row in model.rows]
+    rows = model.row_names
     data = {"inference": _json(inference, rows), "training": _json(training, rows)}
     text = json.dumps(data, separators=(",", ":"), sort_keys=True)
     _file(model.name, folder).write_bytes(gzip.compress(text.encode(), 9, mtime=0))

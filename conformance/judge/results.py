@@ -10,7 +10,6 @@ from typing import Annotated, Any, Literal
 from msgspec import UNSET, Meta, UnsetType
 
 from conformance.data import Count, Row, Size, Some, read, written
-from conformance.graph.model import Graph
 from conformance.judge.finding import Finding, Judgement, Remark, Unjudged, Verdict
 from conformance.numbers.precision import Device
 from conformance.printable import names
@@ -37,10 +36,6 @@ class Totals(Row, frozen=True):
     parameters: Count
     multiply_adds: Count
     layers: Count
-
-    @classmethod
-    def of(cls, graph: Graph) -> Totals:
-        return cls(graph.parameters("trainable"), graph.multiply_adds, graph.depth)
 
 
 class Baseline(Row, frozen=True):

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from conformance.graph.model import Node
+from conformance.kinds.arrays import by_offset, pad
 from conformance.numbers.precision import Precision
 
 #: Kinds whose result is in the steps of their inputs.
@@ -127,17 +128,20 @@ def _rectified(precision: Precision, node: Node, x: Stepped) -> Stepped:
 
 
 def _largest(precision: Precision, node: Node, x: Stepped) -> Stepped:
-    return Stepped(window(x.values, node.attributes, np.maximum, -np.inf), x.step)
+    return Stepped(_windows(x.values, node, np.maximum, -np.inf), x.step)
+
+
+def _windows(x: np.ndarray, node: Node, combine: Any = np.add, fill: float = 0.0) -> np.ndarray:
+    return by_offset(pad(x, node.attributes["padding"], fill), node.attributes, combine)
 
 
 def _average(precision: Precision, node: Node, x: Stepped) -> Stepped:
     a, size = node.attributes, x.values.shape[1:]
     inside = np.ones((1, *size), np.float32)
-    count = window(inside, a, np.add, 0.0)
+    count = _windows(inside, node)
     if a["count_include_pad"]:
         count = np.full_like(count, prod(a["kernel"]))
-    total = window(x.values, a, np.add, 0.0)
-    largest = window(np.abs(x.values), a, np.add, 0.0).max()
+    total, largest = _windows(x.values, node), _windows(np.abs(x.values), node).max()
     return _divided(precision, total, largest, count, x, lcm(*cells(node, (*size, 0))))
 
 
@@ -255,26 +259,3 @@ KEPT: dict[str, Callable[..., Stepped]] = {
 def vector(values: np.ndarray) -> np.ndarray:
     """A map as one vector, in neutral order: its channels next to each other."""
     return np.ascontiguousarray(values.transpose(1, 2, 0)).reshape(-1, 1, 1)
-
-
-def window(x: np.ndarray, a: dict[str, Any], combine: Any, fill: float) -> np.ndarray:
-    """Combine the cells of each window, one offset at a time."""
-    (kh, kw), (sh, sw) = a["kernel"], a["stride"]
-    x = padded(x, a["padding"], fill)
-    rows, columns = (x.shape[1] - kh) // sh + 1, (x.shape[2] - kw) // sw + 1
-    result: np.ndarray | None = None
-    for i in range(kh):
-        for j in range(kw):
-            cell = x[:, i : i + (rows - 1) * sh + 1 : sh, j : j + (columns - 1) * sw + 1 : sw]
-            result = cell.copy() if result is None else combine(result, cell, out=result)
-    assert result is not None
-    return result
-
-
-def padded(x: np.ndarray, padding: Any, fill: float = 0.0) -> np.ndarray:
-    """Pad height and width; a negative padding crops."""
-    (top, bottom), (left, right) = padding
-    height, width = x.shape[1:]
-    x = x[:, max(0, -top) : height + min(0, bottom), max(0, -left) : width + min(0, right)]
-    grow = [(max(0, p), max(0, q)) for p, q in padding]
-    return np.pad(x, ((0, 0), *grow), constant_values=fill) if np.any(grow) else x

@@ -17,11 +17,12 @@ from typing import Any
 import numpy as np
 
 from conformance.graph.axes import Axes, axis_of
+from conformance.trace.evaluation import evaluate
 from conformance.trace.excerpt import Excerpt, excerpt, remembered
 from conformance.trace.meanings import Algebra
 from conformance.trace.norms import batch_normalisation, group_normalisation
 from conformance.trace.probes import leaves, same
-from conformance.trace.tape import Tape, evaluate
+from conformance.trace.tape import Tape
 
 Rows = Callable[[np.ndarray], np.ndarray]
 

@@ -84,6 +84,10 @@ class Walk:
         """The node whose result a flow is."""
         return self.nodes[flow.node]
 
+    def any(self, kind: str) -> bool:
+        """Whether a node of this kind has been made."""
+        return any(node.kind == kind for node in self.nodes)
+
     def shape(self, x: Flowing | Stored) -> tuple[int, ...]:
         """The shape of a value, in the framework's axes."""
         return self.tape[x.value].shape

@@ -71,6 +71,7 @@ def causes() -> dict[str, str]:
     return {row["bug"]: row["cause"] for table in page.tables for row in table.records}
 
 
+@cache
 def mutants(framework: str) -> dict[str, Mutant]:
     """The wrong models of a framework that is installed, in the order of the list.
 

@@ -29,7 +29,7 @@ class Correct:
     def __init__(self, framework: str, architecture: str) -> None:
         self.framework = framework
         self.model = reference.find(architecture)
-        self.rows = [row.name for row in self.model.rows]
+        self.rows = self.model.row_names
         self.graphs: dict[bool, Graph] = {}
 
     def graph(self, training: bool) -> Graph:
@@ -187,9 +187,9 @@ class Judged:
         }
 
 
-def judge(mutant: Mutant, correct: Correct, numbers: bool) -> Judged:
+def judge(case: Case, numbers: bool) -> Judged:
     """Judge one mutant, with ``numbers`` in float64 as well where they are to see it."""
-    case = Case(mutant, correct)
+    mutant = case.mutant
     try:
         named = CHECKS[mutant.mode](case)
         parted = case.parted() if numbers and mutant.numbers else None
@@ -255,7 +255,7 @@ def tally(
     total = len(corpus) + len(rights)
     judged, alarms = [], {}
     for mutant in corpus:
-        judged.append(judge(mutant, networks[mutant.architecture], numbers))
+        judged.append(judge(Case(mutant, networks[mutant.architecture]), numbers))
         progress(len(judged), total)
     for name, mode in rights:
         alarms[f"{name}, {mode}"] = len(networks[name].alarms(mode == "training"))

@@ -38,7 +38,7 @@ class Case:
         right = frameworks.port(room, self.model).trace(self.model.input, training=training)
         self.right = canonical(right)
         self.pairs = align(self.right, self.graph).pairs
-        self.rows = row_of(self.right, [row.name for row in self.model.rows])
+        self.rows = row_of(self.right, self.model.row_names)
 
     def run(self, training=False):
         return parity(self.port, self.tape, self.graph, self.right, self.pairs, training=training)

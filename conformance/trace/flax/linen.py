@@ -9,8 +9,8 @@ import jax
 import jax.numpy as jnp
 
 from conformance.trace.flax.flags import flags
-from conformance.trace.jax.program import handle_of, told
-from conformance.trace.port import UntraceableModel
+from conformance.trace.jax.program import handle_of
+from conformance.trace.places import refusing
 
 
 def as_pair(
@@ -31,10 +31,8 @@ def as_pair(
         result, changed = module.apply(variables, images, mutable=kept, rngs=rngs, **given)
         return result, jax.tree.leaves({name: changed[name] for name in kept})
 
-    try:
+    with refusing("the model cannot be initialised"):
         variables = jax.eval_shape(init, jax.ShapeDtypeStruct(shape, jnp.float32))
-    except Exception as error:
-        raise UntraceableModel(f"the model cannot be initialised: {told(error)}") from error
     kept = {name: tree for name, tree in variables.items() if name != "params"}
     paths = [path for path, _ in jax.tree_util.tree_leaves_with_path(kept)]
     handles = [handle_of(path) for path in paths]

@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from conformance.trace.port import PLAIN, CannotExecute, Execution
+from conformance.trace.port import PLAIN, Execution
 
 
 class Arithmetic(NamedTuple):
@@ -51,10 +51,7 @@ def computing(how: Execution = PLAIN) -> Iterator[Arithmetic]:
     mind, which on a GPU is TF32: that is replaced.
     """
     fast = how.precision == "tf32"
-    if fast and how.device == "cpu":
-        raise CannotExecute("tf32 is a precision of GPUs: leave it out, or add --device gpu")
-    if how.device == "gpu" and not gpu():
-        raise CannotExecute("JAX sees no GPU here")
+    how.possible("JAX", gpu)
     dtype = jnp.dtype(jnp.float32 if fast else how.precision)
     with jax.enable_x64(True), jax.default_device(jax.devices(how.device)[0]):
         yield Arithmetic(dtype, FAST if fast else PRODUCTS)
@@ -68,6 +65,11 @@ def is_floating(dtype: Any) -> bool:
 def in_precision(precision: Any, value: Any) -> Any:
     """A precision in the place of a type of numbers with a fraction; anything else as it is."""
     return precision if is_floating(value) else value
+
+
+def lower_type(dtype: Any) -> str:
+    """The name of a type of numbers with a fraction that is less than float32; else empty."""
+    return str(dtype) if is_floating(dtype) and dtype.itemsize < 4 else ""
 
 
 def as_array(array: Any) -> np.ndarray:

@@ -6,6 +6,7 @@ from math import prod
 
 from conformance.graph.model import Parameter
 from conformance.kinds import PASSING
+from conformance.trace.evaluation import BINARY, LAYOUT, UNARY
 from conformance.trace.meanings import (
     Affine,
     Algebra,
@@ -18,7 +19,6 @@ from conformance.trace.meanings import (
 )
 from conformance.trace.recognise import PARTIAL, WHOLE, Layer, Piece
 from conformance.trace.rule import ANY, maker, makes, places, rule
-from conformance.trace.tape import BINARY, LAYOUT, UNARY
 from conformance.trace.walk import Walk
 
 #: Operations that may be steps of something with a name.

@@ -43,7 +43,9 @@ class Recorder(TorchDispatchMode):
         self.failed = ""
         self.interrupted: Exception | None = None
         self._handles = {id(tensor): handle for handle, tensor in state.items()}
-        self._built = dict(module.named_buffers())
+        #: What is stored and not trained: it may have its values already.
+        self._built: dict[str, Tensor] = dict(module.named_buffers())
+        self._built |= {h: p for h, p in module.named_parameters() if not p.requires_grad}
         self._known = WeakTensorKeyDictionary()
         self._views = WeakTensorKeyDictionary()
         self._drawn = WeakTensorKeyDictionary()
@@ -217,7 +219,7 @@ class Recorder(TorchDispatchMode):
             index = self.tape.parameter(handle, x.shape)
             built = self._built.get(handle)
             if built is not None and not built.is_meta and not isinstance(built, Hollow):
-                self.tape[index].attributes["array"] = built.numpy()
+                self.tape[index].attributes["array"] = built.detach().numpy()
             return index
         if x.is_meta:
             raise TypeError(
