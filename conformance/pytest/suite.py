@@ -277,7 +277,9 @@ def _examined(pytestconfig: pytest.Config, request: pytest.FixtureRequest) -> It
     chosen = [
         each.callspec.params
         for each in request.session.items
-        if each.get_closest_marker("numbers") and hasattr(each, "callspec")
+        if isinstance(each, pytest.Function)
+        and each.get_closest_marker("numbers")
+        and hasattr(each, "callspec")
     ]
     numbers = {(p["framework"], p["model"].name) for p in chosen if {"framework", "model"} <= {*p}}
     examined = Examined(seed, _models(pytestconfig), device, numbers)
