@@ -145,10 +145,15 @@ def opened(factory: Callable[..., Any], framework: str | None = None) -> Port:
         owner = _owner(model)
         return port if owner is tracer else _port(owner, factory)
     if refused:
-        owner = ""
         with suppress(Exception):  # the reason of a library that it is not would say nothing
-            owner = _owner(_made(factory)).name
-        raise refused.get(owner) or next(iter(refused.values()))
+            whose = _owner(_made(factory)).name
+            refused = {whose: refused[whose]}
+    if len(refused) == 1:
+        raise next(iter(refused.values()))
+    if refused:  # a tracer's own words would name its library, and nobody knows whose model it is
+        first = next(iter(refused.values()))
+        cause = first.__cause__ or first
+        raise BadPort(f"the factory does not build a model: {told(cause)}") from cause
     return _port(_owner(_made(factory)), factory)
 
 
