@@ -210,3 +210,16 @@ def test_what_is_drawn_in_a_call_is_named(how, weights, kinds):
     graph = canonical(port(lambda: Drawn(how)).trace(SIZE))
     assert [node.kind for node in graph][1:3] == kinds
     assert graph.nodes[1].attributes.get("weights") == weights
+
+
+def scanned(variables, x):
+    """A loop that the tape has no word for, and that is given random keys."""
+    keys = jax.random.split(jax.random.key(0), 2)
+    x, _ = jax.lax.scan(lambda x, key: (x + jax.random.uniform(key, x.shape), None), x, keys)
+    return x.mean((1, 2)) @ variables["kernel"]
+
+
+def test_a_key_may_be_an_operand():
+    """It is no number, and what reads it is opaque."""
+    graph = canonical(pair(lambda: (scanned, {"kernel": jnp.ones((1, 10))})).trace(SIZE))
+    assert [node.kind for node in graph][1] == "unknown:scan"

@@ -9,7 +9,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-from flax import nnx
+from flax import errors, nnx
 
 from conformance.trace.jax.program import handle_of
 from conformance.trace.places import refusing
@@ -60,7 +60,10 @@ def as_pair(
 
     def apply(variables: Any, images: jax.Array) -> Any:
         if not training:
-            return module.apply(variables, images, rngs=keys, **given)
+            try:
+                return module.apply(variables, images, **given)
+            except errors.InvalidRngError:  # it draws in inference, which is told of it then
+                return module.apply(variables, images, rngs=keys, **given)
         kept = [name for name in variables if name != "params"]
         result, changed = module.apply(variables, images, mutable=kept, rngs=keys, **given)
         return result, jax.tree.leaves({name: changed[name] for name in kept})
