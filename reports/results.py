@@ -21,7 +21,7 @@ from conformance import reference
 from conformance.data import written
 from conformance.graph.model import Graph
 from conformance.graph.rows import row_of
-from conformance.judge import exactness
+from conformance.judge import exactness, recorded
 from conformance.judge.agreement import Agreement, joined
 from conformance.judge.claims import DEVIATES, CannotMeasure, judge, measure
 from conformance.judge.evidence import DamagedEvidence, Record, Run
@@ -304,6 +304,8 @@ def _verdict(subject: Subject | None) -> Json:
     if subject is None:
         return {"verdict": "not run", "reasons": []}
     wrong = [each.sentence for each in subject.judged.values() if each.status == DEVIATES]
+    published = recorded.structure(subject.record, subject.model, subject.run.name)
+    wrong += [each.said for each in published.findings]
     doubts = [f"nobody measured: {claim}" for claim in subject.open]
     doubts += [f"no word for {node.kind} at {node.where}" for node in subject.record.graph.unknown]
     if "inference" not in subject.modes:

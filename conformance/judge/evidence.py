@@ -31,6 +31,7 @@ from conformance.data import read as read_row
 from conformance.data import written
 from conformance.files import strict
 from conformance.graph.model import Graph
+from conformance.judge import published
 from conformance.judge.damage import damage
 from conformance.judge.evidence_rows import SCHEMA, GraphRow, RecordRow, RunRow
 from conformance.numbers.exact import Exact
@@ -246,6 +247,8 @@ def _read_record(file: Path, name: str, checksum: str) -> Record:
     if said:
         raise DamagedEvidence(f"{file}: not what a check leaves ({said}); record it again")
     record = _record(row)
+    if other := published.another(record.graph, name):
+        raise DamagedEvidence(f"{file}: its graph is that of {other} and not of {name}")
     if row.arrays:
         arrays = _whole(file.with_suffix(ARRAYS), row.arrays)
         try:

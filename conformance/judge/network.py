@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from conformance import reference
 from conformance.graph.model import Graph
 from conformance.graph.rows import row_of
-from conformance.judge import exactness, results
+from conformance.judge import exactness, recorded, results
 from conformance.judge.claims import CannotMeasure, Verdict, judge, measure, shown
 from conformance.judge.evidence import Record
 from conformance.judge.finding import CheckName, Finding, Judgement, Part, Unjudged, finite
@@ -139,7 +139,8 @@ def outcome(
     """
     found = Checked(framework, model)
     graph, training = record.graph, record.training
-    parts = [_claimed(found, record, beside), _unread(graph)]
+    structure = recorded.structure(record, model, framework)
+    parts = [_claimed(found, record, beside), structure, _unread(graph)]
     found.totals = results.Totals(**graph.totals)
     modes: list[tuple[str, Graph | None]] = [("inference", graph)] if numbers else []
     if thorough and numbers:

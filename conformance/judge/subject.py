@@ -12,8 +12,7 @@ from conformance.graph.align import Alignment, align, findings
 from conformance.graph.align import Finding as Difference
 from conformance.graph.alike import alike
 from conformance.graph.model import Graph
-from conformance.graph.resize import CannotResize, resized
-from conformance.graph.without import without
+from conformance.graph.resize import CannotResize, resized, without
 from conformance.judge import preparation, published, sizes
 from conformance.judge.added import added
 from conformance.judge.altered import altered
@@ -88,10 +87,10 @@ class Subject:
         if not weighted or gone.intersection(ours.inference.outputs):
             return None
         try:
-            inference = _compare(
+            inference = compared(
                 ours.inference, self.inference.found, self.model, self.size, profile
             )
-            training = self.training and _compare(
+            training = self.training and compared(
                 ours.training, self.training.found, self.model, self.size, profile
             )
         except (CannotResize, UntraceableModel):
@@ -175,13 +174,13 @@ def subject(port: Port, model: Model, size: Size | None, seed: int, stage: Stage
     stage("tracing the port", 0, 0)
     size, tape = (size, port.trace(size)) if size else sizes.traced(port, model)
     ours = published.network(model)
-    inference = _compare(ours.inference, canonical(tape), model, size)
+    inference = compared(ours.inference, canonical(tape), model, size)
     found = Subject(port, model, size, tape, inference, seed=seed, stage=stage)
     if port.trains:
         stage("tracing the port in training", 0, 0)
         try:
             found.taught = port.trace(size, training=True)
-            found.training = _compare(ours.training, canonical(found.taught), model, size)
+            found.training = compared(ours.training, canonical(found.taught), model, size)
         except UntraceableModel as refused:
             found.taught, found.untraceable = None, str(refused)
     return _nearest(found)
@@ -222,10 +221,10 @@ def _ordered(expected: Graph, found: Graph) -> tuple[Graph, Alignment, list[Diff
     return best
 
 
-def _compare(
+def compared(
     paper: Graph, found: Graph, model: Model, size: Size, given: known.Profile | None = None
 ) -> Comparison:
-    """A port beside the network at its own size; beside the paper's where that has no meaning."""
+    """A trace beside the network at its own size; beside the paper's where that has no meaning."""
     if given:
         gone = left_out(Comparison(paper, paper, [], model, {}), given)
         paper = resized(without(paper, gone), model.input)
