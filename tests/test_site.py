@@ -7,6 +7,7 @@ from hashlib import sha256
 from html.parser import HTMLParser
 from math import inf, nan
 from pathlib import Path, PurePosixPath
+from typing import get_args, get_type_hints
 from urllib.parse import unquote
 
 import pytest
@@ -16,6 +17,7 @@ from conformance.data import written
 from conformance.graph.align import align
 from conformance.graph.model import Graph, Node, Where
 from conformance.judge.evidence_rows import GraphRow
+from conformance.judge.results import Compare, Gate
 from conformance.reports import curves, fold, layout, site
 from conformance.reports.folder import NotOurs
 from conformance.reports.results import results
@@ -306,3 +308,14 @@ def test_a_port_that_was_not_traced_has_its_page(tmp_path):
     page = Page((tmp_path / "port.html").read_text(encoding="utf-8"))
     assert "svg" not in {tag for tag, _ in page.elements}
     assert [path.name for path in tmp_path.iterdir()] == ["port.html"]
+
+
+VERDICTS = {word for row in (Gate, Compare) for word in get_args(get_type_hints(row)["verdict"])}
+
+
+@pytest.mark.parametrize("verdict", sorted(VERDICTS))
+def test_every_verdict_has_its_page(verdict, tmp_path):
+    """Of a port beside the paper, and of two ports beside each other."""
+    site.port_page(ported(graph()) | {"verdict": verdict}, tmp_path / "port.html")
+    text = (tmp_path / "port.html").read_text(encoding="utf-8")
+    assert re.search(rf'<span class="status {verdict}">\S {verdict}</span>', text)
