@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from conformance import reference
 from conformance.graph.align import Finding as Difference
+from conformance.graph.model import DRAWN
 from conformance.judge.finding import CheckName, Finding, Part, Remark, Unjudged
 from conformance.judge.hints import hint
 from conformance.judge.subject import TRAINED, Subject
@@ -39,14 +40,15 @@ def check(subject: Subject) -> Part:
         known = {_key(each) for each in every}
         surplus = own_causes(training, subject.explained.surplus)
         for each in written(training, surplus, "training"):
-            if each.kind.startswith("unknown:"):
+            if each.kind.startswith("unknown:") and each.attribute != "random":
                 part.open.append(Unjudged("operation", _unread(each.kind, each.port_node)))
             elif _key(each) not in known:
                 part.findings.append(each)
     part.findings += _besides(subject)
     if len(inference.found.outputs) != len(inference.expected.outputs):
         part.findings.append(_other_outputs(inference, subject.model))
-    said = [_unread(node.kind, str(node.where)) for node in inference.found.unknown]
+    unread = [node for node in inference.found.unknown if node.kind != DRAWN]
+    said = [_unread(node.kind, str(node.where)) for node in unread]
     part.open = [each for each in part.open if each.why not in said]
     part.open += [
         Unjudged("operation", f"{each}; output values could not confirm it") for each in said
@@ -113,16 +115,26 @@ def _written(comparison: Comparison, difference: Difference, check: CheckName) -
     want, have = difference.expected, difference.found
     if difference.attribute == "inputs":
         want, have = (tuple(labels[i] for i in side) for side in (want, have))
+    name = f"after {labels[anchor]}" if difference.expected_node is None else labels[anchor]
+    attribute, sentence = difference.attribute, ""
+    if attribute == "extra" and node.kind == DRAWN:
+        attribute, want, have = "random", "nothing drawn", "numbers drawn in every call"
+        when = "in training, where the network has none" if check == "training" else "in inference"
+        sentence = f"{name}: numbers are drawn at random {when}, and the result depends on them"
+    elif attribute == "weights":
+        want = "parameters"
+        sentence = f"{name}: its weights are {have}, expected parameters"
     return Finding(
         check=check,
-        node=f"after {labels[anchor]}" if difference.expected_node is None else labels[anchor],
-        attribute=difference.attribute,
+        node=name,
+        attribute=attribute,
         expected=want,
         found=have,
         kind=node.kind,
         port_node=str(comparison.found.nodes[there].where) if there is not None else "",
         hint=hint(node.kind, difference.attribute, text(want), text(have)),
         source=source(comparison.model, comparison.rows[anchor]),
+        sentence=sentence,
     )
 
 

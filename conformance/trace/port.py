@@ -245,6 +245,8 @@ def images(training: bool, batch: int | None = None) -> int:
 
 def checked(tape: Tape) -> Tape:
     """The tape, if its outputs depend on the image.  Raises :class:`UntraceableModel`."""
+    if not tape.outputs:
+        raise UntraceableModel("the model returns nothing: it has to return the logits")
     reached = {0}
     for index, operation in enumerate(tape.operations):
         if reached.intersection(operation.inputs):

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from conformance.graph.axes import Axes, Axis, named, reshaped, shape_of
-from conformance.graph.model import Node, Parameter, Where
+from conformance.graph.model import DRAWN, Node, Parameter, Where
 from conformance.trace.meanings import Absent, Flow, Flowing, Meaning, Plain, Step, Stored
 from conformance.trace.probes import leaves
 from conformance.trace.rule import ANY, PLACES, rules
@@ -144,21 +144,26 @@ class Walk:
         parameters = {slot: (p,) for slot, p in slots.items()}
         shapes = {slot: p.shape for slot, p in slots.items()}
         axes = _kept(before, op.shape, op.attributes) or _guess(op.shape)
-        return self.node(f"unknown:{op.name}", attributes, sources, axes, value, parameters, shapes)
+        kind = DRAWN if self._read(value, "random") else f"unknown:{op.name}"
+        return self.node(kind, attributes, sources, axes, value, parameters, shapes)
 
     def _parameters(self, value: int) -> list[Parameter]:
         """The stored arrays that a value is computed from, as far back as the last node."""
+        arrays = [self.tape[i] for i in sorted(self._read(value, "parameter"))]
+        return [Parameter(op.attributes["handle"], op.shape) for op in arrays]
+
+    def _read(self, value: int, name: str) -> set[int]:
+        """The operations of a name that a value is computed from, back to the last node."""
         found: set[int] = set()
         stack = [value]
         while stack:
             for i in self.tape[stack.pop()].inputs:
                 meaning = self.means[i]
                 if isinstance(meaning, Stored):
-                    found |= leaves(self.tape, i)
+                    found |= leaves(self.tape, i, name)
                 elif isinstance(meaning, Flowing) and not isinstance(meaning, Plain):
                     stack.extend([i] if i not in self.named else [])
-        arrays = [self.tape[i] for i in sorted(found)]
-        return [Parameter(op.attributes["handle"], op.shape) for op in arrays]
+        return found
 
 
 def _by_name(attributes: Mapping[str, Any], axes: Axes) -> dict[str, Any]:
