@@ -39,11 +39,14 @@ class Oracles:
     """What a graph computes for one batch of canonical images, in double and single precision.
 
     Checks of one step of training, forward and back, are given the same: then each of its nodes
-    is computed once, and kept.
+    is computed once, and kept.  Weights are those of the graph that it is ``like``.
     """
 
-    def __init__(self, expected: Graph, seed: int, count: int, precision: Precision = FLOAT64):
-        self.weights, self.precision = Weights(expected, seed), precision
+    def __init__(
+        self, expected: Graph, seed: int, count: int, precision: Precision = FLOAT64,
+        like: Graph | None = None,
+    ):  # fmt: skip
+        self.weights, self.precision = Weights(expected, seed, like), precision
         self.batch = _kept(precision, self.weights.images(count))
         self.double = Oracle(expected, self.slot, self.batch)
         self.single = Oracle(expected, self.slot, self.batch, precision.oracle)

@@ -30,13 +30,16 @@ BATCH = 2
 
 
 class Weights:
-    """Canonical values for the slots of a graph."""
+    """Canonical values for the slots of a graph.
 
-    def __init__(self, graph: Graph, seed: int = 0):
-        self.graph, self.seed = graph, seed
+    ``like`` is the same graph for images of another size, whose values are to be had here.
+    """
+
+    def __init__(self, graph: Graph, seed: int = 0, like: Graph | None = None):
+        self.graph, self.seed, self.like = graph, seed, like or graph
         self.places = places(graph)
         DRAWN.begin(self.places)
-        self.moments = [spread.moment for spread in expected_spreads(graph)]
+        self.moments = [spread.moment for spread in expected_spreads(self.like)]
         # The oracle asks for a slot once a precision, one directly after the other.
         self.slot = lru_cache(maxsize=2)(self._slot)
 
@@ -76,11 +79,11 @@ class Weights:
 
     def _range(self, index: int, slot: str) -> tuple[float, float]:
         """The middle of a slot's values, and how far they reach from it."""
-        node = self.graph.nodes[index]
+        node = self.like.nodes[index]
         before = self.moments[node.inputs[0]]
         match slot:
             case "kernel":
-                return 0.0, sqrt(3 / (_fan_in(self.graph, node) * before))
+                return 0.0, sqrt(3 / (_fan_in(self.like, node) * before))
             case "centres":
                 return 0.0, 1.0
             case "gamma":

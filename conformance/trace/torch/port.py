@@ -43,6 +43,7 @@ from conformance.trace.port import (
 )
 from conformance.trace.tape import Fault, Tape
 from conformance.trace.torch.build import frozen, hooked, installed, registered, unwrapped, whole
+from conformance.trace.torch.compiler import unloaded
 from conformance.trace.torch.execution import as_array, computing, gpu
 from conformance.trace.torch.gradient import pulled
 from conformance.trace.torch.hollow import Hollow, Weightless, Widening, hollow_state
@@ -84,17 +85,21 @@ class TorchPort:
         """What the factory returns, without weights where it allows that."""
         if self._made is None:
             try:
-                try:
-                    with Weightless():
-                        self._made = self.factory()
-                except (NotImplementedError, RuntimeError):
-                    # A factory that looks at its own weights or moves them needs real ones.
-                    self._made = self.factory()
+                with unloaded():
+                    self._made = self._hollow()
             except UntraceableModel:
                 raise
             except Exception as error:
                 raise self._unbuilt(error) from error
         return self._made
+
+    def _hollow(self) -> object:
+        """The model without weights; with them where the factory looks at its own or moves them."""
+        try:
+            with Weightless():
+                return self.factory()
+        except (NotImplementedError, RuntimeError):
+            return self.factory()
 
     def trace(self, size: Size, training: bool = False, batch: int | None = None) -> Tape:
         """See :class:`~conformance.trace.port.Port`."""
@@ -115,7 +120,7 @@ class TorchPort:
         self._size = size
         height, width, channels = size
         image = torch.empty(batch, channels, height, width, dtype=torch.float64, device="meta")
-        with torch.no_grad(), computing():
+        with torch.no_grad(), computing(), unloaded():
             module = self._ready(image).train(training)
             state = hollow_state(module)
             recorder = Recorder(module, state)
@@ -185,7 +190,7 @@ class TorchPort:
             hooked(module, state)
             try:
                 # What recomputes on the way back has to find the same state.
-                with Widening(run.drawn()), installed(module, state):
+                with unloaded(), Widening(run.drawn()), installed(module, state):
                     outputs = _outputs(self._call(module, tensor))
                     found = pulled(outputs, cotangents, leaves)
             except Exception as error:
