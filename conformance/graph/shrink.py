@@ -32,7 +32,7 @@ def _smallest(graph: Graph, axis: int, most: int) -> int:
 def _fits(graph: Graph, axis: int, side: int) -> bool:
     """Whether every node is itself where the image has another side."""
     sides: list[int] = []
-    for index, node in enumerate(graph):
+    for node in graph:
         now = {sides[i] for i in node.inputs} or {side}
         after = None if len(now) > 1 else _side(graph, node, axis, now.pop())
         if after is None or after < min(LEAST, _of(node, axis)):

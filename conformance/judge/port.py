@@ -128,13 +128,12 @@ def _run(
     _explain(before, ran.summary)
     parts = [ran.part]
     so_far = Judgement.of([*before, *parts], expect, rows)
-    if not so_far.findings and not so_far.open:
-        if ran.parity:
-            parts.append(plain.check(asked, ran.parity))
-        parts += trained_mode.check(asked)
+    right = not so_far.findings and not so_far.open
+    if right and ran.parity:
+        parts.append(plain.check(asked, ran.parity))
     start, profiles = initialisation.check(asked, loaded)
     result.profiles += profiles
-    return [*parts, start]
+    return [*parts, *(trained_mode.check(asked) if right else ()), start]
 
 
 def _explain(parts: list[Part], summary: Json | None) -> None:

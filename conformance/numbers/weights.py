@@ -13,6 +13,7 @@ from dataclasses import replace
 from functools import lru_cache
 from itertools import product
 from math import prod, sqrt
+from threading import RLock
 from typing import Any, Protocol
 
 import numpy as np
@@ -40,8 +41,9 @@ class Weights:
         self.places = places(graph)
         DRAWN.begin(self.places)
         self.moments = [spread.moment for spread in expected_spreads(self.like)]
-        # The oracle asks for a slot once a precision, one directly after the other.
-        self.slot = lru_cache(maxsize=2)(self._slot)
+        self._recent = lru_cache(maxsize=2)(self._slot)
+        self._range = lru_cache(maxsize=None)(self._reach)
+        self._lock = RLock()
 
     def image(self) -> np.ndarray:
         """One image, 1 x height x width x channels, of mean 0 and second moment 1."""
@@ -63,8 +65,12 @@ class Weights:
             for place, index in enumerate(self.graph.outputs)
         ]
 
-    def _slot(self, index: int, slot: str) -> np.ndarray:
+    def slot(self, index: int, slot: str) -> np.ndarray:
         """The values of a slot, in neutral layout."""
+        with self._lock:  # oracles of two precisions ask for it at the same time
+            return self._recent(index, slot)
+
+    def _slot(self, index: int, slot: str) -> np.ndarray:
         node, place = self.graph.nodes[index], self.places[index]
         shape, (middle, reach) = node.slots[slot], self._range(index, slot)
         table = node.attributes.get("table") if slot == "kernel" else None
@@ -77,7 +83,7 @@ class Weights:
 
         return DRAWN((place, (self.seed, slot, shape, middle, reach, table)), draw)
 
-    def _range(self, index: int, slot: str) -> tuple[float, float]:
+    def _reach(self, index: int, slot: str) -> tuple[float, float]:
         """The middle of a slot's values, and how far they reach from it."""
         node = self.like.nodes[index]
         before = self.moments[node.inputs[0]]

@@ -77,6 +77,8 @@ class TorchPort:
         self._made: Any = None
         self._faults: list[Fault] = []
         self._module: nn.Module | None = None
+        #: A model with its weights that has been called, and has them again.
+        self._called: Any = None
         #: The layout in which it takes its images, found out when it is first traced.
         self._given: Callable[[Tensor], Tensor] | None = None
         self._size: Size | None = None
@@ -202,7 +204,8 @@ class TorchPort:
         """What the model stores when it is built with its weights."""
         try:
             with torch.no_grad():
-                module = unwrapped(self.factory()).eval()
+                made, self._called = self._called, None
+                module = unwrapped(self.factory() if made is None else made).eval()
                 registered(module)
                 if self._size and any(is_lazy(tensor) for tensor in module.parameters()):
                     height, width, channels = self._size
@@ -221,6 +224,7 @@ class TorchPort:
             if any(is_lazy(tensor) for tensor in module.parameters()):
                 module.eval()((self._given or _as_it_is)(_channels_first(images[:1])))
             output = plain(module, self._given or _as_it_is, values, images)
+            self._called = module
             return [as_array(leaf) for leaf in _outputs(output)]
         except Exception as error:
             raise UntraceableModel(f"{self.name}: {told(error)}") from error
