@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from conformance.chunks import each, strips
+from conformance.chunks import each, packed, strips
 from conformance.numbers.precision import FLOAT64
 
 #: How many values of each node's result are kept, to be compared with other frameworks' results.
@@ -60,7 +60,7 @@ class SlotParity:
 
         An expected array that is nothing but rounding is measured on another ``scale``.
         """
-        square = float(np.vdot(want, want))
+        got, square = packed(got), float(np.vdot(want, want))
         rms = scale or sqrt(square / want.size) or 1.0
         share = float(np.vdot(got, want)) / square if square else 1.0
         error = distance(got, want, rms)

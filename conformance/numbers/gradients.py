@@ -28,7 +28,7 @@ from typing import Any
 
 import numpy as np
 
-from conformance.chunks import each
+from conformance.chunks import each, packed
 from conformance.graph.axes import to_neutral
 from conformance.graph.model import Graph, Node, Parameter
 from conformance.numbers.adjoint import TRAINED, backward
@@ -218,7 +218,9 @@ class _Comparison:
             for slot, want in of_slots.items():
                 pieces = self.pieces.get((index, slot), ())
                 if pieces and all(p.handle in received for p in pieces):
-                    got = whole(self.found.nodes[self.pairs[index]], slot, received.__getitem__)
+                    got = packed(
+                        whole(self.found.nodes[self.pairs[index]], slot, received.__getitem__)
+                    )
                     self._compare(index, slot, want, rough_slots[slot], got, costs[index])
 
     def _compare(

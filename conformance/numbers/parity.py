@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from conformance.chunks import each
+from conformance.chunks import each, packed
 from conformance.graph.axes import to_neutral
 from conformance.graph.model import Graph, Node
 from conformance.kinds import KINDS, POOLING
@@ -318,7 +318,7 @@ def neutral(array: np.ndarray, node: Node) -> np.ndarray:
     """A port's result in neutral layout; one of another size stays as it is, and fails."""
     if array.size != prod(size for axis in node.axes for _, size in axis):
         return array
-    return np.ascontiguousarray(to_neutral(array, node.axes).reshape((-1, *node.shape)))
+    return packed(to_neutral(array, node.axes).reshape((-1, *node.shape)))
 
 
 def _unfolded(tape: Tape, output: int, value: int, array: np.ndarray) -> np.ndarray:

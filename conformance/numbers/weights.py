@@ -18,7 +18,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from conformance.chunks import each, slices, strips
+from conformance.chunks import each, slices, strips, tiles
 from conformance.graph.align import digest, places
 from conformance.graph.model import Graph, Node, Parameter
 from conformance.kinds import Spread
@@ -209,10 +209,8 @@ def stored(part: np.ndarray, parameter: Parameter) -> np.ndarray:
             part = np.flip(part, argument)
         else:
             part = part.reshape(before)
-    # The two run through memory in different orders: line by line, a large copy would miss the
-    # cache with every number.
-    sides = [1 << 60] * (part.ndim - 2) + [32, 64][-part.ndim :]
-    for tile in product(*map(slices, part.shape, sides)):
+    # The two run through memory in different orders.
+    for tile in product(*map(slices, part.shape, tiles(part.ndim))):
         place[tile] = part[tile]
     return result
 
