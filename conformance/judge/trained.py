@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from conformance.judge import smaller
@@ -68,10 +69,7 @@ def training(subject: Subject, side: Side, tape: Tape, expected: Oracles) -> Par
     """
     planned = sum(side.found.nodes[b].kind != "input" for b in side.pairs.values())
     try:
-        ran = parity(
-            subject.port, tape, side.found, side.expected, side.pairs, subject.seed,
-            training=True, oracles=expected,
-        )  # fmt: skip
+        ran = _step(subject, side, tape, expected)
     except UntraceableModel as refused:
         why = Unjudged("training", f"a training step: {refused}")
         return Part(planned=planned, open=[why])
@@ -82,6 +80,18 @@ def training(subject: Subject, side: Side, tape: Tape, expected: Oracles) -> Par
     if ran.problem:
         part.open.append(Unjudged("training", f"a training step: {ran.problem}"))
     return part
+
+
+def _step(subject: Subject, side: Side, tape: Tape, expected: Oracles) -> Parity:
+    """The step with its way back or, of a port that computes otherwise then, without it."""
+    ran = partial(
+        parity, subject.port, tape, side.found, side.expected, side.pairs, subject.seed,
+        training=True, oracles=expected,
+    )  # fmt: skip
+    try:
+        return ran(returns=True)
+    except UntraceableModel:
+        return ran()
 
 
 def _values(side: Side, ran: Parity) -> list[Finding]:

@@ -119,6 +119,7 @@ def parity(
     how: Execution = PLAIN,
     keep: Callable[[int, np.ndarray], None] | None = None,
     oracles: Oracles | None = None,
+    returns: bool = False,
 ) -> Parity:
     """Run a port on canonical weights and compare every node with the oracle.
 
@@ -134,7 +135,8 @@ def parity(
 
     ``keep`` receives the port's whole result of each node of ``expected``, in neutral layout.
     Of a compiled model the outputs alone are compared, with the bounds that the way there gives
-    them.  Results of the ``oracles`` that are given are kept, for another check to go on from.
+    them.  Results of the ``oracles`` that are given are kept, for another check to go on from, and
+    with ``returns`` the port is asked to remember its own way back.
     """
     expected = expected or found
     pairs = stand_ins(expected, found, pairs or {i: i for i in range(len(found))})
@@ -153,8 +155,9 @@ def parity(
         wanted, draws = frozenset(observer.wanted), keeping(tape, found) if training else {}
         with np.errstate(all="ignore"):  # what is not finite is reported, with its node
             run = Run(
-                tape, lambda handle: _kept(precision, given(handle)), batch, training, draws, how
-            )
+                tape, lambda handle: _kept(precision, given(handle)), batch, training, draws, how,
+                returns,
+            )  # fmt: skip
             observer.replaced(port.run(run, wanted, observer))
     except (CannotCompute, CannotExecute) as reason:
         problem = str(reason)

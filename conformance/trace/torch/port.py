@@ -11,9 +11,9 @@ is written down; one that reads none computes a constant, and really computes it
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import fields, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from typing import Any
 
 import numpy as np
@@ -65,6 +65,17 @@ def versions() -> dict[str, str]:
     return {"torch": str(torch.__version__)}
 
 
+@dataclass(frozen=True, slots=True)
+class Back:
+    """A forward that can be gone back: what it read, and what it returned."""
+
+    tape: Tape
+    module: nn.Module
+    state: dict[str, Tensor]
+    leaves: dict[str | None, Tensor]
+    outputs: list[Any]
+
+
 class TorchPort:
     """One factory of an ``nn.Module``; see :class:`~conformance.trace.port.Port`."""
 
@@ -79,6 +90,8 @@ class TorchPort:
         self._module: nn.Module | None = None
         #: A model with its weights that has been called, and has them again.
         self._called: Any = None
+        #: The way back through the last run, where it was asked for.
+        self._back: Back | None = None
         #: The layout in which it takes its images, found out when it is first traced.
         self._given: Callable[[Tensor], Tensor] | None = None
         self._size: Size | None = None
@@ -133,7 +146,7 @@ class TorchPort:
 
     def run(self, run: Run, wanted: frozenset[int], observe: Observer) -> dict[str, np.ndarray]:
         """See :class:`~conformance.trace.port.Port`; compiled by TorchInductor."""
-        with torch.no_grad(), computing(run.how) as (dtype, device):
+        with torch.set_grad_enabled(run.returns), computing(run.how) as (dtype, device):
             tensor = torch.from_numpy(run.image.transpose(0, 3, 1, 2).copy()).to(device, dtype)
             module = self._ready(tensor.to("meta")).train(run.training)
             state = _filled(module, run, device, dtype)
@@ -146,14 +159,17 @@ class TorchPort:
             buffers = [handle for handle, _ in module.named_buffers() if handle in state]
             kept = {h: state[h].clone() for h in buffers if not isinstance(state[h], Hollow)}
             replay = Replay(module, state, run, wanted, observe)
+            leaves = _leaves(module, state, tensor) if run.returns else {}
             try:
-                self._forward(module, replay, state, tensor)
+                outputs = self._forward(module, replay, state, tensor)
             except UntraceableModel as failed:
                 cause = failed.__cause__
                 if run.how.dtype != PLAIN.dtype and isinstance(cause, NotImplementedError):
                     raise CannotExecute(f"PyTorch on the {device}: {cause}") from failed
                 raise
         replay.finish(self.name)
+        if run.returns:
+            self._back = Back(run.tape, module, state, leaves, outputs)
         # A batch norm replaces its statistics without a word: they are compared.
         return {h: as_array(state[h]) for h, old in kept.items() if not torch.equal(state[h], old)}
 
@@ -181,24 +197,29 @@ class TorchPort:
         observe: GradientObserver,
     ) -> None:
         """See :class:`~conformance.trace.port.Port`; a module's own hooks take part."""
-        tensor = torch.from_numpy(run.image.astype(np.float64).transpose(0, 3, 1, 2).copy())
-        with computing():
-            module = self._ready(tensor.to("meta")).train(run.training)
-            state = _filled(module, run)
-            leaves: dict[str | None, Tensor] = {None: tensor}
-            leaves |= {handle: state[handle] for handle in sorted(wanted)}
-            for leaf in leaves.values():
-                leaf.requires_grad_()
-            hooked(module, state)
+        back, self._back = self._back, None
+        with computing(), unloaded(), Widening(run.drawn()):
             try:
+                if back is None or back.tape is not run.tape or not back.leaves.keys() >= wanted:
+                    back = self._there(run, wanted)
                 # What recomputes on the way back has to find the same state.
-                with unloaded(), Widening(run.drawn()), installed(module, state):
-                    outputs = _outputs(self._call(module, tensor))
-                    found = pulled(outputs, cotangents, leaves)
+                with installed(back.module, back.state):
+                    leaves = {handle: back.leaves[handle] for handle in (None, *sorted(wanted))}
+                    found = pulled(back.outputs, cotangents, leaves)
             except Exception as error:
                 raise NoGradient(f"{self.name} cannot go backward: {told(error)}") from error
         for handle, gradient in found.items():
             observe(handle, gradient)
+
+    def _there(self, run: Run, wanted: frozenset[str]) -> Back:
+        """The way from the leaves to the outputs, unobserved."""
+        tensor = torch.from_numpy(run.image.astype(np.float64).transpose(0, 3, 1, 2).copy())
+        module = self._ready(tensor.to("meta")).train(run.training)
+        state = _filled(module, run)
+        leaves = _leaves(module, state, tensor, wanted)
+        with installed(module, state):
+            outputs = _outputs(self._call(module, tensor))
+        return Back(run.tape, module, state, leaves, outputs)
 
     def own(self) -> Own:
         """What the model stores when it is built with its weights."""
@@ -258,7 +279,7 @@ class TorchPort:
     @calls_the_port
     def _forward(
         self, module: nn.Module, recorder: Recorder, state: dict[str, Tensor], image: Tensor
-    ) -> None:
+    ) -> list[Any]:
         """Call the module under a recorder, and note its outputs and what it replaces."""
         recorder.begin(image)
         stored = {handle: state[handle] for handle, _ in module.named_buffers() if handle in state}
@@ -282,6 +303,7 @@ class TorchPort:
         recorder.tape.outputs = tuple(recorder.of(leaf) for leaf in outputs)
         if module.training:
             recorder.tape.updates = recorder.replaced(stored, state)
+        return outputs
 
     def _failed(self, error: Exception, recorder: Recorder, image: Tensor) -> UntraceableModel:
         if ".item() cannot be called" in str(error):
@@ -295,6 +317,18 @@ class TorchPort:
             f"{self.name}: forward fails on an image of {size}{inside}: {told(error)}; it must take"
             " such an image, and do the same with every one"
         )
+
+
+def _leaves(
+    module: nn.Module, state: dict[str, Tensor], image: Tensor, wanted: Iterable[str] = ()
+) -> dict[str | None, Tensor]:
+    """What gradients are taken by, with the hooks of a module's own parameters."""
+    trained = wanted or [h for h, _ in module.named_parameters() if h in state]
+    leaves = {h: state[h] for h in sorted(trained) if not isinstance(state[h], Hollow)}
+    for leaf in (image, *leaves.values()):
+        leaf.requires_grad_()
+    hooked(module, state)
+    return {None: image} | leaves
 
 
 def _filled(
