@@ -121,4 +121,10 @@ def apart(job: Json, options: Namespace, output: Output) -> Json:
 
     limits = Limits(options.timeout or None, options.memory)
     with output.progress() as progress:
-        return work(job, limits, progress, variables=NO_GPU)
+
+        def part(data: Json) -> None:
+            from conformance.judge import render
+
+            progress.line(f"{render.headline(names(data['structure']))} in structure")
+
+        return work(job, limits, progress, part=part, variables=NO_GPU)

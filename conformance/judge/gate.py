@@ -14,13 +14,18 @@ Json = dict[str, Any]
 
 
 def work(job: Json, stage: Stage) -> Json:
-    """The result of ``conformance gate`` for a job of ``port``, ``architecture``, ``size``, …"""
+    """The result of ``conformance gate`` for a job of ``port``, ``architecture``, ``size``, …
+
+    What structure says is a part of it that comes first.
+    """
+    part = getattr(stage, "part", lambda data: None)
     port = opened(job, stage)
     size = tuple(job["size"]) if job["size"] else None
     model = reference.find(job["architecture"])
     found = judge(
         port, model, size=size, numbers=job["numbers"], seed=job["seed"],
         trained=job["trained"], expect=job.get("expect", ()), stage=stage,
+        seen=lambda judged: part({"structure": judged.as_json(job["port"])}),
     )  # fmt: skip
     return found.as_json(job["port"]) | ({"drawing": found.drawing} if job["drawing"] else {})
 

@@ -7,7 +7,7 @@ network, or, where a known variant explains every difference, beside that varian
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 
 from conformance.judge import faults, forward, initialisation, plain, structure
@@ -81,12 +81,15 @@ def judge(
     trained: bool = False,
     expect: Sequence[str] = (),
     stage: Stage = lambda name, done, total: None,
+    seen: Callable[[Judged], None] = lambda judged: None,
 ) -> Judged:
     """Judge a port against a published network, for images of ``size`` (default: the paper's,
     or one of another network's if the port cannot take that).
 
     Findings that ``expect`` names, by row or node and attribute, are set aside like those of a
-    variant.  Raises :class:`~conformance.trace.port.UntraceableModel`.
+    variant.  ``seen`` is given what structure says, before numbers are run.
+
+    Raises :class:`~conformance.trace.port.UntraceableModel`.
     """
     asked = subject(port, model, size, seed, stage)
     rows = [row.name for row in model.rows]
@@ -108,9 +111,11 @@ def judge(
         "found": graph_to_json(found),
         "pairs": {str(a): b for a, b in asked.inference.pairs.items()},
     }
-    seen = faults.check(asked)
-    parts = [faults.apart(structure.check(asked), seen), seen, trained_mode.untaught(asked)]
+    traced = faults.check(asked)
+    parts = [faults.apart(structure.check(asked), traced), traced, trained_mode.untaught(asked)]
     if numbers:
+        result.judgement = Judgement.of(parts, expect, rows, variant=bool(result.profiles))
+        seen(result)
         parts += _run(asked, parts, expect, trained, result)
     result.judgement = Judgement.of(parts, expect, rows, variant=bool(result.profiles))
     return result
