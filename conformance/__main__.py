@@ -1,8 +1,17 @@
-"""``python -m conformance`` is ``conformance``."""
+"""``conformance`` and ``python -m conformance`` begin here."""
 
 import sys
 
-from conformance.cli import main
+from conformance import early
+
+
+def main() -> int:
+    """Run one command and return its exit code; Ctrl-C is one line from here on."""
+    early.quiet()
+    from conformance.cli import main
+
+    return main()
+
 
 if __name__ == "__main__":
     sys.exit(main())

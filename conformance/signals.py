@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import NoReturn
 
+from conformance import early
+
 #: Signals that end a process at once, before it could clear away what it has started.
 ENDING = tuple(
     getattr(signal, name) for name in ("SIGTERM", "SIGHUP", "SIGQUIT") if hasattr(signal, name)
@@ -44,10 +46,10 @@ def deferred() -> Iterator[None]:
         return
     came: list[int] = []
     numbers = [each for each in (*ENDING, signal.SIGINT) if callable(signal.getsignal(each))]
-    before = {
-        each: signal.signal(each, lambda number, frame: came.append(number)) for each in numbers
-    }
+    before = {each: signal.getsignal(each) for each in numbers}
     try:
+        for each in numbers:
+            signal.signal(each, lambda number, frame: came.append(number))
         yield
     finally:
         for each, handler in before.items():
@@ -58,15 +60,23 @@ def deferred() -> Iterator[None]:
 
 @contextmanager
 def stopping() -> Iterator[None]:
-    """Raise :class:`Stopped` for the signals that nobody else handles or has asked to ignore."""
+    """Raise :class:`Stopped` for the signals that nobody else handles or has asked to ignore.
+
+    Ctrl-C raises KeyboardInterrupt, also where it ended the process at once until now.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield  # only the main thread may say what a signal does
         return
-    taken = [each for each in ENDING if signal.getsignal(each) is signal.SIG_DFL]
-    for each in taken:
-        signal.signal(each, _stop)
+    taken = {each: _stop for each in ENDING if signal.getsignal(each) is signal.SIG_DFL}
+    ours = signal.getsignal(signal.SIGINT) is early.leave
     try:
+        for each, handler in taken.items():
+            signal.signal(each, handler)
+        if ours:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
         yield
     finally:
+        if ours:
+            signal.signal(signal.SIGINT, early.leave)
         for each in taken:
             signal.signal(each, signal.SIG_DFL)

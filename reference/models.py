@@ -83,6 +83,11 @@ class Model:
     rows: list[Row]
     cells: dict[str, str] = field(default_factory=dict)
 
+    @property
+    def row_names(self) -> list[str]:
+        """The names of the rows, in the paper's order."""
+        return [row.name for row in self.rows]
+
     def row(self, name: str) -> Row:
         """The row of that name.  Raises :class:`KeyError`."""
         return {row.name: row for row in self.rows}[name]

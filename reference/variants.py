@@ -21,6 +21,9 @@ HERE = Path(__file__).parent / "profiles"
 COLUMNS = ("layer", "node", "attribute", "paper", "variant", "how many")
 WITH = "with"
 
+#: The variant of a port that takes away the mean of its own images.
+PREPARED = "preprocessing inside the model"
+
 
 @dataclass(frozen=True, slots=True)
 class Difference:
@@ -151,7 +154,7 @@ def _listed(text: str) -> tuple[str, ...]:
 
 def of_the_image(name: str) -> bool:
     """Whether this is what follows from the image alone, of which there are as many as images."""
-    return re.fullmatch(r"other channels|for \d+x\d+ images", name) is not None
+    return re.fullmatch(rf"other channels|for \d+x\d+ images|{PREPARED}", name) is not None
 
 
 def names(found: Iterable[Profile]) -> str:

@@ -49,7 +49,7 @@ def context(view: View, network: Json) -> Json:
     name = network["model"]
     family = next(each for each in view.families if each.stem == network["family"])
     model = next(each for each in family.models if each.name == name)
-    rows = [row.name for row in model.rows]
+    rows = model.row_names
     records = {run.name: run.records[name] for run in view.runs if name in run.records}
     own = [claim for claim in view.claims.values() if claim["model"] == name]
     claims = [claim_row(view, claim, everywhere=False) for claim in own]

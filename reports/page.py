@@ -157,7 +157,7 @@ def _built(view: View, family: Family) -> Iterator[str]:
         grouped: dict[tuple[tuple[str, ...], ...], list[str]] = defaultdict(list)
         for run in view.runs:
             if record := run.records.get(model.name):
-                names = [row.name for row in model.rows]
+                names = model.row_names
                 grouped[tuple(_rows(record, names))].append(view.labels[run.name])
         for rows, found in grouped.items():
             header = ["row", "built of", "leaves", "parameters", "multiply-adds", "sees"]

@@ -20,7 +20,7 @@ from typing import Any
 from conformance import reference
 from conformance.graph.model import Graph
 from conformance.graph.rows import row_of
-from conformance.judge import exactness
+from conformance.judge import exactness, recorded
 from conformance.judge.agreement import Agreement, joined
 from conformance.judge.claims import DEVIATES, CannotMeasure, judge, measure
 from conformance.judge.evidence import DamagedEvidence, Record, Run
@@ -139,14 +139,14 @@ class Subject:
         return self.owners(self.record.graph)
 
     def owners(self, graph: Graph) -> list[str]:
-        return row_of(graph, [row.name for row in self.model.rows])
+        return row_of(graph, self.model.row_names)
 
     def judge(self, claim: Claim) -> None:
         """Measure what a claim speaks of and keep the outcome."""
         if claim.quantity == "cited":
             return
         try:
-            rows = [row.name for row in self.model.rows]
+            rows = self.model.row_names
             found = measure(claim, self.record, rows, self.run.records)
         except CannotMeasure as unmeasured:
             self.judged[claim.id] = Judged(reason=str(unmeasured))
@@ -303,6 +303,8 @@ def _verdict(subject: Subject | None) -> Json:
     if subject is None:
         return {"verdict": "not run", "reasons": []}
     wrong = [each.sentence for each in subject.judged.values() if each.status == DEVIATES]
+    published = recorded.structure(subject.record, subject.model, subject.run.name)
+    wrong += [each.sentence for each in published.findings]
     doubts = [f"nobody measured: {claim}" for claim in subject.open]
     doubts += [f"no word for {node.kind} at {node.where}" for node in subject.record.graph.unknown]
     if "inference" not in subject.modes:

@@ -65,9 +65,9 @@ def subject(claim: Json, counted: bool = False) -> str:
     """What a claim speaks of, with its convention where that is asked for."""
     quantity = named(claim["quantity"], claim["convention"])
     words = [claim["model"], claim["layer"], claim["subject"]]
-    if claim["quantity"] not in ("cited", "number"):
-        words.append(quantity)
     said = " ".join(word for word in words if word)
+    if claim["quantity"] not in ("cited", "number") and not said.endswith(quantity):
+        said = f"{said} {quantity}".strip()
     convention = claim["convention"]
     told = not counted or not convention or convention.endswith(quantity)
     return said if told else f"{said} ({convention})"

@@ -185,7 +185,17 @@ ENDS = [
     Situation("identify status.py:net", 3, "exit code 7"),
     Situation("identify endless.py:net --timeout 1", 3, "took longer"),
     Situation("compare status.py:net seven.py:net --arch lenet5", 3, "exit code 7"),
+    Situation(
+        "compare endless.py:net seven.py:net --arch lenet5 --timeout 1",
+        3,
+        "one of the ports took longer than 1 s",
+    ),
     Situation("convert aborts.py:net seven.py:net --arch lenet5 --out o", 3, "SIGABRT"),
+    Situation(
+        "convert hungry.py:net seven.py:net --arch lenet5 --out o --memory 200M",
+        3,
+        "one of the ports took more than 0.195 GiB",
+    ),
 ]
 
 FILES = [

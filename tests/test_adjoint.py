@@ -73,6 +73,7 @@ CASES = {
     "dropout": ("dropout", {"rate": 0.4}, {}),
     "flatten": ("flatten", {}, {}),
     "pad": ("pad", {"padding": ((1, 0), (2, 1)), "value": 0.0, "channels": (1, 2)}, {}),
+    "channel_order": ("channel_order", {"order": (2, 0, 3, 1)}, {}),
     "upsample": ("upsample", {"factor": (2, 3)}, {}),
 }  # fmt: skip
 

@@ -9,6 +9,8 @@ from conformance.judge import published
 from conformance.judge.initialisation import _alike
 from conformance.judge.variants import Comparison
 
+pytestmark = pytest.mark.bare
+
 MODEL = reference.find("Three-3x3")
 
 

@@ -10,7 +10,8 @@ import pytest
 from conformance.judge import evidence
 from conformance.ports import implementations as frameworks
 from conformance.trace.canonical import canonical
-from conformance.trace.tape import Tape, evaluate
+from conformance.trace.evaluation import evaluate
+from conformance.trace.tape import Tape
 from tests.selftest.tiny import run
 
 ASK = (

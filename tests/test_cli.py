@@ -45,8 +45,9 @@ RIGHT, WRONG = min(
 
 
 @pytest.fixture
-def evidence(room, tmp_path):
+def evidence(room, monkeypatch, tmp_path):
     """What a check of the smallest network leaves behind."""
+    here(monkeypatch)
     folder = tmp_path / "evidence"
     assert main(["check", SMALLEST.name, "--framework", room, "--evidence", str(folder)]) == 0
     return folder

@@ -6,6 +6,8 @@ import pytest
 from conformance.cli import main
 from conformance.numbers.activations import reordered
 
+pytestmark = pytest.mark.bare
+
 PORT = "json:loads"
 
 

@@ -8,11 +8,14 @@ from io import StringIO
 import pytest
 
 from conformance import cli, reference
-from conformance.judge import evidence
+from conformance.judge import evidence, published
 from conformance.judge.evidence import DamagedEvidence
 from conformance.reports import diff, ledger
 from conformance.reports.results import dumped, results
 from tests.selftest.tiny import REFERENCE, STRANGE, graph, record, run
+
+SMALLEST = next(iter(reference.models().values()))
+OWN = published.network(SMALLEST).inference
 
 pytestmark = pytest.mark.bare
 
@@ -99,10 +102,7 @@ def test_damaged_results_are_refused(text, said, tmp_path):
 def test_the_command_tells_a_regression(tmp_path, capsys):
     """The command reads results and evidence alike, and its exit code is that of a deviation."""
     old, new = tmp_path / "old.json", tmp_path / "new"
-    model = next(iter(reference.models().values()))
-    of = graph()
-    of.nodes[0] = replace(of.nodes[0], shape=model.input)
-    evidence.write(run("one", record(model.name, of=of)), new)
+    evidence.write(run("one", record(SMALLEST.name, OWN)), new)
     old.write_text(dumped(results([])))
     assert cli.main(["report", "--diff", str(new), str(new)]) == 0
     assert capsys.readouterr().out == "nothing changed\n"
@@ -114,29 +114,19 @@ def test_the_command_tells_a_regression(tmp_path, capsys):
     assert "none: cannot be read" in capsys.readouterr().err
 
 
-SMALLEST = next(iter(reference.models().values()))
-
-
-def graph_of(model):
-    """A graph that takes a network's image, as evidence of it has to."""
-    found = graph()
-    found.nodes[0] = replace(found.nodes[0], shape=model.input)
-    return found
-
-
 def test_two_seeds_are_told_apart(tmp_path, capsys):
     """Evidence of two seeds cannot be compared, and the command says so in a line."""
-    name, image = SMALLEST.name, graph_of(SMALLEST)
-    evidence.write(run("one", record(name, image)), tmp_path)
-    evidence.write(run("two", record(name, image, seed=7)), tmp_path)
-    assert cli.main(["report", str(tmp_path)]) == 1
+    name = SMALLEST.name
+    evidence.write(run("one", record(name, OWN)), tmp_path)
+    evidence.write(run("two", record(name, OWN, seed=7)), tmp_path)
+    assert cli.main(["report", str(tmp_path)]) == 3
     said = f"{name}: one-cpu and two-cpu cannot be compared: seeds 0 and 7 are different weights"
     assert said in capsys.readouterr().out
 
 
 def test_a_site_is_put_into_no_strange_folder(tmp_path, capsys):
     """A folder that holds something else, or is a file, is refused in one line."""
-    evidence.write(run("one", record(SMALLEST.name, graph_of(SMALLEST))), tmp_path / "evidence")
+    evidence.write(run("one", record(SMALLEST.name, OWN)), tmp_path / "evidence")
     (tmp_path / "taken").mkdir()
     (tmp_path / "taken/notes.txt").write_text("mine")
     (tmp_path / "file").write_text("mine")

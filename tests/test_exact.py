@@ -62,6 +62,11 @@ def network():
         Node("dense", {"bias": True}, (12,), (10,), slots={"kernel": (16, 10), "bias": (10,)}),
         Node("softmax", {}, (13,), (10,)),
     ]
+    return placed(nodes)
+
+
+def placed(nodes):
+    """A chain's graph, with the values, axes and handles that a port of it has."""
     for index, node in enumerate(nodes):
         node.value = index
         node.axes = named((1, *node.shape), "NHWC" if len(node.shape) == 3 else "NC")
@@ -112,6 +117,20 @@ def test_every_precision_gives_the_same_bits(precision):
     assert {network().nodes[c.node].kind for c in found.controls} == {
         "conv", "batch_norm", "relu", "avg_pool", "add", "scale", "global_avg_pool", "dense",
     }  # fmt: skip
+
+
+def test_a_pool_over_a_map_of_its_own_size_leaves_numbers_that_differ():
+    """What passes the rectifier is the largest of four alone, which is not the same everywhere."""
+    window = {"kernel": (2, 2), "stride": (2, 2), "padding": NONE}
+    nodes = [
+        Node("input", {}, (), (2, 2, 3)),
+        conv(3, 64, 2, bias=True),
+        Node("relu", {}, (1,), (2, 2, 64)),
+        Node("max_pool", window, (2,), (1, 1, 64)),
+        Node("dense", {"bias": True}, (3,), (10,), slots={"kernel": (64, 10), "bias": (10,)}),
+    ]
+    graph = placed(nodes)
+    assert not list(exactness.doubts(graph, run(graph)))
 
 
 @pytest.mark.parametrize("index", range(1, 14))

@@ -8,6 +8,8 @@ from conformance.trace.excerpt import Excerpt, excerpt, remembered
 from conformance.trace.norms import batch_normalisation
 from conformance.trace.tape import Tape
 
+pytestmark = pytest.mark.bare
+
 SHAPE = (2, 6, 6, 4)
 
 

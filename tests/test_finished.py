@@ -186,6 +186,7 @@ def test_what_was_finished_before_an_interrupt_is_kept(room, monkeypatch, tmp_pa
     said = f"conformance: interrupted; evidence of 1 of 2 networks is in {tmp_path}\n"
     assert capsys.readouterr().err == said
     assert kept(tmp_path) == [SMALLEST.name]
+    here(monkeypatch)
     assert main(arguments) == 0
     assert kept(tmp_path) == sorted([SMALLEST.name, RIGHT.name])
 
@@ -270,8 +271,9 @@ def test_a_selftest_is_kept_while_it_is_of_the_same_run(change, stays, tmp_path)
     assert evidence.earlier_selftest(again, tmp_path) is None
 
 
-def test_a_check_keeps_the_selftest(room, tmp_path):
+def test_a_check_keeps_the_selftest(room, monkeypatch, tmp_path):
     """A check of one network in the place of the suite's run."""
+    here(monkeypatch)
     arguments = ["check", SMALLEST.name, "--framework", room, "--no-numbers"]
     arguments += ["--evidence", str(tmp_path)]
     assert main(arguments) == 0

@@ -8,6 +8,8 @@ from conformance.graph.model import Graph, Node, Parameter
 from conformance.judge.folded import Fold, folds, relations
 from conformance.numbers.stored import Slots
 
+pytestmark = pytest.mark.bare
+
 CONV = {"kernel": (3, 3), "stride": (1, 1), "padding": ((1, 1), (1, 1)), "dilation": (1, 1)}
 NORM = {"epsilon": 1e-3}
 RANDOM = np.random.default_rng(0)

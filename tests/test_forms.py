@@ -7,10 +7,12 @@ import pytest
 
 from conformance.graph.align import align, findings
 from conformance.graph.alike import alike
-from conformance.graph.verify import verify
+from conformance.graph.model import verify
 from conformance.trace.canonical import canonical
 from conformance.trace.port import UntraceableModel
 from conformance.trace.tape import Tape
+
+pytestmark = pytest.mark.bare
 
 SHAPE = (2, 4, 6, 6)
 NCHW = (0, 1, 2, 3)

@@ -47,6 +47,7 @@ def gate(tmp_path, monkeypatch, capfd):
 KNOWN = "net = list\n"
 
 
+@pytest.mark.bare
 @pytest.mark.parametrize(
     ("text", "options", "said"),
     [
@@ -87,6 +88,7 @@ SLEEP = "import time; time.sleep(600)"
 EATS = "import time; eaten = b'x' * (600 << 20); time.sleep(600)"
 
 
+@pytest.mark.bare
 @pytest.mark.parametrize("place", ["while it is imported", "in the factory"])
 @pytest.mark.parametrize(
     ("does", "arguments", "cause"),
@@ -114,6 +116,7 @@ def test_port_that_ends_its_process(gate, does, arguments, cause, place):
     assert result["checks"]["run"] == 0
 
 
+@pytest.mark.bare
 def test_exit_in_the_factory(gate):
     """While it is imported it is wrong usage; later it is a port without a verdict."""
     code, result, _ = gate("def net(): exit()")
@@ -139,6 +142,7 @@ INTRUDES = """
 """
 
 
+@pytest.mark.bare
 def test_files_are_written_though_nobody_reads_on(tmp_path, monkeypatch):
     """A reader that closes the pipe after the first line costs no file its content."""
     monkeypatch.chdir(tmp_path)
@@ -155,6 +159,7 @@ def test_files_are_written_though_nobody_reads_on(tmp_path, monkeypatch):
     assert json.loads(Path("badge.json").read_text())["schemaVersion"] == 1
 
 
+@pytest.mark.bare
 def test_flood_is_not_heard(gate):
     """Whatever a port prints, from any language, stays off both streams."""
     code, result, words = gate(FLOOD + "    raise ValueError('here')\n")
@@ -163,6 +168,7 @@ def test_flood_is_not_heard(gate):
     assert words == f"{said}port.py:8)\n"
 
 
+@pytest.mark.bare
 def test_words_of_a_port_are_no_verdict(gate):
     """What a port writes to files it did not open is not taken for a result."""
     code, result, _ = gate(INTRUDES)
@@ -179,6 +185,7 @@ def ended(pid):
     return False
 
 
+@pytest.mark.bare
 def test_nothing_outlives_its_verdict(gate):
     """Threads and processes that a port leaves behind are ended, and hold nothing up."""
     text = """

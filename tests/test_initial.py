@@ -6,6 +6,8 @@ import pytest
 from conformance.graph.model import Graph, Node, Parameter
 from conformance.numbers.initial import CUT, initial
 
+pytestmark = pytest.mark.bare
+
 ATTRIBUTES = dict(
     kernel=(3, 3), stride=(1, 1), padding=((1, 1), (1, 1)), dilation=(1, 1), groups=1, bias=False
 )

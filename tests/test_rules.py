@@ -7,8 +7,11 @@ import pytest
 
 from conformance.trace import rule, walk
 from conformance.trace.canonical import canonical
+from conformance.trace.evaluation import BINARY, LAYOUT, UNARY
 from conformance.trace.meanings import NO_PADDING, Absent, Padded, Plain, Stored
-from conformance.trace.tape import BINARY, LAYOUT, UNARY, Tape
+from conformance.trace.tape import Tape
+
+pytestmark = pytest.mark.bare
 
 X = Plain(0, (), 0)
 ZEROS = Padded(0, (), 1, ((1, 1), (1, 1)), 0.0)

@@ -192,6 +192,19 @@ def test_check(number, moment, room, started):
 
 
 @pytest.mark.bare
+@pytest.mark.parametrize("imported", ["argparse", "conformance.cli", "rich.console"])
+def test_ctrl_c_while_a_command_is_imported(imported, started):
+    """One line and its code, however little of the command is there yet."""
+    process = started("-X", "importtime", "-m", "conformance", "facts", SMALLEST.name)
+    assert next(line for line in process.stderr if line.split()[-1] == imported)
+    process.send_signal(signal.SIGINT)
+    said = [line for line in process.stderr if not line.startswith("import time:")]
+    assert said == ["conformance: interrupted; nothing is half-written\n"]
+    assert process.wait(60) == 130
+    assert not process.stdout.read()
+
+
+@pytest.mark.bare
 def test_a_signal_that_was_to_be_ignored_is_ignored(started):
     """As under nohup: the gate goes on, and says what it was asked."""
     script = (

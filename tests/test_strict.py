@@ -13,6 +13,8 @@ from conformance.judge.altered import altered
 from conformance.judge.variants import Comparison, explain
 from conformance.reference import variants
 
+pytestmark = pytest.mark.bare
+
 PLAIN = reference.find("VGG-A")
 DEEP = reference.find("ResNet-50")
 

@@ -7,6 +7,7 @@ from conformance.chunks import STRIP
 from conformance.graph.align import digest
 from conformance.graph.model import Graph, Node, Parameter
 from conformance.numbers.weights import Weights, carried, stored
+from conformance.trace.tape import Tape
 
 pytestmark = pytest.mark.bare
 
@@ -86,6 +87,10 @@ def test_a_layout_is_walked_back(shape, steps):
 
 
 def test_what_no_slot_reads_is_filled():
-    """A stored array that the network ignores still receives values of its shape."""
-    graph = Graph([Node("input", {}, (), (8, 8, 4))], (0,), (0,))
-    assert carried(graph, Weights(graph).slot, {"unused": (2, 3)})("unused").shape == (2, 3)
+    """A stored array that the network ignores receives values of its shape, or keeps its own."""
+    graph, tape = Graph([Node("input", {}, (), (8, 8, 4))], (0,), (0,)), Tape()
+    tape.parameter("unused", (2, 3))
+    tape[tape.parameter("mean", (3,))].attributes["array"] = np.arange(3)
+    values = carried(graph, Weights(graph).slot, tape)
+    assert values("unused").shape == (2, 3)
+    assert values("mean").tolist() == [0, 1, 2]

@@ -84,13 +84,19 @@ def port(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--seed", metavar="N", type=seed, default=0, help="of the weights (default: 0)"
     )
+    limits(command, "the port")
+
+
+def limits(command: argparse.ArgumentParser, who: str) -> None:
+    """``--timeout`` and ``--memory``."""
     command.add_argument(
         "--timeout", metavar="SECONDS", type=seconds, default=600.0,
-        help="how long the port may take; 0 for no limit (default: 600)",
+        help=f"how long {who} may take; 0 for no limit (default: 600)",
     )  # fmt: skip
     command.add_argument(
-        "--memory", metavar="SIZE", type=memory, help="how much memory it may take, such as 16G"
-    )
+        "--memory", metavar="SIZE", type=memory,
+        help=f"how much memory {who} may take, such as 16G",
+    )  # fmt: skip
 
 
 def ports(command: argparse.ArgumentParser) -> None:
@@ -102,3 +108,4 @@ def ports(command: argparse.ArgumentParser) -> None:
         "--input", metavar="HxWxC", type=size, help="the image's size, such as 224x224x3"
     )
     sizes.add_argument("--arch", metavar="ARCH", help="take the size from this architecture")
+    limits(command, "the two")

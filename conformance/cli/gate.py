@@ -115,7 +115,7 @@ def job_of(options: Namespace) -> Json:
     }
 
 
-def apart(job: Json, options: Namespace, output: Output) -> Json:
+def apart(job: Json, options: Namespace, output: Output, who: str = "the port") -> Json:
     """The job's result, from a process of its own, with a bar on a terminal."""
     from conformance.ports.sandbox import Limits, work
 
@@ -127,4 +127,4 @@ def apart(job: Json, options: Namespace, output: Output) -> Json:
 
             progress.line(f"{render.headline(names(data['structure']))} in structure")
 
-        return work(job, limits, progress, part=part, variables=NO_GPU)
+        return work(job, limits, progress, part=part, variables=NO_GPU, who=who)

@@ -115,7 +115,7 @@ class Progress:
         self.shown = progress.Progress(
             progress.SpinnerColumn(), progress.TextColumn("{task.description}", markup=False),
             progress.BarColumn(), progress.TimeElapsedColumn(),
-            console=console, transient=True, disable=not console.is_terminal,
+            console=console, transient=True, disable=not console.is_interactive,
             redirect_stdout=False, redirect_stderr=False,
         )  # fmt: skip
         self.task = self.shown.add_task("starting", total=None)
@@ -132,4 +132,5 @@ class Progress:
 
     def hide(self) -> None:
         """Make room for lines; the next stage shows it again."""
-        self.shown.stop()
+        if not self.shown.disable:  # rich before 13.9 would end with an empty line
+            self.shown.stop()

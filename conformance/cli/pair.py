@@ -10,14 +10,13 @@ from collections.abc import Callable
 from typing import Any
 
 from conformance import errors as codes
+from conformance.cli import gate
 from conformance.cli.facts import found
 from conformance.cli.output import Output
 from conformance.errors import Refused
 from conformance.numbers.own_weights import Side
 from conformance.ports import implementations as frameworks
 from conformance.ports import loading
-from conformance.ports.sandbox import Limits, work
-from conformance.quiet import NO_GPU
 from conformance.trace import registry
 from conformance.trace.port import Size, UntraceableModel
 
@@ -33,8 +32,7 @@ def apart(task: str, options: Namespace, output: Output, **more: Any) -> Json:
         "size": size_of(options),
         "debug": options.debug,
     }
-    with output.progress() as progress:
-        return work(job, Limits(None), progress, variables=NO_GPU, who="one of the ports")
+    return gate.apart(job, options, output, "one of the ports")
 
 
 def sides(job: Json, say: Callable[..., None]) -> tuple[Side, Side]:

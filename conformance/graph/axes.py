@@ -25,6 +25,19 @@ def axis_of(axes: Axes, name: str) -> int | None:
     return next((i for i, axis in enumerate(axes) if any(n == name for n, _ in axis)), None)
 
 
+def name_of(axis: Axis, default: str = "") -> str:
+    """The letter of an axis; ``default`` for one of length 1 that means nothing."""
+    return axis[0][0] if len(axis) == 1 else default if not axis else ""
+
+
+def resized(axes: Axes, shape: tuple[int, ...], names: tuple[str, ...] = ("H", "W")) -> Axes:
+    """The same axes, those of these names as long as they are in ``shape``."""
+    return tuple(
+        ((name_of(axis), shape[i]),) if name_of(axis) in names else axis
+        for i, axis in enumerate(axes)
+    )
+
+
 def shape_of(axes: Axes) -> tuple[int, ...]:
     """Height x width x channels of an image; the length of a vector."""
     atoms = [atom for axis in axes for atom in axis if atom[0] != "N"]

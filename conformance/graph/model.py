@@ -72,6 +72,11 @@ class Node:
         return self.row is not None
 
     @property
+    def seen(self) -> bool:
+        """Whether the port holds the node's result by itself."""
+        return self.value >= 0 and self.kind != "input"
+
+    @property
     def row(self) -> Kind | None:
         """What the suite knows of this kind of node; None of an unknown primitive."""
         return KINDS.get(self.kind)
@@ -173,6 +178,15 @@ class Graph:
         return sum(node.multiply_adds for node in self.nodes)
 
     @property
+    def totals(self) -> dict[str, int]:
+        """What a network is known by: its parameters, multiply-adds and layers."""
+        return {
+            "parameters": self.parameters("trainable"),
+            "multiply_adds": self.multiply_adds,
+            "layers": self.depth,
+        }
+
+    @property
     def connections(self) -> int:
         """Connections of the whole graph, by LeNet's count."""
         return sum(node.connections for node in self.nodes)
@@ -228,3 +242,24 @@ _CONVENTIONS: Mapping[str, Any] = {
     "trainable": lambda node: node.weights + node.biases,
     "with running statistics": lambda node: node.weights + node.biases + node.statistics,
 }
+
+
+class InvalidGraph(Exception):
+    """A graph holds a node that no row of a kind describes: a slip in whatever made it."""
+
+
+def verify(graph: Graph) -> Graph:
+    """The graph itself.  Raises :class:`InvalidGraph` and names the nodes that are not as their
+    row says.
+
+    A primitive that is of no kind, ``unknown:<primitive>``, may be anything.
+    """
+    wrong = [
+        f"node {index}, {node.kind}, {node.where}: {each}"
+        for index, node in enumerate(graph)
+        if not node.kind.startswith("unknown:")
+        for each in (node.row.departures(node) if node.row else ["is of no kind"])
+    ]
+    if wrong:
+        raise InvalidGraph("; ".join(wrong))
+    return graph

@@ -86,7 +86,9 @@ class _Names:
                 continue
             before = [i for i in node.inputs if i in at and group[i] == name]
             at[index] = at[before[0]] if before and not node.has(JOIN) else name
-            self.names[index] = f"{at[index]} {node.kind}"
+            # A row may be named after the one layer that it has: dropout.
+            own = at[index] if at[index] == node.kind else f"{at[index]} {node.kind}"
+            self.names[index] = own
 
     def _divide(self, end: int, inside: set[int], group: dict[int, str]) -> None:
         node = self.graph.nodes[end]

@@ -36,7 +36,7 @@ def checks(model: Model, expect: Mapping[str, str]) -> list[Check]:
 
     Raises :class:`~conformance.judge.expectations.BadExpectation`.
     """
-    rows = [row.name for row in model.rows]
+    rows = model.row_names
     for each, reason in expect.items():
         split(each, rows)
         if not reason.strip():

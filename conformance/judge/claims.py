@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from math import isfinite, prod
-from typing import Any
+from typing import Any, NamedTuple
 
 from conformance.graph.model import Graph, Node, count_parameters
 from conformance.graph.rows import layers
@@ -91,7 +91,7 @@ def measure(
     if not indices:
         raise CannotMeasure(f"the model has no {claim.layer}")
     if not claim.rows:
-        return _MEASURES[claim.quantity](claim, graph, indices, owners)
+        return _MEASURES[claim.quantity](Place(claim, graph, indices, owners))
     # A total of rows that each count by a convention of their own.
     return sum(
         _count(graph.nodes[i], claim.quantity, convention)
@@ -116,26 +116,37 @@ def _compared(claim: Claim, records: Mapping[str, Record]) -> Any:
     return claim.computed(count)
 
 
-def _shape(claim: Claim, graph: Graph, indices: list[int], owners: Any) -> tuple[int, ...]:
-    if claim.quantity == "input":
-        return graph.nodes[graph.inputs[0]].shape
-    return graph.nodes[max(indices) if claim.layer else graph.outputs[0]].shape
+class Place(NamedTuple):
+    """Where a claim is measured: in which nodes of a graph, and which belong to each row."""
+
+    claim: Claim
+    graph: Graph
+    indices: list[int]
+    owners: dict[str, list[int]]
+
+    @property
+    def nodes(self) -> list[Node]:
+        return [self.graph.nodes[i] for i in self.indices]
+
+    @property
+    def last(self) -> int:
+        """The node whose result leaves the row, or the network."""
+        return max(self.indices) if self.claim.layer else self.graph.outputs[0]
 
 
-def _depth(claim: Claim, graph: Graph, indices: list[int], owners: Any) -> int:
+def _depth(at: Place) -> int:
     """Layers on the longest path: a projection beside a block does not make a network deeper."""
-    if claim.convention == "table rows":
-        return sum(bool(found) for found in owners.values())
-    kinds = counted_as(claim.convention)
+    if at.claim.convention == "table rows":
+        return sum(bool(found) for found in at.owners.values())
+    kinds = counted_as(at.claim.convention)
     depths: dict[int, int] = {}
-    for i in indices:
-        node = graph.nodes[i]
+    for i, node in zip(at.indices, at.nodes, strict=True):
         depths[i] = max((depths.get(j, 0) for j in node.inputs), default=0) + (node.kind in kinds)
     return max(depths.values())
 
 
-def _sum(claim: Claim, graph: Graph, indices: list[int], owners: Any) -> int:
-    return sum(_count(graph.nodes[i], claim.quantity, claim.convention) for i in indices)
+def _sum(at: Place) -> int:
+    return sum(_count(node, at.claim.quantity, at.claim.convention) for node in at.nodes)
 
 
 def _count(node: Node, quantity: str, convention: str) -> int:
@@ -149,80 +160,61 @@ def _count(node: Node, quantity: str, convention: str) -> int:
     return 2 * products if convention == "FLOPs" else products
 
 
-def _kernels(claim: Claim, graph: Graph, indices: list[int], owners: Any) -> tuple[str, ...]:
-    kinds = counted_as("pooling layers" if "pool" in claim.subject else "convolutional layers")
-    nodes = [graph.nodes[i] for i in indices]
-    return tuple(sorted({size(n.attributes["kernel"]) for n in nodes if n.kind in kinds}))
+def _kernels(at: Place) -> tuple[str, ...]:
+    kinds = counted_as("pooling layers" if "pool" in at.claim.subject else "convolutional layers")
+    return tuple(sorted({size(n.attributes["kernel"]) for n in at.nodes if n.kind in kinds}))
 
 
-def _padding(claim: Claim, graph: Graph, indices: list[int], owners: Any) -> Any:
+def _padding(at: Place) -> Any:
     """One number when all four sides are alike, as papers write it."""
-    found = [a["padding"] for i in indices if "padding" in (a := graph.nodes[i].attributes)]
+    found = [node.attributes["padding"] for node in at.nodes if "padding" in node.attributes]
     if not found:
-        raise CannotMeasure(f"nothing in {claim.layer} has a padding")
+        raise CannotMeasure(f"nothing in {at.claim.layer} has a padding")
     sides = {side for pair in found[0] for side in pair}
     return sides.pop() if len(sides) == 1 else found[0]
 
 
-def _receptive_field(
-    claim: Claim, graph: Graph, indices: list[int], owners: Any
-) -> tuple[int, int]:
-    return graph.receptive_fields()[max(indices) if claim.layer else graph.outputs[0]]
-
-
-def _identity(claim: Claim, graph: Graph, indices: list[int], owners: Any) -> Fraction:
+def _identity(at: Place) -> Fraction:
     try:
-        found = departure(graph)
+        found = departure(at.graph)
     except CannotCompute as unknown:
         raise CannotMeasure(str(unknown)) from None
     if not isfinite(found):
-        raise CannotMeasure(f"{claim.model} leaves another size than it finds")
+        raise CannotMeasure(f"{at.claim.model} leaves another size than it finds")
     return Fraction(found)
 
 
-def _branches(claim: Claim, graph: Graph, indices: list[int], owners: Any) -> int:
-    joins = [graph.nodes[i] for i in indices if graph.nodes[i].kind == "concat"]
-    return max((len(node.inputs) for node in joins), default=1)
-
-
-def _only(kind: str, attribute: str) -> Callable[[Claim, Graph, list[int], Any], Any]:
+def _only(kind: str, attribute: str) -> Callable[[Place], Any]:
     """The one value that an attribute has in all nodes of a kind, as single precision holds it."""
 
-    def found(claim: Claim, graph: Graph, indices: list[int], owners: Any) -> Any:
-        nodes = [graph.nodes[i] for i in indices if graph.nodes[i].kind == kind]
+    def found(at: Place) -> Any:
+        nodes = [node for node in at.nodes if node.kind == kind]
         values = {Fraction(f"{node.attributes[attribute]:.7g}") for node in nodes}
         if len(values) != 1:
-            raise CannotMeasure(f"{claim.layer or claim.model} has {len(values)} values of {kind}")
+            where = at.claim.layer or at.claim.model
+            raise CannotMeasure(f"{where} has {len(values)} values of {kind}")
         return values.pop()
 
     return found
 
 
-def _convolutions(claim: Claim, graph: Graph, indices: list[int], owners: Any) -> tuple[str, ...]:
-    return written([graph.nodes[i] for i in indices], counted_as("weight layers"))
-
-
-def _operations(claim: Claim, graph: Graph, indices: list[int], owners: Any) -> tuple[str, ...]:
-    return written([graph.nodes[i] for i in indices], WRITTEN - counted_as("weight layers"))
-
-
-_MEASURES: dict[str, Callable[[Claim, Graph, list[int], Any], Any]] = {
-    "input": _shape,
-    "output": _shape,
-    "maps": lambda *a: _shape(*a)[-1],
-    "neurons": lambda *a: prod(_shape(*a)),
+_MEASURES: dict[str, Callable[[Place], Any]] = {
+    "input": lambda at: at.graph.nodes[at.graph.inputs[0]].shape,
+    "output": lambda at: at.graph.nodes[at.last].shape,
+    "maps": lambda at: at.graph.nodes[at.last].shape[-1],
+    "neurons": lambda at: prod(at.graph.nodes[at.last].shape),
     "parameters": _sum,
     "multiply-adds": _sum,
     "FLOPs": _sum,
     "connections": _sum,
     "layers": _depth,
-    "convolutions": _convolutions,
-    "operations": _operations,
+    "convolutions": lambda at: written(at.nodes, counted_as("weight layers")),
+    "operations": lambda at: written(at.nodes, WRITTEN - counted_as("weight layers")),
     "kernel": _kernels,
     "padding": _padding,
-    "receptive field": _receptive_field,
+    "receptive field": lambda at: at.graph.receptive_fields()[at.last],
     "identity": _identity,
-    "branches": _branches,
+    "branches": lambda at: max((len(n.inputs) for n in at.nodes if n.kind == "concat"), default=1),
     "scale": _only("scale", "factor"),
     "dropout": _only("dropout", "rate"),
     "epsilon": _only("batch_norm", "epsilon"),

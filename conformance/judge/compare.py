@@ -34,7 +34,7 @@ from conformance.judge.finding import (
     Unjudged,
     finite,
 )
-from conformance.numbers.activations import Progress, ResultPair, run_both, seen
+from conformance.numbers.activations import Progress, ResultPair, run_both
 from conformance.numbers.own_weights import Side, address
 from conformance.numbers.relation import Relation, checksum, relation
 from conformance.numbers.stored import Slots
@@ -271,7 +271,7 @@ def compare(a: Side, b: Side, progress: Progress = lambda done, total: None) -> 
     found = Comparison(a, b, [*findings(a.graph, b.graph, alignment), *_outputs(a, b, alignment)])
     found.pairs = alignment.pairs
     pairs = sorted(alignment.pairs.items())
-    observed = [(i, j) for i, j in pairs if seen(a.graph, i) and seen(b.graph, j)]
+    observed = [(i, j) for i, j in pairs if a.graph.nodes[i].seen and b.graph.nodes[j].seen]
     found.slots = _weights(a, b, a.graph, b.graph, _slots(a.graph, b.graph, pairs))
     missing = {(s.a, s.slot) for s in found.slots if s.relation.word == "missing"}
     found.structure = [f for f in found.structure if (f.expected_node, f.attribute) not in missing]

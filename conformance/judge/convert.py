@@ -13,6 +13,7 @@ from conformance.graph.model import Graph
 from conformance.numbers.own_weights import Side, address
 from conformance.numbers.stored import whole
 from conformance.numbers.weights import stored
+from conformance.values import text
 
 #: What decides where a kernel's values belong, beside its shape.
 PLACING = ("table", "groups")
@@ -71,7 +72,7 @@ def _refuse(a: Side, one: Graph, b: Side, other: Graph, alignment: Alignment) ->
         for slot in sorted(left.parameters.keys() | right.parameters.keys()):
             shapes = [n.slots[slot] if slot in n.parameters else None for n in (left, right)]
             if shapes[0] != shapes[1]:
-                sizes = [_size(shape) for shape in shapes]
+                sizes = [text(shape) or "absent" for shape in shapes]
                 raise CannotConvert(
                     f"{slot} of {here} is {sizes[0]} in A and {sizes[1]} in B ({there})"
                 )
@@ -101,10 +102,6 @@ def _shortest(values: np.ndarray) -> np.ndarray:
     with np.errstate(over="ignore"):
         single = values.astype(np.float32)
     return single if np.array_equal(single, values, equal_nan=True) else values
-
-
-def _size(shape: tuple[int, ...] | None) -> str:
-    return "absent" if shape is None else "x".join(map(str, shape))
 
 
 def _listed(names: list[str]) -> str:

@@ -29,7 +29,7 @@ from safetensors.numpy import load_file, save_file
 
 from conformance.files import strict
 from conformance.graph.model import Graph, Node, Parameter, Where
-from conformance.judge import schemas
+from conformance.judge import published, schemas
 from conformance.judge.damage import damage
 from conformance.numbers.exact import Exact
 from conformance.numbers.gradients import Gradients
@@ -244,6 +244,8 @@ def _read_record(file: Path, name: str, checksum: str) -> Record:
         raise DamagedEvidence(
             f"{file}: not what a check leaves ({error}); record it again"
         ) from None
+    if other := published.another(record.graph, name):
+        raise DamagedEvidence(f"{file}: its graph is that of {other} and not of {name}")
     if checksum := data.get("arrays", ""):
         arrays = _whole(file.with_suffix(ARRAYS), checksum)
         try:

@@ -9,7 +9,6 @@ import numpy as np
 
 from conformance.graph.align import Finding as Difference
 from conformance.graph.model import Graph
-from conformance.graph.names import names
 from conformance.judge.finding import Finding, Part, Unjudged
 from conformance.judge.structure import source
 from conformance.judge.subject import Subject
@@ -38,8 +37,7 @@ def check(subject: Subject, loaded: bool) -> tuple[Part, list[Profile]]:
         return Part(unjudged=[Unjudged("initialisation", why)]), []
     slots = judged(comparison.found)
     values = initial(comparison.found, own)
-    labels = names(comparison.expected, [row.name for row in comparison.model.rows])
-    found = [_finding(comparison, labels, each) for each in values if each.finding]
+    found = [_finding(comparison, each) for each in values if each.finding]
     found += _alike(comparison, own)
     return Part(found, slots, slots), _variants(comparison, values, subject.candidates)
 
@@ -108,12 +106,12 @@ def _variants(
     return explain(replace(comparison, findings=zero), profiles).profiles
 
 
-def _finding(comparison: Comparison, labels: list[str], each: Initial) -> Finding:
+def _finding(comparison: Comparison, each: Initial) -> Finding:
     node = comparison.found.nodes[each.node]
     index = comparison.back.get(each.node)
     return Finding(
         check="initialisation",
-        node=labels[index] if index is not None else "no node of the paper's",
+        node=comparison.names[index] if index is not None else "no node of the paper's",
         attribute=each.slot,
         expected="a usual scheme",
         found=each.finding,

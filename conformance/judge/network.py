@@ -10,7 +10,7 @@ from typing import Any
 from conformance import reference
 from conformance.graph.model import Graph
 from conformance.graph.rows import row_of
-from conformance.judge import exactness
+from conformance.judge import exactness, recorded
 from conformance.judge.claims import CannotMeasure, Verdict, judge, measure, shown
 from conformance.judge.evidence import Record
 from conformance.judge.finding import Finding, Judgement, Part, Unjudged, finite
@@ -142,19 +142,16 @@ def outcome(
     """
     found = Checked(framework, model)
     graph, training = record.graph, record.training
-    parts = [_claimed(found, record, beside), _unread(graph)]
-    found.totals = {
-        "parameters": graph.parameters("trainable"),
-        "multiply_adds": graph.multiply_adds,
-        "layers": graph.depth,
-    }
+    structure = recorded.structure(record, model, framework)
+    parts = [_claimed(found, record, beside), structure, _unread(graph)]
+    found.totals = graph.totals
     modes: list[tuple[str, Graph | None]] = [("inference", graph)] if numbers else []
     if thorough and numbers:
         modes += [("training", training), ("gradients", graph), ("training gradients", training)]
     modes += [(str(how), graph) for how in executions if numbers]
     known = compared(record)
     parts += [_ran(found, mode, each, known.get(mode)) for mode, each in modes]
-    rows, subject = row_of(graph, [r.name for r in model.rows]), f"{model.name} {{row}}"
+    rows, subject = row_of(graph, model.row_names), f"{model.name} {{row}}"
     for run in record.exact if numbers else ():
         parts.append(exactness.part(graph, rows, f"{subject} in {framework}", run))
         found.exact.append(exactness.as_json(graph, run))
@@ -178,7 +175,7 @@ def _claims(model: Model) -> list[Claim]:
 
 def _claimed(found: Checked, record: Record, beside: Mapping[str, Record] | None) -> Part:
     """Every claim that the record decides."""
-    part, rows = Part(), [row.name for row in found.model.rows]
+    part, rows = Part(), found.model.row_names
     for claim in _claims(found.model):
         try:
             verdict = judge(claim, found.framework, measure(claim, record, rows, beside))
@@ -275,7 +272,7 @@ def _diverged(
     found: Checked, values: Compared, diverged: NodeParity | SlotParity, check: str, seed: str
 ) -> Finding:
     node = values.graph.nodes[diverged.node]
-    row = row_of(values.graph, [each.name for each in found.model.rows])[diverged.node]
+    row = row_of(values.graph, found.model.row_names)[diverged.node]
     slot = diverged.slot if isinstance(diverged, SlotParity) else ""
     what = f"{slot} of {node.kind} {node.where}" if slot else f"{node.kind} {node.where}"
     subject = FIRST.get(values.mode, f"the first value that differs in {values.mode}")

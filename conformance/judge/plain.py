@@ -1,4 +1,4 @@
-"""One run as the port's users run it: in float32, on three images at once, under nothing of ours.
+"""One run as the port's users run it: in its own precision, three images, nothing of ours.
 
 Everything else that is known of a port was seen through a recorder.  Here the factory's own model
 is called, with the canonical weights copied into what it stores.  The first two images are
@@ -12,48 +12,60 @@ from typing import Any
 
 import numpy as np
 
-from conformance.judge.finding import Finding, Part, Unjudged, finite
+from conformance.judge.finding import Part, Unjudged, finite
+from conformance.judge.precision import lowest
 from conformance.judge.subject import Subject
 from conformance.numbers.deviation import NodeParity, sample
 from conformance.numbers.parity import Parity
-from conformance.numbers.precision import FLOAT32, FLOAT64
+from conformance.numbers.precision import FLOAT64, PRECISIONS
 from conformance.numbers.weights import Weights, carried, counterparts
-from conformance.trace.port import UntraceableModel
+from conformance.trace.port import CannotExecute, UntraceableModel
 
-#: How much further off float32 may be than float64: both bounds come from one cost.
-WIDER = FLOAT32.margin / FLOAT64.margin
+PLAINLY = "a plain run of three images"
+OTHERWISE = (
+    "called plainly, on three images, the model computes something else than under observation:"
+    " does it ask how it is called, or mix images of a batch?"
+)
 
 
 def check(subject: Subject, ran: Parity) -> Part:
     """Compare the outputs of a plain run with those of the run that was observed."""
     run: Callable[..., list[Any]] | None = getattr(subject.port, "plain", None)
+    if run is None:
+        return Part(unjudged=[Unjudged("forward", f"{PLAINLY}: its tracer has none")])
     side = subject.side()
     known = {each.node: each for each in ran.nodes}
     back = {b: a for a, b in side.pairs.items()}
     outputs = [(place, back[b]) for place, b in enumerate(side.found.outputs) if b in back]
     outputs = [(place, a) for place, a in outputs if a in known]
-    if run is None or not outputs:
-        return Part()
+    if not outputs:
+        return Part(unjudged=[Unjudged("forward", f"{PLAINLY}: no output is known")])
     part = Part(planned=len(outputs))
     subject.stage("running in float32", 0, 0)
     weights = Weights(side.expected, subject.seed)
-    shapes = {
-        op.attributes["handle"]: op.shape
-        for op in subject.tape.operations
-        if op.name == "parameter"
-    }
+    handles = subject.tape.parameters
     one, other = weights.images(2)
-    given = carried(side.found, counterparts(weights, side.found, side.pairs), shapes)
+    given = carried(side.found, counterparts(weights, side.found, side.pairs), subject.tape)
     try:
-        results = run({handle: given(handle) for handle in shapes}, np.stack([one, one, other]))
+        results = run({handle: given(handle) for handle in handles}, np.stack([one, one, other]))
+    except CannotExecute as refused:
+        return Part(unjudged=[Unjudged("forward", f"{PLAINLY}: {refused}")])
     except UntraceableModel as refused:
-        part.open.append(Unjudged("forward", f"a plain run in float32: {refused}"))
+        part.open.append(Unjudged("forward", f"{PLAINLY}: {refused}"))
         return part
+    # How much further off it may be than float64: both bounds come from one cost.
+    wider = PRECISIONS[lowest(subject)].between / FLOAT64.between
     for place, a in outputs:
         part.run += 1
         error = _error(results, place, known[a])
-        if not error <= known[a].bound * WIDER:
-            part.findings.append(_finding(subject, a, error, known[a].bound * WIDER))
+        if not error <= known[a].bound * wider:
+            bound = known[a].bound * wider
+            part.findings.append(
+                side.finding(
+                    "forward", a, "value", expected=bound, found=finite(error), hint=OTHERWISE,
+                    inherited=0,
+                )
+            )  # fmt: skip
     return part
 
 
@@ -62,26 +74,8 @@ def _error(results: list[Any], place: int, expected: NodeParity) -> float:
     result = results[place] if place < len(results) else None
     if result is None or len(result) != 3:
         return float("inf")
-    if result.ndim == 4 and result.shape[1:3] != (1, 1):
-        result = result.transpose(0, 2, 3, 1)
     found = [np.array(sample(result[index : index + 1].astype(np.float64))) for index in (0, 1)]
     want = np.array(expected.sample)
     if any(each.shape != want.shape for each in found):
         return float("inf")
     return max(float(np.max(np.abs(each - want))) / expected.rms for each in found)
-
-
-def _finding(subject: Subject, a: int, error: float, bound: float) -> Finding:
-    side = subject.side()
-    return Finding(
-        check="forward",
-        node=side.names[a],
-        port_node=str(side.found.nodes[side.pairs[a]].where),
-        kind=side.expected.nodes[a].kind,
-        attribute="value",
-        inherited=0,
-        expected=bound,
-        found=finite(error),
-        hint="called plainly, on three images in float32, the model computes something else than"
-        " under observation: does it ask how it is called, or mix images of a batch?",
-    )

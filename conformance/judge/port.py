@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 
-from conformance.judge import faults, forward, initialisation, plain, structure
+from conformance.judge import faults, forward, initialisation, plain, precision, structure
 from conformance.judge import trained as trained_mode
 from conformance.judge.evidence import graph_to_json
 from conformance.judge.finding import Finding, Json, Judgement, Part
@@ -92,14 +92,9 @@ def judge(
     Raises :class:`~conformance.trace.port.UntraceableModel`.
     """
     asked = subject(port, model, size, seed, stage)
-    rows = [row.name for row in model.rows]
+    rows = model.row_names
     found = asked.inference.found
-    result = Judged(port.framework, model, Judgement(), numbers=numbers)
-    result.totals = {
-        "parameters": found.parameters("trainable"),
-        "multiply_adds": found.multiply_adds,
-        "layers": found.depth,
-    }
+    result = Judged(port.framework, model, Judgement(), totals=found.totals, numbers=numbers)
     result.profiles, result.another = list(asked.explained.profiles), asked.another
     whole = asked.whole
     result.nearly = [
@@ -113,6 +108,7 @@ def judge(
     }
     traced = faults.check(asked)
     parts = [faults.apart(structure.check(asked), traced), traced, trained_mode.untaught(asked)]
+    parts.append(precision.check(asked))
     if numbers:
         result.judgement = Judgement.of(parts, expect, rows, variant=bool(result.profiles))
         seen(result)
@@ -125,7 +121,7 @@ def _run(
     asked: Subject, before: list[Part], expect: Sequence[str], loaded: bool, result: Judged
 ) -> list[Part]:
     """What is found by running the port and by looking at what it stores."""
-    rows = [row.name for row in asked.model.rows]
+    rows = asked.model.row_names
     surplus = Judgement.of(before, expect, rows).findings
     asked.explained_all = not surplus
     ran = forward.check(asked, surplus)

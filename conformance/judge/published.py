@@ -11,11 +11,13 @@ from __future__ import annotations
 
 import gzip
 import json
+from collections import Counter
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+from conformance import reference
 from conformance.graph.model import Graph, Node, Parameter, Where
 from conformance.graph.resize import CannotResize, resized
 from conformance.graph.rows import row_of
@@ -54,6 +56,33 @@ def _network(name: str) -> Network:
     return Network(_graph(data["inference"]), _graph(data["training"]))
 
 
+def known(name: str) -> bool:
+    """Whether there are graphs of a network of this name."""
+    return name in reference.models() and _file(name).is_file()
+
+
+def another(graph: Graph, name: str) -> str:
+    """The network that a graph is nearer to than to the one called ``name``, if there is one."""
+    if not known(name) or not (own := _distance(graph, name)):
+        return ""
+    nearest = min(filter(known, reference.models()), key=lambda each: _distance(graph, each))
+    return nearest if _distance(graph, nearest) < own else ""
+
+
+def _distance(graph: Graph, name: str) -> int:
+    """How many layers of one have no counterpart of their kind and size in the other."""
+    mine, own = (
+        Counter((node.kind, size(node)) for node in each)
+        for each in (graph, _network(name).inference)
+    )
+    return sum(((mine - own) + (own - mine)).values())
+
+
+def size(node: Node) -> tuple[Any, ...]:
+    """The size of a node's result and of its parameters."""
+    return node.shape, tuple(sorted(node.slots.items()))
+
+
 def sized(graph: Graph, model: Model, size: Size) -> Graph:
     """A network's graph for images of another size.  Raises :class:`NoSuchSize`."""
     if size == model.input:
@@ -67,7 +96,7 @@ def sized(graph: Graph, model: Model, size: Size) -> Graph:
 
 def write(model: Model, inference: Graph, training: Graph, folder: Path = HERE) -> None:
     """Write a network's file; the same graphs give the same bytes."""
-    rows = [row.name for row in model.rows]
+    rows = model.row_names
     data = {"inference": _json(inference, rows), "training": _json(training, rows)}
     text = json.dumps(data, separators=(",", ":"), sort_keys=True)
     _file(model.name, folder).write_bytes(gzip.compress(text.encode(), 9, mtime=0))

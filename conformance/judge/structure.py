@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from conformance import reference
-from conformance.graph.names import names
+from conformance.graph.align import Finding as Difference
 from conformance.judge.finding import Finding, Part, Remark, Unjudged
 from conformance.judge.hints import hint
 from conformance.judge.subject import TRAINED, Subject
@@ -30,19 +30,19 @@ def check(subject: Subject) -> Part:
     profiles = subject.explained.profiles + [each for each, _ in subject.explained.nearly]
     seen: set[int] = set().union(*(matches(inference, p, False) or () for p in profiles))
     left = [i for i in range(len(inference.findings)) if i not in seen]
-    part.findings = written(inference, left, "structure", subject.model)
+    part.findings = written(inference, left, "structure")
     if training is not None:
         part.planned += len(training.expected)
         part.run += len(training.expected)
-        every = written(inference, range(len(inference.findings)), "", subject.model)
+        every = written(inference, range(len(inference.findings)), "")
         known = {_key(each) for each in every}
         surplus = own_causes(training, subject.explained.surplus)
-        for each in written(training, surplus, "training", subject.model):
+        for each in written(training, surplus, "training"):
             if each.kind.startswith("unknown:"):
                 part.open.append(Unjudged("operation", _unread(each.kind, each.port_node)))
             elif _key(each) not in known:
                 part.findings.append(each)
-    part.findings += [*_exceptions(subject), *_added(subject)]
+    part.findings += _besides(subject)
     if len(inference.found.outputs) != len(inference.expected.outputs):
         part.findings.append(_other_outputs(inference, subject.model))
     said = [_unread(node.kind, str(node.where)) for node in inference.found.unknown]
@@ -53,47 +53,31 @@ def check(subject: Subject) -> Part:
     return part
 
 
-def _added(subject: Subject) -> list[Finding]:
-    """What is wrong with the nodes that the accepted variants add."""
-    labels = names(subject.whole.expected, [row.name for row in subject.model.rows])
-    return [
-        replace(
-            _written(
-                subject.whole, each, labels,
-                "training" if each.attribute in TRAINED else "structure", subject.model,
-            ),
-            hint=f"of the {kind} that the variant adds",
-        )
-        for each in subject.added
-        for kind in [subject.whole.node(each).kind.replace("_", " ")]
-    ]  # fmt: skip
+def _besides(subject: Subject) -> Iterator[Finding]:
+    """Where a variant that holds everywhere else does not, and what is wrong with what it adds."""
+    whole = subject.whole
+    for profile, found in subject.explained.nearly:
+        for each in found:
+            said = f"{profile.name} everywhere else, and the paper's value here"
+            yield replace(_written(whole, each, _mode(each)), hint=said)
+    for each in subject.added:
+        kind = whole.node(each).kind.replace("_", " ")
+        said = f"of the {kind} that the variant adds"
+        yield replace(_written(whole, each, _mode(each)), hint=said)
 
 
-def _exceptions(subject: Subject) -> list[Finding]:
-    """Where a variant that holds everywhere else does not."""
-    labels = names(subject.whole.expected, [row.name for row in subject.model.rows])
-    return [
-        replace(
-            _written(
-                subject.whole, each, labels,
-                "training" if each.attribute in TRAINED else "structure", subject.model,
-            ),
-            hint=f"{profile.name} everywhere else, and the paper's value here",
-        )
-        for profile, found in subject.explained.nearly
-        for each in found
-    ]  # fmt: skip
+def _mode(difference: Difference) -> str:
+    return "training" if difference.attribute in TRAINED else "structure"
 
 
 def _spellings(comparison: Comparison) -> Iterator[Remark]:
     """What the port writes in another way that computes the same."""
-    labels = names(comparison.expected, [row.name for row in comparison.model.rows])
     for a, b in sorted(comparison.pairs.items()):
         node = comparison.found.nodes[b]
         for attribute, found, expected in node.spelling:
             words = [str(each).replace("_", " ") for each in (found, expected)]
             hint = f"written as {words[0]}, which computes the same as {words[1]}"
-            yield Remark(labels[a], attribute, expected, found, str(node.where), hint)
+            yield Remark(comparison.names[a], attribute, expected, found, str(node.where), hint)
 
 
 def _unread(kind: str, where: str) -> str:
@@ -113,18 +97,14 @@ def _key(finding: Finding) -> tuple[Any, ...]:
     return finding.node, finding.attribute, str(finding.expected), str(finding.found)
 
 
-def written(
-    comparison: Comparison, indices: Iterable[int], check: str, model: Model
-) -> list[Finding]:
+def written(comparison: Comparison, indices: Iterable[int], check: str) -> list[Finding]:
     """Differences of a comparison, by their numbers, in the paper's names and the port's own."""
-    labels = names(comparison.expected, [row.name for row in model.rows])
     differences = swapped(comparison.expected, [comparison.findings[i] for i in indices])
-    return [_written(comparison, each, labels, check, model) for each in differences]
+    return [_written(comparison, each, check) for each in differences]
 
 
-def _written(
-    comparison: Comparison, difference: Any, labels: list[str], check: str, model: Model
-) -> Finding:
+def _written(comparison: Comparison, difference: Difference, check: str) -> Finding:
+    labels = comparison.names
     anchor, node = comparison.anchor(difference), comparison.node(difference)
     there = difference.found_node
     if there is None:  # what is missing would stand behind this
@@ -141,7 +121,7 @@ def _written(
         kind=node.kind,
         port_node=str(comparison.found.nodes[there].where) if there is not None else "",
         hint=hint(node.kind, difference.attribute, text(want), text(have)),
-        source=source(model, comparison.rows[anchor]),
+        source=source(comparison.model, comparison.rows[anchor]),
     )
 
 

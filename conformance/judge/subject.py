@@ -6,17 +6,17 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import permutations
+from typing import Any
 
 from conformance.graph.align import Alignment, align, findings
 from conformance.graph.align import Finding as Difference
 from conformance.graph.alike import alike
 from conformance.graph.model import Graph
-from conformance.graph.names import names
-from conformance.graph.resize import CannotResize, resized
-from conformance.graph.without import without
-from conformance.judge import published, sizes
+from conformance.graph.resize import CannotResize, resized, without
+from conformance.judge import preparation, published, sizes
 from conformance.judge.added import added
 from conformance.judge.altered import altered
+from conformance.judge.finding import Finding
 from conformance.judge.variants import Comparison, Explained, explain, left_out, matches
 from conformance.kinds import WEIGHTED
 from conformance.numbers.causes.roots import stand_ins
@@ -57,8 +57,10 @@ class Subject:
     @cached_property
     def explained(self) -> Explained:
         """The known variants that explain differences, and those that none of them explains."""
+        known = [each for each in self.candidates if not each.another]
         given = list(sizes.variants(self.size, self.model, self.whole))
-        return explain(self.whole, [each for each in self.candidates if not each.another], given)
+        given += preparation.variants(self.whole, known)
+        return explain(self.whole, known, given)
 
     @cached_property
     def another(self) -> known.Profile | None:
@@ -85,10 +87,10 @@ class Subject:
         if not weighted or gone.intersection(ours.inference.outputs):
             return None
         try:
-            inference = _compare(
+            inference = compared(
                 ours.inference, self.inference.found, self.model, self.size, profile
             )
-            training = self.training and _compare(
+            training = self.training and compared(
                 ours.training, self.training.found, self.model, self.size, profile
             )
         except (CannotResize, UntraceableModel):
@@ -150,13 +152,17 @@ class Side:
         self.expected = variant or comparison.expected
         pairs = {i: i for i in range(len(self.expected))} if variant else comparison.pairs
         self.pairs = stand_ins(self.expected, comparison.found, pairs)
-        self.names = (
-            comparison.labels
-            if variant
-            else names(self.expected, [row.name for row in comparison.model.rows])
-        )
+        self.names = comparison.labels if variant else comparison.names
         behind = range(len(self.expected))
         self.rows = [comparison.rows[comparison.behind(i) if variant else i] for i in behind]
+
+    def finding(self, check: str, node: int, attribute: str, **found: Any) -> Finding:
+        """A finding at a node of the executed graph."""
+        return Finding(
+            check=check, node=self.names[node], attribute=attribute,
+            kind=self.expected.nodes[node].kind,
+            port_node=str(self.found.nodes[self.pairs[node]].where), **found,
+        )  # fmt: skip
 
 
 def subject(port: Port, model: Model, size: Size | None, seed: int, stage: Stage) -> Subject:
@@ -168,13 +174,13 @@ def subject(port: Port, model: Model, size: Size | None, seed: int, stage: Stage
     stage("tracing the port", 0, 0)
     size, tape = (size, port.trace(size)) if size else sizes.traced(port, model)
     ours = published.network(model)
-    inference = _compare(ours.inference, canonical(tape), model, size)
+    inference = compared(ours.inference, canonical(tape), model, size)
     found = Subject(port, model, size, tape, inference, seed=seed, stage=stage)
     if port.trains:
         stage("tracing the port in training", 0, 0)
         try:
             found.taught = port.trace(size, training=True)
-            found.training = _compare(ours.training, canonical(found.taught), model, size)
+            found.training = compared(ours.training, canonical(found.taught), model, size)
         except UntraceableModel as refused:
             found.taught, found.untraceable = None, str(refused)
     return _nearest(found)
@@ -215,10 +221,10 @@ def _ordered(expected: Graph, found: Graph) -> tuple[Graph, Alignment, list[Diff
     return best
 
 
-def _compare(
+def compared(
     paper: Graph, found: Graph, model: Model, size: Size, given: known.Profile | None = None
 ) -> Comparison:
-    """A port beside the network at its own size; beside the paper's where that has no meaning."""
+    """A trace beside the network at its own size; beside the paper's where that has no meaning."""
     if given:
         gone = left_out(Comparison(paper, paper, [], model, {}), given)
         paper = resized(without(paper, gone), model.input)

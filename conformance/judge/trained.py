@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
 
 from conformance.judge import smaller
 from conformance.judge.finding import Finding, Part, Unjudged, finite
@@ -48,19 +47,6 @@ def untaught(subject: Subject) -> Part:
     return Part()
 
 
-def _finding(side: Side, check: str, node: int, attribute: str, **found: Any) -> Finding:
-    """A finding at a node of the executed graph."""
-    there = side.found.nodes[side.pairs[node]]
-    return Finding(
-        check=check,
-        node=side.names[node],
-        attribute=attribute,
-        kind=side.expected.nodes[node].kind,
-        port_node=str(there.where),
-        **found,
-    )
-
-
 def training(subject: Subject, side: Side, tape: Tape, expected: Oracles) -> Part:
     """One training step of two images: batch statistics, auxiliary heads, nothing dropped, and
     the running statistics that the step leaves behind.
@@ -99,8 +85,8 @@ def _values(side: Side, ran: Parity) -> list[Finding]:
     diverged, errors = ran.first_divergence, {each.node: each for each in ran.nodes}
     assert diverged is not None
     return [
-        _finding(
-            side, "training", root.node, "value", expected=errors[root.node].bound,
+        side.finding(
+            "training", root.node, "value", expected=errors[root.node].bound,
             found=finite(errors[root.node].error), inherited=root.inherited,
             hint=vanishes(root.causes, OTHERWISE),
         )
@@ -111,8 +97,8 @@ def _values(side: Side, ran: Parity) -> list[Finding]:
 def _statistics(side: Side, ran: Parity) -> list[Finding]:
     roots = {(root.node, root.slot): root for root in ran.roots}
     return [
-        _finding(
-            side, "training", each.node, each.slot, expected=each.bound, found=finite(each.error),
+        side.finding(
+            "training", each.node, each.slot, expected=each.bound, found=finite(each.error),
             hint=vanishes(roots[each.node, each.slot].causes, "after one step it is another"),
         )
         for each in ran.statistics
@@ -135,8 +121,8 @@ def backward(subject: Subject, side: Side, tape: Tape, expected: Oracles | None 
         )
     except NoGradient as refused:
         last = side.expected.outputs[0]
-        why = _finding(
-            side, "gradient", last, "backward", expected="goes backward", found="fails",
+        why = side.finding(
+            "gradient", last, "backward", expected="goes backward", found="fails",
             hint=str(refused), sentence="the port cannot go backward",
         )  # fmt: skip
         return Part([why], 1, 1)
@@ -148,8 +134,8 @@ def backward(subject: Subject, side: Side, tape: Tape, expected: Oracles | None 
         return part
     suspects = [i for i in found.suspects(side.expected) if i in side.pairs] or [diverged.node]
     first = "image" if diverged.slot == IMAGE else f"{side.names[diverged.node]} {diverged.slot}"
-    wrong = _finding(
-        side, "gradient", suspects[0], "gradient", expected=diverged.bound,
+    wrong = side.finding(
+        "gradient", suspects[0], "gradient", expected=diverged.bound,
         found=finite(diverged.error),
         hint=f"the gradient is {share(found) or 'altered'} here: a detach, a stop_gradient or a"
         f" hook? The first wrong one from the output back is that of {first}",

@@ -61,7 +61,7 @@ class Comparison:
     given: Profile | None = None
 
     def __post_init__(self) -> None:
-        rows = [row.name for row in self.model.rows]
+        rows = self.model.row_names
         self.rows = row_of(self.expected, rows)
         self.output = _output(self.expected)
         self.top = _top(self.expected)
@@ -71,7 +71,7 @@ class Comparison:
     @cached_property
     def labels(self) -> list[str]:
         """The port's nodes in the paper's names; one that the paper has not, after which."""
-        expected = names(self.expected, [row.name for row in self.model.rows])
+        expected = names(self.expected, self.model.row_names)
         return [
             expected[self.back[b]]
             if b in self.back
@@ -97,7 +97,7 @@ class Comparison:
     @cached_property
     def names(self) -> list[str]:
         """The paper's names of the expected nodes."""
-        return names(self.expected, [row.name for row in self.model.rows])
+        return names(self.expected, self.model.row_names)
 
     def node(self, finding: Finding) -> Node:
         """The node that a finding describes: the expected one, or the one that is extra."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
@@ -11,7 +11,6 @@ from conformance.kinds.kind import (
     KEEPS_SIGN,
     POOLING,
     RESIZING,
-    Arithmetic,
     Gradients,
     Kind,
     Node,
@@ -35,11 +34,10 @@ def windows(node: Node, x: np.ndarray) -> Iterator[tuple[int, int, Window]]:
             yield i, j, (rows, columns)
 
 
-def forward(o: Arithmetic, node: Node, slots: dict[str, np.ndarray], x: np.ndarray) -> np.ndarray:
-    batch, maps = x.shape[0], x.shape[-1]
-    y = np.empty((batch, *node.attributes["size"], maps), x.dtype)
+def reduced(node: Node, x: np.ndarray, reduce: Callable[..., np.ndarray]) -> np.ndarray:
+    y = np.empty((len(x), *node.attributes["size"], x.shape[-1]), x.dtype)
     for i, j, (rows, columns) in windows(node, x):
-        y[:, i, j] = x[:, rows, columns].mean(axis=(1, 2))
+        y[:, i, j] = reduce(x[:, rows, columns], axis=(1, 2))
     return y
 
 
@@ -52,27 +50,14 @@ def adjoint(step: Step, g: np.ndarray) -> Gradients:
     return [back], {}
 
 
-def largest(o: Arithmetic, node: Node, slots: dict[str, np.ndarray], x: np.ndarray) -> np.ndarray:
-    batch, maps = x.shape[0], x.shape[-1]
-    y = np.empty((batch, *node.attributes["size"], maps), x.dtype)
-    for i, j, (rows, columns) in windows(node, x):
-        y[:, i, j] = x[:, rows, columns].max(axis=(1, 2))
-    return y
-
-
 ADAPTIVE_AVG_POOL = Kind(
     name="adaptive_avg_pool",
     attributes="size",
-    forward=forward,
+    forward=lambda o, node, slots, x: reduced(node, x, np.mean),
     adjoint=adjoint,
     spread=average_spread,
-    altered=("maximum for average", largest),
-    causes=(
-        result(
-            "it is the maximum, not the average",
-            lambda t: largest(t.oracle, t.node, {}, t.x),
-        ),
-    ),
+    altered=("maximum for average", lambda o, node, slots, x: reduced(node, x, np.max)),
+    causes=(result("it is the maximum, not the average", lambda t: reduced(t.node, t.x, np.max)),),
     written=None,
     counted="pooling layers",
     traits=frozenset({POOLING, RESIZING, KEEPS_SIGN}),

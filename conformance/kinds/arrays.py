@@ -25,14 +25,14 @@ def window(node: Node) -> str:
 
 
 def pad(x: np.ndarray, padding: Any, fill: float = 0.0) -> np.ndarray:
-    """Pad height and width; a negative padding crops."""
+    """Pad height and width, the second and third axes; a negative padding crops."""
     (top, bottom), (left, right) = padding
-    if not (top or bottom or left or right):
-        return x
     h, w = x.shape[1:3]
     x = x[:, max(0, -top) : h + min(0, bottom), max(0, -left) : w + min(0, right)]
     grow = [(max(0, p), max(0, q)) for p, q in padding]
-    return np.pad(x, ((0, 0), *grow, (0, 0)), constant_values=fill)
+    if not np.any(grow):
+        return x
+    return np.pad(x, [(0, 0), *grow, (0, 0)][: x.ndim], constant_values=fill)
 
 
 def unpad(g: np.ndarray, padding: Any) -> np.ndarray:

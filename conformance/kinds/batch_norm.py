@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
@@ -56,27 +55,27 @@ def of_batch(node: Node) -> bool:
     return node.attributes.get("statistics") == "batch"
 
 
+def moments(node: Node, slots: Mapping[str, np.ndarray], x: np.ndarray) -> list[np.ndarray]:
+    """The mean and the variance that a norm normalises by."""
+    if of_batch(node):
+        return list(batch_statistics(x))
+    return [slots.get("mean", np.zeros(1, x.dtype)), slots["variance"]]
+
+
 def forward(o: Arithmetic, node: Node, slots: dict[str, np.ndarray], x: np.ndarray) -> np.ndarray:
     kind = x.dtype.type
-    if of_batch(node):
-        mean, variance = map(o.stored, batch_statistics(x))
-    else:
-        mean, variance = slots.get("mean", kind(0)), slots["variance"]
+    mean, variance = map(o.stored, moments(node, slots, x))
     scale = slots.get("gamma", kind(1)) / np.sqrt(variance + kind(node.attributes["epsilon"]))
     return o.stored(o.stored(x - mean) * o.stored(scale)) + slots.get("beta", kind(0))
 
 
 def adjoint(step: Step, g: np.ndarray) -> Gradients:
     (x,), slots, kind = step.inputs, step.slots, g.dtype.type
-    own = of_batch(step.node)
-    if own:
-        mean, variance = batch_statistics(x)
-    else:
-        mean, variance = slots.get("mean", kind(0)), slots["variance"]
+    mean, variance = moments(step.node, slots, x)
     scale = 1 / np.sqrt(variance + kind(step.node.attributes["epsilon"]))
     normal = (x - mean) * scale
     of_slots = {"gamma": over_channels(g * normal), "beta": over_channels(g)}
-    if own:  # what moves the batch's mean or spread is taken back
+    if of_batch(step.node):  # what moves the batch's mean or spread is taken back
         count = kind(x.size // x.shape[-1])
         g = g - of_slots["beta"] / count - normal * (of_slots["gamma"] / count)
     return [g * (slots.get("gamma", kind(1)) * scale)], of_slots
@@ -86,10 +85,7 @@ def normalised(words: str, scale: Callable[[np.ndarray, float], np.ndarray]) -> 
     """A batch norm whose variance becomes a divisor in another way."""
 
     def tried(t: Trial) -> Altered:
-        if of_batch(t.node):
-            mean, variance = batch_statistics(t.x)
-        else:
-            mean, variance = t.slots.get("mean", np.zeros(1)), t.slots["variance"]
+        mean, variance = moments(t.node, t.slots, t.x)
         by = scale(variance, t.node.attributes["epsilon"])
         yield words, (t.x - mean) / by * t.slots.get("gamma", 1.0) + t.slots.get("beta", 0.0)
 
@@ -132,10 +128,7 @@ def statistics(t: Trial) -> Altered:
 
 def epsilon(t: Trial) -> Altered:
     """(x - mean) gamma / sqrt(variance + epsilon) + beta, channel by channel."""
-    mean, variance = t.slots.get("mean", np.zeros(1)), t.slots.get("variance")
-    if of_batch(t.node):
-        mean, variance = batch_statistics(t.x)
-    assert variance is not None  # every norm has one or the other
+    mean, variance = moments(t.node, t.slots, t.x)
     axes = tuple(range(t.x.ndim - 1))
     centred = (t.x - mean) * t.slots.get("gamma", 1.0)
     inverse = ((t.found - t.slots.get("beta", 0.0)) * centred).sum(axes) / (centred**2).sum(axes)
@@ -144,9 +137,14 @@ def epsilon(t: Trial) -> Altered:
     yield from t.fitted(value, lambda e: t.run(epsilon=e), words)
 
 
-def _ten_times(a: dict[str, Any]) -> Any:
-    return 10 * a["epsilon"]
-
+#: What is done to a norm's gamma and beta, and a control arm.
+affine: tuple[Hypothesis, ...] = (
+    exchanged("gamma and beta are in each other's place", "gamma", "beta"),
+    slot("gamma is left out", "gamma", lambda gamma: None),
+    slot("beta is left out", "beta", lambda beta: None),
+    slot("gamma + 1 is taken for gamma", "gamma", lambda gamma: gamma + 1),
+)
+ten_times = alterations.attributes(epsilon=lambda a: 10 * a["epsilon"])
 
 BATCH_NORM = Kind(
     name="batch_norm",
@@ -157,14 +155,11 @@ BATCH_NORM = Kind(
     adjoint=back_over_its_axis(adjoint),
     # gamma^2 (x - mean)^2 / variance + beta^2, each uniform as canonical weights are.
     spread=lambda node, x: Spread(0.0, 1.4),
-    altered=("epsilon ten times larger", alterations.attributes(epsilon=_ten_times)),
+    altered=("epsilon ten times larger", ten_times),
     causes=(
         epsilons,
         exchanged("mean and variance are in each other's place", "mean", "variance"),
-        exchanged("gamma and beta are in each other's place", "gamma", "beta"),
-        slot("gamma is left out", "gamma", lambda gamma: None),
-        slot("beta is left out", "beta", lambda beta: None),
-        slot("gamma + 1 is taken for gamma", "gamma", lambda gamma: gamma + 1),
+        *affine,
         slot("the mean is not subtracted", "mean", lambda mean: None),
         normalised("the variance is taken for the deviation", lambda v, e: v + e),
         normalised("the stored variance is taken for a deviation", lambda v, e: np.sqrt(v**2 + e)),

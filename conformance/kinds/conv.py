@@ -43,6 +43,14 @@ def forward(o: Arithmetic, node: Node, slots: dict[str, np.ndarray], x: np.ndarr
     return o.stored(y) + slots["bias"] if "bias" in slots else y
 
 
+def connected(kernel: tuple[int, ...], table: Any) -> np.ndarray:
+    """Which inputs a connection table connects with which outputs: inputs x outputs."""
+    mask = np.zeros(kernel[2:], bool)
+    for output, maps in enumerate(table):
+        mask[list(maps), output] = True
+    return mask
+
+
 def adjoint(step: Step, g: np.ndarray) -> Gradients:
     a, kernel = step.node.attributes, step.slots["kernel"]
     x = pad(step.inputs[0], a["padding"])
@@ -83,12 +91,8 @@ def adjoint(step: Step, g: np.ndarray) -> Gradients:
                     ] += cell.reshape(batch, tall, width, into)
 
     each(lambda half: half(), (of_kernel, of_input))
-    if table := a.get("table"):
-        # What a connection table leaves out is not there to be moved.
-        connected = np.zeros(kernel.shape[2:], kernel.dtype)
-        for output, maps in enumerate(table):
-            connected[list(maps), output] = 1
-        to_kernel *= connected
+    if table := a.get("table"):  # what it leaves out is not there to be moved
+        to_kernel *= connected(kernel.shape, table)
     return [unpad(to_input, a["padding"])], {"kernel": to_kernel, "bias": over_channels(g)}
 
 
@@ -112,10 +116,8 @@ def preprocessed(t: Trial) -> Altered:
     rounded[1:1] = [np.stack([whole, offset]) for _, offset in (rounded[1], rounded[2])]
     for factor, offset in rounded:
         said = [" ".join(dict.fromkeys(f"{v:.6g}" for v in values)) for values in (factor, offset)]
-        yield (
-            f"the image is prepared once more, as {said[0]} x + {said[1]}",
-            t.run(t.x * factor + offset),
-        )
+        words = f"the image is prepared once more, as {said[0]} x + {said[1]}"
+        yield words, t.run(t.x * factor + offset)
 
 
 CONV = Kind(

@@ -5,15 +5,12 @@ One group is a layer norm of the whole map, as many groups as channels are an in
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
-from conformance.kinds import alterations
 from conformance.kinds.arrays import over_channels
-from conformance.kinds.batch_norm import exchanged
+from conformance.kinds.batch_norm import affine, batch_statistics, ten_times
 from conformance.kinds.experiment import Altered, Trial
-from conformance.kinds.hypotheses import epsilons, left_out, slot
+from conformance.kinds.hypotheses import epsilons, left_out
 from conformance.kinds.kind import NORM, PASSING, Arithmetic, Gradients, Kind, Node, Spread, Step
 
 
@@ -62,13 +59,10 @@ def other_groups(t: Trial) -> Altered:
     slots = {name: values[order] for name, values in t.slots.items()}
     dealt = t.run(t.x[..., order], slots=slots)[..., np.argsort(order)]
     yield "channels are dealt to the groups in turn, not side by side", dealt
-    axes, a = tuple(range(t.x.ndim - 1)), t.node.attributes
-    mean, variance = (f(axis=axes, keepdims=True) for f in (t.x.mean, t.x.var))
-    normal = (t.x - mean) / np.sqrt(variance + a["epsilon"])
-    yield (
-        "the batch's statistics are taken (batch norm)",
-        normal * t.slots.get("gamma", 1.0) + t.slots.get("beta", 0.0),
-    )
+    mean, variance = batch_statistics(t.x)
+    normal = (t.x - mean) / np.sqrt(variance + t.node.attributes["epsilon"])
+    words = "the batch's statistics are taken (batch norm)"
+    yield words, normal * t.slots.get("gamma", 1.0) + t.slots.get("beta", 0.0)
 
 
 def epsilon(t: Trial) -> Altered:
@@ -82,10 +76,6 @@ def epsilon(t: Trial) -> Altered:
     yield from t.fitted(value, lambda e: t.run(epsilon=e), words)
 
 
-def _ten_times(a: dict[str, Any]) -> Any:
-    return 10 * a["epsilon"]
-
-
 GROUP_NORM = Kind(
     name="group_norm",
     attributes="groups epsilon",
@@ -94,14 +84,11 @@ GROUP_NORM = Kind(
     adjoint=adjoint,
     # gamma^2 times what is normal, and beta^2, each uniform as canonical weights are.
     spread=lambda node, x: Spread(0.0, 1.2),
-    altered=("epsilon ten times larger", alterations.attributes(epsilon=_ten_times)),
+    altered=("epsilon ten times larger", ten_times),
     causes=(
         epsilons,
         other_groups,
-        exchanged("gamma and beta are in each other's place", "gamma", "beta"),
-        slot("gamma is left out", "gamma", lambda gamma: None),
-        slot("beta is left out", "beta", lambda beta: None),
-        slot("gamma + 1 is taken for gamma", "gamma", lambda gamma: gamma + 1),
+        *affine,
         left_out,
     ),
     fitted=(epsilon,),

@@ -1,6 +1,6 @@
 """Ways to state a hypothesis about one node.
 
-A hypothesis is a generator of alterations, of which the first that explains the port is believed.
+A hypothesis is a generator of alterations; the first that explains the port is taken.
 Its words say what was computed in place of the node; "it" is the node.
 """
 
@@ -75,10 +75,8 @@ def flattened(t: Trial) -> Altered:
         if order != (1, 2, 3):
             words = ", ".join("?HWC"[axis] for axis in order)
             moved = cells.transpose(0, *order).reshape(len(cells), -1)
-            yield (
-                f"flattened in the order {words}",
-                (t.run(moved) if t.node.kind == "dense" else moved),
-            )
+            wrong = t.run(moved) if t.node.kind == "dense" else moved
+            yield f"flattened in the order {words}", wrong
 
 
 def inputs_reordered(t: Trial) -> Altered:
@@ -95,10 +93,8 @@ def inputs_reordered(t: Trial) -> Altered:
 
 def epsilons(t: Trial) -> Altered:
     for epsilon in (1e-3, 1e-5, 1e-6, 1e-7, 1e-8, 1e-12, 1e-4, 2e-5, 0.0):
-        yield (
-            f"epsilon is {epsilon:g}, not {t.node.attributes['epsilon']:g}",
-            t.run(epsilon=epsilon),
-        )
+        words = f"epsilon is {epsilon:g}, not {t.node.attributes['epsilon']:g}"
+        yield words, t.run(epsilon=epsilon)
 
 
 def products(t: Trial) -> Altered:

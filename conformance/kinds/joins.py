@@ -77,10 +77,8 @@ def orders(t: Trial) -> Altered:
     for order in orders:
         if order != sorted(order):
             words = ", ".join(ascii_lowercase[place] for place in order)
-            yield (
-                f"its inputs are concatenated in the order {words}",
-                t.run(*(t.inputs[place] for place in order)),
-            )
+            wrong = t.run(*(t.inputs[place] for place in order))
+            yield f"its inputs are concatenated in the order {words}", wrong
 
 
 def parts(t: Trial) -> Altered:

@@ -37,10 +37,8 @@ def elsewhere(t: Trial) -> Altered:
     low, high = a.get("channels", (0, 0))
     total = low + high
     for channels in dict.fromkeys(((high, low), (total // 2, total - total // 2), (total, 0))):
-        yield (
-            f"{channels[0]} channels are padded in front, {channels[1]} behind",
-            t.run(channels=channels),
-        )
+        words = f"{channels[0]} channels are padded in front, {channels[1]} behind"
+        yield words, t.run(channels=channels)
     (top, bottom), (left, right) = a["padding"]
     for around in (((bottom, top), (right, left)), ((bottom, top), (left, right)),
                    ((top, bottom), (right, left))):  # fmt: skip

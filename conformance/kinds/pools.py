@@ -9,7 +9,6 @@ import numpy as np
 
 from conformance.kinds import alterations
 from conformance.kinds.arrays import by_offset, inside, over_channels, over_windows, pad, window
-from conformance.kinds.experiment import Altered, Trial
 from conformance.kinds.hypotheses import as_kind, biases, left_out, products, result, slot
 from conformance.kinds.kind import (
     KEEPS_SIGN,
@@ -82,9 +81,13 @@ MAX_POOL = Kind(
 )
 
 
-def average(o: Arithmetic, node: Node, slots: Parameters, x: np.ndarray) -> np.ndarray:
+def total(o: Arithmetic, node: Node, slots: Parameters, x: np.ndarray) -> np.ndarray:
     a = node.attributes
-    return by_offset(pad(x, a["padding"]), a, o.add) / inside(x, a)
+    return by_offset(pad(x, a["padding"]), a, o.add)
+
+
+def average(o: Arithmetic, node: Node, slots: Parameters, x: np.ndarray) -> np.ndarray:
+    return total(o, node, slots, x) / inside(x, node.attributes)
 
 
 def average_adjoint(step: Step, g: np.ndarray) -> Gradients:
@@ -140,11 +143,6 @@ GLOBAL_AVG_POOL = Kind(
 )
 
 
-def total(o: Arithmetic, node: Node, slots: Parameters, x: np.ndarray) -> np.ndarray:
-    a = node.attributes
-    return by_offset(pad(x, a["padding"]), a, o.add)
-
-
 def total_adjoint(step: Step, g: np.ndarray) -> Gradients:
     a = step.node.attributes
     return [over_windows(g, pad(step.inputs[0], a["padding"]), a)], {}
@@ -174,8 +172,7 @@ SUM_POOL = Kind(
 
 
 def subsample(o: Arithmetic, node: Node, slots: Parameters, x: np.ndarray) -> np.ndarray:
-    a = node.attributes
-    y = by_offset(pad(x, a["padding"]), a, o.add) / x.dtype.type(a["divisor"])
+    y = total(o, node, slots, x) / x.dtype.type(node.attributes["divisor"])
     y = o.stored(o.stored(y) * slots["coefficient"])
     return y + slots["bias"] if "bias" in slots else y
 
@@ -188,14 +185,6 @@ def subsample_adjoint(step: Step, g: np.ndarray) -> Gradients:
     return [to_input], {"coefficient": over_channels(g * summed), "bias": over_channels(g)}
 
 
-def averaged(t: Trial) -> Altered:
-    cells = prod(t.node.attributes["kernel"])
-    yield (
-        "it is the mean of the window, not the sum",
-        t.run(divisor=t.node.attributes["divisor"] * cells),
-    )
-
-
 def subsample_connections(node: Node) -> int:
     """A unit reads its window and its bias; its coefficient is not counted again.
 
@@ -204,7 +193,7 @@ def subsample_connections(node: Node) -> int:
     return prod(node.shape) * prod(node.attributes["kernel"]) + prod(node.shape[:2]) * node.biases
 
 
-def _more_cells(a: dict[str, Any]) -> Any:
+def more_cells(a: dict[str, Any]) -> Any:
     return a["divisor"] * prod(a["kernel"])
 
 
@@ -215,11 +204,14 @@ SUBSAMPLE = Kind(
     forward=subsample,
     adjoint=subsample_adjoint,
     spread=lambda node, x: Spread(0.0, 1.1),
-    altered=("mean for sum", alterations.attributes(divisor=_more_cells)),
+    altered=("mean for sum", alterations.attributes(divisor=more_cells)),
     causes=(
         *biases,
         slot("the coefficient is left out", "coefficient", np.ones_like),
-        averaged,
+        result(
+            "it is the mean of the window, not the sum",
+            lambda t: t.run(divisor=more_cells(t.node.attributes)),
+        ),
         padding,
     ),
     fitted=(products,),

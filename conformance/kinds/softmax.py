@@ -35,10 +35,8 @@ def otherwise(t: Trial) -> Altered:
     yield "its logarithm is returned", np.log(t.want)
     for axis in range(t.x.ndim - 1):
         e = np.exp(t.x - t.x.max(axis=axis, keepdims=True))
-        yield (
-            f"it is taken over {('the batch', 'rows', 'columns')[axis]}",
-            e / e.sum(axis=axis, keepdims=True),
-        )
+        where = ("the batch", "rows", "columns")[axis]
+        yield f"it is taken over {where}", e / e.sum(axis=axis, keepdims=True)
 
 
 SOFTMAX = Kind(

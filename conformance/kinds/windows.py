@@ -29,10 +29,8 @@ def other_window(t: Trial) -> Altered:
             for around in _placements(t, (side, side)) if a["kernel"] != (side, side) else ():
                 pool = "maximum" if kind == "max_pool" else "average"
                 words = f"it is the {pool} of a {side}x{side} window, padded {sides(around)}"
-                yield (
-                    words,
-                    t.run(kind=kind, kernel=(side, side), padding=around, count_include_pad=False),
-                )
+                changes = {"kernel": (side, side), "padding": around, "count_include_pad": False}
+                yield words, t.run(kind=kind, **changes)
 
 
 def _placements(t: Trial, kernel: tuple[int, int]) -> Iterator[Any]:
@@ -69,11 +67,8 @@ def border(t: Trial) -> Altered:
 
 
 def zeros_in_the_border(t: Trial) -> Altered:
-    grown = pad(t.x, t.node.attributes["padding"])
-    yield (
-        "the padding is zeros, which may be the largest",
-        t.run(grown, padding=((0, 0), (0, 0))),
-    )
+    around_it = t.run(pad(t.x, t.node.attributes["padding"]), padding=((0, 0), (0, 0)))
+    yield "the padding is zeros, which may be the largest", around_it
 
 
 def dilation(t: Trial) -> Altered:
@@ -98,10 +93,8 @@ def divisor(t: Trial) -> Altered:
 
 
 def summed(t: Trial) -> Altered:
-    yield (
-        "it is the sum, not the mean",
-        by_offset(pad(t.x, t.node.attributes["padding"]), t.node.attributes, np.add),
-    )
+    a = t.node.attributes
+    yield "it is the sum, not the mean", by_offset(pad(t.x, a["padding"]), a, np.add)
 
 
 def part_of_the_map(t: Trial) -> Altered:

@@ -10,13 +10,13 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from math import inf, isfinite
+from math import inf
 from typing import Any
 
 import numpy as np
 
 from conformance.graph.axes import to_neutral
-from conformance.graph.model import Graph
+from conformance.numbers.deviation import distance, order_of
 from conformance.numbers.oracle import CannotCompute, Oracle
 from conformance.numbers.own_weights import Side
 from conformance.numbers.precision import FLOAT32, FLOAT64
@@ -45,11 +45,6 @@ class ResultPair:
         return self.error <= self.bound
 
 
-def seen(graph: Graph, index: int) -> bool:
-    """Whether the port holds a node's result by itself."""
-    return graph.nodes[index].value >= 0 and graph.nodes[index].kind != "input"
-
-
 def run_both(
     a: Side, b: Side, pairs: dict[int, int], progress: Progress
 ) -> tuple[list[ResultPair], str]:
@@ -60,7 +55,7 @@ def run_both(
     image = Weights(a.graph).image()
     if image.shape[1:] != b.graph.nodes[b.graph.inputs[0]].shape:
         return [], "the two take images of different sizes"
-    with tempfile.TemporaryFile() as room:
+    with tempfile.TemporaryFile() as room, np.errstate(all="ignore"):
         first = _First(a, image, room, progress, len(pairs))
         a.port.run(Run(a.tape, a.single, image), frozenset(first.wanted), first)
         second = _Second(b, pairs, first, progress)
@@ -79,7 +74,7 @@ class _First:
     def __init__(self, side: Side, image: np.ndarray, room: Any, progress: Progress, pairs: int):
         self.side, self.room, self.progress, self.pairs = side, room, progress, pairs
         graph = side.graph
-        self.wanted = {n.value: i for i, n in enumerate(graph) if seen(graph, i)}
+        self.wanted = {n.value: i for i, n in enumerate(graph) if n.seen}
         slots = Slots(graph, side.single)
         self.oracles = [Oracle(graph, slots, image), Oracle(graph, slots, image, FLOAT32)]
         for index in set(range(len(graph))) - set(self.wanted.values()):
@@ -158,21 +153,9 @@ class _Second:
         self.progress(done, len(self.first.wanted) + len(self.wanted))
 
 
-def distance(got: np.ndarray, want: np.ndarray, rms: float) -> float:
-    """The largest difference over a root mean square; infinite for what is not comparable."""
-    if got.shape != want.shape:
-        return inf
-    with np.errstate(invalid="ignore"):
-        difference = float(np.max(np.abs(got - want), initial=0.0)) / rms
-    return difference if isfinite(difference) else inf
-
-
 def reordered(want: np.ndarray, got: np.ndarray, rms: float, bound: float) -> np.ndarray | None:
     """Which channel of ``want`` each of ``got`` is, when their order is all that differs."""
     if want.shape != got.shape or not np.isfinite(got).all():
         return None
-    probe = np.random.Generator(np.random.Philox(key=0)).random(want[..., 0].size)
-    a, b = (probe @ x.reshape(-1, x.shape[-1]) for x in (want, got))
-    order = np.empty(len(a), int)
-    order[np.argsort(b, kind="stable")] = np.argsort(a, kind="stable")
+    order = order_of(want, got)
     return order if distance(got, want[..., order], rms) <= bound else None

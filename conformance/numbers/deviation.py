@@ -103,6 +103,15 @@ def distance(got: np.ndarray, want: np.ndarray, rms: float) -> float:
     return furthest / rms if isfinite(furthest) and isfinite(rms) else inf
 
 
+def order_of(want: np.ndarray, got: np.ndarray) -> np.ndarray:
+    """Which channel of ``want`` each of ``got`` is, if their order is all that differs."""
+    probe = np.random.Generator(np.random.Philox(key=0)).random(want[..., 0].size)
+    a, b = (probe @ x.reshape(-1, x.shape[-1]) for x in (want, got))
+    order = np.empty(len(a), int)
+    order[np.argsort(b, kind="stable")] = np.argsort(a, kind="stable")
+    return order
+
+
 def sample(result: np.ndarray) -> tuple[float, ...]:
     """A few values, spread over the result in neutral layout."""
     spread = np.linspace(0, result.size - 1, min(SAMPLES, result.size)).astype(int)

@@ -142,10 +142,9 @@ def exact(
         raise CannotExecute(f"a network is not kept in whole numbers in {how}")
     integers = integers or Integers(expected, seed, precision)
     observer = _Observer(integers, found, pairs, precision, progress)
-    shapes = {op.attributes["handle"]: op.shape for op in tape.operations if op.name == "parameter"}
     problem = ""
     try:
-        given = carried(found, _loudly(integers, found, pairs), shapes)
+        given = carried(found, _loudly(integers, found, pairs), tape)
         run = Run(tape, given, integers.image(), how=how)
         port.run(run, frozenset(observer.wanted), observer)
     except (CannotCompute, CannotExecute) as reason:
@@ -192,11 +191,7 @@ class _Observer:
         self.oracle = IntegerOracle(integers)
         #: Computes altered nodes; in double precision nothing of them rounds.
         self.double = Oracle(self.expected, integers.slot, integers.image())
-        self.wanted = {
-            found.nodes[b].value: b
-            for a, b in pairs.items()
-            if found.nodes[b].value >= 0 and found.nodes[b].kind != "input"
-        }
+        self.wanted = {found.nodes[b].value: b for b in pairs.values() if found.nodes[b].seen}
         observed = {self.back[b] for b in self.wanted.values()}
         for index in set(range(len(self.expected))) - observed:
             self.oracle.release(index)

@@ -38,8 +38,9 @@ from conformance.numbers.parity import Oracles, outputs_differ
 from conformance.numbers.precision import FLOAT32
 from conformance.numbers.stored import whole
 from conformance.numbers.weights import BATCH, carried, counterparts, keeping
+from conformance.trace.evaluation import evaluate
 from conformance.trace.port import NoGradient, Port, Run, UntraceableModel
-from conformance.trace.tape import Tape, evaluate
+from conformance.trace.tape import Tape
 
 #: The name of the image among the slots.
 IMAGE = "image"
@@ -122,20 +123,18 @@ def gradients(
     oracles = oracles or Oracles(expected, seed, count)
     weights, batch = oracles.weights, oracles.batch
     cotangents = weights.cotangents(count)
-    shapes = {op.attributes["handle"]: op.shape for op in tape.operations if op.name == "parameter"}
-    received: dict[str | None, np.ndarray] = {}
     try:
         outputs = zip(tape.outputs, found.outputs, cotangents, strict=True)
         own = [_laid_out(tape, value, found.nodes[node], each) for value, node, each in outputs]
-        values = carried(found, counterparts(weights, found, pairs), shapes)
+        values = carried(found, counterparts(weights, found, pairs), tape)
         wanted = frozenset(p.handle for pieces in comparison.pieces.values() for p in pieces)
         draws = keeping(tape, found) if training else {}
         run = Run(tape, values, batch, training, draws)
-        port.gradient(run, own, wanted, received.__setitem__)
+        received = port.gradient(run, own, wanted)
         with np.errstate(all="ignore"):
             comparison.run(oracles, cotangents, received)
     except NoGradient:
-        raise  # it is the model's own affair, and known for sure
+        raise  # the model itself cannot go backward
     except (CannotCompute, UntraceableModel) as reason:
         return Gradients(seed, (), (), str(reason))
     if missing := comparison.planned - len(comparison.slots):

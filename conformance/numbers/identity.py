@@ -11,11 +11,8 @@ from math import inf, prod
 
 import numpy as np
 
-from conformance.graph.axes import to_neutral
 from conformance.graph.model import Graph
 from conformance.numbers.oracle import Oracle
-from conformance.trace.port import Port, Run
-from conformance.trace.tape import Tape
 
 
 def departure(graph: Graph) -> float:
@@ -25,21 +22,7 @@ def departure(graph: Graph) -> float:
     """
     image = ramp(graph)
     oracle = Oracle(graph, lambda index, slot: np.zeros(graph.nodes[index].slots[slot]), image)
-    return _difference(oracle.result(graph.outputs[0]), image)
-
-
-def live_departure(port: Port, tape: Tape, graph: Graph) -> float:
-    """The same of the live model, run in float64 by its framework."""
-    image, output = ramp(graph), graph.nodes[graph.outputs[0]]
-    shapes = {op.attributes["handle"]: op.shape for op in tape.operations if op.name == "parameter"}
-    found: list[np.ndarray] = []
-
-    def observe(value: int, array: np.ndarray) -> None:
-        found.append(to_neutral(array, output.axes).reshape(-1, *output.shape).copy())
-
-    run = Run(tape, lambda handle: np.zeros(shapes[handle]), image)
-    port.run(run, frozenset({output.value}), observe)
-    return _difference(found[0], image)
+    return difference(oracle.result(graph.outputs[0]), image)
 
 
 def ramp(graph: Graph) -> np.ndarray:
@@ -48,7 +31,8 @@ def ramp(graph: Graph) -> np.ndarray:
     return np.linspace(-1, 1, prod(shape)).reshape(1, *shape)
 
 
-def _difference(output: np.ndarray, image: np.ndarray) -> float:
+def difference(output: np.ndarray, image: np.ndarray) -> float:
+    """The largest of an output from the image with its negative values 0."""
     if output.shape != image.shape:
         return inf
     return float(np.max(np.abs(output - np.maximum(image, 0))))

@@ -273,6 +273,8 @@ class Integers:
             return middle + (draw.integers(-1, 1, channels, endpoint=True) if cap > 4 else 0)
         share = PASSES_POOLED if ahead.pooled else PASSES
         below = np.quantile(some, 1 - share, axis=1, method="lower")
+        if share * total.shape[1] < 1:  # of so few pixels it is the largest, and a pool's result
+            below = highest - draw.integers(1, max(1, int(cap)), channels, endpoint=True)
         shift = np.ceil(np.maximum(highest - cap, np.minimum(below, highest - 1)))
         if ahead.by != 1:  # its own digits are not those of the sum
             room, own = self._room(step), values.reshape(channels, -1) / np.float32(step)

@@ -29,8 +29,10 @@ from conformance.numbers.oracle import CannotCompute, Oracle
 from conformance.numbers.precision import FLOAT64, PRECISIONS, Precision
 from conformance.numbers.stored import whole
 from conformance.numbers.weights import BATCH, Weights, carried, counterparts, keeping
+from conformance.trace.evaluation import evaluate
 from conformance.trace.port import PLAIN, CannotExecute, Execution, Port, Run
-from conformance.trace.tape import Tape, evaluate
+from conformance.trace.tape import Tape
+from conformance.values import text
 
 __all__ = ["Control", "NodeParity", "Parity", "SlotParity", "outputs_differ", "parity"]
 
@@ -149,9 +151,8 @@ def parity(
     )  # fmt: skip
     slot = counterparts(weights, found, pairs)
     problem = ""
-    shapes = {op.attributes["handle"]: op.shape for op in tape.operations if op.name == "parameter"}
     try:
-        given = carried(found, slot, shapes)
+        given = carried(found, slot, tape)
         wanted, draws = frozenset(observer.wanted), keeping(tape, found) if training else {}
         with np.errstate(all="ignore"):  # what is not finite is reported, with its node
             run = Run(
@@ -185,7 +186,7 @@ def _kept(precision: Precision, array: np.ndarray) -> np.ndarray:
 
 
 class _Parted(Exception):
-    """The port and the oracle have parted, and nobody wants to know more."""
+    """The port and the oracle have parted, and the run ends there."""
 
 
 class _Observer:
@@ -209,11 +210,7 @@ class _Observer:
         self.to_the_end, self.compiled = to_the_end, compiled
         self.pairs, self.back = pairs, {b: a for a, b in pairs.items()}
         self.double, self.rough = oracles.double, oracles.single
-        self.wanted = {
-            found.nodes[b].value: b
-            for a, b in pairs.items()
-            if found.nodes[b].value >= 0 and found.nodes[b].kind != "input"
-        }
+        self.wanted = {found.nodes[b].value: b for b in pairs.values() if found.nodes[b].seen}
         if compiled:
             results = zip(compiled.outputs, found.outputs, strict=True)
             self.wanted = {value: b for value, b in results if b in self.back}
@@ -346,14 +343,10 @@ def outputs_differ(expected: Graph, found: Graph, pairs: dict[int, int]) -> str:
     for place, (a, b) in enumerate(zip(expected.outputs, found.outputs, strict=True), 1):
         node, other = expected.nodes[a], found.nodes[b]
         if node.shape != other.shape:
-            return f"output {place} is {_size(other)}, expected {_size(node)}"
+            return f"output {place} is {text(other.shape)}, expected {text(node.shape)}"
         if pairs.get(a) != b:
             return f"output {place} is {other.kind} {other.where}, not what is expected there"
     return ""
-
-
-def _size(node: Node) -> str:
-    return "x".join(map(str, node.shape))
 
 
 def cheapest_of_each_kind(graph: Graph, observed: set[int]) -> set[int]:

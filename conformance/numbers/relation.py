@@ -12,6 +12,9 @@ from itertools import permutations
 
 import numpy as np
 
+from conformance.numbers.precision import PRECISIONS
+from conformance.values import text
+
 #: Storing a number in float32 moves it by at most this share; a ratio of two stored numbers, twice.
 ROUNDING = 2.0**-24
 
@@ -60,7 +63,7 @@ def relation(
     if same(want, have):
         return Relation("equal")
     if want.shape != have.shape:
-        return Relation("wrong", f"{_size(want)} in A and {_size(have)} in B", np.inf)
+        return Relation("wrong", f"{text(want.shape)} in A and {text(have.shape)} in B", np.inf)
     with np.errstate(invalid="ignore"):
         difference = float(np.max(np.abs(want - have), initial=0.0))
     for side, values in (("A", want), ("B", have)):
@@ -87,8 +90,8 @@ def _hypotheses(
     image: tuple[int, ...],
 ) -> Iterator[tuple[str, str]]:
     """What explains B's values, the simplest first."""
-    for name, rounded in (("float16", _half(a)), ("bfloat16", _brain(a))):
-        if np.array_equal(rounded, b.astype(np.float32)):
+    for name in ("float16", "bfloat16"):
+        if np.array_equal(PRECISIONS[name].round(a), b.astype(np.float32)):
             yield "rounded", f"B's went through {name}"
     if checksum(a) == checksum(b):
         yield from _moved(a, b, image)
@@ -214,23 +217,7 @@ def _near(want: np.ndarray, have: np.ndarray, scale: np.ndarray) -> bool:
     return bool((np.abs(want - have) <= 2 * ROUNDING * np.abs(scale)).all())
 
 
-def _half(values: np.ndarray) -> np.ndarray:
-    with np.errstate(over="ignore"):
-        return values.astype(np.float16).astype(np.float32)
-
-
-def _brain(values: np.ndarray) -> np.ndarray:
-    """Rounded to the upper half of a float32, to nearest, ties to even."""
-    bits = values.astype(np.float32).view(np.uint32)
-    bits = bits + 0x7FFF + ((bits >> 16) & 1) & np.uint32(0xFFFF0000)
-    return np.asarray(bits, np.uint32).view(np.float32)
-
-
 def checksum(values: np.ndarray) -> tuple[int, int, int]:
     """The same for any order of the same numbers, as float32 stores them."""
     bits = (np.ascontiguousarray(values, np.float32) + np.float32(0)).view(np.uint32).ravel()
     return len(bits), int(bits.sum(dtype=np.uint64)), int(np.bitwise_xor.reduce(bits))
-
-
-def _size(values: np.ndarray) -> str:
-    return "x".join(map(str, values.shape))

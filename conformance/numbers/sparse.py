@@ -11,7 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from conformance.graph.model import Node
-from conformance.numbers.steps import padded, vector
+from conformance.kinds.arrays import pad
+from conformance.numbers.steps import vector
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ class Kernel:
             x = vector(x)
         else:
             a = node.attributes
-            x, (up, right), (down, across) = padded(x, a["padding"]), a["stride"], a["dilation"]
+            x, (up, right), (down, across) = pad(x, a["padding"]), a["stride"], a["dilation"]
         result = np.zeros((self.weights.shape[1], height, width), np.float32)
         for rows, columns, channels, weights in zip(
             self.rows, self.columns, self.channels, self.weights.astype(np.float32), strict=True

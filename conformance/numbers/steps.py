@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from conformance.graph.model import Node
+from conformance.kinds.arrays import by_offset, pad
 from conformance.numbers.precision import Precision
 
 #: Kinds whose result is in the steps of their inputs.
@@ -122,22 +123,17 @@ def saturates(values: np.ndarray, exact: bool = False) -> bool:
 # where that is not the exact one in any arithmetic it raises Rounds.
 
 
-def _rectified(precision: Precision, node: Node, x: Stepped) -> Stepped:
-    return Stepped(np.maximum(x.values, 0), x.above or x.step)
-
-
-def _largest(precision: Precision, node: Node, x: Stepped) -> Stepped:
-    return Stepped(window(x.values, node.attributes, np.maximum, -np.inf), x.step)
+def _windows(x: np.ndarray, node: Node, combine: Any = np.add, fill: float = 0.0) -> np.ndarray:
+    return by_offset(pad(x, node.attributes["padding"], fill), node.attributes, combine)
 
 
 def _average(precision: Precision, node: Node, x: Stepped) -> Stepped:
     a, size = node.attributes, x.values.shape[1:]
     inside = np.ones((1, *size), np.float32)
-    count = window(inside, a, np.add, 0.0)
+    count = _windows(inside, node)
     if a["count_include_pad"]:
         count = np.full_like(count, prod(a["kernel"]))
-    total = window(x.values, a, np.add, 0.0)
-    largest = window(np.abs(x.values), a, np.add, 0.0).max()
+    total, largest = _windows(x.values, node), _windows(np.abs(x.values), node).max()
     return _divided(precision, total, largest, count, x, lcm(*cells(node, (*size, 0))))
 
 
@@ -175,19 +171,11 @@ def _sum(precision: Precision, node: Node, *xs: Stepped) -> Stepped:
     return Stepped(total, _step(xs))
 
 
-def _concatenated(precision: Precision, node: Node, *xs: Stepped) -> Stepped:
-    return Stepped(np.concatenate([x.values for x in xs]), _step(xs))
-
-
 def _step(xs: tuple[Stepped, ...]) -> Fraction:
     step = xs[0].step
     for x in xs[1:]:
         step = common(step, x.step)
     return step
-
-
-def _flat(precision: Precision, node: Node, x: Stepped) -> Stepped:
-    return Stepped(vector(x.values), x.step)
 
 
 def _padded(precision: Precision, node: Node, x: Stepped) -> Stepped:
@@ -238,13 +226,17 @@ def _saturated(precision: Precision, node: Node, x: Stepped) -> Stepped:
 #: How a kind without weights keeps its inputs in steps.  Others than these, and those with
 #: weights in :mod:`conformance.numbers.integers`, round.
 KEPT: dict[str, Callable[..., Stepped]] = {
-    "relu": _rectified,
-    "max_pool": _largest,
+    "relu": lambda precision, node, x: Stepped(np.maximum(x.values, 0), x.above or x.step),
+    "max_pool": lambda precision, node, x: Stepped(
+        _windows(x.values, node, np.maximum, -np.inf), x.step
+    ),
     "avg_pool": _average,
     "global_avg_pool": _mean,
     "add": _sum,
-    "concat": _concatenated,
-    "flatten": _flat,
+    "concat": lambda precision, node, *xs: Stepped(
+        np.concatenate([x.values for x in xs]), _step(xs)
+    ),
+    "flatten": lambda precision, node, x: Stepped(vector(x.values), x.step),
     "pad": _padded,
     "upsample": _repeated,
     "scale": _scaled,
@@ -255,26 +247,3 @@ KEPT: dict[str, Callable[..., Stepped]] = {
 def vector(values: np.ndarray) -> np.ndarray:
     """A map as one vector, in neutral order: its channels next to each other."""
     return np.ascontiguousarray(values.transpose(1, 2, 0)).reshape(-1, 1, 1)
-
-
-def window(x: np.ndarray, a: dict[str, Any], combine: Any, fill: float) -> np.ndarray:
-    """Combine the cells of each window, one offset at a time."""
-    (kh, kw), (sh, sw) = a["kernel"], a["stride"]
-    x = padded(x, a["padding"], fill)
-    rows, columns = (x.shape[1] - kh) // sh + 1, (x.shape[2] - kw) // sw + 1
-    result: np.ndarray | None = None
-    for i in range(kh):
-        for j in range(kw):
-            cell = x[:, i : i + (rows - 1) * sh + 1 : sh, j : j + (columns - 1) * sw + 1 : sw]
-            result = cell.copy() if result is None else combine(result, cell, out=result)
-    assert result is not None
-    return result
-
-
-def padded(x: np.ndarray, padding: Any, fill: float = 0.0) -> np.ndarray:
-    """Pad height and width; a negative padding crops."""
-    (top, bottom), (left, right) = padding
-    height, width = x.shape[1:]
-    x = x[:, max(0, -top) : height + min(0, bottom), max(0, -left) : width + min(0, right)]
-    grow = [(max(0, p), max(0, q)) for p, q in padding]
-    return np.pad(x, ((0, 0), *grow), constant_values=fill) if np.any(grow) else x

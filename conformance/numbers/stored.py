@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from conformance.graph.model import Graph, Node, Parameter
+from conformance.kinds.conv import connected
 
 
 def read(array: np.ndarray, parameter: Parameter) -> np.ndarray:
@@ -35,8 +36,8 @@ class Slots:
         """One slot, in float64."""
         node = self.graph.nodes[index]
         values = whole(node, slot, self.own)
-        if slot == "kernel" and node.attributes.get("table"):
-            values = np.where(used(node), values, 0.0)
+        if slot == "kernel" and (table := node.attributes.get("table")):
+            values = np.where(connected(values.shape, table), values, 0.0)
         return values
 
 
@@ -51,12 +52,3 @@ def whole(node: Node, slot: str, own: Callable[[str], np.ndarray]) -> np.ndarray
         part = values[place]
         values[place] = read(own(piece.handle), piece).reshape(part.shape)
     return values
-
-
-def used(node: Node) -> np.ndarray:
-    """Which entries of a kernel its connection table uses, for each input and output."""
-    inputs, outputs = node.slots["kernel"][2:]
-    mask = np.zeros((inputs, outputs), bool)
-    for out, maps in enumerate(node.attributes["table"]):
-        mask[list(maps), out] = True
-    return mask

@@ -22,9 +22,11 @@ from conformance.chunks import each, slices, strips, tiles
 from conformance.graph.align import digest, places
 from conformance.graph.model import Graph, Node, Parameter
 from conformance.kinds import Spread
+from conformance.kinds.conv import connected
 from conformance.numbers.drawn import DRAWN
+from conformance.trace.evaluation import evaluate
 from conformance.trace.probes import leaves
-from conformance.trace.tape import Tape, evaluate
+from conformance.trace.tape import Tape
 
 #: How many images a step of training is given.
 BATCH = 2
@@ -78,7 +80,7 @@ class Weights:
         def draw() -> np.ndarray:
             values = _uniform(digest(self.seed, place, slot), shape, reach)
             if table:
-                return values * _connected(shape, table)
+                return values * connected(shape, table)
             return np.sign(values) if slot == "centres" else middle + values if middle else values
 
         return DRAWN((place, (self.seed, slot, shape, middle, reach, table)), draw)
@@ -99,7 +101,7 @@ class Weights:
             case "mean":
                 return 0.0, 0.5 * sqrt(before)
             case "coefficient":
-                middle = 1 / sqrt(_cells(node) * before)
+                middle = 1 / sqrt(prod(node.attributes.get("kernel", (1, 1))) * before)
                 return middle, 0.5 * middle
         return 0.0, 0.5
 
@@ -138,7 +140,7 @@ def counterparts(
 def keeping(tape: Tape, graph: Graph) -> dict[int, float]:
     """For each random value that a dropout of the graph draws, a number that its mask keeps.
 
-    Which side of the rate is kept is the port's own affair: it is tried.
+    Ports differ in which side of the rate they keep: both are tried.
     """
     draws: dict[int, float] = {}
     for node in graph:
@@ -157,13 +159,15 @@ def keeping(tape: Tape, graph: Graph) -> dict[int, float]:
 
 
 def carried(
-    graph: Graph, slot: Callable[[int, str], np.ndarray], shapes: dict[str, tuple[int, ...]]
+    graph: Graph, slot: Callable[[int, str], np.ndarray], tape: Tape
 ) -> Callable[[str], np.ndarray]:
-    """Values for a port's stored arrays, by handle, from values for the slots of its graph.
+    """Values for the stored arrays on a port's ``tape``, by handle, from those for its slots.
 
-    ``shapes`` are those of all stored arrays.  One that no slot reads is filled with one half, and
-    so is what an operation without a word reads: nobody knows what it is there.
+    One that no slot reads keeps the values that the port gives it, as the mean of its images, or
+    is filled with one half; so is what an operation without a word reads: nobody knows what it is
+    there.
     """
+    lines = {op.attributes["handle"]: op for op in tape.operations if op.name == "parameter"}
     readers: dict[str, list[tuple[int, str, Parameter]]] = {}
     for index, node in enumerate(graph):
         for name, pieces in node.parameters.items() if node.known else ():
@@ -172,7 +176,8 @@ def carried(
 
     def values(handle: str) -> np.ndarray:
         if handle not in readers:
-            return np.full(shapes[handle], 0.5)
+            line = lines[handle]
+            return np.asarray(line.attributes.get("array", np.full(line.shape, 0.5)), np.float64)
         index, name, parameter = readers[handle][0]
         part = slot(index, name)
         if parameter.region is not None:
@@ -251,18 +256,6 @@ def _fan_in(graph: Graph, node: Node) -> float:
         inside = first + np.arange(k) * d
         fan_in *= float(((inside >= 0) & (inside < before[axis])).mean())
     return fan_in
-
-
-def _connected(shape: tuple[int, ...], table: Any) -> np.ndarray:
-    """Zero where a connection table leaves a pair of maps unconnected, else one."""
-    mask = np.zeros(shape[2:])
-    for out, maps in enumerate(table):
-        mask[list(maps), out] = 1.0
-    return mask
-
-
-def _cells(node: Node) -> int:
-    return prod(node.attributes.get("kernel", (1, 1)))
 
 
 def _uniform(key: bytes, shape: tuple[int, ...], reach: float) -> np.ndarray:

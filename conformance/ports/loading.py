@@ -131,7 +131,7 @@ def opened(factory: Callable[..., Any], framework: str | None = None) -> Port:
     """
     if framework is not None:
         return _port(registry.find(framework), factory)
-    refused: UntraceableModel | None = None
+    refused: list[UntraceableModel] = []
     for tracer in registry.tracers().values():
         if tracer.library not in sys.modules:
             continue
@@ -139,12 +139,15 @@ def opened(factory: Callable[..., Any], framework: str | None = None) -> Port:
         try:
             model = port.built()
         except UntraceableModel as reason:
-            refused = refused or reason
+            refused.append(reason)
             continue
         owner = _owner(model)
         return port if owner is tracer else _port(owner, factory)
-    if refused is not None:
-        raise refused
+    if len(refused) == 1:
+        raise refused[0]
+    if refused:  # a tracer's own words would name its library, and nobody knows whose model it is
+        cause = refused[0].__cause__ or refused[0]
+        raise BadPort(f"the factory does not build a model: {told(cause)}") from cause
     return _port(_owner(_made(factory)), factory)
 
 

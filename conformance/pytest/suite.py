@@ -15,7 +15,7 @@ import pytest
 
 from conformance import reference
 from conformance.graph.model import Graph
-from conformance.judge import evidence
+from conformance.judge import evidence, published
 from conformance.judge import examine as check
 from conformance.numbers.exact import Exact, exact
 from conformance.numbers.parity import Parity, parity
@@ -165,14 +165,23 @@ def _kinds(model):
 class Examined:
     """What this session has found out, a network at a time; written down at its end."""
 
-    def __init__(self, seed: int, models: list[reference.Model], device: str) -> None:
+    def __init__(
+        self, seed: int, models: list[reference.Model], device: str, numbers: set[tuple[str, str]]
+    ) -> None:
         self.seed = seed
         self.models = models
         self.device = device
+        #: Frameworks and networks whose numbers this session is going to run.
+        self.numbers = numbers
         self.runs: dict[str, evidence.Run] = {}
 
     def traced(self, framework: str, model: reference.Model) -> evidence.Record:
-        """The record, at least with its graphs, traced on first request."""
+        """The record, at least with its graphs, traced on first request.
+
+        Where the session is to run its numbers too, they are run now: on one trace.
+        """
+        if (framework, model.name) in self.numbers:
+            return self.record(framework, model)
         records = self.run(framework).records
         if model.name not in records:
             records[model.name] = check.examine(framework, model, numbers=False)
@@ -187,13 +196,13 @@ class Examined:
         records = self.run(framework).records
         if model.name not in records or records[model.name].parity is None:
             # A network that --arch left out may still be asked for, as the smallest of all.
-            telling = model in self.models and self.telling(framework, model.family) == model
+            telling = model in self.models and self.telling(model.family) == model
             on_gpu = self.device == "gpu"
-            lower = ON[self.device] if telling or on_gpu else ()
+            lower = [Execution(name, self.device) for name in ON[self.device]]
             records[model.name] = check.examine(
                 framework, model, thorough=telling and not on_gpu, seed=self.seed,
-                how=Execution(device=self.device),
-                others=[Execution(name, self.device) for name in lower],
+                how=Execution(device=self.device), others=lower if telling or on_gpu else (),
+                whole=lower if telling else (),
             )  # fmt: skip
         return records[model.name]
 
@@ -210,30 +219,32 @@ class Examined:
         self, framework: str, model: reference.Model, precision: str
     ) -> tuple[Graph, Exact]:
         """One network executed on whole numbers; the evidence of the run has it as well."""
-        record = self.traced(framework, model)
-        port = frameworks.port(framework, model)
-        how = Execution(precision, self.device)
-        found = exact(port, port.trace(model.input), record.graph, seed=self.seed, how=how)
-        record.exact += (found,)
+        record = self.record(framework, model)
+        found = next((each for each in record.exact if each.precision == precision), None)
+        if found is None:
+            port = frameworks.port(framework, model)
+            how = Execution(precision, self.device)
+            found = exact(port, port.trace(model.input), record.graph, seed=self.seed, how=how)
+            record.exact += (found,)
         return record.graph, found
 
-    def smallest(self, framework: str) -> reference.Model:
+    def smallest(self) -> reference.Model:
         """The network with the fewest pixels in its image that ends in classes, if any does."""
         models = sorted(self.models, key=lambda m: (prod(m.input), m.count("weight layers")))
-        ending = (m for m in models if any(n.kind == "dense" for n in self.graph(framework, m)))
+        ending = (m for m in models if any(n.kind == "dense" for n in _published(m)))
         return next(ending, models[0])
 
-    def telling(self, framework: str, family: str) -> reference.Model:
+    def telling(self, family: str) -> reference.Model:
         """The network that is examined thoroughly, on the CPU, of those of a family here.
 
         The one with the most kinds of layers; of several the one that its paper has first.
         """
         models = [model for model in self.models if model.family == family]
-        return max(models, key=lambda model: check.telling(self.graph(framework, model)))
+        return max(models, key=lambda model: check.telling(_published(model)))
 
     def thorough(self, framework: str, family: str) -> evidence.Record:
         """The record of that network, run on first request."""
-        return self.record(framework, self.telling(framework, family))
+        return self.record(framework, self.telling(family))
 
     def run(self, framework: str) -> evidence.Run:
         if framework not in self.runs:
@@ -249,6 +260,11 @@ class Examined:
         return self.runs[framework]
 
 
+def _published(model: reference.Model) -> Graph:
+    """What the suite's choices are made by: the same in every framework, and nothing traced."""
+    return published.network(model).inference
+
+
 @pytest.fixture(autouse=True)
 def _own_path(monkeypatch):
     """Folders of ports that a test loads are looked into by that test alone."""
@@ -256,9 +272,15 @@ def _own_path(monkeypatch):
 
 
 @pytest.fixture(scope="session")
-def _examined(pytestconfig: pytest.Config) -> Iterator[Examined]:
-    device = pytestconfig.getoption("device")
-    examined = Examined(pytestconfig.getoption("seed"), _models(pytestconfig), device)
+def _examined(pytestconfig: pytest.Config, request: pytest.FixtureRequest) -> Iterator[Examined]:
+    device, seed = pytestconfig.getoption("device"), pytestconfig.getoption("seed")
+    chosen = [
+        each.callspec.params
+        for each in request.session.items
+        if each.get_closest_marker("numbers") and hasattr(each, "callspec")
+    ]
+    numbers = {(p["framework"], p["model"].name) for p in chosen if {"framework", "model"} <= {*p}}
+    examined = Examined(seed, _models(pytestconfig), device, numbers)
     yield examined
     folder = pytestconfig.getoption("evidence")
     if folder and pytestconfig.getoption("framework"):

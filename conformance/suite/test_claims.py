@@ -10,6 +10,6 @@ def test_claim(framework, claim, examined):
     record = examined.traced(framework, model)
     others = {name for _, name in claim.compared}
     beside = {name: examined.traced(framework, reference.models()[name]) for name in others}
-    found = measure(claim, record, [row.name for row in model.rows], beside)
+    found = measure(claim, record, model.row_names, beside)
     verdict = judge(claim, framework, found)
     assert verdict.conforms, str(verdict)

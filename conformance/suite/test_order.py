@@ -5,8 +5,7 @@ from dataclasses import replace
 import pytest
 
 from conformance.graph.model import Graph
-from conformance.graph.order import successions
-from conformance.graph.written import layer
+from conformance.graph.written import layer, successions
 from conformance.kinds import counted_as
 
 CONVOLUTIONS = counted_as("convolutional layers")

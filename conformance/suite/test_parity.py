@@ -14,7 +14,7 @@ def test_every_node_agrees_with_the_oracle(framework, model, examined):
     assert not parity.problem, parity.problem
     assert len(parity.nodes) == len(record.graph) - 1  # all but the input
     if diverged := parity.first_divergence:
-        row = row_of(record.graph, [row.name for row in model.rows])[diverged.node]
+        row = row_of(record.graph, model.row_names)[diverged.node]
         node = record.graph.nodes[diverged.node]
         pytest.fail(
             f"{model.name} in {framework}: first divergence at {row}, {node.kind} {node.where}:"

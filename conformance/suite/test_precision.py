@@ -94,11 +94,15 @@ class Computes:
         """Nothing: it is given everything."""
         raise NotImplementedError
 
+    def plain(self, values, images):
+        """Nobody asks for it."""
+        raise NotImplementedError
+
     def built(self):
         """It is its own model."""
         return self
 
-    def gradient(self, run, cotangents, wanted, observe):
+    def gradient(self, run, cotangents, wanted):
         """Nobody asks for it."""
         raise NotImplementedError
 
@@ -145,7 +149,7 @@ def test_every_node_agrees_in_lower_precisions(framework, family, examined):
 @pytest.mark.parametrize("precision", ["float16", "bfloat16"])
 def test_the_smallest_network_agrees_in_half_precisions(framework, precision, examined):
     """On a processor not every framework has every operation in them; of this one it has."""
-    found = examined.executed(framework, examined.smallest(framework), Execution(precision))
+    found = examined.executed(framework, examined.smallest(), Execution(precision))
     assert not found.problem
     assert len(found.nodes) > 1
     assert found.first_divergence is None
@@ -155,7 +159,7 @@ def test_the_smallest_network_agrees_in_half_precisions(framework, precision, ex
 @pytest.mark.numbers
 def test_the_smallest_network_agrees_compiled(framework, examined):
     """What a compiler makes of it has the same outputs, in float64."""
-    found = examined.executed(framework, examined.smallest(framework), Execution(compiled=True))
+    found = examined.executed(framework, examined.smallest(), Execution(compiled=True))
     if frameworks.backend(framework) == "torch":
         assert found.problem == "Keras on PyTorch is run step by step only"
         return

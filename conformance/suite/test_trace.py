@@ -17,7 +17,7 @@ def test_nothing_is_unknown(framework, model, examined):
 def test_every_row_is_there(framework, model, examined):
     """Every row of the paper's table is found in the model, by its name."""
     record = examined.traced(framework, model)
-    names = [row.name for row in model.rows]
+    names = model.row_names
     inference, training = layers(record.graph, names), layers(record.training, names)
     empty = [name for name in names if not inference[name] and not training[name]]
     assert not empty, f"no node belongs to {', '.join(empty)}"

@@ -22,6 +22,9 @@ ONE_BY_ONE = "what a model returns for an image must not depend on the others in
 #: What a mean over the images usually is.
 STATISTICS = f"{ONE_BY_ONE}: if this is a batch norm, put the model into inference mode"
 
+#: What leaves images where they are, even merged with another axis.
+ALONG = frozenset({"softmax", "lrn", "batch_norm"})
+
 #: The place of the images in a value read as a vector: how many numbers of other axes stand
 #: before and after, so that a reshape changes nothing; None where it has no images.
 Place = tuple[int, int] | None
@@ -112,16 +115,21 @@ class Followed:
         ]
         if not operands:
             return None
-        follow = getattr(self, f"_{operation.name}", None)
         if operation.attributes.get("unknown"):
             return self._guess(operation)
         if operation.name in UNARY or operation.name in BINARY or operation.name == "select":
             return self._elementwise(operation, operands)
         shape, place = operands[0]
-        if follow is not None:
-            found: Place = follow(operation, shape, place)
-            return found
-        return self._guess(operation)
+        if operation.name in ("reshape", "dropout"):
+            return place
+        if operation.name == "dot":
+            return self._dot(operation, shape, place)
+        follow = getattr(self, f"_{operation.name}", None)
+        axis = self._axis(shape, place)
+        if follow is None or (axis is None and operation.name != "conv"):
+            return place if operation.name in ALONG else self._guess(operation)
+        found: Place = follow(operation, axis)
+        return found
 
     def _meet(self, operation: Operation, what: str) -> Place:
         """The images do not stay apart here."""
@@ -156,47 +164,6 @@ class Followed:
             return self._meet(operation, f"{operation.name} along two different axes")
         return places.pop()
 
-    def _kept(self, operation: Operation, shape: tuple[int, ...], place: Place) -> Place:
-        return place
-
-    _reshape = _dropout = _kept
-
-    def _along(
-        self, operation: Operation, shape: tuple[int, ...], place: Place, axis: int
-    ) -> Place:
-        axis %= len(shape)
-        if self._axis(shape, place) == axis:
-            return self._meet(operation, f"{operation.name} over axis {axis}, the images'")
-        return place
-
-    def _softmax(self, operation: Operation, shape: tuple[int, ...], place: Place) -> Place:
-        return self._along(operation, shape, place, operation.attributes["axis"])
-
-    _lrn = _batch_norm = _softmax
-
-    def _reduce(self, operation: Operation, shape: tuple[int, ...], place: Place) -> Place:
-        axes, axis = operation.attributes["axes"], self._axis(shape, place)
-        if axis is None:
-            return self._guess(operation)
-        if axis in axes:
-            how = operation.attributes["reduce"]
-            return self._meet(operation, f"{how} over axis {axis}, the images'")
-        left = sum(1 for i in axes if i < axis) if not operation.attributes["keep"] else 0
-        return _around(operation.shape, axis - left)
-
-    def _window(self, operation: Operation, shape: tuple[int, ...], place: Place) -> Place:
-        axis, given = self._axis(shape, place), operation.attributes
-        if axis is None:
-            return self._guess(operation)
-        if (given["size"][axis], given["stride"][axis]) != (1, 1):
-            return self._meet(operation, f"windows of {given['size']} reach over the images")
-        return _around(operation.shape, axis)
-
-    def _conv(self, operation: Operation, shape: tuple[int, ...], place: Place) -> Place:
-        if self._axis(shape, place) != operation.attributes["lhs"][0]:
-            return self._meet(operation, "a convolution reads the images as another axis")
-        return _around(operation.shape, operation.attributes["out"][0])
-
     def _dot(self, operation: Operation, shape: tuple[int, ...], place: Place) -> Place:
         left, right = operation.inputs
         on_left, on_right = operation.attributes["contract"]
@@ -211,49 +178,58 @@ class Followed:
         before = 0 if first else len(self.tape[left].shape) - 1
         return _around(operation.shape, before + axis - (gone < axis))
 
-    def _transpose(self, operation: Operation, shape: tuple[int, ...], place: Place) -> Place:
-        axis = self._axis(shape, place)
-        if axis is None:
-            return self._guess(operation)
+    # Where an operand's images, along an axis of their own, are in the result.
+
+    def _softmax(self, operation: Operation, axis: int) -> Place:
+        if operation.attributes["axis"] % len(operation.shape) == axis:
+            return self._meet(operation, f"{operation.name} over axis {axis}, the images'")
+        return _around(operation.shape, axis)
+
+    _lrn = _batch_norm = _softmax
+
+    def _reduce(self, operation: Operation, axis: int) -> Place:
+        axes = operation.attributes["axes"]
+        if axis in axes:
+            how = operation.attributes["reduce"]
+            return self._meet(operation, f"{how} over axis {axis}, the images'")
+        left = sum(1 for i in axes if i < axis) if not operation.attributes["keep"] else 0
+        return _around(operation.shape, axis - left)
+
+    def _window(self, operation: Operation, axis: int) -> Place:
+        given = operation.attributes
+        if (given["size"][axis], given["stride"][axis]) != (1, 1):
+            return self._meet(operation, f"windows of {given['size']} reach over the images")
+        return _around(operation.shape, axis)
+
+    def _conv(self, operation: Operation, axis: int | None) -> Place:
+        if axis != operation.attributes["lhs"][0]:
+            return self._meet(operation, "a convolution reads the images as another axis")
+        return _around(operation.shape, operation.attributes["out"][0])
+
+    def _transpose(self, operation: Operation, axis: int) -> Place:
         return _around(operation.shape, operation.attributes["axes"].index(axis))
 
-    def _broadcast(self, operation: Operation, shape: tuple[int, ...], place: Place) -> Place:
-        axis = self._axis(shape, place)
-        if axis is None:
-            return self._guess(operation)
+    def _broadcast(self, operation: Operation, axis: int) -> Place:
         return _around(operation.shape, operation.attributes["axes"][axis])
 
-    def _concat(self, operation: Operation, shape: tuple[int, ...], place: Place) -> Place:
-        axis = self._axis(shape, place)
-        if axis is None:
-            return self._guess(operation)
+    def _concat(self, operation: Operation, axis: int) -> Place:
         if axis == operation.attributes["axis"]:
             return self._meet(operation, f"concat along axis {axis}, the images'")
         return _around(operation.shape, axis)
 
-    def _part(self, operation: Operation, shape: tuple[int, ...], place: Place) -> Place:
-        axis = self._axis(shape, place)
-        if axis is None:
-            return self._guess(operation)
+    def _slice(self, operation: Operation, axis: int) -> Place:
         if operation.shape[axis] != self.count:
             return self._meet(operation, f"{operation.name} along the images")
         return _around(operation.shape, axis)
 
-    _slice = _pad = _upsample = _adaptive_avg_pool = _part
+    _pad = _upsample = _adaptive_avg_pool = _slice
 
-    def _take(self, operation: Operation, shape: tuple[int, ...], place: Place) -> Place:
-        return self._reordered(operation, shape, place, (operation.attributes["axis"],))
-
-    def _reverse(self, operation: Operation, shape: tuple[int, ...], place: Place) -> Place:
-        return self._reordered(operation, shape, place, operation.attributes["axes"])
-
-    def _reordered(
-        self, operation: Operation, shape: tuple[int, ...], place: Place, axes: tuple[int, ...]
-    ) -> Place:
-        axis = self._axis(shape, place)
-        if axis in axes:
+    def _take(self, operation: Operation, axis: int) -> Place:
+        if axis in operation.attributes.get("axes", (operation.attributes.get("axis"),)):
             return self._meet(operation, f"{operation.name} along axis {axis}, the images'")
-        return self._guess(operation) if axis is None else _around(operation.shape, axis)
+        return _around(operation.shape, axis)
+
+    _reverse = _take
 
 
 def _around(shape: tuple[int, ...], axis: int) -> Place:

@@ -27,13 +27,14 @@ def canonical(tape: Tape) -> Graph:
     Raises :class:`UntraceableModel` where an output depends on no image.
     """
     graph, reads_as = _walked(tape)
-    if not reads_as or not graph.unknown:
+    if not reads_as:
         return graph
-    # A model that takes rows for channels is read as it reads the image.
+    # A model that takes rows for channels, or for columns, is read as it reads the image.
     other, _ = _walked(_relabelled(tape, reads_as))
-    if len(other.unknown) >= len(graph.unknown):
+    if len(other.unknown) > len(graph.unknown):
         return graph
-    words = [f"{AXES[name]} as {AXES[taken]}" for name, taken in sorted(reads_as.items())]
+    pairs = sorted(reads_as.items())
+    words = [f"{AXES[name]} as {AXES[taken]}" for name, taken in pairs if name != taken]
     for index in other.inputs:
         other.nodes[index].attributes["layout"] = ", ".join(words)
     return other

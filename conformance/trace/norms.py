@@ -8,9 +8,10 @@ from functools import lru_cache
 
 import numpy as np
 
+from conformance.trace.evaluation import evaluate
 from conformance.trace.excerpt import Excerpt, remembered
 from conformance.trace.probes import leaves, probes, same
-from conformance.trace.tape import Tape, evaluate
+from conformance.trace.tape import Tape
 
 
 @dataclass(frozen=True, slots=True)

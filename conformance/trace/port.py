@@ -9,14 +9,15 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from conformance.trace.tape import Tape
+from conformance.trace.tape import Operation, Tape
 
 Size = tuple[int, int, int]
+Arrays = Sequence[np.ndarray]
 
 #: Takes a value of the tape and its result, as float32 or float64 in the framework's own layout.
 Observer = Callable[[int, np.ndarray], None]
-#: Takes the gradient by a stored array, under its handle, or by the image, under None.
-GradientObserver = Callable[[str | None, np.ndarray], None]
+#: Gradients by stored arrays, under their handles, and by the image, under None.
+Gradients = dict[str | None, np.ndarray]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,13 @@ class Execution:
         """The type that numbers are stored in."""
         return "float32" if self.precision == "tf32" else self.precision
 
+    def possible(self, library: str, gpu: Callable[[], str]) -> None:
+        """Raises :class:`CannotExecute` where a library has no such precision or device here."""
+        if self.precision == "tf32" and self.device == "cpu":
+            raise CannotExecute("tf32 is a precision of GPUs: leave it out, or add --device gpu")
+        if self.device == "gpu" and not gpu():
+            raise CannotExecute(f"{library} sees no GPU here")
+
     def __str__(self) -> str:
         return f"{self.precision}, compiled" if self.compiled else self.precision
 
@@ -45,7 +53,7 @@ PLAIN = Execution()
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One execution of a port: of which tape, on which numbers, and how.
+    """One execution of a port: the tape, the numbers and how they are computed.
 
     ``values(handle)`` is asked once for each stored array that the tape reads.  ``image`` is
     batch x height x width x channels.  In training, on a tape of training, every number of a
@@ -130,19 +138,13 @@ class Port(Protocol):
         fault.
         """
 
-    def gradient(
-        self,
-        run: Run,
-        cotangents: Sequence[np.ndarray],
-        wanted: frozenset[str],
-        observe: GradientObserver,
-    ) -> None:
+    def gradient(self, run: Run, cotangents: Arrays, wanted: frozenset[str]) -> Gradients:
         """Differentiate the real model by the framework's own means, in float64.
 
         The loss is the sum of ``output * cotangent`` over the first outputs, as many as there
-        are cotangents, each in the shape and the layout of its output.  ``observe`` receives
-        the gradient by every stored array in ``wanted``, shaped as it is stored, and by the
-        image, in the framework's layout.  Where the framework sees no dependence it is zero.
+        are cotangents, each in the shape and the layout of its output.  Returned is the gradient
+        by every stored array in ``wanted``, shaped as it is stored, and by the image, in the
+        framework's layout.  Where the framework sees no dependence it is zero.
         Raises :class:`NoGradient`.
         """
 
@@ -152,6 +154,15 @@ class Port(Protocol):
         Two calls agree where the factory is seeded or loads what it holds.  A model that makes
         its weights on the first call needs a size: trace it first.
         Raises :class:`UntraceableModel`.
+        """
+
+    def plain(self, values: Mapping[str, np.ndarray], images: np.ndarray) -> list[np.ndarray]:
+        """The outputs of the factory's own model, called as its users call it, unobserved.
+
+        In inference and the model's own precision, on the processor, without compiling it.
+        ``values`` has the stored arrays that the tape reads, by handle.  Images, and outputs
+        that are images, are batch x height x width x channels.
+        Raises :class:`UntraceableModel`, and :class:`CannotExecute` where this cannot be had.
         """
 
 
@@ -199,14 +210,34 @@ class Backend(Protocol):
     def execute(self, run: Run, wanted: frozenset[int], observe: Observer) -> dict[str, np.ndarray]:
         """As :meth:`Port.run`, of a tape that :meth:`record` made; the image in its layout."""
 
-    def differentiate(
-        self,
-        run: Run,
-        cotangents: Sequence[np.ndarray],
-        wanted: frozenset[str],
-        observe: GradientObserver,
-    ) -> None:
+    def differentiate(self, run: Run, cotangents: Arrays, wanted: frozenset[str]) -> Gradients:
         """As :meth:`Port.gradient`, of a tape that :meth:`record` made."""
+
+
+class Retraced(Tape):
+    """A tape on which each line has to be what another tape, of fewer images, has in its place."""
+
+    def __init__(self, traced: Tape) -> None:
+        super().__init__()
+        self._traced = traced
+
+    def _append(self, operation: Operation) -> int:
+        index = super()._append(operation)
+        here, there = operation, Operation("nothing", (), ())
+        if index < len(self._traced):
+            there = self._traced[index]
+        more = self[0].shape[0] // self._traced[0].shape[0]
+        alike = [each.inputs + (each.name, len(each.shape)) for each in (here, there)]
+        if alike[0] != alike[1] or any(
+            now not in (then, then * more)
+            for now, then in zip(here.shape, there.shape, strict=True)
+        ):
+            raise UntraceableModel(
+                f"line {index} of the tape was {there.name} {there.shape} and is now {here.name}"
+                f" {here.shape} in {here.where}; a model to be compared must compute the same"
+                " steps every time"
+            )
+        return index
 
 
 def images(training: bool, batch: int | None = None) -> int:

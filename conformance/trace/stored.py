@@ -9,9 +9,10 @@ import numpy as np
 
 from conformance.graph.axes import Axes, Axis, axis_of, vector_steps
 from conformance.graph.model import Node, Parameter
+from conformance.trace.evaluation import LAYOUT, evaluate
 from conformance.trace.meanings import Stored
 from conformance.trace.probes import leaves
-from conformance.trace.tape import LAYOUT, Tape, evaluate
+from conformance.trace.tape import Tape
 
 
 def constant(tape: Tape, x: Stored) -> float | None:

@@ -54,9 +54,6 @@ from typing import Any
 import numpy as np
 
 from conformance.graph.model import Where
-from conformance.trace.evaluation import BINARY, LAYOUT, UNARY, evaluate, window
-
-__all__ = ["BINARY", "LAYOUT", "UNARY", "Operation", "Tape", "evaluate", "window"]
 
 Shape = tuple[int, ...]
 Pads = Sequence[tuple[int, int]]
@@ -101,6 +98,8 @@ class Tape:
         self.faults: list[Fault] = []
         #: Stored arrays that the model says are not trained, and others like them are.
         self.frozen: frozenset[str] = frozenset()
+        #: Values that the port computes or stores in less than float32, and in what.
+        self.lowered: dict[int, str] = {}
         #: What a tracer read the tape from, to run it again; only that tracer looks into it.
         self.source: Any = None
 
@@ -169,7 +168,7 @@ class Tape:
 
     def reduce(self, x: int, reduce: str, axes: Iterable[int], keep: bool = False) -> int:
         """A reduction of whole axes."""
-        axes = tuple(axes)
+        axes = tuple(map(int, axes))
         kept = enumerate(self[x].shape)
         shape = [1 if i in axes else n for i, n in kept if keep or i not in axes]
         return self.emit("reduce", (x,), shape, reduce=reduce, axes=axes, keep=keep)
@@ -344,7 +343,7 @@ class Tape:
     def unknown(
         self, name: str, operands: Iterable[int], shape: Iterable[int], **attributes: Any
     ) -> int:
-        """What the tape has no word for, under its framework's name."""
+        """An unsupported operation, under its framework's name."""
         return self.emit(name, operands, shape, **attributes, unknown=True)
 
     def emit(
@@ -359,6 +358,12 @@ class Tape:
     def _append(self, operation: Operation) -> int:
         self.operations.append(operation)
         return len(self.operations) - 1
+
+    @property
+    def parameters(self) -> dict[str, Shape]:
+        """The shape of every stored array that is read, by its handle."""
+        read = (op for op in self.operations if op.name == "parameter")
+        return {op.attributes["handle"]: op.shape for op in read}
 
     def size(self, value: int) -> int:
         """How many numbers a value has."""

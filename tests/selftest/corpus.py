@@ -20,7 +20,8 @@ from conformance.ports import implementations as frameworks
 from conformance.trace.canonical import canonical
 from conformance.trace.port import Port, UntraceableModel
 from conformance.trace.tape import Tape
-from tests.selftest import Mutant, mutants
+from tests.selftest import mutants
+from tests.selftest.rows import Wrong
 
 
 class Correct:
@@ -29,7 +30,7 @@ class Correct:
     def __init__(self, framework: str, architecture: str) -> None:
         self.framework = framework
         self.model = reference.find(architecture)
-        self.rows = [row.name for row in self.model.rows]
+        self.rows = self.model.row_names
         self.graphs: dict[bool, Graph] = {}
 
     def graph(self, training: bool) -> Graph:
@@ -59,7 +60,7 @@ class Named:
 class Case:
     """A wrong model beside the right one."""
 
-    def __init__(self, mutant: Mutant, correct: Correct) -> None:
+    def __init__(self, mutant: Wrong, correct: Correct) -> None:
         self.mutant, self.correct = mutant, correct
         self.training = mutant.mode == "training"
         self.port: Port = frameworks.tracer(correct.framework).port(mutant.wrong)
@@ -146,7 +147,7 @@ def judged_graphs(framework: str, numbers: bool = False) -> list[tuple[str, str]
 class Judged:
     """What became of one mutant; ``parity`` where numbers were run and the results part."""
 
-    mutant: Mutant
+    mutant: Wrong
     named: Named
     problem: str = ""
     parity: NodeParity | None = None
@@ -187,9 +188,9 @@ class Judged:
         }
 
 
-def judge(mutant: Mutant, correct: Correct, numbers: bool) -> Judged:
+def judge(case: Case, numbers: bool) -> Judged:
     """Judge one mutant, with ``numbers`` in float64 as well where they are to see it."""
-    case = Case(mutant, correct)
+    mutant = case.mutant
     try:
         named = CHECKS[mutant.mode](case)
         parted = case.parted() if numbers and mutant.numbers else None
@@ -255,7 +256,7 @@ def tally(
     total = len(corpus) + len(rights)
     judged, alarms = [], {}
     for mutant in corpus:
-        judged.append(judge(mutant, networks[mutant.architecture], numbers))
+        judged.append(judge(Case(mutant, networks[mutant.architecture]), numbers))
         progress(len(judged), total)
     for name, mode in rights:
         alarms[f"{name}, {mode}"] = len(networks[name].alarms(mode == "training"))

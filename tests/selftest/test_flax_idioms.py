@@ -2,10 +2,13 @@
 
 import functools
 from importlib.util import find_spec
+from typing import Any
 
 import numpy as np
 import pytest
 
+from conformance.judge import precision
+from conformance.judge.subject import subject
 from conformance.trace import batch
 from conformance.trace.canonical import canonical
 
@@ -18,6 +21,7 @@ from flax import linen, nnx
 
 from conformance.trace.flax.port import port
 from conformance.trace.jax.port import port as pair
+from tests.selftest.plainly import TABLE, plainly
 
 SIZE = (8, 8, 1)
 
@@ -86,3 +90,58 @@ def test_a_norm_left_in_training_mode_is_named():
     model = pair(lambda: (normalised, {"kernel": jnp.ones((64, 10))}))
     (fault,) = batch.faults(model, SIZE)
     assert "inference mode" in fault.hint
+
+
+class LeNet(linen.Module):
+    """LeNet-5 as its table has it, what becomes of its result, and its convolutions' types."""
+
+    end: Any = staticmethod(lambda x: x)
+    types: tuple[Any, ...] = (None, None, None)
+
+    @linen.compact
+    def __call__(self, x):
+        for maps, dtype in zip((6, 16), self.types, strict=False):
+            x = linen.tanh(linen.Conv(maps, (5, 5), padding="VALID", dtype=dtype)(x))
+            x = linen.tanh(linen.avg_pool(x, (2, 2), (2, 2)))
+        x = linen.tanh(linen.Conv(120, (5, 5), padding="VALID", dtype=self.types[2])(x))
+        x = linen.tanh(linen.Dense(84)(x.reshape(len(x), -1)))
+        return self.end(linen.softmax(linen.Dense(10)(x)))
+
+
+def initialised(end):
+    """The same as a pair."""
+    model, images = LeNet(end), jnp.zeros((1, 32, 32, 1))
+    shapes = jax.eval_shape(model.init, jax.random.key(0), images)
+    return lambda: (model.apply, jax.tree.map(lambda x: np.zeros(x.shape, x.dtype), shapes))
+
+
+ENDS = {
+    "right": (lambda x: x, True),
+    "asks whether it is traced": (lambda x: x if isinstance(x, jax.core.Tracer) else 2 * x, False),
+    "asks how many images": (lambda x: x if len(x) < 3 else jnp.roll(x, 1, 1), False),
+    "asks for the precision": (lambda x: x if x.dtype == jnp.float64 else 2 * x, False),
+}
+
+
+@pytest.mark.parametrize("form", [lambda end: lambda: LeNet(end), initialised])
+@pytest.mark.parametrize(("end", "right"), ENDS.values(), ids=ENDS)
+def test_a_plain_run_tells_what_asks_how_it_is_called(form, end, right):
+    """Called as its users call it, a module or a pair has to compute what was observed."""
+    part = plainly(port(form(end)))
+    assert (part.run, not part.findings) == (1, right)
+
+
+LOW = jnp.bfloat16
+
+
+@pytest.mark.parametrize(
+    ("types", "found", "remarked"),
+    [((None,) * 3, [], []), ((LOW,) * 3, [], ["C1"]), ((None, LOW, None), ["C3"], [])],
+    ids=["float32", "policy", "island"],
+)
+def test_a_policy_of_precision_is_a_remark_and_an_island_a_finding(types, found, remarked):
+    """What all convolutions are computed in is meant; what one is computed in was left in."""
+    asked = subject(port(lambda: LeNet(types=types)), TABLE, None, 0, lambda *said: None)
+    part = precision.check(asked)
+    assert [each.node for each in part.findings] == found
+    assert [each.node for each in part.remarks] == remarked

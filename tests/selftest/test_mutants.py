@@ -37,7 +37,7 @@ def _numbers(metafunc):
     return any(mark.name == "numbers" for mark in metafunc.definition.iter_markers())
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def correct(_examined):
     """A right network of a framework, with the graphs that the session has traced already."""
 
@@ -48,6 +48,13 @@ def correct(_examined):
         return network
 
     return of
+
+
+@pytest.fixture(scope="module")
+def case(planted, correct):
+    """A wrong model beside the right one, traced and run once for all that is asked of it."""
+    room, mutant = planted
+    return Case(mutant, correct(room, mutant.architecture))
 
 
 @pytest.fixture(scope="session")
@@ -61,19 +68,18 @@ def told(_examined):
         _examined.run(room).selftest = tally.as_json()
 
 
-def test_structure_names_the_bug(planted, correct, told):
+def test_structure_names_the_bug(planted, case, told):
     """The first difference is the planted one: its layer and its attribute."""
     room, mutant = planted
-    found = judge(mutant, correct(room, mutant.architecture), numbers=False)
+    found = judge(case, numbers=False)
     told[room][0][mutant.name] = found
     assert found.by_word, str(found)
 
 
 @pytest.mark.numbers
-def test_numbers_see_the_bug(planted, correct, told):
+def test_numbers_see_the_bug(planted, case, told):
     """The results part, not before the layer of the bug, and numbers alone name its cause."""
     room, mutant = planted
-    case = Case(mutant, correct(room, mutant.architecture))
     parted = case.parted()
     assert parted is not None
     row, first = parted
@@ -101,11 +107,9 @@ def test_right_network_raises_no_alarm(twice, correct, told):
 
 
 @pytest.mark.numbers
-def test_whole_numbers_see_the_bug(planted, correct):
+def test_whole_numbers_see_the_bug(case):
     """What parts in float64 differs on whole numbers, unless its node cannot be exact."""
-    room, mutant = planted
-    case = Case(mutant, correct(room, mutant.architecture))
-    if mutant.mode != "structure" or not (parted := case.parted()):
+    if case.mutant.mode != "structure" or not (parted := case.parted()):
         pytest.skip("whole numbers are run in inference, on what float64 sees")
     found = exact(
         case.port, case.tape, case.wrong, case.right, case.alignment.pairs,

@@ -2,7 +2,7 @@
 
 The first node whose result is wrong is computed again, by the oracle's own operations and on the
 inputs that both models agree on, in every way in which ports are known to go wrong.  What gives
-the port's result, within the node's bound, is the cause; several are told with the simplest first.
+the port's result, within the node's bound, is the cause; of several, the simplest is first.
 Where nothing does, nothing is claimed.  It costs a few times that one node, and only once two
 models have parted.
 """
@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from conformance.graph.model import Graph, Node
-from conformance.kinds import KINDS
+from conformance.kinds import KINDS, Kind
 from conformance.kinds.experiment import Trial, shaped
 from conformance.kinds.kind import Hypothesis
 from conformance.numbers.causes.common import COMMON, COMMON_FITTED
@@ -26,7 +26,15 @@ from conformance.numbers.oracle import Oracle
 REACH = 3
 
 Near = Callable[[np.ndarray], bool]
-Stage = Callable[[Node, bool], tuple[Hypothesis, ...]]
+Stage = Callable[[Kind, bool], tuple[Hypothesis, ...]]
+
+#: Hypotheses about a node's kind, those with a number to solve for where the result is seen, and
+#: those about any kind: the first that explain it are taken.
+STAGES: tuple[Stage, ...] = (
+    lambda row, seen: row.causes,
+    lambda row, seen: row.fitted if seen else (),
+    lambda row, seen: COMMON + (COMMON_FITTED if seen else ()),
+)
 
 #: Slots that may be other than expected, and what that is called; the first are as expected.
 Variants = Iterable[tuple[str, Mapping[str, np.ndarray]]]
@@ -113,7 +121,7 @@ def causes(
         expected = segment.compute()
         if got.shape != expected.shape or not np.isfinite(got).all() or near(expected):
             return ()
-        for stage in (_fixed, _fitted, _common):
+        for stage in STAGES:
             if found := tuple(dict.fromkeys(_explained(segment, stage, got, near, variants))):
                 return found
     return ()
@@ -131,23 +139,11 @@ def _explained(
             if given and near(segment.with_result(index, t.want)):
                 yield _said(given, node, seen)
                 continue
-            for hypothesis in stage(node, seen):
+            for hypothesis in stage(KINDS[node.kind], seen):
                 words = _first(hypothesis, t, segment, index)
                 if words and words not in known:  # it holds whatever the slots are
                     known.add(words)
                     yield _said(f"{given}, and {words}" if given else words, node, seen)
-
-
-def _fixed(node: Node, seen: bool) -> tuple[Hypothesis, ...]:
-    return KINDS[node.kind].causes
-
-
-def _fitted(node: Node, seen: bool) -> tuple[Hypothesis, ...]:
-    return KINDS[node.kind].fitted if seen else ()
-
-
-def _common(node: Node, seen: bool) -> tuple[Hypothesis, ...]:
-    return COMMON + (COMMON_FITTED if seen else ())
 
 
 def _first(hypothesis: Hypothesis, t: Trial, segment: Segment, index: int) -> str:

@@ -11,6 +11,7 @@ import numpy as np
 from conformance.kinds.experiment import TIMES, Altered, Trial, least_squares
 from conformance.kinds.functions import FUNCTIONS
 from conformance.kinds.kind import Hypothesis
+from conformance.numbers.deviation import order_of
 
 
 def followed(t: Trial) -> Altered:
@@ -63,10 +64,7 @@ def _each_channel(t: Trial) -> Altered:
 
 def reordered(t: Trial) -> Altered:
     """The channels are all there, in another order."""
-    want, got = (x.reshape(-1, x.shape[-1]) for x in (t.want, t.found))
-    probe = np.random.Generator(np.random.Philox(key=0)).random(len(want))
-    order = np.empty(want.shape[-1], int)
-    order[np.argsort(probe @ got, kind="stable")] = np.argsort(probe @ want, kind="stable")
+    order = order_of(t.want, t.found)
     yield _order(order), t.want[..., order]
 
 

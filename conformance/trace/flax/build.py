@@ -9,10 +9,11 @@ from typing import Any
 import jax
 from flax import linen, nnx
 
-from conformance.trace.flax.flags import takes
+from conformance.trace.flax.calls import takes
 from conformance.trace.flax.model import Model
 from conformance.trace.fresh import Fresh
-from conformance.trace.jax.program import told
+from conformance.trace.jax.program import KEPT
+from conformance.trace.places import refusing
 from conformance.trace.port import UntraceableModel
 
 
@@ -22,20 +23,15 @@ def build(factory: Callable[..., Any]) -> Any:
     Most NNX modules hold nothing but weights.  One that holds more is built again in such a way
     that JAX stages only what is drawn at random and computes the rest: masks, codes, indices.
     """
-    with jax.enable_x64(True):
+    with refusing("the factory does not build a model"), jax.enable_x64(True):
         try:
-            try:
-                model = _assemble(factory, nullcontext())
-                if isinstance(model, Model) and not model.complete:
-                    model = _assemble(factory, jax.ensure_compile_time_eval())
-            except (jax.errors.JAXTypeError, jax.errors.UnexpectedTracerError):
-                model = _with_arrays(factory)
-            if isinstance(model, linen.Module):
-                return made(factory)  # It holds no weights, and whatever it holds is known.
-        except UntraceableModel:
-            raise
-        except Exception as error:
-            raise UntraceableModel(f"the factory does not build a model: {told(error)}") from error
+            model = _assemble(factory, nullcontext())
+            if isinstance(model, Model) and not model.complete:
+                model = _assemble(factory, jax.ensure_compile_time_eval())
+        except KEPT:
+            model = _with_arrays(factory)
+        if isinstance(model, linen.Module):
+            return made(factory)  # It holds no weights, and whatever it holds is known.
     if isinstance(model, Model) and not model.complete:
         raise UntraceableModel(
             "the model keeps random numbers outside an nnx.Variable; make them an nnx.Param"

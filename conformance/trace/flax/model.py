@@ -7,6 +7,7 @@ integers, is part of the model's code: it is computed, everything else stays abs
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import jax
@@ -14,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
-from conformance.trace.flax.flags import flags
+from conformance.trace.flax.calls import flags
 from conformance.trace.flax.scopes import named, replaceable
 from conformance.trace.jax.program import handle_of
 from conformance.trace.port import Own
@@ -48,7 +49,7 @@ class Model:
                 self.abstract.append(jax.ShapeDtypeStruct(array.shape, array.dtype))
                 self.handles.append(None)
             elif _is_variable(leaf) and jnp.issubdtype(array.dtype, jnp.floating):
-                self.abstract.append(jax.ShapeDtypeStruct(array.shape, jnp.float64))
+                self.abstract.append(jax.ShapeDtypeStruct(array.shape, array.dtype))
                 handle = handle_of(path, ".")
                 self.handles.append(handle)
                 if isinstance(leaf, nnx.BatchStat):
@@ -98,6 +99,15 @@ def weights(module: nnx.Module) -> Own:
             if jnp.issubdtype(array.dtype, jnp.floating)
         }
     )
+
+
+def fill(module: nnx.Module, values: Mapping[str, np.ndarray]) -> None:
+    """Give a built module's variables these values, each in the type that it is stored in."""
+    state = nnx.state(module)
+    for path, leaf in jax.tree_util.tree_leaves_with_path(state, is_leaf=_is_variable):
+        if _is_variable(leaf) and (handle := handle_of(path, ".")) in values:
+            leaf.set_value(jnp.asarray(values[handle], leaf.get_value().dtype))
+    nnx.update(module, state)
 
 
 def _is_variable(leaf: Any) -> bool:

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import cached_property, partial
 from typing import Any
 
 import flax
 import jax
 import jax.numpy as jnp
+import numpy as np
 from flax import linen, nnx
 
 from conformance.trace.flax.build import build, made
-from conformance.trace.flax.flags import flags
-from conformance.trace.flax.linen import as_pair
-from conformance.trace.flax.model import Model, weights
+from conformance.trace.flax.calls import as_pair, flags
+from conformance.trace.flax.model import Model, fill, weights
 from conformance.trace.flax.scopes import module_of
 from conformance.trace.jax import port as jaxprs
 from conformance.trace.jax.execution import gpu
-from conformance.trace.jax.program import Program, program, stored, told
+from conformance.trace.jax.plain import filled
+from conformance.trace.jax.program import Program, program, stored
+from conformance.trace.places import refusing
 from conformance.trace.port import Own, Size, UntraceableModel
 from conformance.trace.tape import Tape
 
@@ -48,7 +50,7 @@ class FlaxPort(jaxprs.JaxPort):
 
     def own(self) -> Own:
         """What the module or the pair stores when it is built with its weights, from key 0."""
-        try:
+        with refusing("the factory does not build with its weights"):
             match made(self.factory):
                 case nnx.Module() as module:
                     return weights(module)
@@ -62,12 +64,20 @@ class FlaxPort(jaxprs.JaxPort):
                     return stored(variables)
                 case other:
                     raise TypeError(f"it returned {type(other).__name__}, not a Flax module")
-        except UntraceableModel:
-            raise
-        except Exception as error:
-            raise UntraceableModel(
-                f"the factory does not build with its weights: {told(error)}"
-            ) from error
+
+    def _callable(
+        self, values: Mapping[str, np.ndarray], shape: tuple[int, ...]
+    ) -> Callable[[Any], Any]:
+        match made(self.factory):
+            case nnx.Module() as module:
+                fill(module, values)
+                module.eval()
+                return partial(module, **flags(type(module).__call__, False))
+            case linen.Module() as module:
+                apply, variables, _ = as_pair(module, (1, *shape[1:]), False)
+            case (apply, variables):
+                pass
+        return partial(apply, filled(variables, values))
 
     def built(self) -> object:
         """What the factory returns, its weights left abstract."""
@@ -83,7 +93,7 @@ class FlaxPort(jaxprs.JaxPort):
         """The model as a jaxpr for a batch of images."""
         model = self._model
         if isinstance(model, Model):
-            run = functools.partial(model.apply, training=training)
+            run = partial(model.apply, training=training)
             updates = model.statistics if training else ()
             return program(run, model.abstract, shape, model.handles, module_of, updates)
         if isinstance(model, linen.Module):
@@ -91,6 +101,6 @@ class FlaxPort(jaxprs.JaxPort):
             return program(apply, variables, shape, updates=updates)
         return self._called(shape)
 
-    @functools.cached_property
+    @cached_property
     def _model(self) -> Any:
         return build(self.factory)

@@ -10,7 +10,13 @@ import jax.numpy as jnp
 import numpy as np
 from jax.extend.core import ClosedJaxpr, Jaxpr, JaxprEqn, Literal
 
-from conformance.trace.jax.execution import DOUBLE, Arithmetic, in_precision, is_floating
+from conformance.trace.jax.execution import (
+    DOUBLE,
+    Arithmetic,
+    in_precision,
+    is_floating,
+    lower_type,
+)
 
 #: Calls, and the name under which they hold what they call.
 CALLS = {
@@ -84,6 +90,12 @@ def is_cast(equation: JaxprEqn) -> bool:
         return False
     before, after = equation.invars[0].aval.dtype, equation.outvars[0].aval.dtype
     return before == after or all(jnp.issubdtype(d, jnp.floating) for d in (before, after))
+
+
+def lower(equation: JaxprEqn) -> str:
+    """The precision below float32 that an equation reads or makes, if it does."""
+    types = (atom.aval.dtype for atom in (*equation.outvars, *equation.invars))
+    return next(filter(None, map(lower_type, types)), "")
 
 
 def _is_double(equation: JaxprEqn) -> bool:

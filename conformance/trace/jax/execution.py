@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from conformance.trace.port import PLAIN, CannotExecute, Execution
+from conformance.trace.port import PLAIN, Execution
 
 
 class Arithmetic(NamedTuple):
@@ -24,8 +24,8 @@ class Arithmetic(NamedTuple):
 EXACT = (jax.lax.Precision.HIGHEST,) * 2
 PRODUCTS = {"dot_general": EXACT, "conv_general_dilated": EXACT}
 
-#: XLA multiplies a vector and a matrix in float32 unless it is told how; of a convolution it can
-#: only be told that TF32 will do, and cuDNN has none for three channels.
+#: XLA multiplies a vector and a matrix in float32 unless an algorithm is given; a convolution takes
+#: no algorithm, only a precision that allows TF32, and cuDNN has none for three channels.
 FAST = {
     "dot_general": jax.lax.DotAlgorithmPreset.TF32_TF32_F32,
     "conv_general_dilated": (jax.lax.Precision.HIGH,) * 2,
@@ -51,10 +51,7 @@ def computing(how: Execution = PLAIN) -> Iterator[Arithmetic]:
     mind, which on a GPU is TF32: that is replaced.
     """
     fast = how.precision == "tf32"
-    if fast and how.device == "cpu":
-        raise CannotExecute("tf32 is a precision of GPUs: leave it out, or add --device gpu")
-    if how.device == "gpu" and not gpu():
-        raise CannotExecute("JAX sees no GPU here")
+    how.possible("JAX", gpu)
     dtype = jnp.dtype(jnp.float32 if fast else how.precision)
     with jax.enable_x64(True), jax.default_device(jax.devices(how.device)[0]):
         yield Arithmetic(dtype, FAST if fast else PRODUCTS)
@@ -68,6 +65,11 @@ def is_floating(dtype: Any) -> bool:
 def in_precision(precision: Any, value: Any) -> Any:
     """A precision in the place of a type of numbers with a fraction; anything else as it is."""
     return precision if is_floating(value) else value
+
+
+def lower_type(dtype: Any) -> str:
+    """The name of a type of numbers with a fraction that is less than float32; else empty."""
+    return str(dtype) if is_floating(dtype) and dtype.itemsize < 4 else ""
 
 
 def as_array(array: Any) -> np.ndarray:

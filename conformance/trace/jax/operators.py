@@ -1,7 +1,8 @@
 """What a primitive of JAX is in the words of the tape: a function a row.
 
 Each takes the walk, the equation's parameters, its first result's shape and its operands.  It
-returns a value (or a list, one for each result), or None where the tape has no words.
+returns a value (or a list, one for each result), or None where the tape has no words.  What is one
+call of the tape's is spelt in the row.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ import numpy as np
 from jax.extend.core import ClosedJaxpr
 
 from conformance.trace import composed
-from conformance.trace.tape import BINARY, UNARY
+from conformance.trace.evaluation import BINARY, UNARY
+from conformance.trace.tape import Tape
 
 if TYPE_CHECKING:
     from conformance.trace.jax.walk import Value, Walk
@@ -91,17 +93,7 @@ def any_window(walk: Walk, params: Json, shape: Shape, x: Value, start: Value) -
     return None
 
 
-def cumulative_sum(walk: Walk, params: Json, shape: Shape, x: Value) -> int:
-    """The sum of all that lies before, or after."""
-    return composed.running_sum(walk.tape, walk.of(x), params["axis"], params["reverse"])
-
-
 # Algebra.
-
-
-def reduction(walk: Walk, params: Json, shape: Shape, x: Value, *, reduce: str) -> int:
-    """A reduction of whole axes."""
-    return walk.tape.reduce(walk.of(x), reduce, map(int, params["axes"]))
 
 
 def extremum(
@@ -113,16 +105,6 @@ def extremum(
         if _is_constant(other, nothing):
             return walk.of(kept)
     return walk.tape.elementwise(word, walk.of(left), walk.of(right))
-
-
-def integer_power(walk: Walk, params: Json, shape: Shape, x: Value) -> int:
-    """A power that is written into the program."""
-    return composed.power(walk.tape, walk.of(x), params["y"])
-
-
-def clamp(walk: Walk, params: Json, shape: Shape, low: Value, x: Value, high: Value) -> int:
-    """A number held between two bounds."""
-    return composed.clamp(walk.tape, walk.of(x), walk.of(low), walk.of(high))
 
 
 def select(walk: Walk, params: Json, shape: Shape, which: Value, *cases: Value) -> int | None:
@@ -149,46 +131,7 @@ def select(walk: Walk, params: Json, shape: Shape, which: Value, *cases: Value) 
     return tape.select(walk.of(which), walk.of(yes), walk.of(no))
 
 
-def algebra(function: Callable[..., int]) -> Translation:
-    """A primitive without parameters, by a function of the tape and its operands' values."""
-
-    def translate(walk: Walk, params: Json, shape: Shape, *operands: Value) -> int:
-        return function(walk.tape, *map(walk.of, operands))
-
-    return translate
-
-
-def primitive(word: str) -> Translation:
-    """A primitive that the tape has as well."""
-    return algebra(lambda tape, *operands: tape.elementwise(word, *operands))
-
-
 # Layout.
-
-
-def reshape(walk: Walk, params: Json, shape: Shape, x: Value) -> int:
-    """Another shape, axes of length 1 come or gone included."""
-    return walk.tape.reshape(walk.of(x), shape)
-
-
-def broadcast(walk: Walk, params: Json, shape: Shape, x: Value) -> int:
-    """The operand's axes among others, repeated."""
-    return walk.tape.broadcast(walk.of(x), shape, params["broadcast_dimensions"])
-
-
-def transpose(walk: Walk, params: Json, shape: Shape, x: Value) -> int:
-    """The axes in another order."""
-    return walk.tape.transpose(walk.of(x), params["permutation"])
-
-
-def reverse(walk: Walk, params: Json, shape: Shape, x: Value) -> int:
-    """Some axes backwards."""
-    return walk.tape.reverse(walk.of(x), params["dimensions"])
-
-
-def concatenate(walk: Walk, params: Json, shape: Shape, *parts: Value) -> int:
-    """Arrays one after the other."""
-    return walk.tape.concat([walk.of(part) for part in parts], params["dimension"])
 
 
 def pad(walk: Walk, params: Json, shape: Shape, x: Value, fill: Value) -> int | None:
@@ -266,32 +209,51 @@ def _is(a: Value, b: Value) -> bool:
     return a is b
 
 
+def algebra(function: Callable[..., int]) -> Translation:
+    """A primitive without parameters, by a function of the tape and its operands' values."""
+    return lambda walk, params, shape, *operands: function(walk.tape, *map(walk.of, operands))
+
+
+def primitive(word: str) -> Translation:
+    """A primitive that the tape has as well."""
+    return algebra(lambda tape, *operands: tape.elementwise(word, *operands))
+
+
+def by(function: Callable[..., int], *names: str) -> Translation:
+    """A primitive of one operand, by a function of the tape, its value and these parameters."""
+    return lambda walk, params, shape, x: function(
+        walk.tape, walk.of(x), *(params[name] for name in names)
+    )
+
+
 TABLE: dict[str, Translation] = {
     **{word: primitive(word) for word in (set(UNARY) | set(BINARY)) - {"relu", "max", "min"}},
     "max": partial(extremum, word="max"),
     "min": partial(extremum, word="min"),
     "add_any": primitive("add"),
-    "square": algebra(composed.square),
-    "integer_pow": integer_power,
-    "log1p": algebra(composed.log1p),
-    "expm1": algebra(composed.expm1),
-    "exp2": algebra(composed.exp2),
-    "clamp": clamp,
+    **{word: algebra(composed.FORMULAS[word]) for word in ("square", "log1p", "expm1", "exp2")},
+    "integer_pow": by(composed.power, "y"),
+    "clamp": algebra(lambda tape, low, x, high: composed.clamp(tape, x, low, high)),
     "select_n": select,
     "conv_general_dilated": convolution,
     "dot_general": product,
     "reduce_window_sum": partial(window, reduce="sum"),
     "reduce_window_max": partial(window, reduce="max"),
     "reduce_window": any_window,
-    "cumsum": cumulative_sum,
-    "reduce_sum": partial(reduction, reduce="sum"),
-    "reduce_max": partial(reduction, reduce="max"),
-    "reduce_min": partial(reduction, reduce="min"),
-    **dict.fromkeys(("reshape", "squeeze", "expand_dims"), reshape),
-    "broadcast_in_dim": broadcast,
-    "transpose": transpose,
-    "rev": reverse,
-    "concatenate": concatenate,
+    "cumsum": by(composed.running_sum, "axis", "reverse"),
+    "reduce_sum": by(lambda tape, x, axes: tape.reduce(x, "sum", axes), "axes"),
+    "reduce_max": by(lambda tape, x, axes: tape.reduce(x, "max", axes), "axes"),
+    "reduce_min": by(lambda tape, x, axes: tape.reduce(x, "min", axes), "axes"),
+    **dict.fromkeys(
+        ("reshape", "squeeze", "expand_dims"),
+        lambda walk, params, shape, x: walk.tape.reshape(walk.of(x), shape),
+    ),
+    "broadcast_in_dim": by(Tape.broadcast, "shape", "broadcast_dimensions"),
+    "transpose": by(Tape.transpose, "permutation"),
+    "rev": by(Tape.reverse, "dimensions"),
+    "concatenate": lambda walk, params, shape, *parts: walk.tape.concat(
+        [walk.of(part) for part in parts], params["dimension"]
+    ),
     "pad": pad,
     "slice": part,
     "dynamic_slice": dynamic_part,

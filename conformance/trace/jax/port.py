@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from functools import cached_property
+from collections.abc import Callable, Mapping
+from functools import cached_property, partial
 from typing import Any
 
 import jax
@@ -13,11 +13,14 @@ import numpy as np
 from conformance.trace.fresh import Fresh
 from conformance.trace.jax.equations import evaluated
 from conformance.trace.jax.execution import as_array, computing, gpu
-from conformance.trace.jax.program import KEPT, Program, program, stored, told
+from conformance.trace.jax.plain import filled, plainly
+from conformance.trace.jax.program import KEPT, Program, program, stored
 from conformance.trace.jax.walk import record, replay
+from conformance.trace.places import refusing
 from conformance.trace.port import (
+    Arrays,
     CannotExecute,
-    GradientObserver,
+    Gradients,
     NoGradient,
     Observer,
     Own,
@@ -70,25 +73,27 @@ class JaxPort:
         """See :class:`conformance.trace.port.Port`; compiled by XLA."""
         return execute(self.program(run.image.shape, run.training), run, wanted, observe)
 
-    def gradient(
-        self,
-        run: Run,
-        cotangents: Sequence[np.ndarray],
-        wanted: frozenset[str],
-        observe: GradientObserver,
-    ) -> None:
+    def gradient(self, run: Run, cotangents: Arrays, wanted: frozenset[str]) -> Gradients:
         """See :class:`conformance.trace.port.Port`."""
-        differentiate(
-            self.program(run.image.shape, run.training), run, cotangents, wanted, observe
-        )  # fmt: skip
+        program = self.program(run.image.shape, run.training)
+        return differentiate(program, run, cotangents, wanted)
 
     def own(self) -> Own:
         """What the pair's variables hold."""
-        try:
+        with refusing("the factory does not build"):
             _, variables = self.factory()
             return stored(variables)
-        except Exception as error:
-            raise UntraceableModel(f"the factory does not build: {told(error)}") from error
+
+    def plain(self, values: Mapping[str, np.ndarray], images: np.ndarray) -> list[np.ndarray]:
+        """See :class:`conformance.trace.port.Port`."""
+        return plainly(self._callable, values, images)
+
+    def _callable(
+        self, values: Mapping[str, np.ndarray], shape: tuple[int, ...]
+    ) -> Callable[[Any], Any]:
+        """What the factory makes now, as a function of images, holding these values."""
+        apply, variables = self.factory()
+        return partial(apply, filled(variables, values))
 
     def program(self, shape: tuple[int, ...], training: bool = False) -> Program:
         """The model as a jaxpr for a batch of images; a pair does the same in training."""
@@ -137,14 +142,10 @@ def _build(factory: Callable[[], Any]) -> tuple[Callable[..., Any], Any]:
 
 def with_arrays(factory: Callable[[], Any]) -> tuple[Callable[..., Any], Any]:
     """The same of a factory that needs real weights, of which the shapes are kept."""
-    try:
-        with jax.enable_x64(True):  # a state's counters have the type that they get in the trace
-            apply, variables = factory()
-            return apply, jax.eval_shape(lambda: variables)
-    except Exception as error:
-        raise UntraceableModel(
-            f"the factory does not build a pair (apply, variables): {told(error)}"
-        ) from error
+    # A state's counters have the type that they get in the trace.
+    with refusing("the factory does not build a pair (apply, variables)"), jax.enable_x64(True):
+        apply, variables = factory()
+        return apply, jax.eval_shape(lambda: variables)
 
 
 def execute(
@@ -160,10 +161,8 @@ def execute(
             whole = program.jaxpr
             return evaluated(whole.jaxpr, whole.consts, inputs, arithmetic)
 
-        try:
+        with refusing("the model is not compiled here", CannotExecute):
             results = jax.jit(call)(*arrays, jnp.asarray(run.image, arithmetic.dtype))
-        except Exception as error:
-            raise CannotExecute(f"the model is not compiled here: {told(error)}") from error
     for value, result in zip(run.tape.outputs, results, strict=True):
         if value in wanted:
             observe(value, as_array(result))
@@ -171,13 +170,9 @@ def execute(
 
 
 def differentiate(
-    program: Program,
-    run: Run,
-    cotangents: Sequence[np.ndarray],
-    wanted: frozenset[str],
-    observe: GradientObserver,
-) -> None:
-    """Hand out the gradients of a program by JAX's own reverse mode, custom rules included."""
+    program: Program, run: Run, cotangents: Arrays, wanted: frozenset[str]
+) -> Gradients:
+    """The gradients of a program by JAX's own reverse mode, custom rules included."""
     chosen = [i for i, handle in enumerate(program.handles) if handle in wanted]
     draws = tuple(run.drawn())
     with computing():
@@ -194,10 +189,8 @@ def differentiate(
             return jax.vjp(main, *inputs)[1](above)
 
         picture = jnp.asarray(run.image, jnp.float64)
-        try:
+        with refusing("the model cannot go backward", NoGradient):
             above = [jnp.asarray(cotangent) for cotangent in cotangents]
             found = jax.jit(pulled)(above, picture, *(arrays[i] for i in chosen))
-        except Exception as error:
-            raise NoGradient(f"the model cannot go backward: {told(error)}") from error
-    for handle, gradient in zip([None, *(program.handles[i] for i in chosen)], found, strict=True):
-        observe(handle, np.asarray(gradient))
+    handles = [None, *(program.handles[i] for i in chosen)]
+    return dict(zip(handles, map(np.asarray, found), strict=True))

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import jax
@@ -12,7 +12,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax.extend.core import ClosedJaxpr
 
-from conformance.trace.jax.execution import DOUBLE, in_precision
+from conformance.trace.jax.execution import DOUBLE, in_precision, lower_type
+from conformance.trace.places import reason
 from conformance.trace.port import Own, UntraceableModel
 
 #: What goes wrong in a function that has kept arrays of a factory that was called on shapes.
@@ -34,6 +35,8 @@ class Program:
     path: Callable[[str], str] = str
     updates: tuple[str, ...] = ()
     axes: str = "NHWC"
+    #: What is stored in less than float32, and in what.
+    low: Mapping[str, str] = field(default_factory=dict)
 
     def inputs(self, values: Callable[[str], np.ndarray], dtype: Any) -> list[jax.Array]:
         """Arrays for all inputs but the image, in a precision."""
@@ -86,9 +89,10 @@ def program(
                 error = other if isinstance(other, KEPT) else error
                 size = "x".join(map(str, shape))
                 raise UntraceableModel(
-                    f"the model cannot be called with an image batch of {size}: {told(error)}"
+                    f"the model cannot be called with an image batch of {size}: {reason(error)}"
                 ) from error
-    return Program(jaxpr, tuple(handles), path, tuple(updates))
+    low = {h: lower_type(leaf.dtype) for h, (_, leaf) in zip(handles, leaves, strict=True) if h}
+    return Program(jaxpr, tuple(handles), path, tuple(updates), low=low)
 
 
 def _traced(function: Callable[..., Any], inputs: Sequence[Any]) -> ClosedJaxpr:
@@ -98,10 +102,16 @@ def _traced(function: Callable[..., Any], inputs: Sequence[Any]) -> ClosedJaxpr:
         try:
             return jax.make_jaxpr(function, axis_env=axes)(*inputs)
         except NameError as error:
-            found = re.search(r"unbound axis name:? *(\w+)", str(error))
-            if found is None or (found[1], 1) in axes:
+            name = unbound(error)
+            if name is None or (name, 1) in axes:
                 raise
-            axes.append((found[1], 1))
+            axes.append((name, 1))
+
+
+def unbound(error: NameError) -> str | None:
+    """The axis over devices whose name an error misses, if that is what it says."""
+    found = re.search(r"unbound axis name:? *(\w+)", str(error))
+    return found[1] if found else None
 
 
 def stored(variables: Any) -> Own:
@@ -121,13 +131,7 @@ def handle_of(path: Any, separator: str = "/") -> str:
 
 
 def blank(shape: tuple[int, ...], dtype: Any) -> jax.Array:
-    """State that holds no weights: a random stream that nobody has drawn from, a counter."""
+    """State that holds no weights: an unused random stream, a counter."""
     if jnp.issubdtype(dtype, jax.dtypes.prng_key):
         return jnp.broadcast_to(jax.random.key(0), shape)
     return jnp.zeros(shape, dtype)
-
-
-def told(error: BaseException) -> str:
-    """What was wrong, in one line."""
-    lines = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__

@@ -17,6 +17,7 @@ import numpy as np
 from jax.extend.core import Jaxpr, JaxprEqn, Literal
 
 from conformance.graph.model import Where
+from conformance.trace.evaluation import evaluate
 from conformance.trace.jax.equations import (
     REDUCTIONS,
     bind,
@@ -26,15 +27,16 @@ from conformance.trace.jax.equations import (
     is_identity,
     is_uniform,
     literal,
+    lower,
     plain,
     with_last_uses,
 )
-from conformance.trace.jax.execution import DOUBLE, as_array, computing
+from conformance.trace.jax.execution import DOUBLE, as_array, computing, lower_type
 from conformance.trace.jax.operators import COMPARISONS, TABLE
-from conformance.trace.jax.places import lines
-from conformance.trace.jax.program import Program, blank, told
-from conformance.trace.port import PLAIN, CannotExecute, Observer, Run, UntraceableModel
-from conformance.trace.tape import Operation, Tape, evaluate
+from conformance.trace.jax.program import Program, blank
+from conformance.trace.places import is_library, reason
+from conformance.trace.port import PLAIN, CannotExecute, Observer, Retraced, Run, UntraceableModel
+from conformance.trace.tape import Tape
 
 
 @dataclass(slots=True, eq=False)
@@ -95,31 +97,13 @@ def _walked(program: Program, watched: Watched | None) -> tuple[Tape, dict[str, 
         return walk.tape, {h: as_array(v.read()) for h, v in new} if watched else {}
 
 
-class Followed(Tape):
-    """A tape on which each line has to be what another tape, of fewer images, has in its place."""
-
-    def __init__(self, run: Run) -> None:
-        super().__init__()
-        self._run = run
-
-    def _append(self, operation: Operation) -> int:
-        index = super()._append(operation)
-        there = self._run.tape.operations[index : index + 1]
-        if not there or (operation.name, operation.inputs) != (there[0].name, there[0].inputs):
-            raise UntraceableModel(
-                f"the model computes a batch of {len(self._run.image)} images otherwise than"
-                f" one image: {operation.name} at {operation.where}"
-            )
-        return index
-
-
 class Walk:
     """One pass over a program."""
 
     def __init__(self, program: Program, watched: Watched | None) -> None:
         self.program = program
         self.watched = watched
-        self.tape = Followed(watched.run) if watched else Tape()
+        self.tape = Retraced(watched.run.tape) if watched else Tape()
         self.arithmetic = DOUBLE
         self.observed: set[int] = set()
 
@@ -137,6 +121,8 @@ class Walk:
         shape = tuple(aval.shape)
         if handle is not None:
             index = self.tape.parameter(handle, shape)
+            if low := self.program.low.get(handle):
+                self.tape.lowered[index] = low
             return Value(index, load=lambda: self._load(handle, shape))
         index = self.tape.unknown("state", (), shape)
         return Value(index, load=lambda: blank(shape, aval.dtype))
@@ -181,6 +167,8 @@ class Walk:
             inner = equation.params["branches"][int(operands.pop(0).array)]
         if inner is not None:
             return self.jaxpr(inner.jaxpr, inner.consts, operands, where)
+        if is_cast(equation):
+            self._lifted(equation, operands)
         if is_identity(equation) or is_cast(equation) or _is_by_one(equation, operands):
             return operands[:1] if name == "div" else list(operands)
         if all(value.constant for value in operands):
@@ -189,6 +177,8 @@ class Walk:
         self.tape.where = where
         before = len(self.tape)
         results = self._translate(equation, operands)
+        if low := lower(equation):
+            self.tape.lowered |= {v.index: low for v in results if v.index is not None}
         if self.watched:
             arrays = self._computed(equation, [value.read() for value in operands])
             for value, array in zip(results, arrays, strict=True):
@@ -196,6 +186,16 @@ class Walk:
                     value.array = array
             self._observe_between(before, operands, results)
         return results
+
+    def _lifted(self, equation: JaxprEqn, operands: list[Value]) -> None:
+        """Note what was brought down to a lower precision and back, with nothing in between."""
+        low, index = lower(equation), operands[0].index
+        up = not lower_type(equation.outvars[0].aval.dtype)
+        if low and up and index is not None and not self._is_stored(index):
+            self.tape.lowered.setdefault(index, low)
+
+    def _is_stored(self, index: int) -> bool:
+        return self.tape[index].name in ("parameter", "constant")
 
     def _drawn(self, shape: tuple[int, ...]) -> Value:
         index = self.tape.random(shape)
@@ -209,7 +209,7 @@ class Walk:
             kind = UntraceableModel if self.arithmetic == DOUBLE else CannotExecute
             raise kind(
                 f"{equation.primitive.name} at {self.tape.where} cannot be run in"
-                f" {self.arithmetic.dtype}: {told(error)}"
+                f" {self.arithmetic.dtype}: {reason(error)}"
             ) from error
 
     def _translate(self, equation: JaxprEqn, operands: list[Value]) -> list[Value]:
@@ -272,9 +272,10 @@ class Walk:
     def _where(self, equation: JaxprEqn, outer: Where) -> Where:
         """Module path and source line; a cached call keeps the line where it was called now."""
         stack = "/".join(filter(None, [outer.path, str(equation.source_info.name_stack)]))
-        found = lines(equation.source_info.traceback)
-        line = found[0] if found and (not outer.line or outer.line in found) else outer.line
-        return Where(self.program.path(stack), line)
+        frames = getattr(equation.source_info.traceback, "frames", ())
+        found = [f"{f.file_name}:{f.line_num}" for f in frames if not is_library(f.file_name)]
+        own = found[0] if found and (not outer.line or outer.line in found) else outer.line
+        return Where(self.program.path(stack), own)
 
 
 def _is_by_one(equation: JaxprEqn, operands: list[Value]) -> bool:

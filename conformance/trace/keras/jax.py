@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -14,7 +13,7 @@ from conformance.trace.jax import port as jaxprs
 from conformance.trace.jax import walk
 from conformance.trace.jax.execution import computing, gpu
 from conformance.trace.jax.program import Program
-from conformance.trace.port import PLAIN, Call, Execution, GradientObserver, Observer, Run
+from conformance.trace.port import PLAIN, Arrays, Call, Execution, Gradients, Observer, Run
 from conformance.trace.tape import Tape
 
 __all__ = ["TYPED", "computing", "differentiate", "execute", "gpu", "record", "versions"]
@@ -55,11 +54,6 @@ def execute(run: Run, wanted: frozenset[int], observe: Observer) -> dict[str, np
     return jaxprs.execute(program, run, wanted, observe)
 
 
-def differentiate(
-    run: Run,
-    cotangents: Sequence[np.ndarray],
-    wanted: frozenset[str],
-    observe: GradientObserver,
-) -> None:
-    """Hand out the gradients of the recorded program by JAX's own reverse mode."""
-    jaxprs.differentiate(run.tape.source, run, cotangents, wanted, observe)
+def differentiate(run: Run, cotangents: Arrays, wanted: frozenset[str]) -> Gradients:
+    """The gradients of the recorded program by JAX's own reverse mode."""
+    return jaxprs.differentiate(run.tape.source, run, cotangents, wanted)

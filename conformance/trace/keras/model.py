@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from textwrap import shorten
 from typing import Any
 
 import keras
 
 from conformance.trace.keras.thread import in_a_thread
+from conformance.trace.places import refusing
 from conformance.trace.port import Size, UntraceableModel
 
 
@@ -37,7 +39,7 @@ def whole(model: Any) -> bool:
 
 
 def frozen(variables: Mapping[str, Any], model: Any) -> frozenset[str]:
-    """The weights that a layer would train and has been told not to."""
+    """The weights of a layer that are set not to be trained."""
     meant = {id(v) for layer in model._flatten_layers() for v in layer._trainable_variables}
     return frozenset(h for h, v in variables.items() if id(v) in meant and not v.trainable)
 
@@ -55,6 +57,19 @@ def layout(model: Any, size: Size) -> str:
             return axes
     takes = "x".join("any" if n is None else str(n) for n in wanted)
     raise UntraceableModel(f"the model takes {takes}, not {height}x{width}x{channels}")
+
+
+def training_by_default(model: Any) -> dict[str, bool]:
+    """What users pass in inference: nothing, unless the model trains by default."""
+    switch = inspect.signature(model.call).parameters.get("training")
+    return {"training": False} if switch is not None and switch.default is True else {}
+
+
+def lowered(model: Any) -> dict[str, str]:
+    """The layers that compute in less than float32, by name, and in what."""
+    layers = model._flatten_layers() if isinstance(model, keras.Layer) else ()
+    found = {layer.name: str(layer.compute_dtype) for layer in layers}
+    return {name: dtype for name, dtype in found.items() if dtype in ("float16", "bfloat16")}
 
 
 def prepare(model: Any, shape: tuple[int, ...], dtype: str) -> None:
@@ -88,15 +103,11 @@ def by_handle(variables: Sequence[Any]) -> dict[str, Any]:
     return handles
 
 
-@contextmanager
-def one_line(what: str) -> Iterator[None]:
-    """Say in one line what cannot be done and why."""
-    try:
-        yield
-    except UntraceableModel:
-        raise
-    except Exception as error:
-        # Keras emphasises the reason, and repeats the arguments after it.
-        reason = re.sub(r"\x1b\[\d*m", "", str(error)).partition("Arguments received")[0]
-        reason = shorten(reason, 300) or type(error).__name__
-        raise UntraceableModel(f"{what}: {reason}") from error
+def _reason(error: BaseException) -> str:
+    """Keras emphasises the reason, and repeats the arguments after it."""
+    message = re.sub(r"\x1b\[\d*m", "", str(error)).partition("Arguments received")[0]
+    return shorten(message, 300) or type(error).__name__
+
+
+#: Say in one line what Keras cannot do and why.
+one_line = partial(refusing, words=_reason)

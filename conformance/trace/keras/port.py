@@ -7,7 +7,7 @@ and gives everything one precision.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from importlib import import_module
@@ -19,25 +19,28 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import keras  # noqa: E402
 import numpy as np  # noqa: E402
 
-from conformance.trace.fresh import Fresh  # noqa: E402
+from conformance.trace.fresh import SAME, Fresh  # noqa: E402
 from conformance.trace.keras.model import (  # noqa: E402
     build,
     by_handle,
     frozen,
     in_type,
     layout,
+    lowered,
     one_line,
     prepare,
+    training_by_default,
     whole,
 )
 from conformance.trace.keras.thread import in_a_thread, in_precision  # noqa: E402
 from conformance.trace.port import (  # noqa: E402
     PLAIN,
+    Arrays,
     Backend,
     Call,
     CannotExecute,
     Execution,
-    GradientObserver,
+    Gradients,
     Observer,
     Own,
     Run,
@@ -92,6 +95,7 @@ class KerasPort:
         self.factory = Fresh(factory, whole)
         self.backend = backend(keras.backend.backend())
         self._made: Any = None
+        self._lowered: dict[str, str] = {}
         self._size: Size | None = None
 
     def built(self) -> object:
@@ -102,6 +106,7 @@ class KerasPort:
         if self._made is None:
             with self.backend.computing():
                 self._made = build(self.factory)
+            self._lowered = lowered(self._made)
         return self._made
 
     def trace(self, size: Size, training: bool = False, batch: int | None = None) -> Tape:
@@ -133,16 +138,11 @@ class KerasPort:
             raise kind(f"the model computes otherwise when {when}")
         return replace(run, tape=alike)
 
-    def gradient(
-        self,
-        run: Run,
-        cotangents: Sequence[np.ndarray],
-        wanted: frozenset[str],
-        observe: GradientObserver,
-    ) -> None:
+    def gradient(self, run: Run, cotangents: Arrays, wanted: frozenset[str]) -> Gradients:
         """See :class:`conformance.trace.port.Port`."""
         run = _laid_out(run)
-        in_precision(PLAIN, partial(self.backend.differentiate, run, cotangents, wanted, observe))
+        work = partial(self.backend.differentiate, run, cotangents, wanted)
+        return in_precision(PLAIN, work)
 
     def own(self) -> Own:
         """What the model stores when it is built with its weights, in Keras's own precision."""
@@ -163,6 +163,28 @@ class KerasPort:
                     if keras.backend.is_float_dtype(variable.dtype)
                 }
             )
+
+    def plain(self, values: Mapping[str, np.ndarray], images: np.ndarray) -> list[np.ndarray]:
+        """See :class:`conformance.trace.port.Port`."""
+        return in_a_thread(partial(self._plain, values, images))
+
+    def _plain(self, values: Mapping[str, np.ndarray], images: np.ndarray) -> list[np.ndarray]:
+        with keras.device("cpu:0"), one_line("called plainly the model fails"):
+            model = self.factory()
+            if model is self._made:
+                raise CannotExecute(SAME)
+            first = layout(model, images.shape[1:]) == "NCHW"
+            batch = images.transpose(0, 3, 1, 2) if first else images
+            batch = keras.ops.convert_to_tensor(np.ascontiguousarray(batch, "float32"))
+            given = training_by_default(model)
+            if not getattr(model, "_inputs", None):
+                model(batch[:1], **given)
+            variables = by_handle(model.variables)
+            for handle, array in values.items():
+                variables[handle].assign(array)
+            found = keras.tree.flatten(model(batch, **given))
+            results = [keras.ops.convert_to_numpy(each) for each in found]
+            return [r.transpose(0, 2, 3, 1) if first and r.ndim == 4 else r for r in results]
 
     def _record(self, batch: int, size: Size, training: bool, how: Execution = PLAIN) -> Tape:
         height, width, channels = size
@@ -204,6 +226,10 @@ class KerasPort:
             tape.updates = dict(zip(replaced, tape.outputs[kept:], strict=True))
             tape.outputs = tape.outputs[:kept]
             tape.frozen = frozen(variables, model)
+            for value, operation in enumerate(tape.operations):
+                inner = operation.where.path.rpartition("/")[2]
+                if inner in self._lowered:
+                    tape.lowered[value] = self._lowered[inner]
             return tape
 
 

@@ -5,12 +5,10 @@ A run is the same call with real tensors, checked line by line against the tape.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
 from unittest import mock
 
-import keras
 import numpy as np
 import torch
 from keras.src.backend.common import global_state
@@ -19,12 +17,14 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 
 from conformance.graph.model import Where
+from conformance.trace.places import calls_the_port, executing, refusing
 from conformance.trace.port import (
     PLAIN,
+    Arrays,
     Call,
     CannotExecute,
     Execution,
-    GradientObserver,
+    Gradients,
     NoGradient,
     Observer,
     Run,
@@ -32,10 +32,8 @@ from conformance.trace.port import (
 )
 from conformance.trace.tape import Tape
 from conformance.trace.torch import execution
-from conformance.trace.torch.execution import as_array
-from conformance.trace.torch.gradient import pulled
-from conformance.trace.torch.hollow import Widening, hollow
-from conformance.trace.torch.places import LIBRARIES, calls_the_port, line, told
+from conformance.trace.torch.execution import as_array, pulled
+from conformance.trace.torch.hollow import Widening, filled, hollow, tensor
 from conformance.trace.torch.port import versions
 from conformance.trace.torch.recorder import Recorder
 from conformance.trace.torch.replay import Replay
@@ -44,9 +42,6 @@ __all__ = ["TYPED", "computing", "differentiate", "execute", "gpu", "record", "v
 
 #: Whether what was recorded computes in one precision only.
 TYPED = True
-
-#: Where nothing is a port's own source.
-_LIBRARIES = (*LIBRARIES, f"{Path(keras.__file__).parent}/")
 
 
 def gpu() -> str:
@@ -81,7 +76,7 @@ class InKeras(Recorder):
         scopes = global_state.get_global_attribute("name_scope_stack") or ()
         path = [scope.name for scope in scopes if scope.name in self.call.modules]
         path = path[1:] if path[:1] == [self.call.root] else path
-        return Where("/".join(path), line(_LIBRARIES))
+        return Where("/".join(path), executing())
 
 
 class ReplayInKeras(InKeras, Replay):
@@ -102,7 +97,7 @@ def execute(run: Run, wanted: frozenset[int], observe: Observer) -> dict[str, np
     if run.how.compiled:
         raise CannotExecute("Keras on PyTorch is run step by step only")
     with computing(run.how):
-        state, picture = _filled(run), _tensor(run.image)
+        state, picture = filled(_hollow_state(run.tape.source), run), tensor(run.image)
     replay = ReplayInKeras(nn.Module(), state, run, wanted, observe)
     results = _follow(replay, run.tape.source, picture, state, run.how)
     replay.finish("the model")
@@ -110,30 +105,23 @@ def execute(run: Run, wanted: frozenset[int], observe: Observer) -> dict[str, np
     return {h: as_array(x) for h, x in zip(run.tape.updates, results[kept:], strict=True)}
 
 
-def differentiate(
-    run: Run,
-    cotangents: Sequence[np.ndarray],
-    wanted: frozenset[str],
-    observe: GradientObserver,
-) -> None:
-    """Hand out the gradients of the recorded call by PyTorch's own reverse mode."""
+def differentiate(run: Run, cotangents: Arrays, wanted: frozenset[str]) -> Gradients:
+    """The gradients of the recorded call by PyTorch's own reverse mode."""
     call = run.tape.source
     with computing():
-        state, picture = _filled(run), _tensor(run.image)
+        state, picture = filled(_hollow_state(run.tape.source), run), tensor(run.image)
     leaves: dict[str | None, Tensor] = {None: picture}
     leaves |= {handle: state[handle] for handle in sorted(wanted)}
-    try:
-        with computing(), torch.enable_grad(), Widening(run.drawn()):
-            for leaf in leaves.values():
-                leaf.requires_grad_()
-            outputs = tree_leaves(call.function(picture, *_arrays(call, state)))
-            found = pulled(outputs, cotangents, leaves)
-    except UntraceableModel:
-        raise
-    except Exception as error:
-        raise NoGradient(f"the model cannot go backward: {told(error)}") from error
-    for handle, gradient in found.items():
-        observe(handle, gradient)
+    with (
+        refusing("the model cannot go backward", NoGradient),
+        computing(),
+        torch.enable_grad(),
+        Widening(run.drawn()),
+    ):
+        for leaf in leaves.values():
+            leaf.requires_grad_()
+        outputs = tree_leaves(call.function(picture, *_arrays(call, state)))
+        return pulled(outputs, cotangents, leaves)
 
 
 @calls_the_port
@@ -171,21 +159,3 @@ def _hollow_state(call: Call) -> dict[str, Tensor]:
         for handle, (shape, dtype) in call.parameters.items()
         if getattr(torch, dtype, torch.uint8).is_floating_point
     }
-
-
-def _filled(run: Run) -> dict[str, Tensor]:
-    """Numbers for all that the tape reads; the rest has none."""
-    state = _hollow_state(run.tape.source)
-    for operation in run.tape.operations:
-        if operation.name == "parameter":
-            handle = operation.attributes["handle"]
-            array = _tensor(run.values(handle))
-            if tuple(array.shape) != operation.shape:
-                raise ValueError(f"{handle} is {operation.shape}, given {tuple(array.shape)}")
-            state[handle] = array
-    return state
-
-
-def _tensor(array: np.ndarray) -> Tensor:
-    """An array in the type that numbers have by default."""
-    return torch.from_numpy(np.require(array, np.float64, ["C", "W"])).to(torch.get_default_dtype())

@@ -14,6 +14,7 @@ import numpy as np
 
 from conformance.graph.axes import axis_of
 from conformance.graph.model import Parameter
+from conformance.trace.evaluation import evaluate
 from conformance.trace.meanings import (
     Affine,
     Algebra,
@@ -34,7 +35,6 @@ from conformance.trace.rules.algebra import recognised
 from conformance.trace.rules.convolution import biased, give_bias
 from conformance.trace.rules.pooling import averaged
 from conformance.trace.stored import along, array_of, constant, fill
-from conformance.trace.tape import evaluate
 from conformance.trace.walk import AXES, Walk
 
 
@@ -141,11 +141,13 @@ def map_of(walk: Walk, x: Affine) -> Plain | None:
     if found := averaged(walk, x):
         return found
     slope, offset = (None if side is None else side.value for side in (x.slope, x.offset))
+    if walk.of(x).kind == "input" and (prepared := _by_constants(walk, x)):
+        return prepared  # the mean of a set of images, which a port may keep as a buffer
     for name in AXES:
         try:
             algebra = coefficients(walk.tape, slope, offset, partial(along, x.axes, name=name))
             if algebra is None:
-                return _by_constants(walk, x)
+                return _by_constants(walk, x)  # of channels, which are tried first
         except (ValueError, KeyError):
             continue  # it varies over another axis
         if isinstance(algebra, Linear):
@@ -240,14 +242,22 @@ def _linear(walk: Walk, x: Affine, algebra: Linear, name: str) -> Plain | None:
 
 
 def _by_constants(walk: Walk, x: Affine) -> Plain | None:
-    """A map by constants that differ from channel to channel: input normalisation."""
+    """A map by numbers that differ from channel to channel: input normalisation.
+
+    The numbers are constants, or stored arrays that have their values and are not trained.
+    """
     attributes: dict[str, Any] = {}
     for name, side in (("factor", x.slope), ("offset", x.offset)):
         if side is None:
             continue
-        if leaves(walk.tape, side.value):
+        stored = {i: walk.tape[i].attributes.get("array") for i in leaves(walk.tape, side.value)}
+        if any(array is None for array in stored.values()):
             return None
-        vector = along(x.axes, evaluate(walk.tape, side.value, {}))
+        known = {i: np.asarray(array, np.float64) for i, array in stored.items()}
+        try:
+            vector = along(x.axes, evaluate(walk.tape, side.value, known))
+        except (KeyError, ValueError):
+            return None  # it is drawn at random, or varies over the image
         attributes[name] = tuple(map(float, vector)) if len(vector) > 1 else float(vector[0])
     attributes.setdefault("factor", 1.0)
     if attributes == {"factor": 1.0, "offset": 0.0}:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from conformance.graph.axes import Axes, Axis, vector_steps
+from conformance.graph.axes import Axes, Axis, name_of, vector_steps
 from conformance.graph.model import Node, Parameter
 from conformance.trace.meanings import (
     NO_PADDING,
@@ -24,9 +24,8 @@ from conformance.trace.meanings import (
 )
 from conformance.trace.rule import rule
 from conformance.trace.rules.algebra import resolved
-from conformance.trace.rules.axes import channels, every, name_of
 from conformance.trace.stored import along, array_of, fill, narrow
-from conformance.trace.walk import Walk
+from conformance.trace.walk import Spelling, Walk
 
 
 @rule("conv")
@@ -37,7 +36,9 @@ def padded(walk: Walk, op: Step, x: Padded, kernel: Stored) -> Plain | None:
 
 @rule("conv")
 def of_some_channels(walk: Walk, op: Step, x: Chosen, kernel: Stored) -> Plain | None:
-    """conv(x[channels]) -> conv(x) with a connection table."""
+    """conv(x[channels]) -> conv(x) with a connection table, where some are left out."""
+    if len(set(x.channels)) == walk.of(x).shape[-1]:
+        return None
     return convolution(walk, op, x.plain, kernel, chosen=x.channels)
 
 
@@ -64,7 +65,7 @@ def convolution(
     """conv(x, stored kernel) -> conv, its kernel as height x width x inputs x outputs."""
     stored = array_of(walk.tape, kernel.value)
     order = _spatial_order(x.axes, op["lhs"])
-    if order is None:
+    if order is None or (order != [0, 1] and not walk.any("conv")):
         walk.reads_as = walk.reads_as or _letters(x.axes, op["lhs"])
     if stored is None or order is None:
         return None
@@ -81,6 +82,8 @@ def convolution(
         "groups": op["groups"],
         "bias": False,
     }
+    turned = order != [0, 1] and walk.any("conv")
+    spelling: Spelling = (("kernel", "width x height", "height x width"),) if turned else ()
     region = None
     if mask is not None or chosen is not None:
         if op["groups"] != 1 or (mask is not None and chosen is not None):
@@ -90,8 +93,8 @@ def convolution(
         else:
             assert chosen is not None
             table = (tuple(sorted(chosen)),) * shape[3]
-            region = (*map(every, shape[:2]), chosen, every(shape[3]))
-            shape = (*shape[:2], channels(walk.of(x).shape), shape[3])
+            region = (*(tuple(range(n)) for n in shape[:2]), chosen, tuple(range(shape[3])))
+            shape = (*shape[:2], walk.of(x).shape[-1], shape[3])
         if table is None:
             return None
         attributes["table"] = table
@@ -99,6 +102,7 @@ def convolution(
     return walk.node(
         "conv", attributes, (x.node,), _axes(op.shape, op["out"], order), op.value,
         {"kernel": (replace(parameter, steps=steps, region=region),)}, {"kernel": shape},
+        spelling=spelling,
     )  # fmt: skip
 
 
@@ -196,7 +200,7 @@ def biased(walk: Walk, x: Plain | Affine, b: Stored, value: int) -> Plain | None
     source, shape = narrow(walk.tape, b)
     if walk.readers[x.value] > 1 or (stored := array_of(walk.tape, source)) is None:
         return None
-    length = channels(node.shape)
+    length = node.shape[-1]
     if prod(shape) != length or stored[1] is not None:
         return None
     try:
@@ -210,7 +214,7 @@ def biased(walk: Walk, x: Plain | Affine, b: Stored, value: int) -> Plain | None
 
 def give_bias(node: Node, parameter: Parameter) -> None:
     """Make a stored vector the bias of a convolution or dense layer."""
-    fill(node, "bias", parameter, (("C", channels(node.shape)),))
+    fill(node, "bias", parameter, (("C", node.shape[-1]),))
     node.attributes["bias"] = True
 
 
@@ -228,16 +232,16 @@ def side_by_side(
     ]
     if any(a != alike[0] for a in alike) or any(walk.readers[x.value] != 1 for x in parts):
         return None
-    inputs = channels(walk.nodes[first.inputs[0]].shape)
+    inputs = walk.nodes[first.inputs[0]].shape[-1]
     table: list[tuple[int, ...]] = []
     parameters: dict[str, tuple[Parameter, ...]] = {slot: () for slot in first.parameters}
     for node in nodes:
-        width = channels(node.shape)
-        maps = node.attributes.get("table", (every(inputs),) * width)
+        width = node.shape[-1]
+        maps = node.attributes.get("table", (tuple(range(inputs)),) * width)
         out = tuple(range(len(table), len(table) + width))
         for slot, (parameter,) in node.parameters.items():
             into = parameter.region[2] if parameter.region else maps[0]
-            region = (*map(every, node.slots["kernel"][:2]), into, out)
+            region = (*(tuple(range(n)) for n in node.slots["kernel"][:2]), into, out)
             region = region if slot == "kernel" else (out,)
             parameters[slot] += (replace(parameter, region=region),)
         table.extend(maps)

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from conformance.graph.axes import named
+from conformance.graph.axes import name_of, named
 from conformance.trace.meanings import Absent, Algebra, Flow, Flowing, Plain, Step, Stored
 from conformance.trace.recognise import in_training
 from conformance.trace.rule import rule
 from conformance.trace.rules.affine import normalised
 from conformance.trace.rules.algebra import recognised
-from conformance.trace.rules.axes import name_of
 from conformance.trace.stored import constant
 from conformance.trace.walk import AXES, Walk
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from conformance.graph.axes import reshaped, spatial_order, transposed
+from conformance.graph.axes import name_of, reshaped, resized, spatial_order, transposed
 from conformance.trace.meanings import (
     NO_PADDING,
     Affine,
@@ -19,10 +19,10 @@ from conformance.trace.meanings import (
     Plain,
     Step,
     Stored,
+    line,
 )
 from conformance.trace.rule import places, rule
 from conformance.trace.rules.algebra import recognised
-from conformance.trace.rules.axes import channels, every, name_of, resized
 from conformance.trace.rules.convolution import side_by_side
 from conformance.trace.stored import constant
 from conformance.trace.walk import AXES, Spelling, Walk
@@ -107,9 +107,37 @@ def channels_together(walk: Walk, op: Step, *parts: Chosen) -> Plain | Chosen | 
     chosen = tuple(c for part in parts for c in part.channels)
     first = parts[0]
     axes = tuple((("C", len(chosen)),) if i == axis else a for i, a in enumerate(first.axes))
-    if chosen == every(channels(walk.of(first).shape)):
+    if chosen == tuple(range(walk.of(first).shape[-1])):
         return Plain(first.node, axes, op.value)
     return Chosen(first.node, axes, op.value, chosen)
+
+
+@rule("concat")
+def prepared_one_by_one(walk: Walk, op: Step, *parts: Flow) -> Plain | None:
+    """concat(a x[some channels] + b, …) -> a scale of x, by constants a and b."""
+    taken = [walk.of(part) for part in parts]
+    given = [(part, *line(part)) for part in parts if isinstance(part, Plain | Affine)]
+    if len(given) != len(parts) or any(node.kind != "unknown:take" for node in taken):
+        return None
+    chosen = [node.attributes["channels"] for node in taken]
+    sides = [
+        [constant(walk.tape, side or walk.number(default)) for _ in some]
+        for some, (_, slope, offset) in zip(chosen, given, strict=True)
+        for side, default in ((slope, 1.0), (offset, 0.0))
+    ]
+    factors, offsets = sum(sides[::2], []), sum(sides[1::2], [])
+    order, sources = sum(chosen, ()), {node.inputs for node in taken}
+    axis = op["axis"] % len(op.shape)
+    if len(sources) != 1 or None in factors + offsets or name_of(parts[0].axes[axis], "C") != "C":
+        return None
+    ((source,),) = sources
+    if tuple(sorted(order)) != tuple(range(walk.nodes[source].shape[-1])):
+        return None
+    axes = tuple((("C", len(order)),) if i == axis else a for i, a in enumerate(parts[0].axes))
+    if order != tuple(range(len(order))):
+        source = walk.node("channel_order", {"order": order}, (source,), axes, -1).node
+    attributes = {"factor": tuple(factors), "offset": tuple(offsets)}
+    return walk.node("scale", attributes, (source,), axes, op.value)
 
 
 @rule("concat")
@@ -205,12 +233,28 @@ def take(walk: Walk, op: Step, x: Flow) -> Plain | Chosen | None:
 
 def _chosen(walk: Walk, op: Step, x: Flow, axis: int, chosen: tuple[int, ...]) -> Plain | Chosen:
     flow = walk.placed(x)
-    if chosen == every(channels(walk.of(flow).shape)):
+    if chosen == tuple(range(walk.of(flow).shape[-1])):
         return Plain(flow.node, flow.axes, op.value)
     axes = tuple((("C", len(chosen)),) if i == axis else a for i, a in enumerate(flow.axes))
     return Chosen(flow.node, axes, op.value, chosen)
 
 
+@rule("reverse")
+def reverse(walk: Walk, op: Step, x: Flow) -> Plain | Chosen | None:
+    """x[..., ::-1] -> the channels of x in the opposite order."""
+    if [name_of(x.axes[axis]) for axis in op["axes"]] != ["C"]:
+        return None
+    (axis,) = op["axes"]
+    return _chosen(walk, op, x, axis, tuple(reversed(range(op.shape[axis]))))
+
+
+def reordered(walk: Walk, x: Chosen) -> bool:
+    """Whether all channels are chosen, each once."""
+    return tuple(sorted(x.channels)) == tuple(range(walk.of(x).shape[-1]))
+
+
 @places(Chosen)
 def some_channels(walk: Walk, x: Chosen) -> Plain:
-    return walk.node("unknown:take", {"channels": x.channels}, (x.node,), x.axes, x.value)
+    whole = reordered(walk, x)
+    kind, attribute = ("channel_order", "order") if whole else ("unknown:take", "channels")
+    return walk.node(kind, {attribute: x.channels}, (x.node,), x.axes, x.value)

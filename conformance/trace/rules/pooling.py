@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from conformance.graph.axes import Axes, axis_of
+from conformance.graph.axes import Axes, axis_of, name_of, resized
 from conformance.graph.model import Node
 from conformance.kinds import KEEPS_SIGN, NON_NEGATIVE
+from conformance.trace.evaluation import evaluate, window
 from conformance.trace.meanings import (
     NO_PADDING,
     Affine,
@@ -25,8 +26,7 @@ from conformance.trace.probes import leaves, same
 from conformance.trace.recognise import Layer
 from conformance.trace.rule import makes, rule
 from conformance.trace.rules.algebra import recognised
-from conformance.trace.rules.axes import channels, name_of, resized
-from conformance.trace.tape import Operation, evaluate, window
+from conformance.trace.tape import Operation
 from conformance.trace.walk import Spelling, Walk
 
 POOLS = {"max": "max_pool", "sum": "sum_pool", "mean": "avg_pool"}
@@ -144,7 +144,7 @@ def make(
         kind, attributes = _average(attributes, before)
     flow = walk.node(kind, attributes, (source,), axes, value, spelling=spelling)
     if whole:
-        walk.of(flow).shape = (1, 1, channels(before))
+        walk.of(flow).shape = (1, 1, before[-1])
     return flow
 
 

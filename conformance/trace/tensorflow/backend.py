@@ -13,17 +13,19 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from conformance.trace.evaluation import evaluate
 from conformance.trace.port import (
     PLAIN,
+    Arrays,
     Call,
     CannotExecute,
     Execution,
-    GradientObserver,
+    Gradients,
     Observer,
     Run,
     UntraceableModel,
 )
-from conformance.trace.tape import Tape, evaluate
+from conformance.trace.tape import Tape
 from conformance.trace.tensorflow.execution import computing, gpu, reason_of, session, versions
 from conformance.trace.tensorflow.recorder import Recorder
 
@@ -32,7 +34,8 @@ __all__ = ["TYPED", "computing", "differentiate", "execute", "gpu", "record", "v
 #: Whether what was recorded computes in one precision only.
 TYPED = True
 
-Gradients = tuple[list[Any], dict[int, list[Any]]]
+#: Places for cotangents, and the gradients that follow.
+Reverse = tuple[list[Any], dict[int, list[Any]]]
 
 
 @dataclass
@@ -42,8 +45,8 @@ class Source:
     function: Any
     tensors: dict[int, str]
     captured: dict[str, np.ndarray]
-    #: Places for the cotangents and the gradients that follow, by what they are taken by.
-    gradients: dict[frozenset[str], Gradients] = field(default_factory=dict)
+    #: The reverse mode, by the stored arrays that it differentiates by.
+    gradients: dict[frozenset[str], Reverse] = field(default_factory=dict)
 
 
 def record(call: Call, how: Execution = PLAIN) -> Tape:
@@ -116,13 +119,8 @@ def _feed(feeds: dict[str, np.ndarray], run: Run, value: int) -> None:
         feeds[tensors[value]] = np.full(operation.shape, run.draws[value])
 
 
-def differentiate(
-    run: Run,
-    cotangents: Sequence[np.ndarray],
-    wanted: frozenset[str],
-    observe: GradientObserver,
-) -> None:
-    """Hand out the gradients of the recorded function by TensorFlow's own reverse mode."""
+def differentiate(run: Run, cotangents: Arrays, wanted: frozenset[str]) -> Gradients:
+    """The gradients of the recorded function by TensorFlow's own reverse mode."""
     tape, source = run.tape, run.tape.source
     outputs = tape.outputs[: len(cotangents)]
     feeds = dict(source.captured)
@@ -144,17 +142,14 @@ def differentiate(
             raise UntraceableModel(
                 f"the model has no gradient in float64: {reason_of(error)}"
             ) from error
-    for handle, group in zip(leaves, results.values(), strict=True):
-        if group:  # a stored array that is read twice is moved by both
-            observe(handle, sum(group[1:], start=group[0]))
+    groups = zip(leaves, results.values(), strict=True)
+    # A stored array that is read twice is moved by both.
+    return {handle: sum(group[1:], start=group[0]) for handle, group in groups if group}
 
 
 def _gradients(
-    source: Source,
-    outputs: Sequence[int],
-    cotangents: Sequence[np.ndarray],
-    leaves: Sequence[Sequence[int]],
-) -> Gradients:
+    source: Source, outputs: Sequence[int], cotangents: Arrays, leaves: Sequence[Sequence[int]]
+) -> Reverse:
     """Places for the cotangents, and the gradients by each group of leaves."""
     graph = source.function.graph
 

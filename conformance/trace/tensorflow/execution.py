@@ -12,7 +12,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import tensorflow as tf  # noqa: E402
 
-from conformance.trace.port import PLAIN, CannotExecute, Execution  # noqa: E402
+from conformance.trace.port import PLAIN, Execution  # noqa: E402
 
 
 def versions() -> dict[str, str]:
@@ -29,10 +29,7 @@ def gpu() -> str:
 @contextmanager
 def computing(how: Execution = PLAIN) -> Iterator[None]:
     """TensorFlow has no float64 kernel of its LRN: in here that name is its definition."""
-    if how.device == "gpu" and not gpu():
-        raise CannotExecute("TensorFlow sees no GPU here")
-    if how.precision == "tf32" and how.device == "cpu":
-        raise CannotExecute("tf32 is a precision of GPUs: leave it out, or add --device gpu")
+    how.possible("TensorFlow", gpu)
     tf.config.experimental.enable_tensor_float_32_execution(how.precision == "tf32")
     with (
         mock.patch.object(tf.nn, "local_response_normalization", _local_response_normalization),

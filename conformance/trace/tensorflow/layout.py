@@ -5,26 +5,30 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from conformance.trace.tensorflow.unreadable import Unreadable
+from conformance.trace.tape import Tape
 
 if TYPE_CHECKING:
     from conformance.trace.tensorflow.recorder import Recorder
 
-
-def reshape(recorder: Recorder, operation: Any) -> int:
-    """Another shape, axes of length 1 come or gone included."""
-    return recorder.tape.reshape(recorder.of(operation.inputs[0]), operation.outputs[0].shape)
+Translation = Callable[["Recorder", Any], "int | list[int]"]
 
 
-def transpose(recorder: Recorder, operation: Any) -> int:
-    """The axes in another order."""
-    axes = recorder.static(operation.inputs[1])
-    return recorder.tape.transpose(recorder.of(operation.inputs[0]), map(int, axes))
+class Unreadable(Exception):
+    """An operation in a mode that the tape does not support."""
 
 
-def broadcast(recorder: Recorder, operation: Any) -> int:
-    """Repeated along axes of length 1, or new ones."""
-    return recorder.tape.broadcast(recorder.of(operation.inputs[0]), operation.outputs[0].shape)
+def shaped(function: Callable[..., int]) -> Translation:
+    """An operation of one tensor, by a function of the tape, its value and the result's shape."""
+    return lambda recorder, operation: function(
+        recorder.tape, recorder.of(operation.inputs[0]), operation.outputs[0].shape
+    )
+
+
+def by_axes(function: Callable[..., int]) -> Translation:
+    """An operation of a tensor and a list of axes, by a function of the tape, value and axes."""
+    return lambda recorder, operation: function(
+        recorder.tape, recorder.of(operation.inputs[0]), recorder.static(operation.inputs[1])
+    )
 
 
 def concat(recorder: Recorder, operation: Any) -> int:
@@ -45,12 +49,6 @@ def tile(recorder: Recorder, operation: Any) -> int:
         elif copies != 1:
             value = recorder.tape.concat([value] * copies, axis)
     return value
-
-
-def stack(recorder: Recorder, operation: Any) -> int:
-    """Tensors one after the other along a new axis."""
-    values = [recorder.of(tensor) for tensor in operation.inputs]
-    return recorder.tape.stack(values, operation.get_attr("axis"))
 
 
 def pad(recorder: Recorder, operation: Any) -> int:
@@ -131,24 +129,20 @@ def gather(recorder: Recorder, operation: Any) -> int:
     return recorder.tape.reshape(value, operation.outputs[0].shape)
 
 
-def reverse(recorder: Recorder, operation: Any) -> int:
-    """Some axes backwards."""
-    axes = recorder.static(operation.inputs[1])
-    return recorder.tape.reverse(recorder.of(operation.inputs[0]), axes)
-
-
-LAYOUTS: dict[str, Callable[..., int | list[int]]] = {
-    "Reshape ExpandDims Squeeze": reshape,
-    "Transpose": transpose,
-    "BroadcastTo": broadcast,
+LAYOUTS: dict[str, Translation] = {
+    "Reshape ExpandDims Squeeze": shaped(Tape.reshape),
+    "Transpose": by_axes(Tape.transpose),
+    "BroadcastTo": shaped(Tape.broadcast),
     "ConcatV2": concat,
     "Tile": tile,
-    "Pack": stack,
+    "Pack": lambda recorder, operation: recorder.tape.stack(
+        [recorder.of(tensor) for tensor in operation.inputs], operation.get_attr("axis")
+    ),
     "Pad PadV2": pad,
     "Slice": part,
     "StridedSlice": strided_part,
     "Split SplitV": split,
     "Unpack": unstack,
     "GatherV2": gather,
-    "ReverseV2": reverse,
+    "ReverseV2": by_axes(Tape.reverse),
 }

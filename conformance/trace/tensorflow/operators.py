@@ -1,7 +1,8 @@
 """What an operation of TensorFlow is in the words of the tape: a function a row.
 
 Each takes the recorder and the operation, and returns a value for each of its outputs (an int
-stands for one).  Raises :class:`Unreadable` where the tape has no words.
+stands for one).  Raises :class:`Unreadable` where the tape has no words.  What is one call of
+the tape's is spelt in the row.
 """
 
 from __future__ import annotations
@@ -14,15 +15,12 @@ import tensorflow as tf
 from tensorflow.python.framework.function_def_to_graph import function_def_to_graph
 
 from conformance.trace import composed
-from conformance.trace.tensorflow.layout import LAYOUTS
-from conformance.trace.tensorflow.unreadable import Unreadable
+from conformance.trace.tensorflow.layout import LAYOUTS, Translation, Unreadable
 
 if TYPE_CHECKING:
     from conformance.trace.tensorflow.recorder import Recorder
 
 __all__ = ["TABLE", "Unreadable", "unknown"]
-
-Translation = Callable[["Recorder", Any], "int | list[int]"]
 
 
 # Layers.
@@ -109,7 +107,7 @@ def batch_norm(recorder: Recorder, operation: Any) -> list[int]:
     operands = [recorder.of(tensor) for tensor in operation.inputs[:5]]
     epsilon = _decimal(operation.get_attr("epsilon"))
     result = recorder.tape.batch_norm(*operands, axis=_axes(operation)[1], epsilon=epsilon)
-    # The statistics come out again; nobody reads them in inference.
+    # The statistics are outputs as well, unused in inference.
     spare = len(operation.outputs) - 3
     return [result, *operands[3:5], *[result] * spare]
 
@@ -162,16 +160,6 @@ def reduction(recorder: Recorder, operation: Any) -> int:
     return recorder.tape.reduce(recorder.of(tensor), operation.type.lower(), reduced, keep)
 
 
-def softmax(recorder: Recorder, operation: Any) -> int:
-    """A softmax over the last axis."""
-    return recorder.tape.softmax(recorder.of(operation.inputs[0]), -1)
-
-
-def log_softmax(recorder: Recorder, operation: Any) -> int:
-    """The logarithm of a softmax over the last axis."""
-    return composed.log_softmax(recorder.tape, recorder.of(operation.inputs[0]), -1)
-
-
 def leaky_relu(recorder: Recorder, operation: Any) -> int:
     """A rectifier that lets a share of what is negative through."""
     slope = _decimal(operation.get_attr("alpha"))
@@ -181,23 +169,9 @@ def leaky_relu(recorder: Recorder, operation: Any) -> int:
     return value
 
 
-def sum_of(recorder: Recorder, operation: Any) -> int:
-    """Several terms added."""
-    return composed.sum_of(recorder.tape, [recorder.of(tensor) for tensor in operation.inputs])
-
-
-def uniform(recorder: Recorder, operation: Any) -> int:
-    """However the seed is made, the draw is uniform in [0, 1)."""
-    return recorder.tape.random(operation.outputs[0].shape)
-
-
 def algebra(function: Callable[..., int]) -> Translation:
     """An operation without attributes, by a function of the tape and its operands' values."""
-
-    def translate(recorder: Recorder, operation: Any) -> int:
-        return function(recorder.tape, *map(recorder.of, operation.inputs))
-
-    return translate
+    return lambda recorder, operation: function(recorder.tape, *map(recorder.of, operation.inputs))
 
 
 def primitive(word: str) -> Translation:
@@ -260,7 +234,7 @@ def call(recorder: Recorder, operation: Any) -> list[int]:
 
 
 def unknown(recorder: Recorder, operation: Any) -> list[int]:
-    """What the tape has no word for keeps its name, and what it reads."""
+    """An unsupported operation keeps its name and its inputs."""
     operands = [
         recorder.of(tensor)
         for tensor in operation.inputs
@@ -282,17 +256,20 @@ SEVERAL: dict[str, Translation] = {
     "FusedBatchNorm FusedBatchNormV2 FusedBatchNormV3": batch_norm,
     "LRN": lrn,
     "Sum Max Min Mean": reduction,
-    "Softmax": softmax,
-    "LogSoftmax": log_softmax,
+    "Softmax": algebra(lambda tape, x: tape.softmax(x, -1)),
+    "LogSoftmax": algebra(lambda tape, x: composed.log_softmax(tape, x, -1)),
     "LeakyRelu": leaky_relu,
-    "AddN": sum_of,
-    "Square": algebra(composed.square),
-    "SquaredDifference": algebra(composed.squared_difference),
-    "Reciprocal Inv": algebra(composed.reciprocal),
-    "Relu6": algebra(composed.relu6),
-    "Log1p": algebra(composed.log1p),
-    "Expm1": algebra(composed.expm1),
-    "RandomUniform StatelessRandomUniform StatelessRandomUniformV2": uniform,
+    "AddN": algebra(lambda tape, *terms: composed.sum_of(tape, terms)),
+    "SquaredDifference": algebra(composed.FORMULAS["squared difference"]),
+    "Inv": algebra(composed.FORMULAS["reciprocal"]),
+    **{
+        word.capitalize(): algebra(composed.FORMULAS[word])
+        for word in ("square", "reciprocal", "relu6", "log1p", "expm1")
+    },
+    # However the seed is made, the draw is uniform in [0, 1).
+    "RandomUniform StatelessRandomUniform StatelessRandomUniformV2": lambda recorder, operation: (
+        recorder.tape.random(operation.outputs[0].shape)
+    ),
     "Add AddV2": primitive("add"),
     "RealDiv Div": primitive("div"),
     "Maximum": primitive("max"),

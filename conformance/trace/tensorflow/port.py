@@ -8,19 +8,21 @@ from __future__ import annotations
 
 import inspect
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from conformance.trace.fresh import Fresh
+from conformance.trace.fresh import SAME, Fresh
+from conformance.trace.places import refusing
 from conformance.trace.port import (
     PLAIN,
+    Arrays,
     Call,
     CannotExecute,
-    GradientObserver,
+    Gradients,
     Observer,
     Own,
     Run,
@@ -35,7 +37,7 @@ from conformance.trace.tensorflow.execution import computing, gpu, versions
 
 __all__ = ["ModulePort", "gpu", "port", "versions"]
 
-#: How a call is told whether this is training.
+#: The arguments that switch a call to training.
 FLAGS = ("training", "is_training", "train")
 
 
@@ -58,13 +60,8 @@ class ModulePort:
     def built(self) -> object:
         """What the factory returns, its variables in float64."""
         if self._made is None:
-            try:
-                with _double_variables():
-                    self._made = self.factory()
-            except Exception as error:
-                raise UntraceableModel(
-                    f"the factory does not build a module: {_told(error)}"
-                ) from error
+            with refusing("the factory does not build a module"), _double_variables():
+                self._made = self.factory()
         return self._made
 
     def trace(self, size: Size, training: bool = False, batch: int | None = None) -> Tape:
@@ -72,18 +69,9 @@ class ModulePort:
         shape = (images(training, batch), *size)
         with computing():
             module = self._ready(shape)
-            parameters = inspect.signature(module.__call__).parameters
-            flags = {name: False for name in parameters if name in FLAGS}
-            try:
+            flags = _flags(module)
+            with refusing(f"the module cannot be called on an image of {'x'.join(map(str, size))}"):
                 return checked(backend.record(Call(lambda image: module(image, **flags), shape)))
-            except UntraceableModel:
-                raise
-            except Exception as error:
-                called = "x".join(map(str, size))
-                said = " ".join(str(error).split())[:300]
-                raise UntraceableModel(
-                    f"the module cannot be called on an image of {called}: {said}"
-                ) from error
 
     def run(self, run: Run, wanted: frozenset[int], observe: Observer) -> dict[str, np.ndarray]:
         """See :class:`conformance.trace.port.Port`."""
@@ -92,20 +80,30 @@ class ModulePort:
         with computing(run.how):
             return backend.execute(run, wanted, observe)
 
-    def gradient(
-        self,
-        run: Run,
-        cotangents: Sequence[np.ndarray],
-        wanted: frozenset[str],
-        observe: GradientObserver,
-    ) -> None:
+    def gradient(self, run: Run, cotangents: Arrays, wanted: frozenset[str]) -> Gradients:
         """See :class:`conformance.trace.port.Port`."""
-        backend.differentiate(run, cotangents, wanted, observe)
+        return backend.differentiate(run, cotangents, wanted)
 
     def own(self) -> Own:
         """What the variables hold: the module is built with its weights to be traced at all."""
         variables = self._made.variables
         return Own({v.name: v.numpy() for v in variables if v.dtype.is_floating})
+
+    def plain(self, values: Mapping[str, np.ndarray], images: np.ndarray) -> list[np.ndarray]:
+        """See :class:`conformance.trace.port.Port`."""
+        with tf.device("/CPU:0"), refusing("called plainly the module fails"):
+            module: Any = self.factory()
+            if module is self._made:
+                raise CannotExecute(SAME)
+            batch = tf.constant(images, tf.float32)
+            given = _flags(module)
+            if not module.variables:
+                module(batch[:1], **given)
+            # Made in one order: only the traced one's variables have names of their own.
+            for there, here in zip(self._made.variables, module.variables, strict=True):
+                if there.name in values:
+                    here.assign(values[there.name])
+            return [each.numpy() for each in tf.nest.flatten(module(batch, **given))]
 
     def _ready(self, shape: tuple[int, ...]) -> Any:
         """The module, with all of its variables."""
@@ -115,18 +113,15 @@ class ModulePort:
                 f"the factory returns {type(module).__name__}, not a tf.Module that can be called"
             )
         if not module.variables:
-            try:
-                with _double_variables():
-                    module(tf.zeros(shape, tf.float64))
-            except Exception as error:
-                raise UntraceableModel(
-                    f"the factory does not build a module: {_told(error)}"
-                ) from error
+            with refusing("the factory does not build a module"), _double_variables():
+                module(tf.zeros(shape, tf.float64))
         return module
 
 
-def _told(error: Exception) -> str:
-    return " ".join(f"{type(error).__name__}: {error}".split())[:300]
+def _flags(module: Any) -> dict[str, bool]:
+    """The arguments that switch a module's call to inference."""
+    parameters = inspect.signature(module.__call__).parameters
+    return {name: False for name in parameters if name in FLAGS}
 
 
 @contextmanager

@@ -15,21 +15,19 @@ import tensorflow as tf
 
 from conformance import trace
 from conformance.graph.model import Where
+from conformance.trace.places import is_library, line
 from conformance.trace.tape import Tape
 from conformance.trace.tensorflow.execution import session
 from conformance.trace.tensorflow.operators import TABLE, Unreadable, unknown
 
 _TRACERS = f"{Path(trace.__file__).parent}/"
 
-#: Where TensorFlow and what it builds on are installed: no part of it is a port's own source.
-_LIBRARIES = tuple(str(Path(tf.__file__).parents[1] / name) for name in ("tensorflow", "keras"))
-
 
 class Recorder:
     """Reads one graph in the order it was built in, as far as the outputs depend on it."""
 
     def __init__(self, graph: Any, modules: frozenset[str], root: str) -> None:
-        self.tape = Tape()
+        self.tape: Tape = Tape()
         self.graph = graph
         self.modules = modules
         self.root = root
@@ -96,8 +94,8 @@ class Recorder:
         if self._foldable(operation):
             self.folded.update(tensor.name for tensor in operation.outputs)
             return
-        path, line = self._path(operation.name), _line(operation)
-        self.tape.where = Where(path or self.caller.path, line or self.caller.line)
+        path, own = self._path(operation.name), _line(operation)
+        self.tape.where = Where(path or self.caller.path, own or self.caller.line)
         try:
             results = TABLE.get(operation.type, unknown)(self, operation)
         except Unreadable:
@@ -105,6 +103,8 @@ class Recorder:
         results = [results] if isinstance(results, int) else results
         for tensor, value in zip(operation.outputs, results, strict=True):
             self.bind(tensor, value)
+            if tensor.dtype in (tf.float16, tf.bfloat16):
+                self.tape.lowered.setdefault(value, tensor.dtype.name)
 
     def _foldable(self, operation: Any) -> bool:
         if operation.type in ("Shape", "ShapeN", "Size", "Rank"):
@@ -144,6 +144,6 @@ def _line(operation: Any) -> str:
     for frame in reversed(operation.traceback or ()):
         if frame.filename.startswith(_TRACERS):
             break
-        if not frame.filename.startswith(_LIBRARIES):
-            return "/".join(Path(frame.filename).parts[-2:]) + f":{frame.lineno}"
+        if not is_library(frame.filename):
+            return line(frame.filename, frame.lineno)
     return ""

@@ -1,15 +1,16 @@
-"""In what precision and on which device PyTorch computes, and its tensors as arrays."""
+"""How PyTorch is made to compute: in a precision, on a device, backwards, or as users call it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
+from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from conformance.trace.port import PLAIN, CannotExecute, Execution
+from conformance.trace.port import PLAIN, Arrays, Execution, Gradients
 
 
 def gpu() -> str:
@@ -25,17 +26,14 @@ def as_array(x: Tensor) -> np.ndarray:
 
 
 @contextmanager
-def computing(how: Execution = PLAIN) -> Iterator[tuple[torch.dtype, torch.device]]:
-    """The type and device of an execution, which numbers made without one have as well.
+def computing(how: Execution = PLAIN) -> Iterator[torch.device]:
+    """The device of an execution, and the type that numbers made without one have in it.
 
     Nothing is left to a setting: products in float32 are, and sums inside products are never
     kept in less than it.
     """
     fast = how.precision == "tf32"
-    if fast and how.device == "cpu":
-        raise CannotExecute("tf32 is a precision of GPUs: leave it out, or add --device gpu")
-    if how.device == "gpu" and not gpu():
-        raise CannotExecute("PyTorch sees no GPU here")
+    how.possible("PyTorch", gpu)
     dtype: torch.dtype = torch.float32 if fast else getattr(torch, how.precision)
     device = torch.device("cuda" if how.device == "gpu" else "cpu")
     settings = torch.backends.cuda.matmul
@@ -56,9 +54,53 @@ def computing(how: Execution = PLAIN) -> Iterator[tuple[torch.dtype, torch.devic
             ),
             device if how.device == "gpu" else nullcontext(),
         ):
-            yield dtype, device
+            yield device
     finally:
         torch.set_default_dtype(before[0])
         torch.set_float32_matmul_precision(before[1])
         settings.allow_bf16_reduced_precision_reduction = before[2]
         settings.allow_fp16_reduced_precision_reduction = before[3]
+
+
+def pulled(
+    outputs: Sequence[Tensor], cotangents: Arrays, leaves: Mapping[str | None, Tensor]
+) -> Gradients:
+    """Gradients of the sum of ``outputs * cotangents`` by each leaf; zero where it has none."""
+    moving = [
+        (output, torch.from_numpy(cotangent))
+        for output, cotangent in zip(outputs, cotangents, strict=False)
+        if output.requires_grad  # one that was detached moves nothing
+    ]
+    if moving:
+        # Accumulated as in training, so that hooks take part, and checkpoints that recompute.
+        torch.autograd.backward(*zip(*moving, strict=True))
+    return {
+        handle: (torch.zeros_like(leaf) if leaf.grad is None else leaf.grad).detach().numpy()
+        for handle, leaf in leaves.items()
+    }
+
+
+def plain(
+    module: nn.Module,
+    given: Callable[[Tensor], Tensor],
+    values: Mapping[str, np.ndarray],
+    images: np.ndarray,
+) -> Any:
+    """What a module returns for a batch, with values in its stored arrays; they are put back.
+
+    It is called as its users call it: under no mode, no hook and no other class of tensor.
+    """
+    stored = dict([*module.named_parameters(), *module.named_buffers()])
+    stored = {handle: stored[handle] for handle in values}
+    before = {handle: tensor.detach().clone() for handle, tensor in stored.items()}
+    training = module.training
+    with torch.no_grad():
+        try:
+            for handle, tensor in stored.items():
+                tensor.copy_(torch.from_numpy(np.ascontiguousarray(values[handle])))
+            batch = torch.from_numpy(images.transpose(0, 3, 1, 2).astype(np.float32))
+            return module.eval()(given(batch.contiguous()))
+        finally:
+            for handle, tensor in stored.items():
+                tensor.copy_(before[handle])
+            module.train(training)

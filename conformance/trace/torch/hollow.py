@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, cast
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
+
+from conformance.trace.port import Run
 
 
 class Hollow(Tensor):
@@ -109,6 +112,23 @@ def hollow_state(module: nn.Module) -> dict[str, Tensor]:
         handle: Hollow(torch.empty(tensor.shape, dtype=torch.float64, device="meta"))
         for handle, tensor in {**dict(module.named_parameters()), **buffers}.items()
     }
+
+
+def tensor(array: np.ndarray, device: torch.device | None = None) -> Tensor:
+    """An array in the type that numbers have by default."""
+    array = np.require(array, np.float64, ["C", "W"])
+    return torch.from_numpy(array).to(device, torch.get_default_dtype())
+
+
+def filled(
+    state: dict[str, Tensor], run: Run, device: torch.device | None = None
+) -> dict[str, Tensor]:
+    """A state with numbers for all that the tape reads; the rest has none."""
+    for handle, shape in run.tape.parameters.items():
+        state[handle] = tensor(run.values(handle), device)
+        if tuple(state[handle].shape) != shape:
+            raise ValueError(f"{handle} is {shape}, given {tuple(state[handle].shape)}")
+    return state
 
 
 def on_meta(x: Any) -> Any:

@@ -9,67 +9,49 @@ from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
 
+from conformance.trace.tape import Tape
 from conformance.trace.torch.hollow import Hollow
 
 if TYPE_CHECKING:
     from conformance.trace.torch.recorder import Recorder, Value
 
-
-def reshape(recorder: Recorder, outputs: list[Tensor], x: Tensor, *_: Any, **__: Any) -> int:
-    """Another shape, axes of length 1 come or gone included."""
-    return recorder.tape.reshape(recorder.of(x), outputs[0].shape)
+Translation = Callable[..., "int | list[Value] | None"]
 
 
-def permute(recorder: Recorder, outputs: list[Tensor], x: Tensor, dims: Sequence[int]) -> int:
-    """The axes in another order."""
-    return recorder.tape.transpose(recorder.of(x), dims)
+def shaped(function: Callable[..., int]) -> Translation:
+    """An operator of one tensor, by a function of the tape, its value and the result's shape."""
+    return lambda recorder, outputs, x, *_, **__: function(
+        recorder.tape, recorder.of(x), outputs[0].shape
+    )
 
 
-def matrix_transpose(recorder: Recorder, outputs: list[Tensor], x: Tensor) -> int:
-    """All axes in the opposite order."""
-    return permute(recorder, outputs, x, range(x.ndim)[::-1])
+def of_one(function: Callable[..., int | None]) -> Translation:
+    """An operator of one tensor, by a function of the tape, its value and the other arguments."""
+    return lambda recorder, outputs, x, *rest: function(recorder.tape, recorder.of(x), *rest)
 
 
-def transpose(recorder: Recorder, outputs: list[Tensor], x: Tensor, a: int, b: int) -> int:
+def of_several(function: Callable[..., int]) -> Translation:
+    """An operator of a list of tensors."""
+    return lambda recorder, outputs, xs, axis=0: function(
+        recorder.tape, [recorder.of(x) for x in xs], axis
+    )
+
+
+def transpose(tape: Tape, x: int, a: int, b: int) -> int:
     """Two axes exchanged."""
-    dims = list(range(x.ndim))
-    dims[a], dims[b] = dims[b], dims[a]
-    return permute(recorder, outputs, x, dims)
+    order = list(range(len(tape[x].shape)))
+    order[a], order[b] = order[b], order[a]
+    return tape.transpose(x, order)
 
 
-def expand(recorder: Recorder, outputs: list[Tensor], x: Tensor, *_: Any, **__: Any) -> int:
-    """Repeated along axes of length 1, or new ones."""
-    return recorder.tape.broadcast(recorder.of(x), outputs[0].shape)
+def overwrite(recorder: Recorder, outputs: list[Tensor], x: Tensor, new: Any = 0.0, *_: Any) -> int:
+    """Another tensor's numbers, or one number, in the place of a tensor's own."""
+    return recorder.tape.broadcast(recorder.of(new), x.shape)
 
 
-def copy(recorder: Recorder, outputs: list[Tensor], x: Tensor, source: Tensor, *_: Any) -> int:
-    """Another tensor's numbers in the place of a tensor's own."""
-    return recorder.tape.broadcast(recorder.of(source), x.shape)
-
-
-def fill(recorder: Recorder, outputs: list[Tensor], x: Tensor, number: Any) -> int:
-    """One number everywhere."""
-    return recorder.tape.broadcast(recorder.of(number), x.shape)
-
-
-def zero(recorder: Recorder, outputs: list[Tensor], x: Tensor) -> int:
-    """Zero everywhere."""
-    return fill(recorder, outputs, x, 0.0)
-
-
-def flip(recorder: Recorder, outputs: list[Tensor], x: Tensor, dims: Sequence[int]) -> int:
-    """Some axes backwards."""
-    return recorder.tape.reverse(recorder.of(x), dims)
-
-
-def cat(recorder: Recorder, outputs: list[Tensor], xs: Sequence[Tensor], dim: int = 0) -> int:
-    """Tensors one after the other."""
-    return recorder.tape.concat([recorder.of(x) for x in xs], dim)
-
-
-def stack(recorder: Recorder, outputs: list[Tensor], xs: Sequence[Tensor], dim: int = 0) -> int:
-    """Tensors one after the other along a new axis."""
-    return recorder.tape.stack([recorder.of(x) for x in xs], dim)
+def replication_pad(tape: Tape, x: int, pad: Sequence[int]) -> int | None:
+    """The outermost cells repeated."""
+    return None if min(pad) < 0 else tape.pad(x, _pairs(pad), "edge")
 
 
 def part(
@@ -79,11 +61,6 @@ def part(
     """A slice of one axis."""
     indices = range(x.shape[dim])[start:stop:step]
     return recorder.tape.part(recorder.of(x), dim % x.ndim, indices)
-
-
-def select(recorder: Recorder, outputs: list[Tensor], x: Tensor, dim: int, index: int) -> int:
-    """What one index selects on one axis."""
-    return recorder.tape.row(recorder.of(x), dim % x.ndim, index)
 
 
 def split(
@@ -125,43 +102,29 @@ def index_select(
     return recorder.tape.take(recorder.of(x), axis, chosen)
 
 
-def constant_pad(
-    recorder: Recorder, outputs: list[Tensor], x: Tensor, pad: Sequence[int], value: float = 0
-) -> int:
-    """Cells of one number around the last axes, or a crop."""
-    return recorder.tape.pad(recorder.of(x), _pairs(pad), float(value))
-
-
-def replication_pad(
-    recorder: Recorder, outputs: list[Tensor], x: Tensor, pad: Sequence[int]
-) -> int | None:
-    """The outermost cells repeated."""
-    return None if min(pad) < 0 else recorder.tape.pad(recorder.of(x), _pairs(pad), "edge")
-
-
 def _pairs(pad: Sequence[int]) -> list[tuple[int, int]]:
     """PyTorch lists the last axis first."""
     return list(zip(pad[-2::-2], pad[-1::-2], strict=True))
 
 
-LAYOUTS: dict[str, Callable[..., int | list[Value] | None]] = {
-    "view _unsafe_view reshape _reshape_alias unsqueeze squeeze flatten unflatten": reshape,
-    "permute": permute,
-    "t": matrix_transpose,
-    "transpose": transpose,
-    "expand": expand,
-    "copy": copy,
-    "fill": fill,
-    "zero": zero,
-    "flip": flip,
-    "cat": cat,
-    "stack": stack,
+LAYOUTS: dict[str, Translation] = {
+    "view _unsafe_view reshape _reshape_alias unsqueeze squeeze flatten unflatten": shaped(
+        Tape.reshape
+    ),
+    "permute": of_one(Tape.transpose),
+    "t": of_one(lambda tape, x: tape.transpose(x, range(len(tape[x].shape))[::-1])),
+    "transpose": of_one(transpose),
+    "expand": shaped(Tape.broadcast),
+    "copy fill zero": overwrite,
+    "flip": of_one(Tape.reverse),
+    "cat": of_several(Tape.concat),
+    "stack": of_several(Tape.stack),
     "slice": part,
-    "select": select,
+    "select": of_one(lambda tape, x, dim, i: tape.row(x, dim % len(tape[x].shape), i)),
     "split split_with_sizes": split,
     "unbind": unbind,
     "index": index,
     "index_select": index_select,
-    "constant_pad_nd": constant_pad,
-    "replication_pad1d replication_pad2d replication_pad3d": replication_pad,
+    "constant_pad_nd": of_one(lambda tape, x, pad, value=0: tape.pad(x, _pairs(pad), float(value))),
+    "replication_pad1d replication_pad2d replication_pad3d": of_one(replication_pad),
 }

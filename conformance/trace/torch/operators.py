@@ -2,7 +2,7 @@
 
 Each takes the recorder, the operator's outputs (for their shapes) and its arguments, in aten's
 order and with aten's defaults.  It returns a value for each output (an int stands for one), or
-None where the tape has no words.
+None where the tape has no words.  What is one call of the tape's is spelt in the row.
 """
 
 from __future__ import annotations
@@ -16,12 +16,10 @@ from torch import Tensor
 
 from conformance.trace import composed
 from conformance.trace.torch.hollow import both_floating
-from conformance.trace.torch.layout import LAYOUTS
+from conformance.trace.torch.layout import LAYOUTS, Translation, of_one
 
 if TYPE_CHECKING:
     from conformance.trace.torch.recorder import Recorder, Value
-
-Translation = Callable[..., "int | list[Value] | None"]
 
 #: They make a tensor like another one, and read nothing of it but that.
 CONSTANTS = frozenset(
@@ -59,11 +57,6 @@ def convolution(
         return value
     by_channel = tape.reshape(recorder.of(bias), (outputs[0].shape[1], 1, 1))
     return tape.elementwise("add", value, by_channel)
-
-
-def matrix_product(recorder: Recorder, outputs: list[Tensor], x: Tensor, y: Tensor) -> int:
-    """A product of matrices or vectors."""
-    return recorder.tape.dot(recorder.of(x), recorder.of(y), (x.ndim - 1, 0))
 
 
 def batch_of_products(
@@ -107,16 +100,6 @@ def batch_norm(
     kept = 1 - momentum if training else None
     value = recorder.tape.batch_norm(*slots, axis=1, epsilon=eps, momentum=kept, unbiased=True)
     return [value, None, None]
-
-
-def batch_norm_no_training(
-    recorder: Recorder, outputs: list[Tensor], x: Tensor, weight: Any, bias: Any, mean: Any,
-    variance: Any, momentum: float, eps: float,
-) -> list[Value] | None:  # fmt: skip
-    """A batch norm by the stored statistics."""
-    return batch_norm(
-        recorder, outputs, x, weight, bias, mean, variance, False, momentum, eps
-    )  # fmt: skip
 
 
 def group_norm(
@@ -266,16 +249,6 @@ def variance(
     return composed.variance(recorder.tape, recorder.of(x), axes, less, keepdim)
 
 
-def softmax(recorder: Recorder, outputs: list[Tensor], x: Tensor, dim: int, half: bool) -> int:
-    """A softmax over one axis."""
-    return recorder.tape.softmax(recorder.of(x), dim)
-
-
-def log_softmax(recorder: Recorder, outputs: list[Tensor], x: Tensor, dim: int, half: bool) -> int:
-    """The logarithm of a softmax over one axis."""
-    return composed.log_softmax(recorder.tape, recorder.of(x), dim)
-
-
 def clamp(
     recorder: Recorder, outputs: list[Tensor], x: Tensor, low: Any = None, high: Any = None
 ) -> int:
@@ -283,25 +256,6 @@ def clamp(
     value = recorder.of(x)
     bounds = [None if bound is None else recorder.of(bound) for bound in (low, high)]
     return composed.clamp(recorder.tape, value, *bounds)
-
-
-def hardtanh(
-    recorder: Recorder, outputs: list[Tensor], x: Tensor, low: float = -1, high: float = 1
-) -> int:
-    """A clamp that has bounds of its own; ReLU6 is one with others."""
-    return clamp(recorder, outputs, x, low, high)
-
-
-def clamp_max(recorder: Recorder, outputs: list[Tensor], x: Tensor, high: Any) -> int:
-    """A number held below a bound."""
-    return clamp(recorder, outputs, x, None, high)
-
-
-def leaky_relu(
-    recorder: Recorder, outputs: list[Tensor], x: Tensor, slope: float = 0.01
-) -> int | None:
-    """A rectifier that lets a share of what is negative through."""
-    return composed.leaky_relu(recorder.tape, recorder.of(x), slope)
 
 
 def sum_or_difference(
@@ -314,20 +268,9 @@ def sum_or_difference(
     return tape.elementwise(word, recorder.of(x), second)
 
 
-def reversed_difference(
-    recorder: Recorder, outputs: list[Tensor], x: Tensor, y: Any, alpha: float = 1
-) -> int:
-    """The second operand, less the first."""
-    return sum_or_difference(recorder, outputs, y, x, alpha, word="sub")
-
-
 def algebra(function: Callable[..., int]) -> Translation:
     """An operator whose arguments are all operands, by a function of the tape and their values."""
-
-    def translate(recorder: Recorder, outputs: list[Tensor], *operands: Any) -> int:
-        return function(recorder.tape, *map(recorder.of, operands))
-
-    return translate
+    return lambda recorder, outputs, *operands: function(recorder.tape, *map(recorder.of, operands))
 
 
 def primitive(word: str) -> Translation:
@@ -345,11 +288,13 @@ def identity(
 
 SEVERAL: dict[str, Translation] = {
     "convolution": convolution,
-    "mm mv dot": matrix_product,
+    "mm mv dot": algebra(lambda tape, x, y: tape.dot(x, y, (len(tape[x].shape) - 1, 0))),
     "bmm": batch_of_products,
     "addmm": dense,
     "native_batch_norm cudnn_batch_norm miopen_batch_norm": batch_norm,
-    "_native_batch_norm_legit_no_training": batch_norm_no_training,
+    "_native_batch_norm_legit_no_training": lambda recorder, outputs, *rest: batch_norm(
+        recorder, outputs, *rest[:5], False, *rest[5:]
+    ),
     "native_group_norm": group_norm,
     "native_dropout": dropout,
     "upsample_nearest2d": upsample_nearest,
@@ -364,18 +309,18 @@ SEVERAL: dict[str, Translation] = {
     "amax max.dim max.default": partial(reduction, word="max"),
     "amin min.dim min.default": partial(reduction, word="min"),
     "var.correction": variance,
-    "_softmax": softmax,
-    "_log_softmax": log_softmax,
+    "_softmax": of_one(lambda tape, x, dim, half: tape.softmax(x, dim)),
+    "_log_softmax": of_one(lambda tape, x, dim, half: composed.log_softmax(tape, x, dim)),
     "clamp clamp_min": clamp,
-    "hardtanh": hardtanh,
-    "clamp_max": clamp_max,
-    "leaky_relu": leaky_relu,
-    "silu": algebra(composed.silu),
-    "reciprocal": algebra(composed.reciprocal),
-    "lerp": algebra(composed.interpolation),
+    "hardtanh": lambda recorder, outputs, x, low=-1, high=1: clamp(recorder, outputs, x, low, high),
+    "clamp_max": lambda recorder, outputs, x, high: clamp(recorder, outputs, x, None, high),
+    "leaky_relu": of_one(lambda tape, x, slope=0.01: composed.leaky_relu(tape, x, slope)),
+    **{word: algebra(composed.FORMULAS[word]) for word in ("silu", "reciprocal", "lerp")},
     "add": partial(sum_or_difference, word="add"),
     "sub": partial(sum_or_difference, word="sub"),
-    "rsub": reversed_difference,
+    "rsub": lambda recorder, outputs, x, y, *alpha: sum_or_difference(
+        recorder, outputs, y, x, *alpha, word="sub"
+    ),
     "sigmoid": primitive("logistic"),
     "maximum": primitive("max"),
     "minimum": primitive("min"),

@@ -11,7 +11,7 @@ is written down; one that reads none computes a constant, and really computes it
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, fields, is_dataclass
 from typing import Any
@@ -28,10 +28,12 @@ from torch.nn.parameter import is_lazy
 from torch.utils._pytree import tree_leaves
 
 from conformance.trace.fresh import Fresh
+from conformance.trace.places import calls_the_port, raised_at, reason, refusing
 from conformance.trace.port import (
     PLAIN,
+    Arrays,
     CannotExecute,
-    GradientObserver,
+    Gradients,
     NoGradient,
     Observer,
     Own,
@@ -44,11 +46,15 @@ from conformance.trace.port import (
 from conformance.trace.tape import Fault, Tape
 from conformance.trace.torch.build import frozen, hooked, installed, registered, unwrapped, whole
 from conformance.trace.torch.compiler import unloaded
-from conformance.trace.torch.execution import as_array, computing, gpu
-from conformance.trace.torch.gradient import pulled
-from conformance.trace.torch.hollow import Hollow, Weightless, Widening, hollow_state
-from conformance.trace.torch.places import calls_the_port, told
-from conformance.trace.torch.plain import plain
+from conformance.trace.torch.execution import as_array, computing, gpu, plain, pulled
+from conformance.trace.torch.hollow import (
+    Hollow,
+    Weightless,
+    Widening,
+    filled,
+    hollow_state,
+    tensor,
+)
 from conformance.trace.torch.recorder import Recorder
 from conformance.trace.torch.replay import Replay
 
@@ -99,22 +105,14 @@ class TorchPort:
     def built(self) -> object:
         """What the factory returns, without weights where it allows that."""
         if self._made is None:
-            try:
-                with unloaded():
-                    self._made = self._hollow()
-            except UntraceableModel:
-                raise
-            except Exception as error:
-                raise self._unbuilt(error) from error
+            with refusing(f"{self.name}() does not build", words=_unbuilt), unloaded():
+                try:
+                    with Weightless():
+                        self._made = self.factory()
+                except (NotImplementedError, RuntimeError):
+                    # A factory that looks at its own weights or moves them needs real ones.
+                    self._made = self.factory()
         return self._made
-
-    def _hollow(self) -> object:
-        """The model without weights; with them where the factory looks at its own or moves them."""
-        try:
-            with Weightless():
-                return self.factory()
-        except (NotImplementedError, RuntimeError):
-            return self.factory()
 
     def trace(self, size: Size, training: bool = False, batch: int | None = None) -> Tape:
         """See :class:`~conformance.trace.port.Port`."""
@@ -146,12 +144,12 @@ class TorchPort:
 
     def run(self, run: Run, wanted: frozenset[int], observe: Observer) -> dict[str, np.ndarray]:
         """See :class:`~conformance.trace.port.Port`; compiled by TorchInductor."""
-        with torch.set_grad_enabled(run.returns), computing(run.how) as (dtype, device):
-            tensor = torch.from_numpy(run.image.transpose(0, 3, 1, 2).copy()).to(device, dtype)
-            module = self._ready(tensor.to("meta")).train(run.training)
-            state = _filled(module, run, device, dtype)
+        with torch.set_grad_enabled(run.returns), computing(run.how) as device:
+            image = tensor(run.image.transpose(0, 3, 1, 2).copy(), device)
+            module = self._ready(image.to("meta")).train(run.training)
+            state = filled(hollow_state(module), run, device)
             if run.how.compiled:
-                results = self._compiled(module, state, tensor)
+                results = self._compiled(module, state, image)
                 for value, result in zip(run.tape.outputs, results, strict=True):
                     if value in wanted:
                         observe(value, as_array(result))
@@ -159,9 +157,9 @@ class TorchPort:
             buffers = [handle for handle, _ in module.named_buffers() if handle in state]
             kept = {h: state[h].clone() for h in buffers if not isinstance(state[h], Hollow)}
             replay = Replay(module, state, run, wanted, observe)
-            leaves = _leaves(module, state, tensor) if run.returns else {}
+            leaves = _leaves(module, state, image) if run.returns else {}
             try:
-                outputs = self._forward(module, replay, state, tensor)
+                outputs = self._forward(module, replay, state, image)
             except UntraceableModel as failed:
                 cause = failed.__cause__
                 if run.how.dtype != PLAIN.dtype and isinstance(cause, NotImplementedError):
@@ -182,96 +180,74 @@ class TorchPort:
             return _outputs(functional_call(module, filled, (given,)))
 
         try:
-            with installed(module, {}):  # whatever is left in it, its own tensors come back
+            # Whatever is left in it, its own tensors come back.
+            with (
+                refusing(f"{self.name} is not compiled here", CannotExecute),
+                installed(module, {}),
+            ):
                 return list(torch.compile(call)(image, filled))
-        except Exception as error:
-            raise CannotExecute(f"{self.name} is not compiled here: {told(error)}") from error
         finally:
             torch.compiler.reset()  # it keeps what it has compiled
 
-    def gradient(
-        self,
-        run: Run,
-        cotangents: Sequence[np.ndarray],
-        wanted: frozenset[str],
-        observe: GradientObserver,
-    ) -> None:
+    def gradient(self, run: Run, cotangents: Arrays, wanted: frozenset[str]) -> Gradients:
         """See :class:`~conformance.trace.port.Port`; a module's own hooks take part."""
         back, self._back = self._back, None
-        with computing(), unloaded(), Widening(run.drawn()):
-            try:
-                if back is None or back.tape is not run.tape or not back.leaves.keys() >= wanted:
-                    back = self._there(run, wanted)
-                # What recomputes on the way back has to find the same state.
-                with installed(back.module, back.state):
-                    leaves = {handle: back.leaves[handle] for handle in (None, *sorted(wanted))}
-                    found = pulled(back.outputs, cotangents, leaves)
-            except Exception as error:
-                raise NoGradient(f"{self.name} cannot go backward: {told(error)}") from error
-        for handle, gradient in found.items():
-            observe(handle, gradient)
+        with (
+            computing(),
+            unloaded(),
+            refusing(f"{self.name} cannot go backward", NoGradient),
+            Widening(run.drawn()),
+        ):
+            if back is None or back.tape is not run.tape or not back.leaves.keys() >= wanted:
+                back = self._there(run, wanted)
+            # What recomputes on the way back has to find the same state.
+            with installed(back.module, back.state):
+                leaves = {handle: back.leaves[handle] for handle in (None, *sorted(wanted))}
+                return pulled(back.outputs, cotangents, leaves)
 
     def _there(self, run: Run, wanted: frozenset[str]) -> Back:
         """The way from the leaves to the outputs, unobserved."""
-        tensor = torch.from_numpy(run.image.astype(np.float64).transpose(0, 3, 1, 2).copy())
-        module = self._ready(tensor.to("meta")).train(run.training)
-        state = _filled(module, run)
-        leaves = _leaves(module, state, tensor, wanted)
+        image = tensor(run.image.transpose(0, 3, 1, 2).copy())
+        module = self._ready(image.to("meta")).train(run.training)
+        state = filled(hollow_state(module), run)
+        leaves = _leaves(module, state, image, wanted)
         with installed(module, state):
-            outputs = _outputs(self._call(module, tensor))
-        return Back(run.tape, module, state, leaves, outputs)
+            return Back(run.tape, module, state, leaves, _outputs(self._call(module, image)))
 
     def own(self) -> Own:
         """What the model stores when it is built with its weights."""
-        try:
-            with torch.no_grad():
-                made, self._called = self._called, None
-                module = unwrapped(self.factory() if made is None else made).eval()
-                registered(module)
-                if self._size and any(is_lazy(tensor) for tensor in module.parameters()):
-                    height, width, channels = self._size
-                    module((self._given or _as_it_is)(torch.zeros(1, channels, height, width)))
-                stored = [*module.named_parameters(), *module.named_buffers()]
-                return Own({h: as_array(x) for h, x in stored if x.is_floating_point()})
-        except Exception as error:
-            raise UntraceableModel(
-                f"{self.name}() does not build with its weights: {told(error)}"
-            ) from error
+        with refusing(f"{self.name}() does not build with its weights"), torch.no_grad():
+            made, self._called = self._called, None
+            module = unwrapped(self.factory() if made is None else made).eval()
+            registered(module)
+            if self._size and any(is_lazy(tensor) for tensor in module.parameters()):
+                height, width, channels = self._size
+                self._call(module, torch.zeros(1, channels, height, width))
+            stored = [*module.named_parameters(), *module.named_buffers()]
+            return Own({h: as_array(x) for h, x in stored if x.is_floating_point()})
 
     def plain(self, values: Mapping[str, np.ndarray], images: np.ndarray) -> list[np.ndarray]:
         """The outputs of the factory's own model on a batch, in float32, unobserved."""
-        try:
+        with refusing(self.name):
             module = self.factory()
             if any(is_lazy(tensor) for tensor in module.parameters()):
-                module.eval()((self._given or _as_it_is)(_channels_first(images[:1])))
+                self._call(module.eval(), _channels_first(images[:1]))
             output = plain(module, self._given or _as_it_is, values, images)
             self._called = module
-            return [as_array(leaf) for leaf in _outputs(output)]
-        except Exception as error:
-            raise UntraceableModel(f"{self.name}: {told(error)}") from error
+            return [_channels_behind(as_array(leaf)) for leaf in _outputs(output)]
 
     def _ready(self, image: Tensor) -> nn.Module:
         """The module, in inference mode; lazy parameters get their shapes from an image."""
         if self._module is None:
             made = self.built()
-            try:
+            with refusing(f"{self.name}() does not build", words=_unbuilt):
                 module = unwrapped(made)
                 self._faults = registered(module)
                 module.eval()
                 if any(is_lazy(tensor) for tensor in module.parameters()):
                     module(image)
-            except UntraceableModel:
-                raise
-            except Exception as error:
-                raise self._unbuilt(error) from error
             self._module = module
         return self._module
-
-    def _unbuilt(self, error: Exception) -> UntraceableModel:
-        return UntraceableModel(
-            f"{self.name}() does not build: {told(error)}; it must return a torch.nn.Module when"
-            " called without arguments"
-        )
 
     def _call(self, module: nn.Module, image: Tensor) -> Any:
         return module((self._given or _as_it_is)(image))
@@ -309,13 +285,13 @@ class TorchPort:
         if ".item() cannot be called" in str(error):
             return UntraceableModel(
                 f"{self.name}: what forward does depends on the values in the image"
-                f" ({told(error).rpartition('(')[2]}: it must do the same with every image"
+                f" ({raised_at(error)}): it must do the same with every image"
             )
         size = "x".join(str(n) for n in (*image.shape[2:], image.shape[1]))
         inside = f" in {recorder.failed}" if recorder.failed else ""
         return UntraceableModel(
-            f"{self.name}: forward fails on an image of {size}{inside}: {told(error)}; it must take"
-            " such an image, and do the same with every one"
+            f"{self.name}: forward fails on an image of {size}{inside}: {reason(error)}; it must"
+            " take such an image, and do the same with every one"
         )
 
 
@@ -331,26 +307,16 @@ def _leaves(
     return {None: image} | leaves
 
 
-def _filled(
-    module: nn.Module,
-    run: Run,
-    device: torch.device | None = None,
-    dtype: torch.dtype = torch.float64,
-) -> dict[str, Tensor]:
-    """The module's state with values for all that the tape reads; the rest has none."""
-    state = hollow_state(module)
-    for operation in run.tape.operations:
-        if operation.name == "parameter":
-            handle = operation.attributes["handle"]
-            array = np.require(run.values(handle), np.float64, ["C", "W"])
-            if array.shape != operation.shape:
-                raise ValueError(f"{handle} is {operation.shape}, given {array.shape}")
-            state[handle] = torch.from_numpy(array).to(device, dtype)
-    return state
+def _unbuilt(error: BaseException) -> str:
+    return f"{reason(error)}; it must return a torch.nn.Module when called without arguments"
 
 
 def _channels_first(images: np.ndarray) -> Tensor:
     return torch.from_numpy(images.transpose(0, 3, 1, 2).astype(np.float32))
+
+
+def _channels_behind(result: np.ndarray) -> np.ndarray:
+    return result.transpose(0, 2, 3, 1) if result.ndim == 4 else result
 
 
 def _as_it_is(image: Tensor) -> Tensor:

@@ -13,6 +13,7 @@ from torch.utils._pytree import tree_leaves, tree_map
 from torch.utils.weak import WeakTensorKeyDictionary
 
 from conformance.graph.model import Where
+from conformance.trace.places import executing
 from conformance.trace.tape import Fault, Tape
 from conformance.trace.torch.execution import as_array
 from conformance.trace.torch.hollow import (
@@ -26,7 +27,6 @@ from conformance.trace.torch.hollow import (
 )
 from conformance.trace.torch.operators import CONSTANTS, translation
 from conformance.trace.torch.patches import Patches, part_of
-from conformance.trace.torch.places import line
 
 Value = int | Callable[[], int] | None
 """A line of the tape; or what will write it, if it is ever read; or nothing that can be read."""
@@ -43,7 +43,9 @@ class Recorder(TorchDispatchMode):
         self.failed = ""
         self.interrupted: Exception | None = None
         self._handles = {id(tensor): handle for handle, tensor in state.items()}
-        self._built = dict(module.named_buffers())
+        #: What is stored and not trained: it may have its values already.
+        self._built: dict[str, Tensor] = dict(module.named_buffers())
+        self._built |= {h: p for h, p in module.named_parameters() if not p.requires_grad}
         self._known = WeakTensorKeyDictionary()
         self._views = WeakTensorKeyDictionary()
         self._drawn = WeakTensorKeyDictionary()
@@ -58,7 +60,7 @@ class Recorder(TorchDispatchMode):
 
     def place(self) -> Where:
         """Where in the port the operator is that is being dispatched."""
-        return Where(self._stack[-1], line())
+        return Where(self._stack[-1], executing())
 
     def enter(self, module: nn.Module, args: Any) -> None:
         """A module is called: what follows is done inside it."""
@@ -217,7 +219,7 @@ class Recorder(TorchDispatchMode):
             index = self.tape.parameter(handle, x.shape)
             built = self._built.get(handle)
             if built is not None and not built.is_meta and not isinstance(built, Hollow):
-                self.tape[index].attributes["array"] = built.numpy()
+                self.tape[index].attributes["array"] = built.detach().numpy()
             return index
         if x.is_meta:
             raise TypeError(

@@ -9,35 +9,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from conformance.trace.port import Observer, Run, UntraceableModel
-from conformance.trace.tape import Operation, Tape, evaluate
+from conformance.trace.evaluation import evaluate
+from conformance.trace.port import Observer, Retraced, Run, UntraceableModel
 from conformance.trace.torch.execution import as_array
 from conformance.trace.torch.recorder import Recorder
-
-
-class Followed(Tape):
-    """A tape on which each line has to be what another tape, of fewer images, has in its place."""
-
-    def __init__(self, traced: Tape) -> None:
-        super().__init__()
-        self._traced = traced
-
-    def _append(self, operation: Operation) -> int:
-        index = super()._append(operation)
-        here, there = operation, Operation("nothing", (), ())
-        if index < len(self._traced):
-            there = self._traced[index]
-        more = self[0].shape[0] // self._traced[0].shape[0]
-        if (here.name, len(here.shape)) != (there.name, len(there.shape)) or any(
-            now not in (then, then * more)
-            for now, then in zip(here.shape, there.shape, strict=True)
-        ):
-            raise UntraceableModel(
-                f"line {index} of the tape was {there.name} {there.shape} and is now {here.name}"
-                f" {here.shape} in {here.where}; a model to be compared must compute the same"
-                " steps every time"
-            )
-        return index
 
 
 class Replay(Recorder):
@@ -51,7 +26,7 @@ class Replay(Recorder):
         wanted: frozenset[int],
         observe: Observer,
     ) -> None:
-        super().__init__(module, state, Followed(run.tape))
+        super().__init__(module, state, Retraced(run.tape))
         self._draws = run.draws
         self.wanted = set(wanted)
         self._observe = observe
@@ -93,5 +68,5 @@ class Replay(Recorder):
         try:
             self._observe(value, array)
         except Exception as error:
-            self.interrupted = error  # the observer's own affair, not the model's
+            self.interrupted = error  # raised by the observer, not by the model
             raise

@@ -1,0 +1,66 @@
+"""What a port does to its image before the network: mean, deviation and order of the channels.
+
+Which numbers these are is a matter of the images that it is trained on, as the number of classes
+is; that they can be the mean and deviation of images is not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from conformance.graph.model import Node
+from conformance.judge.variants import Comparison, matches
+from conformance.reference.variants import PREPARED, Difference, Profile
+from conformance.trace.probes import SAME
+from conformance.values import text
+
+#: What a scale takes away a mean with, and what it may stand behind.
+GIVEN, ENTRY = ("factor", "offset"), ("input", "channel_order")
+
+#: The least mean that images can have, and the largest number of a pixel: as fractions, as bytes.
+RANGES = ((0.0, 1.0), (1.0, 255.0))
+
+
+def variants(comparison: Comparison, known: Sequence[Profile]) -> Iterator[Profile]:
+    """A variant for a scale of the image that none of the ``known`` ones states, if it is one
+    by a mean and a deviation that images can have."""
+    for number, finding in enumerate(comparison.findings):
+        if finding.attribute != "extra" or finding.found_node is None:
+            continue
+        node = comparison.found.nodes[finding.found_node]
+        first = all(comparison.found.nodes[i].kind in ENTRY for i in node.inputs)
+        if not first or not possible(node):
+            continue
+        if any(number in (matches(comparison, each) or ()) for each in known):
+            continue
+        having = tuple((name, text(node.attributes[name])) for name in GIVEN)
+        row = Difference("input", "scale", "extra", "", "scale", "1", "", having)
+        mean, deviation = (", ".join(map(text, each)) for each in zip(*_moments(node), strict=True))
+        says = f"the network subtracts a mean ({mean}) and divides by a deviation ({deviation})"
+        where = "the images that it is trained on"
+        yield Profile(PREPARED, "any", (), says, where, "", (row,), "")
+
+
+def possible(node: Node) -> bool:
+    """Whether a scale takes away a mean and divides by a deviation that images can have.
+
+    Numbers between 0 and a largest one, whose mean is m, have a variance of at most
+    m (largest - m) (Bhatia and Davis); images of bytes whose mean is below 1 are black.
+    """
+    if node.kind != "scale" or "offset" not in node.attributes or node.slots:
+        return False
+    moments = _moments(node)
+    return any(
+        all(d > 0 and lowest <= m and d**2 <= m * (largest - m) * (1 + SAME) for m, d in moments)
+        for lowest, largest in RANGES
+    )
+
+
+def _moments(node: Node) -> list[tuple[float, float]]:
+    """Mean and deviation of each channel, or of all."""
+    sides = np.broadcast_arrays(*(np.atleast_1d(node.attributes[name]) for name in GIVEN))
+    factors, offsets = (side.astype(float) for side in sides)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return [*zip((-offsets / factors).tolist(), (1 / factors).tolist(), strict=True)]

@@ -1,0 +1,56 @@
+"""Layers of Flax and JAX, by their name and spelt out."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import jax
+from flax import nnx
+from jax import numpy as jnp
+
+from tests.selftest.rows import CHANNELS, Layer, Wrong
+
+
+class Behind(nnx.Module):
+    """The layer behind a convolution."""
+
+    def __init__(self, make: Callable[[nnx.Rngs], Callable[[Any], Any]]) -> None:
+        rngs = nnx.Rngs(0)
+        self.conv = nnx.Conv(3, CHANNELS, (3, 3), padding="VALID", rngs=rngs)
+        self.layer = make(rngs)
+
+    def __call__(self, x: jax.Array) -> jax.Array:
+        return self.layer(self.conv(x))
+
+
+def of(function: Callable[[Any], Any]) -> Callable[[], nnx.Module]:
+    return partial(Behind, lambda rngs: function)
+
+
+def normed(**settings: Any) -> Callable[[], nnx.Module]:
+    return partial(Behind, lambda rngs: nnx.GroupNorm(CHANNELS, **settings, rngs=rngs))
+
+
+UP_TO_SIX = {"low": 0.0, "high": 6.0}
+LAYERS = {
+    "group norm": Layer(normed(num_groups=4), "group_norm", {"groups": 4, "epsilon": 1e-6}),
+    "group norm by its size": Layer(
+        normed(num_groups=None, group_size=4, epsilon=1e-5),
+        "group_norm",
+        {"groups": 2, "epsilon": 1e-5},
+    ),
+    "hard tanh": Layer(of(lambda x: jnp.clip(x, -1, 1)), "clip", {"low": -1.0, "high": 1.0}),
+    "relu6": Layer(of(nnx.relu6), "clip", UP_TO_SIX),
+    "relu6 by clip": Layer(of(lambda x: jnp.clip(x, 0, 6)), "clip", UP_TO_SIX),
+    "log softmax": Layer(of(nnx.log_softmax), "log_softmax"),
+}
+
+WRONG = {
+    "one group": Wrong(
+        "group norm", normed(num_groups=1), "group_norm", "groups", 1, "it has 1 group, not 4"
+    ),
+    "another epsilon": Wrong(
+        "group norm", normed(num_groups=4, epsilon=1e-3), "group_norm", "epsilon", 1e-3,
+        "epsilon is 0.001, not 1e-06",
+    ),
+}  # fmt: skip

@@ -1,0 +1,58 @@
+"""The networks of keras.applications, and a LeNet as it is taught."""
+
+from functools import partial
+from importlib import import_module
+from typing import Any
+
+from tests.selftest.rows import Stranger
+
+TAUGHT = "ReLU", "max pooling", "on 28x28, padded"
+SOFTMAX = "with softmax"
+IDLE = "without dropout"
+MOMENTUM = "Keras' momentum"
+
+
+def application(name: str, **options: Any) -> Any:
+    """A network of keras.applications, without weights."""
+    return getattr(import_module("keras.applications"), name)(weights=None, **options)
+
+
+def lenet(side: int = 5) -> Any:
+    """LeNet-5 for MNIST, as tutorials on Keras have it."""
+    keras = import_module("keras")
+    layers = keras.layers
+    return keras.Sequential([
+        layers.Input((28, 28, 1)),
+        layers.Conv2D(6, side, padding="same", activation="relu"), layers.MaxPooling2D(),
+        layers.Conv2D(16, 5, activation="relu"), layers.MaxPooling2D(),
+        layers.Conv2D(120, 5, activation="relu"), layers.Flatten(),
+        layers.Dense(84, activation="relu"), layers.Dense(10, activation="softmax"),
+    ])  # fmt: skip
+
+
+def of(name: str, architecture: str, *variants: str, **options: Any) -> Stranger:
+    return Stranger("keras", partial(application, name, **options), architecture, variants)
+
+
+STRANGERS: dict[str, Stranger] = {
+    "VGG16": of("VGG16", "VGG-D", SOFTMAX, IDLE),
+    "ResNet50": of("ResNet50", "ResNet-50", "Keras", MOMENTUM, SOFTMAX),
+    "ResNet50, no top": of(
+        "ResNet50", "ResNet-50", "Keras", MOMENTUM, "without top",
+        include_top=False, input_shape=(224, 224, 3),
+    ),
+    "InceptionV3": of(
+        "InceptionV3", "Inception-v3", "without gamma", MOMENTUM, SOFTMAX, IDLE,
+        "without auxiliary heads",
+    ),
+    "InceptionResNetV2": of(
+        "InceptionResNetV2", "Inception-ResNet-v2", "without gamma", MOMENTUM, SOFTMAX, IDLE,
+    ),
+    "LeNet on MNIST": Stranger("keras", lenet, "LeNet-5-table", TAUGHT, size=(28, 28, 1)),
+}  # fmt: skip
+
+OTHERS: dict[str, Stranger] = {
+    "LeNet on MNIST, 3x3 in C1": Stranger(
+        "keras", partial(lenet, 3), "LeNet-5-table", size=(28, 28, 1)
+    ),
+}

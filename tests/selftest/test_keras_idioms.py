@@ -1,0 +1,92 @@
+"""How people write Keras: compiled, subclassed, with switches, and what asks how it is called."""
+
+from importlib.util import find_spec
+
+import pytest
+
+if find_spec("keras") is None:
+    pytest.skip("keras is not installed", allow_module_level=True)
+
+import keras
+from keras import layers
+
+from conformance.judge import precision
+from conformance.judge.subject import subject
+from conformance.trace.keras.port import port
+from tests.selftest.plainly import TABLE, plainly
+
+
+@pytest.fixture(autouse=True)
+def chosen(pytestconfig):
+    if "keras" not in (pytestconfig.getoption("framework") or ["keras"]):
+        pytest.skip("not the framework that was asked for")
+
+
+class End(layers.Layer):
+    """What becomes of a network's result, by a function of it and of the training switch."""
+
+    def __init__(self, function):
+        super().__init__()
+        self.function = function
+
+    def call(self, x, training=None):
+        return self.function(x, training)
+
+
+def lenet(function=lambda x, training: x, types=(None, None, None)):
+    """LeNet-5 as its table has it, what becomes of its result, and its convolutions' types."""
+
+    def mean():
+        return [layers.AveragePooling2D(2), layers.Activation("tanh")]
+
+    return keras.Sequential([
+        layers.Input((32, 32, 1)),
+        layers.Conv2D(6, 5, activation="tanh", dtype=types[0]), *mean(),
+        layers.Conv2D(16, 5, activation="tanh", dtype=types[1]), *mean(),
+        layers.Conv2D(120, 5, activation="tanh", dtype=types[2]), layers.Flatten(),
+        layers.Dense(84, activation="tanh"), layers.Dense(10, activation="softmax"),
+        End(function),
+    ])  # fmt: skip
+
+
+def eager(x):
+    """Whether there are numbers: neither a graph nor a symbol."""
+    try:
+        return keras.ops.convert_to_numpy(x) is not None
+    except Exception:
+        return False
+
+
+ENDS = {
+    "right": (lambda x, training: x, True),
+    "asks whether it is traced": (lambda x, training: 2 * x if eager(x) else x, False),
+    "asks for the precision": (lambda x, training: 2 * x if x.dtype == "float32" else x, False),
+    "asks how many images": (
+        lambda x, training: keras.ops.roll(x, 1, 1) if x.shape[0] == 3 and eager(x) else x,
+        False,
+    ),
+    "asks for the phase": (lambda x, training: 2 * x if training is None else x, False),
+}
+
+
+@pytest.mark.parametrize(("function", "right"), ENDS.values(), ids=ENDS)
+def test_a_plain_run_tells_what_asks_how_it_is_called(function, right):
+    """Called as its users call it, a model has to compute what was observed."""
+    part = plainly(port(lambda: lenet(function)))
+    assert (part.run, not part.findings) == (1, right)
+
+
+LOW = "mixed_bfloat16"
+
+
+@pytest.mark.parametrize(
+    ("types", "found", "remarked"),
+    [((None,) * 3, [], []), ((LOW,) * 3, [], ["C1"]), ((None, LOW, None), ["C3"], [])],
+    ids=["float32", "policy", "island"],
+)
+def test_a_policy_of_precision_is_a_remark_and_an_island_a_finding(types, found, remarked):
+    """What all convolutions are computed in is meant; what one is computed in was left in."""
+    asked = subject(port(lambda: lenet(types=types)), TABLE, None, 0, lambda *said: None)
+    part = precision.check(asked)
+    assert [each.node for each in part.findings] == found
+    assert [each.node for each in part.remarks] == remarked
