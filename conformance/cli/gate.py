@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 from argparse import ArgumentParser, Namespace
+from contextlib import suppress
+from importlib import import_module
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 from conformance import errors as codes
@@ -65,6 +68,8 @@ def run(options: Namespace) -> int:
         "trained": options.trained,
         "drawing": bool(options.html),
     }
+    # What the answer is held against takes half a second to load, while the port's process works.
+    Thread(target=_load, args=("jsonschema", "conformance.judge.published"), daemon=True).start()
     try:
         result = accepted(job, apart(job, options, output))
     except Refused as refused:
@@ -85,6 +90,12 @@ def run(options: Namespace) -> int:
     if options.html and not drawing:
         output.line(f"  there is nothing to draw: {options.html} was not written")
     return code(result)
+
+
+def _load(*modules: str) -> None:
+    with suppress(ImportError):  # whoever needs it says so
+        for name in modules:
+            import_module(name)
 
 
 def _unjudged(job: Json, reason: str) -> Json:
