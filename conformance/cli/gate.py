@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 from argparse import ArgumentParser, Namespace
+from importlib import import_module
 from pathlib import Path
+from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 from conformance import errors as codes
@@ -69,6 +71,8 @@ def run(options: Namespace) -> int:
         "trained": options.trained,
         "drawing": bool(options.html),
     }
+    # The answer is held against a graph, which takes half a second to load: in the meantime.
+    Thread(target=import_module, args=("conformance.judge.published",), daemon=True).start()
     try:
         answer = apart(job, options, output)
         result = accepted(job, answer)
@@ -125,4 +129,8 @@ def apart(job: Json, options: Namespace, output: Output, who: str = "the port") 
 
     limits = Limits(options.timeout or None, options.memory)
     with output.progress() as progress:
-        return work(job, limits, progress, variables=NO_GPU, who=who)
+
+        def part(data: Json) -> None:
+            progress.line(f"{data['structure']} in structure")
+
+        return work(job, limits, progress, part=part, variables=NO_GPU, who=who)

@@ -126,6 +126,11 @@ class Progress:
         self.shown.start()
         self.shown.update(self.task, description=stage, completed=done, total=total or None)
 
+    def line(self, text: str) -> None:
+        """What is known already, on a terminal above the bar."""
+        if self.shown.console.is_terminal:
+            self.shown.console.print(line(text), markup=False, emoji=False, soft_wrap=True)
+
     def hide(self) -> None:
         """Make room for lines; the next stage shows it again."""
         if not self.shown.disable:  # rich before 13.9 would end with an empty line

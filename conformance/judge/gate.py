@@ -15,13 +15,20 @@ Json = dict[str, Any]
 
 
 def work(job: Json, stage: Stage) -> Json:
-    """The result of ``conformance gate`` for a job of ``port``, ``architecture``, ``size``, …"""
+    """The result of ``conformance gate`` for a job of ``port``, ``architecture``, ``size``, …
+
+    What structure says is a part of it that comes first.
+    """
+    from conformance.judge.render import headline
+
+    part = getattr(stage, "part", lambda data: None)
     port = opened(job, stage)
     size = tuple(job["size"]) if job["size"] else None
     model = reference.find(job["architecture"])
     found = judge(
         port, model, size=size, numbers=job["numbers"], seed=job["seed"],
         trained=job["trained"], expect=job.get("expect", ()), stage=stage,
+        seen=lambda judged: part({"structure": headline(judged.result(job["port"]))}),
     )  # fmt: skip
     result: Json = written(found.result(job["port"]))
     return result | ({"drawing": found.drawing} if job["drawing"] else {})

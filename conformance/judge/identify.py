@@ -7,6 +7,7 @@ of those as the gate does, structure only.
 from __future__ import annotations
 
 from collections import Counter
+from functools import cache
 from math import log
 from typing import Any
 
@@ -28,9 +29,20 @@ Json = dict[str, Any]
 TRACED = 2
 
 
+class Remembering:
+    """A port that is traced once in each way, however many networks it is compared with."""
+
+    def __init__(self, port: Port) -> None:
+        self._port = port
+        self.trace = cache(port.trace)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._port, name)
+
+
 def work(job: Json, stage: Stage) -> Json:
     """The result of ``conformance identify`` for a job of ``port``, ``top``, ``size``, …"""
-    port = opened(job, stage)
+    port: Any = Remembering(opened(job, stage))
     stage("tracing the port", 0, 0)
     graphs = _graphs(port, [tuple(job["size"])] if job["size"] else sizes.known())
     models = list(reference.models().values())

@@ -7,7 +7,7 @@ network, or, where a known variant explains every difference, beside that varian
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from msgspec.structs import replace
@@ -82,12 +82,15 @@ def judge(
     trained: bool = False,
     expect: Sequence[str] = (),
     stage: Stage = lambda name, done, total: None,
+    seen: Callable[[Judged], None] = lambda judged: None,
 ) -> Judged:
     """Judge a port against a published network, for images of ``size`` (default: the paper's,
     or one of another network's if the port cannot take that).
 
     Findings that ``expect`` names, by row or node and attribute, are set aside like those of a
-    variant.  Raises :class:`~conformance.trace.port.UntraceableModel`.
+    variant.  ``seen`` is given what structure says, before numbers are run.
+
+    Raises :class:`~conformance.trace.port.UntraceableModel`.
     """
     asked = subject(port, model, size, seed, stage)
     rows = model.row_names
@@ -105,10 +108,12 @@ def judge(
         "found": written(GraphRow.of(found)),
         "pairs": {str(a): b for a, b in asked.inference.pairs.items()},
     }
-    seen = faults.check(asked)
-    parts = [faults.apart(structure.check(asked), seen), seen, trained_mode.untaught(asked)]
+    traced = faults.check(asked)
+    parts = [faults.apart(structure.check(asked), traced), traced, trained_mode.untaught(asked)]
     parts.append(precision.check(asked))
     if numbers:
+        result.judgement = Judgement.of(parts, expect, rows, variant=bool(result.profiles))
+        seen(result)
         parts += _run(asked, parts, expect, trained, result)
     result.judgement = Judgement.of(parts, expect, rows, variant=bool(result.profiles))
     return result
@@ -126,13 +131,12 @@ def _run(
     _explain(before, ran.summary)
     parts = [ran.part]
     so_far = Judgement.of([*before, *parts], expect, rows)
-    if not so_far.findings and not so_far.open:
-        if ran.parity:
-            parts.append(plain.check(asked, ran.parity))
-        parts += trained_mode.check(asked)
+    right = not so_far.findings and not so_far.open
+    if right and ran.parity:
+        parts.append(plain.check(asked, ran.parity))
     start, profiles = initialisation.check(asked, loaded)
     result.profiles += profiles
-    return [*parts, start]
+    return [*parts, *(trained_mode.check(asked) if right else ()), start]
 
 
 def _explain(parts: list[Part], summary: results.Forward | None) -> None:

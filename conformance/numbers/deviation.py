@@ -6,7 +6,7 @@ from math import inf, isfinite, sqrt
 
 import numpy as np
 
-from conformance.chunks import each, strips
+from conformance.chunks import each, packed, strips
 from conformance.data import Count, Row
 from conformance.numbers.precision import FLOAT64
 
@@ -57,7 +57,7 @@ class SlotParity(Row, frozen=True):
 
         An expected array that is nothing but rounding is measured on another ``scale``.
         """
-        square = float(np.vdot(want, want))
+        got, square = packed(got), float(np.vdot(want, want))
         rms = scale or sqrt(square / want.size) or 1.0
         share = float(np.vdot(got, want)) / square if square else 1.0
         error = distance(got, want, rms)

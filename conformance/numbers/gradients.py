@@ -27,7 +27,7 @@ from typing import Any
 
 import numpy as np
 
-from conformance.chunks import each
+from conformance.chunks import each, packed
 from conformance.data import Count, Row
 from conformance.graph.axes import to_neutral
 from conformance.graph.model import Graph, Node, Parameter
@@ -207,7 +207,9 @@ class _Comparison:
             for slot, want in of_slots.items():
                 pieces = self.pieces.get((index, slot), ())
                 if pieces and all(p.handle in received for p in pieces):
-                    got = whole(self.found.nodes[self.pairs[index]], slot, received.__getitem__)
+                    got = packed(
+                        whole(self.found.nodes[self.pairs[index]], slot, received.__getitem__)
+                    )
                     self._compare(index, slot, want, rough_slots[slot], got, costs[index])
 
     def _compare(

@@ -15,7 +15,7 @@ from math import prod, sqrt
 
 import numpy as np
 
-from conformance.chunks import each
+from conformance.chunks import each, packed
 from conformance.data import Count, Row
 from conformance.graph.axes import to_neutral
 from conformance.graph.model import Graph, Node
@@ -40,11 +40,14 @@ class Oracles:
     """What a graph computes for one batch of canonical images, in double and single precision.
 
     Checks of one step of training, forward and back, are given the same: then each of its nodes
-    is computed once, and kept.
+    is computed once, and kept.  Weights are those of the graph that it is ``like``.
     """
 
-    def __init__(self, expected: Graph, seed: int, count: int, precision: Precision = FLOAT64):
-        self.weights, self.precision = Weights(expected, seed), precision
+    def __init__(
+        self, expected: Graph, seed: int, count: int, precision: Precision = FLOAT64,
+        like: Graph | None = None,
+    ):  # fmt: skip
+        self.weights, self.precision = Weights(expected, seed, like), precision
         self.batch = _kept(precision, self.weights.images(count))
         self.double = Oracle(expected, self.slot, self.batch)
         self.single = Oracle(expected, self.slot, self.batch, precision.oracle)
@@ -104,6 +107,7 @@ def parity(
     how: Execution = PLAIN,
     keep: Callable[[int, np.ndarray], None] | None = None,
     oracles: Oracles | None = None,
+    returns: bool = False,
 ) -> Parity:
     """Run a port on canonical weights and compare every node with the oracle.
 
@@ -119,7 +123,8 @@ def parity(
 
     ``keep`` receives the port's whole result of each node of ``expected``, in neutral layout.
     Of a compiled model the outputs alone are compared, with the bounds that the way there gives
-    them.  Results of the ``oracles`` that are given are kept, for another check to go on from.
+    them.  Results of the ``oracles`` that are given are kept, for another check to go on from, and
+    with ``returns`` the port is asked to remember its own way back.
     """
     expected = expected or found
     pairs = stand_ins(expected, found, pairs or {i: i for i in range(len(found))})
@@ -137,8 +142,9 @@ def parity(
         wanted, draws = frozenset(observer.wanted), keeping(tape, found) if training else {}
         with np.errstate(all="ignore"):  # what is not finite is reported, with its node
             run = Run(
-                tape, lambda handle: _kept(precision, given(handle)), batch, training, draws, how
-            )
+                tape, lambda handle: _kept(precision, given(handle)), batch, training, draws, how,
+                returns,
+            )  # fmt: skip
             observer.replaced(port.run(run, wanted, observer))
     except (CannotCompute, CannotExecute) as reason:
         problem = str(reason)
@@ -298,7 +304,7 @@ def neutral(array: np.ndarray, node: Node) -> np.ndarray:
     """A port's result in neutral layout; one of another size stays as it is, and fails."""
     if array.size != prod(size for axis in node.axes for _, size in axis):
         return array
-    return np.ascontiguousarray(to_neutral(array, node.axes).reshape((-1, *node.shape)))
+    return packed(to_neutral(array, node.axes).reshape((-1, *node.shape)))
 
 
 def _unfolded(tape: Tape, output: int, value: int, array: np.ndarray) -> np.ndarray:

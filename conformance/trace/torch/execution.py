@@ -97,7 +97,7 @@ def plain(
     with torch.no_grad():
         try:
             for handle, tensor in stored.items():
-                tensor.copy_(torch.from_numpy(np.ascontiguousarray(values[handle])))
+                tensor.copy_(torch.from_numpy(np.require(values[handle], None, ["C", "W"])))
             batch = torch.from_numpy(images.transpose(0, 3, 1, 2).astype(np.float32))
             return module.eval()(given(batch.contiguous()))
         finally:
