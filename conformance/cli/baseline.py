@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from conformance.errors import Refused
+from conformance.files import read as text_of
 from conformance.files import strict
 
 Json = dict[str, Any]
@@ -27,7 +28,7 @@ def read(path: str | None, command: str) -> Json | None:
     from conformance.judge.schemas import schema
 
     try:
-        data: Json = strict(Path(path).read_text(encoding="utf-8"))
+        data: Json = strict(text_of(Path(path)))
         jsonschema.validate(data, schema(command))
     except OSError as error:
         raise Refused(f"cannot read {path}: {error.strerror}") from None

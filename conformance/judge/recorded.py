@@ -47,7 +47,7 @@ def _findings(check: str, expected: Graph, found: Graph, model: Model) -> Iterat
     if _identity(published.by_convention(expected, found)) == _identity(found):
         return
     comparison = compared(expected, found, model, model.input)
-    yield from written(comparison, range(len(comparison.findings)), check, model)
+    yield from written(comparison, range(len(comparison.findings)), check)
 
 
 def _identity(graph: Graph) -> tuple[int, ...]:
