@@ -7,7 +7,7 @@ import pytest
 
 from conformance.graph.align import align, findings
 from conformance.graph.alike import alike
-from conformance.graph.verify import verify
+from conformance.graph.model import verify
 from conformance.trace.canonical import canonical
 from conformance.trace.port import UntraceableModel
 from conformance.trace.tape import Tape

@@ -9,7 +9,7 @@ from conformance.numbers.identity import departure, difference, ramp
 from conformance.ports import implementations as frameworks
 from conformance.trace.canonical import canonical
 from conformance.trace.port import Run
-from tests.selftest.wrong_blocks import wrong_blocks
+from tests.selftest.rows import rows
 
 pytestmark = pytest.mark.numbers
 
@@ -49,7 +49,7 @@ def test_block_without_residual_is_the_identity(framework, name, examined):
 @pytest.mark.parametrize("name", WRONG)
 def test_wrong_block_is_not(framework, name, examined):
     """Oracle and framework both see the image's 1 doubled or lost, or its -1 kept."""
-    wrong = wrong_blocks(framework)
+    wrong = rows(framework, "wrong_blocks", "WRONG")
     assert set(wrong) == set(WRONG)
     port = frameworks.tracer(framework).port(wrong[name])
     assert departures(port, (14, 14, 64)) == (1, 1)

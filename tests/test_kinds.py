@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from conformance.graph.model import Graph, Node
-from conformance.graph.verify import InvalidGraph, verify
+from conformance.graph.model import Graph, InvalidGraph, Node, verify
 from conformance.kinds import KINDS, counted_as
 from conformance.numbers.oracle import Oracle
 from tests.test_adjoint import CASES, Case

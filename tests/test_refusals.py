@@ -65,6 +65,9 @@ class Fake:
             observe(value, known[value])
         return {}
 
+    def plain(self, values, images):
+        raise NotImplementedError
+
     def gradient(self, run, cotangents, wanted):
         return {None: np.full(run.image.shape, nan)}
 

@@ -5,8 +5,7 @@ from typing import Any
 import pytest
 
 from conformance import reference
-from conformance.graph.resize import CannotResize, resized
-from conformance.graph.without import without
+from conformance.graph.resize import CannotResize, resized, without
 from conformance.judge import published, sizes
 from conformance.trace.port import UntraceableModel
 

@@ -1,1 +1,1 @@
-"""What a network is, in words that no framework owns: nodes, rows, names, alignment."""
+"""The framework-neutral graph of a network: nodes, rows, names, alignment."""

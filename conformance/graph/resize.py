@@ -1,8 +1,8 @@
-"""A graph for images of another size or with other channels, by arithmetic alone."""
+"""A graph for images of another size, with other channels or without some of its layers."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from math import prod
 
@@ -34,6 +34,22 @@ def resized(graph: Graph, size: Shape, exactly: bool = False) -> Graph:
             sized = _exact(sized, node, before[0])
         at.append(len(nodes))
         nodes.append(replace(sized, inputs=inputs))
+    inputs, outputs = (tuple(at[i] for i in ends) for ends in (graph.inputs, graph.outputs))
+    return Graph(nodes, inputs, outputs)
+
+
+def without(graph: Graph, left_out: Collection[int]) -> Graph:
+    """The same network less some nodes.  Raises :class:`ValueError` at one that joins others."""
+    nodes: list[Node] = []
+    at: list[int] = []  # the new number of each node
+    for index, node in enumerate(graph):
+        inputs = tuple(at[i] for i in node.inputs)
+        if index in left_out:
+            (source,) = inputs
+            at.append(source)
+            continue
+        at.append(len(nodes))
+        nodes.append(replace(node, inputs=inputs))
     inputs, outputs = (tuple(at[i] for i in ends) for ends in (graph.inputs, graph.outputs))
     return Graph(nodes, inputs, outputs)
 

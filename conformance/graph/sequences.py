@@ -88,7 +88,7 @@ def _context(
 ) -> list[tuple[str, ...]]:
     """For each node the kinds next to it in one direction, looking through passing ones.
 
-    A join counts only where there is nothing else: most results are also somebody's shortcut.
+    A join counts only where there is nothing else: most results are also read by a shortcut.
     """
     seen: list[set[str]] = [set() for _ in graph]
     result: list[tuple[str, ...]] = [()] * len(graph)
@@ -140,7 +140,7 @@ def _difference(a: Traits, b: Traits) -> int:
     for name in here.keys() | there.keys():
         if here.get(name) == there.get(name):
             continue
-        # Without a kernel the width is somebody else's.
+        # Without a kernel the width is that of the input.
         total += 1 if name == "width" and a.kind not in WIDE else TELLING.get(name, SLIGHT)
     return min(MOST, total)
 
@@ -220,7 +220,7 @@ def corresponding(ours: list[list[int]], theirs: list[list[int]], costs: Costs) 
     place = -1.0
     places = []
     for y in range(len(theirs)):
-        # One that is nobody's partner stays behind its neighbour.
+        # One without a partner stays behind its neighbour.
         place = partner.get(y, place)
         places.append((place, y))
     return [y for _, y in sorted(places)]

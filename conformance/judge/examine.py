@@ -7,14 +7,14 @@ from collections.abc import Callable, Collection, Sequence
 
 import numpy as np
 
-from conformance.graph.model import Graph
+from conformance.graph.model import Graph, verify
 from conformance.graph.rows import row_of
-from conformance.graph.verify import verify
 from conformance.judge.evidence import Record
 from conformance.judge.repeat import Progress, Repeat
 from conformance.numbers.exact import exact
 from conformance.numbers.gradients import gradients
-from conformance.numbers.parity import Parity, parity
+from conformance.numbers.parity import Oracles, Parity, parity
+from conformance.numbers.weights import BATCH
 from conformance.ports import implementations as frameworks
 from conformance.reference import Model
 from conformance.trace.canonical import canonical
@@ -115,16 +115,20 @@ def _in_training(
     tape = port.trace(model.input, training=True)
     record.training = graph = verify(canonical(tape))
     if thorough:
+        # What the step computes is kept for its gradients; of several seeds it would be too much.
+        once = Oracles(graph, repeat.seeds[0], BATCH) if len(repeat.seeds) == 1 else None
         record.training_parity = repeat.run(
             "training",
             graph,
-            lambda seed, shown: parity(port, tape, graph, seed=seed, progress=shown, training=True),
+            lambda seed, shown: parity(
+                port, tape, graph, seed=seed, progress=shown, training=True, oracles=once
+            ),
             progress,
         )
         record.training_gradients = repeat.run(
             "training gradients",
             graph,
-            lambda seed, _: gradients(port, tape, graph, seed=seed, training=True),
+            lambda seed, _: gradients(port, tape, graph, seed=seed, training=True, oracles=once),
             progress,
         )
 

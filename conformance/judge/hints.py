@@ -54,11 +54,11 @@ def hint(kind: str, attribute: str, expected: str, found: str) -> str:
     return sentence.format(**words)
 
 
-#: How many causes of one error are told.
-TOLD = 3
+#: How many causes of one error are named.
+NAMED = 3
 
 
 def vanishes(causes: Sequence[str], otherwise: str) -> str:
     """The sentence for a value that is wrong: what makes its error vanish, if anything does."""
-    told = list(causes[:TOLD])
-    return f"the error vanishes if {', or if '.join(told)}" if told else otherwise
+    named = causes[:NAMED]
+    return f"the error vanishes if {', or if '.join(named)}" if named else otherwise

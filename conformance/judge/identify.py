@@ -23,7 +23,7 @@ from conformance.values import text
 
 Json = dict[str, Any]
 
-#: What is told of a candidate.
+#: The fields of a candidate.
 SHOWN = ("architecture", "verdict", "variant", "variants", "findings", "remarks", "open")
 
 #: How many networks are traced for each candidate that is asked for.

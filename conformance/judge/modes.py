@@ -1,7 +1,7 @@
 """The numeric checks of a record alike: what was to be compared, what was, and how near it came.
 
 A record's values are compared in inference, and of some networks in a step of training and
-backwards as well, and in inference in lower precisions or compiled.  Whoever judges or shows them
+backwards as well, and in inference in lower precisions or compiled.  What judges or shows them
 takes them from here.
 """
 

@@ -12,8 +12,7 @@ from conformance.graph.align import Alignment, align, findings
 from conformance.graph.align import Finding as Difference
 from conformance.graph.alike import alike
 from conformance.graph.model import Graph
-from conformance.graph.resize import CannotResize, resized
-from conformance.graph.without import without
+from conformance.graph.resize import CannotResize, resized, without
 from conformance.judge import preparation, published, sizes
 from conformance.judge.added import added
 from conformance.judge.altered import altered

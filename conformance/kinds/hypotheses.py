@@ -1,6 +1,6 @@
 """Ways to state a hypothesis about one node.
 
-A hypothesis is a generator of alterations, of which the first that explains the port is believed.
+A hypothesis is a generator of alterations; the first that explains the port is taken.
 Its words say what was computed in place of the node; "it" is the node.
 """
 

@@ -134,7 +134,7 @@ def gradients(
         with np.errstate(all="ignore"):
             comparison.run(oracles, cotangents, received)
     except NoGradient:
-        raise  # it is the model's own affair, and known for sure
+        raise  # the model itself cannot go backward
     except (CannotCompute, UntraceableModel) as reason:
         return Gradients(seed, (), (), str(reason))
     if missing := comparison.planned - len(comparison.slots):

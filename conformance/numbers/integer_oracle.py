@@ -68,10 +68,8 @@ class IntegerOracle(Oracle):
     def _source(self, index: int) -> str:
         """The kind of node behind which the exact values are not known any more."""
         said = self.reasons[index]
-        return said.removeprefix("behind ") if said.startswith("behind ") else self._kind(index)
-
-    def _kind(self, index: int) -> str:
-        return self.graph.nodes[index].kind
+        kind = self.graph.nodes[index].kind
+        return said.removeprefix("behind ") if said.startswith("behind ") else kind
 
     def _stepped(self, index: int, node: Node, inputs: list[Stepped]) -> Stepped:
         """The exact result.  Raises :class:`Rounds`."""

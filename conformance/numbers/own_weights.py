@@ -1,4 +1,4 @@
-"""A port of which the own weights matter: traced for one size of image, and what it stores."""
+"""A port compared with its own weights: traced for one size of image, and what it stores."""
 
 from __future__ import annotations
 

@@ -180,7 +180,7 @@ def _kept(precision: Precision, array: np.ndarray) -> np.ndarray:
 
 
 class _Parted(Exception):
-    """The port and the oracle have parted, and nobody wants to know more."""
+    """The port and the oracle have parted, and the run ends there."""
 
 
 class _Observer:

@@ -123,14 +123,6 @@ def saturates(values: np.ndarray, exact: bool = False) -> bool:
 # where that is not the exact one in any arithmetic it raises Rounds.
 
 
-def _rectified(precision: Precision, node: Node, x: Stepped) -> Stepped:
-    return Stepped(np.maximum(x.values, 0), x.above or x.step)
-
-
-def _largest(precision: Precision, node: Node, x: Stepped) -> Stepped:
-    return Stepped(_windows(x.values, node, np.maximum, -np.inf), x.step)
-
-
 def _windows(x: np.ndarray, node: Node, combine: Any = np.add, fill: float = 0.0) -> np.ndarray:
     return by_offset(pad(x, node.attributes["padding"], fill), node.attributes, combine)
 
@@ -179,19 +171,11 @@ def _sum(precision: Precision, node: Node, *xs: Stepped) -> Stepped:
     return Stepped(total, _step(xs))
 
 
-def _concatenated(precision: Precision, node: Node, *xs: Stepped) -> Stepped:
-    return Stepped(np.concatenate([x.values for x in xs]), _step(xs))
-
-
 def _step(xs: tuple[Stepped, ...]) -> Fraction:
     step = xs[0].step
     for x in xs[1:]:
         step = common(step, x.step)
     return step
-
-
-def _flat(precision: Precision, node: Node, x: Stepped) -> Stepped:
-    return Stepped(vector(x.values), x.step)
 
 
 def _padded(precision: Precision, node: Node, x: Stepped) -> Stepped:
@@ -242,13 +226,17 @@ def _saturated(precision: Precision, node: Node, x: Stepped) -> Stepped:
 #: How a kind without weights keeps its inputs in steps.  Others than these, and those with
 #: weights in :mod:`conformance.numbers.integers`, round.
 KEPT: dict[str, Callable[..., Stepped]] = {
-    "relu": _rectified,
-    "max_pool": _largest,
+    "relu": lambda precision, node, x: Stepped(np.maximum(x.values, 0), x.above or x.step),
+    "max_pool": lambda precision, node, x: Stepped(
+        _windows(x.values, node, np.maximum, -np.inf), x.step
+    ),
     "avg_pool": _average,
     "global_avg_pool": _mean,
     "add": _sum,
-    "concat": _concatenated,
-    "flatten": _flat,
+    "concat": lambda precision, node, *xs: Stepped(
+        np.concatenate([x.values for x in xs]), _step(xs)
+    ),
+    "flatten": lambda precision, node, x: Stepped(vector(x.values), x.step),
     "pad": _padded,
     "upsample": _repeated,
     "scale": _scaled,

@@ -92,7 +92,7 @@ class Weights:
             case "mean":
                 return 0.0, 0.5 * sqrt(before)
             case "coefficient":
-                middle = 1 / sqrt(_cells(node) * before)
+                middle = 1 / sqrt(prod(node.attributes.get("kernel", (1, 1))) * before)
                 return middle, 0.5 * middle
         return 0.0, 0.5
 
@@ -131,7 +131,7 @@ def counterparts(
 def keeping(tape: Tape, graph: Graph) -> dict[int, float]:
     """For each random value that a dropout of the graph draws, a number that its mask keeps.
 
-    Which side of the rate is kept is the port's own affair: it is tried.
+    Ports differ in which side of the rate they keep: both are tried.
     """
     draws: dict[int, float] = {}
     for node in graph:
@@ -249,10 +249,6 @@ def _fan_in(graph: Graph, node: Node) -> float:
         inside = first + np.arange(k) * d
         fan_in *= float(((inside >= 0) & (inside < before[axis])).mean())
     return fan_in
-
-
-def _cells(node: Node) -> int:
-    return prod(node.attributes.get("kernel", (1, 1)))
 
 
 def _uniform(key: bytes, shape: tuple[int, ...], reach: float) -> np.ndarray:

@@ -272,7 +272,7 @@ def _own_path(monkeypatch):
 
 
 @pytest.fixture(scope="session")
-def _examined(pytestconfig: pytest.Config, request) -> Iterator[Examined]:
+def _examined(pytestconfig: pytest.Config, request: pytest.FixtureRequest) -> Iterator[Examined]:
     device, seed = pytestconfig.getoption("device"), pytestconfig.getoption("seed")
     chosen = [
         each.callspec.params

@@ -1,4 +1,4 @@
-"""What a live model does, as a graph of layers in words that no framework owns.
+"""What a live model does, as a graph of framework-neutral layers.
 
 A framework's tracer (``torch/``, ``jax/``, ``tensorflow/``) writes down on a
 :class:`~conformance.trace.tape.Tape` what the model computes, primitive by primitive;

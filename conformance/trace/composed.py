@@ -5,51 +5,39 @@ Each is a function of the tape and its operands' values, and returns the value o
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial, reduce
 
 from conformance.trace.tape import Tape
 
 
-def square(tape: Tape, x: int) -> int:
-    """The product with itself."""
-    return tape.elementwise("mul", x, x)
+def _apply(name: str, tape: Tape, *operands: int | float) -> int:
+    """A primitive of values, the integers, and numbers."""
+    values = (tape.constant(x) if isinstance(x, float) else x for x in operands)
+    return tape.elementwise(name, *values)
 
 
-def squared_difference(tape: Tape, x: int, y: int) -> int:
-    """The square of a difference."""
-    return square(tape, tape.elementwise("sub", x, y))
+add, sub, mul, div = (partial(_apply, name) for name in ("add", "sub", "mul", "div"))
+
+#: Operators of one formula, by the names under which frameworks have them.
+FORMULAS: dict[str, Callable[..., int]] = {
+    "square": lambda tape, x: mul(tape, x, x),
+    "squared difference": lambda tape, x, y: FORMULAS["square"](tape, sub(tape, x, y)),
+    "reciprocal": lambda tape, x: div(tape, 1.0, x),
+    "log1p": lambda tape, x: _apply("log", tape, add(tape, x, 1.0)),
+    "expm1": lambda tape, x: sub(tape, _apply("exp", tape, x), 1.0),
+    "exp2": lambda tape, x: _apply("pow", tape, 2.0, x),
+    "silu": lambda tape, x: mul(tape, x, _apply("logistic", tape, x)),
+    "relu6": lambda tape, x: _apply("min", tape, _apply("relu", tape, x), 6.0),
+    "lerp": lambda tape, x, y, weight: add(tape, x, mul(tape, sub(tape, y, x), weight)),
+}
 
 
 def power(tape: Tape, x: int, exponent: float) -> int:
     """A constant power; the second is a product."""
     if exponent == 2:
-        return square(tape, x)
-    return tape.elementwise("pow", x, tape.constant(float(exponent)))
-
-
-def reciprocal(tape: Tape, x: int) -> int:
-    """One divided by it."""
-    return tape.elementwise("div", tape.constant(1.0), x)
-
-
-def log1p(tape: Tape, x: int) -> int:
-    """The logarithm of one more."""
-    return tape.elementwise("log", tape.elementwise("add", x, tape.constant(1.0)))
-
-
-def expm1(tape: Tape, x: int) -> int:
-    """The exponential, less one."""
-    return tape.elementwise("sub", tape.elementwise("exp", x), tape.constant(1.0))
-
-
-def exp2(tape: Tape, x: int) -> int:
-    """Two to the power of it."""
-    return tape.elementwise("pow", tape.constant(2.0), x)
-
-
-def silu(tape: Tape, x: int) -> int:
-    """The sigmoid linear unit, or swish."""
-    return tape.elementwise("mul", x, tape.elementwise("logistic", x))
+        return mul(tape, x, x)
+    return _apply("pow", tape, x, float(exponent))
 
 
 def clamp(tape: Tape, x: int, low: int | None, high: int | None) -> int:
@@ -58,27 +46,16 @@ def clamp(tape: Tape, x: int, low: int | None, high: int | None) -> int:
     return x if high is None else tape.elementwise("min", x, high)
 
 
-def relu6(tape: Tape, x: int) -> int:
-    """A rectifier that ends at six."""
-    return clamp(tape, tape.elementwise("relu", x), None, tape.constant(6.0))
-
-
 def leaky_relu(tape: Tape, x: int, slope: float) -> int | None:
     """The larger of a number and a share of it; None for a slope where that is something else."""
     if not 0 <= slope <= 1:
         return None
-    return tape.elementwise("max", x, tape.elementwise("mul", x, tape.constant(slope)))
+    return tape.elementwise("max", x, mul(tape, x, float(slope)))
 
 
 def log_softmax(tape: Tape, x: int, axis: int) -> int:
     """The logarithm of a softmax."""
     return tape.elementwise("log", tape.softmax(x, axis))
-
-
-def interpolation(tape: Tape, x: int, y: int, weight: int) -> int:
-    """A share of the way from one value to another."""
-    way = tape.elementwise("sub", y, x)
-    return tape.elementwise("add", x, tape.elementwise("mul", way, weight))
 
 
 def variance(
@@ -87,17 +64,14 @@ def variance(
     """The mean squared distance from the mean, over one less per ``correction``."""
     axes = tuple(axes)
     mean = tape.reduce(x, "mean", axes, keep=True)
-    total = tape.reduce(squared_difference(tape, x, mean), "sum", axes, keep)
+    total = tape.reduce(FORMULAS["squared difference"](tape, x, mean), "sum", axes, keep)
     count = tape.size(x) // max(tape.size(total), 1) - correction
-    return tape.elementwise("div", total, tape.constant(float(count)))
+    return div(tape, total, float(count))
 
 
 def sum_of(tape: Tape, terms: Sequence[int]) -> int:
     """Several terms, added from the first to the last."""
-    total, *rest = terms
-    for term in rest:
-        total = tape.elementwise("add", total, term)
-    return total
+    return reduce(partial(add, tape), terms)
 
 
 def running_sum(tape: Tape, x: int, axis: int, backwards: bool) -> int:

@@ -111,10 +111,3 @@ class Step:
 def line(flow: Plain | Affine) -> tuple[Stored | None, Stored | None]:
     """Slope and offset of a flow."""
     return (flow.slope, flow.offset) if isinstance(flow, Affine) else (None, None)
-
-
-def affine(flow: Flow, slope: Stored | None, offset: Stored | None, value: int) -> Plain | Affine:
-    """The flow ``slope x + offset``, which is plain without either."""
-    if slope is None and offset is None:
-        return Plain(flow.node, flow.axes, value)
-    return Affine(flow.node, flow.axes, value, slope, offset)

@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from traceback import walk_tb
+from types import CodeType, FrameType
+from typing import Any, TypeVar
 
 from conformance.printable import message
 from conformance.trace.port import CannotExecute, UntraceableModel
@@ -23,6 +25,11 @@ LIBRARIES = (
 #: A trace in a thread of its own has the thread's beginning on its stack.
 _STARTED = {threading.__file__, concurrent.futures.thread.__file__}
 
+#: The functions that call a port: what called them is no part of it.
+_ENTRIES: set[CodeType] = set()
+
+F = TypeVar("F", bound=Callable[..., Any])
+
 
 @cache
 def is_library(file: str) -> bool:
@@ -35,6 +42,22 @@ def is_library(file: str) -> bool:
 def line(file: str, number: int) -> str:
     """A line of a file by the last two parts of its path, as ``folder/file.py:41``."""
     return "/".join(Path(file).parts[-2:]) + f":{number}"
+
+
+def calls_the_port(function: F) -> F:
+    """The function below is where a port's own source begins on the stack."""
+    _ENTRIES.add(function.__code__)
+    return function
+
+
+def executing() -> str:
+    """The innermost line of the port that is being executed; empty if there is none."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None and frame.f_code not in _ENTRIES:
+        if not is_library(frame.f_code.co_filename):
+            return line(frame.f_code.co_filename, frame.f_lineno)
+        frame = frame.f_back
+    return ""
 
 
 def raised_at(error: BaseException) -> str:

@@ -53,7 +53,7 @@ PLAIN = Execution()
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One execution of a port: of which tape, on which numbers, and how.
+    """One execution of a port: the tape, the numbers and how they are computed.
 
     ``values(handle)`` is asked once for each stored array that the tape reads.  ``image`` is
     batch x height x width x channels.  In training, on a tape of training, every number of a

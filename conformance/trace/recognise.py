@@ -302,7 +302,7 @@ def dropped(part: Excerpt) -> float | None:
         rates |= {float(f"{1 - rate:.10g}") for rate in np.ravel(x[kept] / out[kept])[:1]}
         if len(rates) > 1 or not all(same(out[kept], x[kept] / (1 - rate)) for rate in rates):
             return None
-    # Which side of the threshold is kept is nobody's concern; how much is, to one draw.
+    # Either side of the threshold may be kept; the share has to be right, to one draw.
     rate = rates.pop() if rates else None
     if rate is None or share == 1 or abs(share - (1 - rate)) * len(even) > 1:
         return None

@@ -20,8 +20,9 @@ R = TypeVar("R", bound=Callable[..., Any])
 ANY = "any"
 
 _RULES: dict[str, list[tuple[tuple[Any, ...], Any, Rule]]] = {}
-_PLACES: dict[type, Callable[..., Plain | None]] = {}
-_MAKERS: dict[str, Callable[..., Plain | None]] = {}
+#: How what is pending becomes nodes, by its meaning; and a recognised layer a node, by its kind.
+PLACES: dict[type, Callable[..., Plain | None]] = {}
+MAKERS: dict[str, Callable[..., Plain | None]] = {}
 
 
 def rule(*operations: str, commutes: bool = False) -> Callable[[R], R]:
@@ -65,14 +66,10 @@ def places(meaning: type) -> Callable[[R], R]:
     """Register how what is pending becomes nodes: ``(walk, flow) -> Plain``, or None."""
 
     def register(function: R) -> R:
-        _PLACES[meaning] = function
+        PLACES[meaning] = function
         return function
 
     return register
-
-
-def placing(meaning: type) -> Callable[..., Plain | None]:
-    return _PLACES[meaning]
 
 
 def makes(kind: str) -> Callable[[R], R]:
@@ -82,11 +79,7 @@ def makes(kind: str) -> Callable[[R], R]:
     """
 
     def register(function: R) -> R:
-        _MAKERS[kind] = function
+        MAKERS[kind] = function
         return function
 
     return register
-
-
-def maker(kind: str) -> Callable[..., Plain | None] | None:
-    return _MAKERS.get(kind)

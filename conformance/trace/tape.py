@@ -343,7 +343,7 @@ class Tape:
     def unknown(
         self, name: str, operands: Iterable[int], shape: Iterable[int], **attributes: Any
     ) -> int:
-        """What the tape has no word for, under its framework's name."""
+        """An unsupported operation, under its framework's name."""
         return self.emit(name, operands, shape, **attributes, unknown=True)
 
     def emit(

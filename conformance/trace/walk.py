@@ -13,7 +13,7 @@ from conformance.graph.axes import Axes, Axis, named, reshaped, shape_of
 from conformance.graph.model import Node, Parameter, Where
 from conformance.trace.meanings import Absent, Flow, Flowing, Meaning, Plain, Step, Stored
 from conformance.trace.probes import leaves
-from conformance.trace.rule import ANY, placing, rules
+from conformance.trace.rule import ANY, PLACES, rules
 from conformance.trace.tape import Tape
 
 ABSENT = Absent()
@@ -75,7 +75,7 @@ class Walk:
         if isinstance(x, Plain):
             return x
         if x.value not in self.named:
-            found = placing(type(x))(self, x)
+            found = PLACES[type(x)](self, x)
             # Placing may have named the value on its way.
             self.named[x.value] = found or self.opaque(x.value, [x.node])
         return self.named[x.value]
@@ -133,7 +133,7 @@ class Walk:
         return Plain(len(self.nodes) - 1, axes, value)
 
     def opaque(self, value: int, sources: Sequence[int]) -> Plain:
-        """A node for what no rule has a word for.
+        """A node for an unsupported operation.
 
         It keeps the axes of what it reads, and holds the stored arrays that it reads.
         """

@@ -5,15 +5,16 @@
 
 from __future__ import annotations
 
-import pkgutil
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import cache
 from importlib import import_module
 from pathlib import Path
-from typing import Any
 
 from conformance.reference.tables import read
+from tests.selftest.rows import Wrong
+
+#: The files of a framework's room that plant the bugs of the list, each a function of its name.
+FILES = ("classics", "resnets", "inceptions", "training")
 
 #: What shows a bug: the headings of ``bugs.md``, in small letters.
 MODES = ("structure", "training", "gradient", "initialisation")
@@ -35,13 +36,6 @@ class Bug:
     mode: str
     numbers: bool
     who: str
-
-
-@dataclass(frozen=True, slots=True)
-class Mutant(Bug):
-    """A bug planted in one framework: ``wrong`` builds the network that has it."""
-
-    wrong: Callable[..., Any]
 
 
 @cache
@@ -72,7 +66,7 @@ def causes() -> dict[str, str]:
 
 
 @cache
-def mutants(framework: str) -> dict[str, Mutant]:
+def mutants(framework: str) -> dict[str, Wrong]:
     """The wrong models of a framework that is installed, in the order of the list.
 
     Raises :class:`KeyError` for a bug that the framework's room does not plant.
@@ -80,10 +74,10 @@ def mutants(framework: str) -> dict[str, Mutant]:
     room = import_module(f"tests.selftest.{framework}")
     planted = {
         name: function
-        for module in pkgutil.iter_modules(room.__path__, f"{room.__name__}.")
-        for name, function in vars(import_module(module.name)).items()
+        for file in FILES
+        for name, function in vars(import_module(f"{room.__name__}.{file}")).items()
     }
     return {
-        name: Mutant(**asdict(bug), wrong=room.planted(bug.architecture, planted[name]))
+        name: Wrong(**asdict(bug), wrong=room.planted(bug.architecture, planted[name]))
         for name, bug in bugs().items()
     }

@@ -20,7 +20,8 @@ from conformance.ports import implementations as frameworks
 from conformance.trace.canonical import canonical
 from conformance.trace.port import Port, UntraceableModel
 from conformance.trace.tape import Tape
-from tests.selftest import Mutant, mutants
+from tests.selftest import mutants
+from tests.selftest.rows import Wrong
 
 
 class Correct:
@@ -59,7 +60,7 @@ class Named:
 class Case:
     """A wrong model beside the right one."""
 
-    def __init__(self, mutant: Mutant, correct: Correct) -> None:
+    def __init__(self, mutant: Wrong, correct: Correct) -> None:
         self.mutant, self.correct = mutant, correct
         self.training = mutant.mode == "training"
         self.port: Port = frameworks.tracer(correct.framework).port(mutant.wrong)
@@ -146,7 +147,7 @@ def judged_graphs(framework: str, numbers: bool = False) -> list[tuple[str, str]
 class Judged:
     """What became of one mutant; ``parity`` where numbers were run and the results part."""
 
-    mutant: Mutant
+    mutant: Wrong
     named: Named
     problem: str = ""
     parity: NodeParity | None = None

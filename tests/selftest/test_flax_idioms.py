@@ -2,6 +2,7 @@
 
 import functools
 from importlib.util import find_spec
+from typing import Any
 
 import numpy as np
 import pytest
@@ -94,8 +95,8 @@ def test_a_norm_left_in_training_mode_is_named():
 class LeNet(linen.Module):
     """LeNet-5 as its table has it, what becomes of its result, and its convolutions' types."""
 
-    end: object = staticmethod(lambda x: x)
-    types: tuple = (None, None, None)
+    end: Any = staticmethod(lambda x: x)
+    types: tuple[Any, ...] = (None, None, None)
 
     @linen.compact
     def __call__(self, x):

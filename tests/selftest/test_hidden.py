@@ -16,7 +16,7 @@ from conformance.numbers.causes.roots import Root, stand_ins
 from conformance.numbers.parity import Parity, parity
 from conformance.ports import implementations as frameworks
 from conformance.trace.canonical import canonical
-from tests.selftest.hidden import hidden
+from tests.selftest.rows import parametrize, rows
 from tests.selftest.test_gate import SCHEMA
 
 SMALLEST = reference.find("LeNet-5")
@@ -25,17 +25,8 @@ pytestmark = pytest.mark.numbers
 
 
 def pytest_generate_tests(metafunc):
-    if "port" not in metafunc.fixturenames:
-        return
-    chosen = metafunc.config.getoption("framework") or frameworks.frameworks()
-    rooms = [room for room in chosen if not frameworks.missing(room)]
-    cases = [
-        pytest.param((room, port), id=f"{room}-{name}")
-        for room in rooms
-        for name, port in hidden(room).items()
-    ]
-    none = pytest.param(None, marks=pytest.mark.skip("no framework is installed"), id="none")
-    metafunc.parametrize("port", cases or [none])
+    if "port" in metafunc.fixturenames:
+        parametrize(metafunc, "port", lambda room: rows(room, "hidden", "HIDDEN"))
 
 
 def test_the_cause_is_told(port):

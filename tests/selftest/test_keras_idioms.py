@@ -7,12 +7,13 @@ import pytest
 if find_spec("keras") is None:
     pytest.skip("keras is not installed", allow_module_level=True)
 
+import keras
+from keras import layers
+
 from conformance.judge import precision
 from conformance.judge.subject import subject
-from conformance.trace.keras.port import keras, port
+from conformance.trace.keras.port import port
 from tests.selftest.plainly import TABLE, plainly
-
-layers = keras.layers
 
 
 @pytest.fixture(autouse=True)

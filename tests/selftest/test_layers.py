@@ -3,27 +3,20 @@
 import pytest
 
 from conformance.graph.align import align, findings
-from conformance.graph.verify import verify
+from conformance.graph.model import verify
 from conformance.numbers.gradients import gradients
 from conformance.numbers.parity import parity
 from conformance.ports import implementations as frameworks
 from conformance.trace.canonical import canonical
-from tests.selftest.layers import SIZE, layers, wrong
+from tests.selftest.rows import SIZE, parametrize, rows
 
 pytestmark = pytest.mark.numbers
 
 
 def pytest_generate_tests(metafunc):
-    name = next((n for n in ("layer", "bug") if n in metafunc.fixturenames), "")
-    chosen = metafunc.config.getoption("framework") or frameworks.frameworks()
-    cases = [
-        pytest.param((room, each), id=f"{room}-{key}")
-        for room in chosen
-        if not frameworks.missing(room)
-        for key, each in (layers if name == "layer" else wrong)(room).items()
-    ]
-    none = pytest.param(None, marks=pytest.mark.skip("no framework is installed"), id="none")
-    metafunc.parametrize(name, cases or [none])
+    lists = {"layer": "LAYERS", "bug": "WRONG"}
+    (name,) = lists.keys() & set(metafunc.fixturenames)
+    parametrize(metafunc, name, lambda room: rows(room, "layers", lists[name]))
 
 
 def test_a_layer_is_its_kind(layer):
@@ -44,13 +37,15 @@ def test_a_wrong_layer_is_found_and_explained(bug):
     """Structure names the attribute, where it can; numbers say at the layer what is wrong."""
     room, bug = bug
     tracer = frameworks.tracer(room)
-    right = canonical(tracer.port(layers(room)[bug.right].model).trace(SIZE))
-    port = tracer.port(bug.model)
+    right = canonical(
+        tracer.port(rows(room, "layers", "LAYERS")[bug.architecture].model).trace(SIZE)
+    )
+    port = tracer.port(bug.wrong)
     tape = port.trace(SIZE)
     found = canonical(tape)
     alignment = align(right, found)
     told = {each.attribute: each.found for each in findings(right, found, alignment)}
     assert not bug.attribute or told == {bug.attribute: bug.found}
     ran = parity(port, tape, found, right, alignment.pairs)
-    assert ran.first_divergence and right.nodes[ran.first_divergence.node].kind == "group_norm"
+    assert ran.first_divergence and right.nodes[ran.first_divergence.node].kind == bug.layer
     assert bug.cause in ran.roots[0].causes

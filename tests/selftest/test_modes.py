@@ -9,22 +9,14 @@ from conformance.numbers.gradients import gradients
 from conformance.numbers.parity import parity
 from conformance.ports import implementations as frameworks
 from conformance.trace.canonical import canonical
-from tests.selftest.modes import wrong_models
+from tests.selftest.rows import parametrize, rows
 
 pytestmark = pytest.mark.numbers
 
 
 def pytest_generate_tests(metafunc):
-    chosen = metafunc.config.getoption("framework") or frameworks.frameworks()
-    rooms = [room for room in chosen if not frameworks.missing(room)]
     (what,) = {"BACKWARD", "TRAINING", "STEP"} & {name.upper() for name in metafunc.fixturenames}
-    cases = [
-        pytest.param((room, wrong), id=f"{room}-{name}")
-        for room in rooms
-        for name, wrong in wrong_models(room, what).items()
-    ]
-    none = pytest.param(None, marks=pytest.mark.skip("no framework is installed"), id="none")
-    metafunc.parametrize(what.lower(), cases or [none])
+    parametrize(metafunc, what.lower(), lambda room: rows(room, "modes", what))
 
 
 class Case:
@@ -56,13 +48,13 @@ def test_the_gradient_is_wrong_where_it_was_altered(backward):
     first = found.first_divergence
     assert first is not None
     assert case.rows[first.node] == wrong.layer
-    if wrong.share is not None:
-        assert abs(first.share - wrong.share) <= first.bound
+    if wrong.found is not None:
+        assert abs(first.share - wrong.found) <= first.bound
     suspects = found.suspects(case.right)
     assert suspects[0] == first.node
-    if wrong.slot:
-        assert (first.slot, suspects) == (wrong.slot, (first.node,))
-        assert [s.slot for s in found.slots if not s.agrees] == [wrong.slot]
+    if wrong.attribute:
+        assert (first.slot, suspects) == (wrong.attribute, (first.node,))
+        assert [s.slot for s in found.slots if not s.agrees] == [wrong.attribute]
 
 
 def test_the_gradient_of_training_is_wrong_where_it_was_altered(step):
@@ -90,7 +82,7 @@ def test_training_is_wrong_where_it_was_altered(training):
     found = case.run(training=True)
     diverged = found.first_divergence
     statistic = next((each for each in found.statistics if not each.agrees), None)
-    first = statistic if wrong.statistics else diverged
+    first = statistic if wrong.attribute == "statistics" else diverged
     assert first is not None
     assert case.rows[first.node] == wrong.layer
-    assert (diverged is None) == wrong.statistics
+    assert (diverged is None) == (wrong.attribute == "statistics")

@@ -1,6 +1,7 @@
 """Two models with weights of their own: what differs is found, named, and carried over."""
 
 import json
+from functools import partial
 from pathlib import Path
 
 import jsonschema
@@ -17,26 +18,16 @@ from conformance.numbers.initial import initial
 from conformance.numbers.own_weights import Side
 from conformance.ports import implementations as frameworks
 from conformance.trace.port import Own
-from tests.selftest.pairs import pairs, starts
+from tests.selftest.rows import parametrize, rows
 
 #: Where the models below are found by the names of their modules.
 ROOT = Path(__file__).parents[2]
 
 
 def pytest_generate_tests(metafunc):
-    chosen = metafunc.config.getoption("framework") or frameworks.frameworks()
-    rooms = [room for room in chosen if not frameworks.missing(room)]
-    for name, found in (("pair", pairs), ("start", starts)):
+    for name, listed in (("pair", "PAIRS"), ("start", "STARTS")):
         if name in metafunc.fixturenames:
-            cases = [
-                pytest.param((room, each), id=f"{room}-{key}")
-                for room in rooms
-                for key, each in found(room).items()
-            ]
-            none = pytest.param(
-                None, marks=pytest.mark.skip("no framework is installed"), id="none"
-            )
-            metafunc.parametrize(name, cases or [none])
+            parametrize(metafunc, name, partial(rows, file="pairs", name=listed))
 
 
 def sides(room, pair):
@@ -105,8 +96,8 @@ def test_compare_on_the_command_line(framework, tmp_path, capsys, monkeypatch):
     if reason := frameworks.missing(framework):
         pytest.skip(reason)
     monkeypatch.chdir(ROOT)
-    port = f"tests.selftest.pairs.{framework}:"
-    size = "x".join(map(str, pairs(framework)["the same"].size))
+    port = f"tests.selftest.{framework}.pairs:"
+    size = "x".join(map(str, rows(framework, "pairs", "PAIRS")["the same"].size))
     for other, code, verdict in (("network", 0, "same"), ("wrong_epsilon", 1, "differ")):
         result = tmp_path / f"{other}.json"
         arguments = ["compare", f"{port}network", f"{port}{other}", "--input", size]
@@ -122,8 +113,8 @@ def test_convert_on_the_command_line(framework, tmp_path, capsys, monkeypatch):
     if reason := frameworks.missing(framework):
         pytest.skip(reason)
     monkeypatch.chdir(ROOT)
-    port = f"tests.selftest.pairs.{framework}:"
-    size = "x".join(map(str, pairs(framework)["the same"].size))
+    port = f"tests.selftest.{framework}.pairs:"
+    size = "x".join(map(str, rows(framework, "pairs", "PAIRS")["the same"].size))
     target = tmp_path / "out.safetensors"
     for other, code in (("smaller", 1), ("network", 0)):
         arguments = ["convert", f"{port}network", f"{port}{other}", "--input", size]

@@ -9,7 +9,7 @@ from conformance import reference
 from conformance.judge.port import judge
 from conformance.ports import implementations as frameworks
 from tests.selftest import mutants
-from tests.selftest.strangers import others, strangers
+from tests.selftest.rows import rows
 
 #: Wrong models that are all of a known variant: in another's eyes the bug is a habit.
 KNOWN = {
@@ -26,8 +26,8 @@ KNOWN = {
 PLANTED = "torch"
 #: What a test is given, and where its cases come from.
 LISTS: dict[str, Callable[[str], dict[str, Any]]] = {
-    "stranger": strangers,
-    "other": others,
+    "stranger": lambda room: rows(room, "strangers", "STRANGERS"),
+    "other": lambda room: rows(room, "strangers", "OTHERS"),
     "mutant": mutants,
 }
 

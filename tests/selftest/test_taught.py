@@ -8,21 +8,13 @@ from conformance.numbers.own_weights import address
 from conformance.numbers.parity import parity
 from conformance.ports import implementations as frameworks
 from conformance.trace.canonical import canonical
-from tests.selftest.pairs import taught
+from tests.selftest.rows import parametrize, rows
 
 pytestmark = pytest.mark.numbers
 
 
 def pytest_generate_tests(metafunc):
-    chosen = metafunc.config.getoption("framework") or frameworks.frameworks()
-    cases = [
-        pytest.param((room, pair), id=f"{room}-{name}")
-        for room in chosen
-        if not frameworks.missing(room)
-        for name, pair in taught(room).items()
-    ]
-    none = pytest.param(None, marks=pytest.mark.skip("no framework is installed"), id="none")
-    metafunc.parametrize("pair", cases or [none])
+    parametrize(metafunc, "pair", lambda room: rows(room, "pairs", "TAUGHT"))
 
 
 def recorded(room, factory, size):

@@ -2,7 +2,7 @@
 
 The first node whose result is wrong is computed again, by the oracle's own operations and on the
 inputs that both models agree on, in every way in which ports are known to go wrong.  What gives
-the port's result, within the node's bound, is the cause; several are told with the simplest first.
+the port's result, within the node's bound, is the cause; of several, the simplest is first.
 Where nothing does, nothing is claimed.  It costs a few times that one node, and only once two
 models have parted.
 """
@@ -29,7 +29,7 @@ Near = Callable[[np.ndarray], bool]
 Stage = Callable[[Kind, bool], tuple[Hypothesis, ...]]
 
 #: Hypotheses about a node's kind, those with a number to solve for where the result is seen, and
-#: those about any kind: the first that explain it are told.
+#: those about any kind: the first that explain it are taken.
 STAGES: tuple[Stage, ...] = (
     lambda row, seen: row.causes,
     lambda row, seen: row.fitted if seen else (),

@@ -41,7 +41,7 @@ class Root:
 
 
 def stand_ins(expected: Graph, found: Graph, pairs: dict[int, int]) -> dict[int, int]:
-    """Pairs with what the vocabulary has no word for, where a node is expected in that place.
+    """Pairs with unsupported operations where a node is expected in their place.
 
     Of two nodes that correspond, one reads an expected node and the other, in the same place, an
     unknown one of the same size; or both are outputs.  Its result can be compared, whatever

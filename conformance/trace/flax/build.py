@@ -9,7 +9,7 @@ from typing import Any
 import jax
 from flax import linen, nnx
 
-from conformance.trace.flax.flags import takes
+from conformance.trace.flax.calls import takes
 from conformance.trace.flax.model import Model
 from conformance.trace.fresh import Fresh
 from conformance.trace.jax.program import KEPT

@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
-from conformance.trace.flax.flags import flags
+from conformance.trace.flax.calls import flags
 from conformance.trace.flax.scopes import named, replaceable
 from conformance.trace.jax.program import handle_of
 from conformance.trace.port import Own

@@ -13,8 +13,7 @@ import numpy as np
 from flax import linen, nnx
 
 from conformance.trace.flax.build import build, made
-from conformance.trace.flax.flags import flags
-from conformance.trace.flax.linen import as_pair
+from conformance.trace.flax.calls import as_pair, flags
 from conformance.trace.flax.model import Model, fill, weights
 from conformance.trace.flax.scopes import module_of
 from conformance.trace.jax import port as jaxprs

@@ -24,8 +24,8 @@ class Arithmetic(NamedTuple):
 EXACT = (jax.lax.Precision.HIGHEST,) * 2
 PRODUCTS = {"dot_general": EXACT, "conv_general_dilated": EXACT}
 
-#: XLA multiplies a vector and a matrix in float32 unless it is told how; of a convolution it can
-#: only be told that TF32 will do, and cuDNN has none for three channels.
+#: XLA multiplies a vector and a matrix in float32 unless an algorithm is given; a convolution takes
+#: no algorithm, only a precision that allows TF32, and cuDNN has none for three channels.
 FAST = {
     "dot_general": jax.lax.DotAlgorithmPreset.TF32_TF32_F32,
     "conv_general_dilated": (jax.lax.Precision.HIGH,) * 2,

@@ -131,7 +131,7 @@ def handle_of(path: Any, separator: str = "/") -> str:
 
 
 def blank(shape: tuple[int, ...], dtype: Any) -> jax.Array:
-    """State that holds no weights: a random stream that nobody has drawn from, a counter."""
+    """State that holds no weights: an unused random stream, a counter."""
     if jnp.issubdtype(dtype, jax.dtypes.prng_key):
         return jnp.broadcast_to(jax.random.key(0), shape)
     return jnp.zeros(shape, dtype)

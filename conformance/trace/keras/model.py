@@ -39,7 +39,7 @@ def whole(model: Any) -> bool:
 
 
 def frozen(variables: Mapping[str, Any], model: Any) -> frozenset[str]:
-    """The weights that a layer would train and has been told not to."""
+    """The weights of a layer that are set not to be trained."""
     meant = {id(v) for layer in model._flatten_layers() for v in layer._trainable_variables}
     return frozenset(h for h, v in variables.items() if id(v) in meant and not v.trainable)
 
@@ -60,7 +60,7 @@ def layout(model: Any, size: Size) -> str:
 
 
 def training_by_default(model: Any) -> dict[str, bool]:
-    """What a model's users tell it in inference: nothing, unless it trains when told nothing."""
+    """What users pass in inference: nothing, unless the model trains by default."""
     switch = inspect.signature(model.call).parameters.get("training")
     return {"training": False} if switch is not None and switch.default is True else {}
 

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 
 from conformance.graph.model import Where
-from conformance.trace.places import refusing
+from conformance.trace.places import calls_the_port, executing, refusing
 from conformance.trace.port import (
     PLAIN,
     Arrays,
@@ -34,7 +34,6 @@ from conformance.trace.tape import Tape
 from conformance.trace.torch import execution
 from conformance.trace.torch.execution import as_array, pulled
 from conformance.trace.torch.hollow import Widening, filled, hollow, tensor
-from conformance.trace.torch.places import calls_the_port, line
 from conformance.trace.torch.port import versions
 from conformance.trace.torch.recorder import Recorder
 from conformance.trace.torch.replay import Replay
@@ -77,7 +76,7 @@ class InKeras(Recorder):
         scopes = global_state.get_global_attribute("name_scope_stack") or ()
         path = [scope.name for scope in scopes if scope.name in self.call.modules]
         path = path[1:] if path[:1] == [self.call.root] else path
-        return Where("/".join(path), line())
+        return Where("/".join(path), executing())
 
 
 class ReplayInKeras(InKeras, Replay):

@@ -18,7 +18,7 @@ from conformance.trace.meanings import (
     Stored,
 )
 from conformance.trace.recognise import PARTIAL, WHOLE, Layer, Piece
-from conformance.trace.rule import ANY, maker, makes, places, rule
+from conformance.trace.rule import ANY, MAKERS, makes, places, rule
 from conformance.trace.walk import Walk
 
 #: Operations that may be steps of something with a name.
@@ -148,7 +148,7 @@ def recognised(walk: Walk, x: Algebra, final: bool = True) -> Plain | None:
     asked = PARTIAL if (x.value, x.node, False) in walk.nameless else WHOLE + PARTIAL * final
     for recogniser in asked:
         if (layer := recogniser(piece)) is not None:
-            flow = (maker(layer.kind) or _plain)(walk, x, layer)
+            flow = MAKERS.get(layer.kind, _plain)(walk, x, layer)
             if flow is not None:
                 walk.named[x.value] = flow
                 return flow

@@ -14,7 +14,7 @@ Translation = Callable[["Recorder", Any], "int | list[int]"]
 
 
 class Unreadable(Exception):
-    """An operation in a mode that the tape has no word for."""
+    """An operation in a mode that the tape does not support."""
 
 
 def shaped(function: Callable[..., int]) -> Translation:

@@ -107,7 +107,7 @@ def batch_norm(recorder: Recorder, operation: Any) -> list[int]:
     operands = [recorder.of(tensor) for tensor in operation.inputs[:5]]
     epsilon = _decimal(operation.get_attr("epsilon"))
     result = recorder.tape.batch_norm(*operands, axis=_axes(operation)[1], epsilon=epsilon)
-    # The statistics come out again; nobody reads them in inference.
+    # The statistics are outputs as well, unused in inference.
     spare = len(operation.outputs) - 3
     return [result, *operands[3:5], *[result] * spare]
 
@@ -234,7 +234,7 @@ def call(recorder: Recorder, operation: Any) -> list[int]:
 
 
 def unknown(recorder: Recorder, operation: Any) -> list[int]:
-    """What the tape has no word for keeps its name, and what it reads."""
+    """An unsupported operation keeps its name and its inputs."""
     operands = [
         recorder.of(tensor)
         for tensor in operation.inputs
@@ -260,12 +260,12 @@ SEVERAL: dict[str, Translation] = {
     "LogSoftmax": algebra(lambda tape, x: composed.log_softmax(tape, x, -1)),
     "LeakyRelu": leaky_relu,
     "AddN": algebra(lambda tape, *terms: composed.sum_of(tape, terms)),
-    "Square": algebra(composed.square),
-    "SquaredDifference": algebra(composed.squared_difference),
-    "Reciprocal Inv": algebra(composed.reciprocal),
-    "Relu6": algebra(composed.relu6),
-    "Log1p": algebra(composed.log1p),
-    "Expm1": algebra(composed.expm1),
+    "SquaredDifference": algebra(composed.FORMULAS["squared difference"]),
+    "Inv": algebra(composed.FORMULAS["reciprocal"]),
+    **{
+        word.capitalize(): algebra(composed.FORMULAS[word])
+        for word in ("square", "reciprocal", "relu6", "log1p", "expm1")
+    },
     # However the seed is made, the draw is uniform in [0, 1).
     "RandomUniform StatelessRandomUniform StatelessRandomUniformV2": lambda recorder, operation: (
         recorder.tape.random(operation.outputs[0].shape)

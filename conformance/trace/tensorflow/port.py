@@ -37,7 +37,7 @@ from conformance.trace.tensorflow.execution import computing, gpu, versions
 
 __all__ = ["ModulePort", "gpu", "port", "versions"]
 
-#: How a call is told whether this is training.
+#: The arguments that switch a call to training.
 FLAGS = ("training", "is_training", "train")
 
 
@@ -119,7 +119,7 @@ class ModulePort:
 
 
 def _flags(module: Any) -> dict[str, bool]:
-    """The arguments by which a module's call is told that this is inference."""
+    """The arguments that switch a module's call to inference."""
     parameters = inspect.signature(module.__call__).parameters
     return {name: False for name in parameters if name in FLAGS}
 

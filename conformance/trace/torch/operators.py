@@ -315,9 +315,7 @@ SEVERAL: dict[str, Translation] = {
     "hardtanh": lambda recorder, outputs, x, low=-1, high=1: clamp(recorder, outputs, x, low, high),
     "clamp_max": lambda recorder, outputs, x, high: clamp(recorder, outputs, x, None, high),
     "leaky_relu": of_one(lambda tape, x, slope=0.01: composed.leaky_relu(tape, x, slope)),
-    "silu": algebra(composed.silu),
-    "reciprocal": algebra(composed.reciprocal),
-    "lerp": algebra(composed.interpolation),
+    **{word: algebra(composed.FORMULAS[word]) for word in ("silu", "reciprocal", "lerp")},
     "add": partial(sum_or_difference, word="add"),
     "sub": partial(sum_or_difference, word="sub"),
     "rsub": lambda recorder, outputs, x, y, *alpha: sum_or_difference(

@@ -28,7 +28,7 @@ from torch.nn.parameter import is_lazy
 from torch.utils._pytree import tree_leaves
 
 from conformance.trace.fresh import Fresh
-from conformance.trace.places import raised_at, reason, refusing
+from conformance.trace.places import calls_the_port, raised_at, reason, refusing
 from conformance.trace.port import (
     PLAIN,
     Arrays,
@@ -54,7 +54,6 @@ from conformance.trace.torch.hollow import (
     hollow_state,
     tensor,
 )
-from conformance.trace.torch.places import calls_the_port
 from conformance.trace.torch.recorder import Recorder
 from conformance.trace.torch.replay import Replay
 

@@ -13,6 +13,7 @@ from torch.utils._pytree import tree_leaves, tree_map
 from torch.utils.weak import WeakTensorKeyDictionary
 
 from conformance.graph.model import Where
+from conformance.trace.places import executing
 from conformance.trace.tape import Fault, Tape
 from conformance.trace.torch.execution import as_array
 from conformance.trace.torch.hollow import (
@@ -26,7 +27,6 @@ from conformance.trace.torch.hollow import (
 )
 from conformance.trace.torch.operators import CONSTANTS, translation
 from conformance.trace.torch.patches import Patches, part_of
-from conformance.trace.torch.places import line
 
 Value = int | Callable[[], int] | None
 """A line of the tape; or what will write it, if it is ever read; or nothing that can be read."""
@@ -60,7 +60,7 @@ class Recorder(TorchDispatchMode):
 
     def place(self) -> Where:
         """Where in the port the operator is that is being dispatched."""
-        return Where(self._stack[-1], line())
+        return Where(self._stack[-1], executing())
 
     def enter(self, module: nn.Module, args: Any) -> None:
         """A module is called: what follows is done inside it."""

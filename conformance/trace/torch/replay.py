@@ -68,5 +68,5 @@ class Replay(Recorder):
         try:
             self._observe(value, array)
         except Exception as error:
-            self.interrupted = error  # the observer's own affair, not the model's
+            self.interrupted = error  # raised by the observer, not by the model
             raise

@@ -8,6 +8,7 @@ import jax
 from flax import nnx
 
 from conformance import reference
+from tests.selftest.rows import Wrong
 
 
 def planted(architecture: str, bug: Callable[[Any], None]) -> Callable[..., nnx.Module]:
@@ -22,6 +23,11 @@ def planted(architecture: str, bug: Callable[[Any], None]) -> Callable[..., nnx.
         return model
 
     return factory
+
+
+def row(architecture: str, bug: Callable[[Any], Any], *where: Any, **what: Any) -> Wrong:
+    """A row of this room: the network with the bug, and what has to be found where."""
+    return Wrong(architecture, planted(architecture, bug), *where, **what)
 
 
 class Also(nnx.Module):

@@ -7,6 +7,7 @@ from typing import Any
 from torch import nn
 
 from conformance import reference
+from tests.selftest.rows import Wrong
 
 
 def planted(architecture: str, bug: Callable[[Any], nn.Module | None]) -> Callable[[], nn.Module]:
@@ -20,3 +21,8 @@ def planted(architecture: str, bug: Callable[[Any], nn.Module | None]) -> Callab
         return bug(model) or model
 
     return factory
+
+
+def row(architecture: str, bug: Callable[[Any], Any], *where: Any, **what: Any) -> Wrong:
+    """A row of this room: the network with the bug, and what has to be found where."""
+    return Wrong(architecture, planted(architecture, bug), *where, **what)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 
 from torch import Tensor, nn
 
-from tests.selftest.strangers.torch.ports import Joined
+from tests.selftest.torch.strangers.ports import Joined
 
 #: Widths of VGG's convolutions; a letter is a pool.
 VGG = {

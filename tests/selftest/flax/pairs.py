@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from flax import linen, nnx
 from jax import lax
 
-from tests.selftest.pairs import Pair, Start
+from tests.selftest.rows import Pair, Start
 
 SIZE = (12, 12, 3)
 

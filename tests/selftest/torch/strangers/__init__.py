@@ -5,9 +5,9 @@ from functools import partial
 
 from torch import nn
 
-from tests.selftest.strangers import Stranger
-from tests.selftest.strangers.torch import altered, ports, taught
-from tests.selftest.strangers.torch.libraries import timm, torchvision
+from tests.selftest.rows import Stranger
+from tests.selftest.torch.strangers import altered, ports, taught
+from tests.selftest.torch.strangers.libraries import timm, torchvision
 
 
 def of(

@@ -1,21 +1,13 @@
 """Flax ports whose structure hides what is wrong."""
 
-from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import jax
 import numpy as np
 from flax import nnx
 
-from conformance.implementations.flax import resnet_cifar
-from tests.selftest.hidden import Hidden
-
-
-def planted(bug: Callable[[Any], None]) -> nnx.Module:
-    model = resnet_cifar.MODELS["ResNet-20-CIFAR"](rngs=nnx.Rngs(0))
-    bug(model)
-    return model
+from tests.selftest.flax import row
+from tests.selftest.rows import Wrong
 
 
 def shared_convolution(model: Any) -> None:
@@ -43,17 +35,16 @@ def outside(x: jax.Array) -> jax.Array:
     )
 
 
-def hides(bug: Callable[[Any], None], node: str, cause: str) -> Hidden:
-    return Hidden("ResNet-20-CIFAR", partial(planted, bug), (node,), cause)
+CIFAR = "ResNet-20-CIFAR"
 
-
-HIDDEN: dict[str, Hidden] = {
-    "shared convolution": hides(
+HIDDEN: dict[str, Wrong] = {
+    "shared convolution": row(
+        CIFAR,
         shared_convolution,
         "stage1/2/2",
-        "its kernel is that of stage1.layers.1.layers.0.residual.layers.0",
+        cause="its kernel is that of stage1.layers.1.layers.0.residual.layers.0",
     ),
-    "SiLU": hides(silu, "stage1/2/1 relu", "silu (swish) stands in its place"),
-    "GELU": hides(gelu, "stage2/2/1 relu", "gelu (by tanh) stands in its place"),
-    "called back": hides(called_back, "stage1/2/1 relu", "it is cut off above 1"),
+    "SiLU": row(CIFAR, silu, "stage1/2/1 relu", cause="silu (swish) stands in its place"),
+    "GELU": row(CIFAR, gelu, "stage2/2/1 relu", cause="gelu (by tanh) stands in its place"),
+    "called back": row(CIFAR, called_back, "stage1/2/1 relu", cause="it is cut off above 1"),
 }

@@ -1,23 +1,13 @@
 """PyTorch ports whose structure hides what is wrong."""
 
-from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from conformance.implementations.torch import googlenet, lenet, resnet_cifar
-from tests.selftest.hidden import Hidden
-
-MODELS = googlenet.MODELS | lenet.MODELS | resnet_cifar.MODELS
-
-
-def planted(architecture: str, bug: Callable[[Any], None]) -> nn.Module:
-    model = MODELS[architecture]()
-    bug(model)
-    return model
+from tests.selftest.rows import Wrong
+from tests.selftest.torch import row
 
 
 def shared_convolution(model: Any) -> None:
@@ -105,41 +95,36 @@ def _normalisation(x: Tensor) -> Tensor:
     return torch.empty_like(x)
 
 
-def hides(
-    architecture: str, bug: Callable[[Any], None], nodes: tuple[str, ...], cause: str
-) -> Hidden:
-    return Hidden(architecture, partial(planted, architecture, bug), nodes, cause)
-
-
 HALF = "all its parameters are 1/2 (they could not be told apart)"
 CIFAR = "ResNet-20-CIFAR"
 
-HIDDEN: dict[str, Hidden] = {
-    "shared convolution": hides(
-        CIFAR, shared_convolution, ("stage1/2/2",), "its kernel is that of stage1.1.0.residual.0.0"
+HIDDEN: dict[str, Wrong] = {
+    "shared convolution": row(
+        CIFAR, shared_convolution, "stage1/2/2",
+        cause="its kernel is that of stage1.1.0.residual.0.0",
     ),
-    "shared twice": hides(
-        CIFAR, shared_twice, ("stage1/2/2", "stage3/3/2"), "its kernel is that of stage"
+    "shared twice": row(
+        CIFAR, shared_twice, "stage1/2/2, stage3/3/2", cause="its kernel is that of stage"
     ),
-    "shared projection": hides(
-        "GoogLeNet", shared_projection, ("inception_4d/d",),
-        "its bias and kernel are those of inception_4c.3.1.0",
+    "shared projection": row(
+        "GoogLeNet", shared_projection, "inception_4d/d",
+        cause="its bias and kernel are those of inception_4c.3.1.0",
     ),
-    "SiLU": hides(CIFAR, silu, ("stage1/2/1 relu",), "silu (swish) stands in its place"),
-    "leaky ReLU": hides(
-        CIFAR, leaky, ("stage2/2/1 relu",), "leaky relu (slope 0.1) stands in its place"
+    "SiLU": row(CIFAR, silu, "stage1/2/1 relu", cause="silu (swish) stands in its place"),
+    "leaky ReLU": row(
+        CIFAR, leaky, "stage2/2/1 relu", cause="leaky relu (slope 0.1) stands in its place"
     ),
-    "mirrored border": hides(
-        CIFAR, mirrored, ("stage1/2/1",), "the border is mirrored, not zero"
+    "mirrored border": row(
+        CIFAR, mirrored, "stage1/2/1", cause="the border is mirrored, not zero"
     ),
-    "fused maximum": hides(
-        CIFAR, fused_pool, ("fc global_avg_pool",), "it is the maximum, not the average"
+    "fused maximum": row(
+        CIFAR, fused_pool, "fc global_avg_pool", cause="it is the maximum, not the average"
     ),
-    "gamma + 1": hides(
-        CIFAR, gamma_plus_one, ("stage1/2/1 batch_norm",),
-        f"{HALF}, and gamma + 1 is taken for gamma",
+    "gamma + 1": row(
+        CIFAR, gamma_plus_one, "stage1/2/1 batch_norm",
+        cause=f"{HALF}, and gamma + 1 is taken for gamma",
     ),
-    "fused normalisation": hides(
-        "GoogLeNet", fused_response, ("pool1 lrn",), "k is 2, not 1"
+    "fused normalisation": row(
+        "GoogLeNet", fused_response, "pool1 lrn", cause="k is 2, not 1"
     ),
 }  # fmt: skip

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 from keras import layers
 
-from tests.selftest.pairs import Pair, Start
+from tests.selftest.rows import Pair, Start
 
 SIZE = (12, 12, 3)
 

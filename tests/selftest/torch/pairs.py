@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from tests.selftest.pairs import Pair, Start
+from tests.selftest.rows import Pair, Start
 
 SIZE = (12, 12, 3)
 

@@ -7,8 +7,8 @@ import keras
 from keras import KerasTensor, layers
 
 from conformance.implementations.keras import resnet_cifar
-from tests.selftest.hidden import Hidden
 from tests.selftest.keras.resnets import restaged
+from tests.selftest.rows import Wrong
 
 
 def set_on(layer: str, **settings: Any) -> keras.Model:
@@ -33,12 +33,12 @@ def shared(x: KerasTensor, width: int, stride: int) -> KerasTensor:
 
 CIFAR = "ResNet-20-CIFAR"
 
-HIDDEN: dict[str, Hidden] = {
-    "shared convolution": Hidden(
-        CIFAR, shared_convolution, ("stage1/2/2",), "its kernel is that of shared"
+HIDDEN: dict[str, Wrong] = {
+    "shared convolution": Wrong(
+        CIFAR, shared_convolution, "stage1/2/2", cause="its kernel is that of shared"
     ),
-    "leaky ReLU": Hidden(
-        CIFAR, partial(set_on, "conv1", negative_slope=0.3), ("conv1 relu",),
-        "leaky relu (slope 0.3) stands in its place",
+    "leaky ReLU": Wrong(
+        CIFAR, partial(set_on, "conv1", negative_slope=0.3), "conv1 relu",
+        cause="leaky relu (slope 0.3) stands in its place",
     ),
 }  # fmt: skip

@@ -7,7 +7,7 @@ from typing import Any
 import keras
 from keras import layers, ops
 
-from tests.selftest.layers import CHANNELS, SIZE, Layer, Wrong
+from tests.selftest.rows import CHANNELS, SIZE, Layer, Wrong
 
 
 def behind(layer: Callable[[Any], Any]) -> keras.Model:
@@ -35,8 +35,10 @@ LAYERS = {
 }
 
 WRONG = {
-    "two groups": Wrong("group norm", normed(2, 1e-3), "groups", 2, "it has 2 groups, not 4"),
+    "two groups": Wrong(
+        "group norm", normed(2, 1e-3), "group_norm", "groups", 2, "it has 2 groups, not 4"
+    ),
     "another epsilon": Wrong(
-        "group norm", normed(4, 1e-5), "epsilon", 1e-5, "epsilon is 1e-05, not 0.001"
+        "group norm", normed(4, 1e-5), "group_norm", "epsilon", 1e-5, "epsilon is 1e-05, not 0.001"
     ),
 }

@@ -8,7 +8,7 @@ import jax
 from flax import nnx
 from jax import numpy as jnp
 
-from tests.selftest.layers import CHANNELS, Layer, Wrong
+from tests.selftest.rows import CHANNELS, Layer, Wrong
 
 
 class Behind(nnx.Module):
@@ -47,10 +47,10 @@ LAYERS = {
 
 WRONG = {
     "one group": Wrong(
-        "group norm", normed(num_groups=1), "groups", 1, "it has 1 group, not 4"
+        "group norm", normed(num_groups=1), "group_norm", "groups", 1, "it has 1 group, not 4"
     ),
     "another epsilon": Wrong(
-        "group norm", normed(num_groups=4, epsilon=1e-3), "epsilon", 1e-3,
+        "group norm", normed(num_groups=4, epsilon=1e-3), "group_norm", "epsilon", 1e-3,
         "epsilon is 0.001, not 1e-06",
     ),
 }  # fmt: skip

@@ -8,7 +8,7 @@ import keras
 from keras import ops
 
 from conformance.implementations.keras import lenet, resnet_cifar
-from tests.selftest.modes import Backward, Training
+from tests.selftest.rows import Wrong
 
 
 def planted(layer: str, then: Callable[[Any], Any]) -> keras.Model:
@@ -49,15 +49,15 @@ def statistics_stopped() -> keras.Model:
     return model
 
 
-BACKWARD: dict[str, Backward] = {
-    "stopped": Backward("LeNet-5", partial(planted, "S4", ops.stop_gradient), "S4", 0.0),
-    "doubled by a rule": Backward("LeNet-5", partial(planted, "C5", doubled), "C5", 2.0),
+BACKWARD: dict[str, Wrong] = {
+    "stopped": Wrong("LeNet-5", partial(planted, "S4", ops.stop_gradient), "S4", found=0.0),
+    "doubled by a rule": Wrong("LeNet-5", partial(planted, "C5", doubled), "C5", found=2.0),
 }
 
-STEP: dict[str, Backward] = {
-    "statistics stopped": Backward("ResNet-20-CIFAR", statistics_stopped, "stage2", None),
+STEP: dict[str, Wrong] = {
+    "statistics stopped": Wrong("ResNet-20-CIFAR", statistics_stopped, "stage2"),
 }
 
-TRAINING: dict[str, Training] = {
-    "momentum turned round": Training("ResNet-20-CIFAR", momentum_turned_round, "conv1", True),
+TRAINING: dict[str, Wrong] = {
+    "momentum turned round": Wrong("ResNet-20-CIFAR", momentum_turned_round, "conv1", "statistics"),
 }

@@ -1,35 +1,14 @@
 """Right in inference, wrong in training or backwards: what is done to Flax models by accident."""
 
-from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import jax
 from flax import nnx
 from jax import lax
 
-from conformance.implementations.flax import googlenet, lenet, resnet_cifar
 from conformance.implementations.flax.layers import Head
-from tests.selftest.modes import Backward, Training
-
-MODELS: dict[str, Any] = googlenet.MODELS | lenet.MODELS | resnet_cifar.MODELS
-
-
-def planted(architecture: str, bug: Callable[[Any], None]) -> nnx.Module:
-    model = MODELS[architecture](rngs=nnx.Rngs(0))
-    bug(model)
-    return model
-
-
-class Also(nnx.Module):
-    """A module with something done to its result."""
-
-    def __init__(self, module: nnx.Module, then: Callable[[jax.Array], jax.Array]) -> None:
-        self.module = module
-        self.then = then
-
-    def __call__(self, x: jax.Array) -> jax.Array:
-        return self.then(self.module(x))
+from tests.selftest.flax import Also, row
+from tests.selftest.rows import Wrong
 
 
 def stopped_residual(model: Any) -> None:
@@ -112,28 +91,21 @@ def head_stopped(model: Any) -> None:
     model.aux_4a = Head(lax.stop_gradient, model.aux_4a)
 
 
-def wrong(
-    architecture: str, bug: Callable[[Any], None], layer: str, share: float | None, slot: str = ""
-) -> Backward:
-    return Backward(architecture, partial(planted, architecture, bug), layer, share, slot)
+CIFAR = "ResNet-20-CIFAR"
 
-
-BACKWARD: dict[str, Backward] = {
-    "stopped residual": wrong("ResNet-20-CIFAR", stopped_residual, "stage2", 0.0),
-    "doubled by a rule": wrong("LeNet-5", doubled_by_rule, "S2", 2.0),
-    "frozen kernel": wrong("LeNet-5", frozen_kernel, "F6", 0.0, "kernel"),
-    "straight-through ReLU": wrong("ResNet-20-CIFAR", straight_through, "stage3", None),
+BACKWARD: dict[str, Wrong] = {
+    "stopped residual": row(CIFAR, stopped_residual, "stage2", found=0.0),
+    "doubled by a rule": row("LeNet-5", doubled_by_rule, "S2", found=2.0),
+    "frozen kernel": row("LeNet-5", frozen_kernel, "F6", "kernel", 0.0),
+    "straight-through ReLU": row(CIFAR, straight_through, "stage3"),
 }
 
-STEP: dict[str, Backward] = {
-    "statistics stopped": wrong("ResNet-20-CIFAR", statistics_stopped, "stage2", None),
-    "head stopped": wrong("GoogLeNet", head_stopped, "inception_4a", None),
+STEP: dict[str, Wrong] = {
+    "statistics stopped": row(CIFAR, statistics_stopped, "stage2"),
+    "head stopped": row("GoogLeNet", head_stopped, "inception_4a"),
 }
 
-TRAINING: dict[str, Training] = {
-    name: Training("ResNet-20-CIFAR", partial(planted, "ResNet-20-CIFAR", bug), layer, statistics)
-    for name, bug, layer, statistics in (
-        ("momentum turned round", momentum_turned_round, "conv1", True),
-        ("frozen norm", frozen_norm, "stage2", False),
-    )
+TRAINING: dict[str, Wrong] = {
+    "momentum turned round": row(CIFAR, momentum_turned_round, "conv1", "statistics"),
+    "frozen norm": row(CIFAR, frozen_norm, "stage2", "value"),
 }

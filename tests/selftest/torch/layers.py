@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from tests.selftest.layers import CHANNELS, Layer, Wrong
+from tests.selftest.rows import CHANNELS, Layer, Wrong
 
 
 class Function(nn.Module):
@@ -68,15 +68,15 @@ def in_turn(x: Tensor) -> Tensor:
 
 WRONG = {
     "two groups": Wrong(
-        "group norm", partial(behind, partial(nn.GroupNorm, 2, CHANNELS)), "groups", 2,
-        "it has 2 groups, not 4",
+        "group norm", partial(behind, partial(nn.GroupNorm, 2, CHANNELS)), "group_norm", "groups",
+        2, "it has 2 groups, not 4",
     ),
     "another epsilon": Wrong(
-        "group norm", partial(behind, partial(nn.GroupNorm, 4, CHANNELS, eps=0.01234)), "epsilon",
-        0.01234, "epsilon is 0.01234, not 1e-05",
+        "group norm", partial(behind, partial(nn.GroupNorm, 4, CHANNELS, eps=0.01234)),
+        "group_norm", "epsilon", 0.01234, "epsilon is 0.01234, not 1e-05",
     ),
     "channels dealt in turn": Wrong(
-        "group norm spelt out", of(in_turn), "", None,
+        "group norm spelt out", of(in_turn), "group_norm", "", None,
         "channels are dealt to the groups in turn, not side by side",
     ),
 }  # fmt: skip

@@ -4,7 +4,7 @@ from functools import partial
 from importlib import import_module
 from typing import Any
 
-from tests.selftest.strangers import Stranger
+from tests.selftest.rows import Stranger
 
 TAUGHT = "ReLU", "max pooling", "on 28x28, padded"
 SOFTMAX = "with softmax"

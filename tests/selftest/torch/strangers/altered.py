@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from tests.selftest.strangers.torch.libraries import timm, torchvision
+from tests.selftest.torch.strangers.libraries import timm, torchvision
 
 
 def forgotten_epsilon() -> nn.Module:

@@ -6,8 +6,8 @@ from typing import Any
 
 from torch import nn
 
-from tests.selftest.strangers import Stranger
-from tests.selftest.strangers.torch import altered, small
+from tests.selftest.rows import Stranger
+from tests.selftest.torch.strangers import altered, small
 
 CIFAR, MNIST, PADDED, GREY = (32, 32, 3), (28, 28, 1), (32, 32, 1), (28, 28, 1)
 FOR_CIFAR, FOR_MNIST = "for 32x32 images", "for 28x28 images"

@@ -1,24 +1,15 @@
 """Right in inference, wrong in training or backwards: what PyTorch models do by accident."""
 
-from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from conformance.implementations.torch import googlenet, lenet, resnet_cifar
-from tests.selftest.modes import Backward, Training
-from tests.selftest.strangers.torch.ports import ByHand
-
-MODELS = googlenet.MODELS | lenet.MODELS | resnet_cifar.MODELS
-
-
-def planted(architecture: str, bug: Callable[[Any], None]) -> nn.Module:
-    model = MODELS[architecture]()
-    bug(model)
-    return model
+from conformance.implementations.torch import lenet
+from tests.selftest.rows import Wrong
+from tests.selftest.torch import row
+from tests.selftest.torch.strangers.ports import ByHand
 
 
 def detached_residual(model: Any) -> None:
@@ -135,31 +126,24 @@ def head_detached(model: Any) -> None:
     model.aux_4a.insert(0, Detach())
 
 
-def wrong(
-    architecture: str, bug: Callable[[Any], None], layer: str, share: float | None, slot: str = ""
-) -> Backward:
-    return Backward(architecture, partial(planted, architecture, bug), layer, share, slot)
+CIFAR = "ResNet-20-CIFAR"
 
-
-BACKWARD: dict[str, Backward] = {
-    "detached residual": wrong("ResNet-20-CIFAR", detached_residual, "stage2", 0.0),
-    "doubled by a hook": wrong("LeNet-5", doubled_by_hook, "S2", 2.0),
-    "frozen kernel": wrong("LeNet-5", frozen_kernel, "F6", 0.0, "kernel"),
-    "straight-through ReLU": wrong("ResNet-20-CIFAR", straight_through, "stage3", None),
-    "reversed by a hook": wrong("LeNet-5", reversed_by_hook, "S4", -1.0),
+BACKWARD: dict[str, Wrong] = {
+    "detached residual": row(CIFAR, detached_residual, "stage2", found=0.0),
+    "doubled by a hook": row("LeNet-5", doubled_by_hook, "S2", found=2.0),
+    "frozen kernel": row("LeNet-5", frozen_kernel, "F6", "kernel", 0.0),
+    "straight-through ReLU": row(CIFAR, straight_through, "stage3"),
+    "reversed by a hook": row("LeNet-5", reversed_by_hook, "S4", found=-1.0),
 }
 
-STEP: dict[str, Backward] = {
-    "statistics detached": wrong("ResNet-20-CIFAR", statistics_detached, "stage2", None),
-    "head detached": wrong("GoogLeNet", head_detached, "inception_4a", None),
+STEP: dict[str, Wrong] = {
+    "statistics detached": row(CIFAR, statistics_detached, "stage2"),
+    "head detached": row("GoogLeNet", head_detached, "inception_4a"),
 }
 
-TRAINING: dict[str, Training] = {
-    name: Training(architecture, partial(planted, architecture, bug), layer, statistics)
-    for name, architecture, bug, layer, statistics in (
-        ("momentum turned round", "ResNet-20-CIFAR", momentum_turned_round, "conv1", True),
-        ("turned round by hand", "ResNet-20-CIFAR", turned_round_by_hand, "conv1", True),
-        ("frozen norm", "ResNet-20-CIFAR", frozen_norm, "stage2", False),
-        ("kept for dropped", "GoogLeNet", kept_for_dropped, "dropout", False),
-    )
+TRAINING: dict[str, Wrong] = {
+    "momentum turned round": row(CIFAR, momentum_turned_round, "conv1", "statistics"),
+    "turned round by hand": row(CIFAR, turned_round_by_hand, "conv1", "statistics"),
+    "frozen norm": row(CIFAR, frozen_norm, "stage2", "value"),
+    "kept for dropped": row("GoogLeNet", kept_for_dropped, "dropout", "value"),
 }

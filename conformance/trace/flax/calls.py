@@ -1,0 +1,73 @@
+"""How a module is called: switched to training or inference, and a Linen module as a pair."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+
+from conformance.trace.jax.program import handle_of
+from conformance.trace.places import refusing
+
+#: Words in the names of arguments that are true in training, and that are true in inference.
+TRAINING = frozenset({"train", "training", "trains"})
+INFERENCE = frozenset(
+    "deterministic inference infer eval evaluate evaluation test testing running predict".split()
+)
+
+
+def flags(call: Callable[..., Any], training: bool) -> dict[str, Any]:
+    """The arguments that switch a module's call between training and inference."""
+    given: dict[str, Any] = {}
+    for name, parameter in inspect.signature(call).parameters.items():
+        if parameter.default is not parameter.empty and not isinstance(
+            parameter.default, bool | None
+        ):
+            continue
+        words = set(name.lower().split("_"))
+        if words & TRAINING:
+            given[name] = training
+        elif words & INFERENCE:
+            given[name] = not training
+    return given | ({"rngs": nnx.Rngs(0)} if takes(call, "rngs") else {})
+
+
+def takes(function: Callable[..., Any], name: str) -> bool:
+    """Whether a function, a class or a partial of these has a parameter of this name."""
+    while isinstance(function, functools.partial):
+        function = function.func
+    target = function.__init__ if inspect.isclass(function) else function
+    parameters = inspect.signature(target).parameters
+    rest = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values())
+    return name in parameters or (rest and name == "rngs")
+
+
+def as_pair(
+    module: Any, shape: tuple[int, ...], training: bool
+) -> tuple[Callable[[Any, Any], Any], Any, list[str]]:
+    """A Linen module as a pair, initialised on shapes alone, and the handles training replaces."""
+    given = flags(type(module).__call__, training)
+    key = jax.random.key(0)
+
+    def init(images: jax.Array) -> Any:
+        return module.init({"params": key, "dropout": key}, images, **given)
+
+    def apply(variables: Any, images: jax.Array) -> Any:
+        if not training:
+            return module.apply(variables, images, **given)
+        kept = [name for name in variables if name != "params"]
+        rngs = {"dropout": key}
+        result, changed = module.apply(variables, images, mutable=kept, rngs=rngs, **given)
+        return result, jax.tree.leaves({name: changed[name] for name in kept})
+
+    with refusing("the model cannot be initialised"):
+        variables = jax.eval_shape(init, jax.ShapeDtypeStruct(shape, jnp.float32))
+    kept = {name: tree for name, tree in variables.items() if name != "params"}
+    paths = [path for path, _ in jax.tree_util.tree_leaves_with_path(kept)]
+    handles = [handle_of(path) for path in paths]
+    return apply, variables, handles if training else []
