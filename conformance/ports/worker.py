@@ -18,6 +18,7 @@ from importlib import import_module
 from typing import Any, NoReturn
 
 from conformance.errors import FAULT, INCONCLUSIVE, USAGE, Refused
+from conformance.printable import message
 from conformance.signals import Stopped, stopping
 
 Json = dict[str, Any]
@@ -92,7 +93,8 @@ def answer(job: Json, say: Say) -> None:
     except Exception as fault:
         if job["debug"]:
             traceback.print_exc()
-        say.line({"refused": f"{told(fault)} (run again with --debug)", "code": FAULT})
+        said = " ".join(f"{type(fault).__name__}: {message(fault)}".split())
+        say.line({"refused": f"{said} (run again with --debug)", "code": FAULT})
     except KeyboardInterrupt:
         raise
     except BaseException as raised:  # no library of anybody's catches that, so it is the port's
