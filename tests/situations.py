@@ -298,22 +298,28 @@ def node(index: int, **changes: Any) -> Callable[[Any], Any]:
 
 
 DAMAGES: dict[str, Callable[[Path], None]] = {
-    "has no 'seed'|seed": run_json(seed=None),
-    r"run\[.seed.\] is nan|NaN is not JSON": run_json(seed=float("nan")),
-    "seed.. is -1": run_json(seed=-1),
+    r"Expected `int`, got `null` - at `\$.seed`": run_json(seed=None),
+    "NaN is not JSON": run_json(seed=float("nan")),
+    r"Expected `int` >= 0 - at `\$.seed`": run_json(seed=-1),
     "schema 9": run_json(schema=9),
-    "device.. is": run_json(device="abacus"),
-    "which nobody reads": run_json(note="well"),
-    "networks.. is": run_json(networks=[]),
-    "names no file|missing": run_json(networks={"../Tiny-A": "0" * 64}),
+    r"at `\$.device`": run_json(device="abacus"),
+    "unknown field `note`": run_json(note="well"),
+    r"Expected `object`, got `array` - at `\$.networks`": run_json(networks=[]),
+    r"at `key` in `\$.networks`": run_json(networks={"../Tiny-A": "0" * 64}),
     "not the file that run.json lists": run_json(networks={"Tiny-A": "0" * 64}),
     "missing, though run.json lists it": run_json(networks={"Tiny-B": "0" * 64}),
     "cannot be read": lambda place: replace_run(place, ""),
     "not a JSON object": lambda place: replace_run(place, "[]"),
     "nested too deeply": lambda place: rewrite(place, "[" * 100_000),
-    "record has no": lambda place: rewrite(place, "{}"),
-    "error.. is .much.": record(first(error="much")),
-    "error.. is -1": record(first(error=-1)),
+    "missing required field `model`": lambda place: rewrite(place, "{}"),
+    "a field is missing": record(lambda data: data["parity"].pop("problem")),
+    "field is missing, or one too many": record(
+        lambda data: data["graph"]["nodes"][1]["parameters"].update(
+            kernel=[{"handle": "w", "shape": [1], "steps": [], "region": None, "note": "well"}]
+        )
+    ),
+    r"Expected `float`, got `str` - at `\$.parity.nodes\[0\].error`": record(first(error="much")),
+    "has an error or a bound below zero": record(first(error=-1)),
     "too large a number|error": lambda place: rewrite(place, '{"model": 1e999}'),
     "has node . more than once": record(
         lambda data: data["parity"]["nodes"].extend(data["parity"]["nodes"] * 24)
@@ -324,7 +330,7 @@ DAMAGES: dict[str, Callable[[Path], None]] = {
     ),
     "reads a node that is not before it": record(node(1, inputs=[3])),
     "graph has no node 77": record(lambda data: data["graph"].update(outputs=[77])),
-    "shape.. is": record(node(1, shape="wide")),
+    r"Expected `array`, got `str` - at `\$.graph.nodes\[1\].shape`": record(node(1, shape="wide")),
     "it is of Tiny-B, run.json lists it as Tiny-A": record(
         lambda data: data.update(model="Tiny-B")
     ),
@@ -337,9 +343,7 @@ EVIDENCE = [
     Situation("report evidence", 2, f"evidence.*({said})", damage=damage)
     for said, damage in DAMAGES.items()
 ] + [
-    Situation(
-        "report --diff evidence evidence", 2, "error.. is -1", damage=record(first(error=-1))
-    ),
+    Situation("report --diff evidence evidence", 2, "below zero", damage=record(first(error=-1))),
     Situation("report empty", 3, "no evidence in empty", files={"empty/.keep": ""}),
 ]
 

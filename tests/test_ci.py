@@ -11,14 +11,15 @@ import jsonschema
 import pytest
 
 from conformance import cli, reference
-from conformance.judge.schemas import schema
+from conformance.data import schema
+from conformance.judge.results import Gate
 from conformance.ports import implementations as frameworks
 from tests.test_plugin import RIGHT, SMALLEST
 
 pytestmark = pytest.mark.bare
 
 ROOT = Path(__file__).parents[1]
-SCHEMA = schema("gate")
+SCHEMA = schema(Gate)
 
 
 def loaded(text):

@@ -10,10 +10,12 @@ from pathlib import Path, PurePosixPath
 from urllib.parse import unquote
 
 import pytest
+from msgspec import structs
 
+from conformance.data import written
 from conformance.graph.align import align
 from conformance.graph.model import Graph, Node, Where
-from conformance.judge.evidence import graph_to_json
+from conformance.judge.evidence_rows import GraphRow
 from conformance.reports import curves, fold, layout, site
 from conformance.reports.folder import NotOurs
 from conformance.reports.results import results
@@ -144,7 +146,7 @@ def test_same_evidence_same_bytes(runs, write, tmp_path):
 def test_what_is_wrong_is_marked_at_its_node(write):
     """The node whose value first differs is marked in the picture and in its line."""
     nodes = parity(graph()).nodes
-    wrong = record(nodes=(nodes[0], *(replace(each, error=1e-3) for each in nodes[1:])))
+    wrong = record(nodes=(nodes[0], *(structs.replace(each, error=1e-3) for each in nodes[1:])))
     page = write([run("one"), run("two", wrong)])["networks/Tiny-A.html"]
     (line,) = re.findall(r'<tr id="n2".*', page)
     assert "two first differs here" in line
@@ -260,8 +262,8 @@ def ported(found, **changes):
         ],
         "totals": {"parameters": 47},
         "checks": {"planned": 9, "run": 5},
-        "expected": graph_to_json(expected),
-        "found": graph_to_json(found),
+        "expected": written(GraphRow.of(expected)),
+        "found": written(GraphRow.of(found)),
         "pairs": {str(a): b for a, b in alignment.pairs.items()},
         "parity": {"nodes": [{"node": 1, "error": None, "bound": 1e-10}]},
     } | changes

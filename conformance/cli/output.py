@@ -16,6 +16,7 @@ from conformance.printable import line
 
 if TYPE_CHECKING:
     from conformance.judge.render import Document
+    from conformance.judge.results import Compare, Gate, Identify, Network
 
 #: Columns that a table gets at least, whatever COLUMNS says.
 NARROWEST = 40
@@ -27,9 +28,9 @@ CODES = {
 }  # fmt: skip
 
 
-def code(result: dict[str, Any]) -> int:
+def code(result: Gate | Identify | Compare | Network) -> int:
     """The exit code of a result; with a baseline only what is new deviates."""
-    found = CODES.get(result["verdict"], INCONCLUSIVE)
+    found = CODES.get(result.verdict, INCONCLUSIVE)
     if found == DEVIATES and (passes := baseline.passes(result)) is not None:
         return CONFORMS if passes else INCONCLUSIVE
     return found

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from conformance import reference
+from conformance.data import written
 from conformance.judge.port import judge
 from conformance.judge.subject import Stage
 from conformance.ports import loading
@@ -22,7 +23,8 @@ def work(job: Json, stage: Stage) -> Json:
         port, model, size=size, numbers=job["numbers"], seed=job["seed"],
         trained=job["trained"], expect=job.get("expect", ()), stage=stage,
     )  # fmt: skip
-    return found.as_json(job["port"]) | ({"drawing": found.drawing} if job["drawing"] else {})
+    result: Json = written(found.result(job["port"]))
+    return result | ({"drawing": found.drawing} if job["drawing"] else {})
 
 
 def opened(job: Json, stage: Stage) -> Port:

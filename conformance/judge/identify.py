@@ -11,8 +11,9 @@ from math import log
 from typing import Any
 
 from conformance import reference
+from conformance.data import written
 from conformance.graph.model import Graph, Node
-from conformance.judge import published, sizes
+from conformance.judge import published, results, sizes
 from conformance.judge.gate import opened
 from conformance.judge.port import Judged, judge
 from conformance.judge.subject import Stage
@@ -22,9 +23,6 @@ from conformance.trace.port import Port, Size, UntraceableModel
 from conformance.values import text
 
 Json = dict[str, Any]
-
-#: The fields of a candidate.
-SHOWN = ("architecture", "verdict", "variant", "variants", "findings", "remarks", "open")
 
 #: How many networks are traced for each candidate that is asked for.
 TRACED = 2
@@ -48,17 +46,24 @@ def work(job: Json, stage: Stage) -> Json:
     if not candidates:
         raise UntraceableModel("the port takes the image of no network that is known here")
     candidates.sort(key=lambda each: (len(each.findings), len(each.profiles)))
-    rows = [each.as_json("") for each in candidates[: job["top"]]]
-    return {
-        "schema": 1,
-        "port": job["port"],
-        "framework": port.framework,
-        "verdict": candidates[0].verdict,
-        "candidates": [
-            {"differences": len(row["findings"])} | {key: row[key] for key in SHOWN} for row in rows
-        ],
-        "left_out": [{"architectures": each, "why": why} for why, each in left_out.items()],
-    }
+    result: Json = written(
+        results.Identify(
+            schema=1,
+            port=job["port"],
+            framework=port.framework,
+            verdict=candidates[0].verdict,
+            candidates=tuple(_candidate(each.result("")) for each in candidates[: job["top"]]),
+            left_out=tuple(results.LeftOut(tuple(each), why) for why, each in left_out.items()),
+        )
+    )
+    return result
+
+
+def _candidate(found: results.Gate) -> results.Candidate:
+    return results.Candidate(
+        len(found.findings), found.architecture, found.verdict, found.variant, found.variants,
+        found.findings, found.remarks, found.open,
+    )  # fmt: skip
 
 
 def _graphs(port: Port, images: list[Size]) -> dict[Size, Graph]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from conformance import reference
 from conformance.graph.align import Finding as Difference
-from conformance.judge.finding import Finding, Part, Remark, Unjudged
+from conformance.judge.finding import CheckName, Finding, Part, Remark, Unjudged
 from conformance.judge.hints import hint
 from conformance.judge.subject import TRAINED, Subject
 from conformance.judge.swaps import swapped
@@ -34,7 +35,7 @@ def check(subject: Subject) -> Part:
     if training is not None:
         part.planned += len(training.expected)
         part.run += len(training.expected)
-        every = written(inference, range(len(inference.findings)), "")
+        every = written(inference, range(len(inference.findings)), "structure")
         known = {_key(each) for each in every}
         surplus = own_causes(training, subject.explained.surplus)
         for each in written(training, surplus, "training"):
@@ -66,7 +67,7 @@ def _besides(subject: Subject) -> Iterator[Finding]:
         yield replace(_written(whole, each, _mode(each)), hint=said)
 
 
-def _mode(difference: Difference) -> str:
+def _mode(difference: Difference) -> CheckName:
     return "training" if difference.attribute in TRAINED else "structure"
 
 
@@ -97,13 +98,13 @@ def _key(finding: Finding) -> tuple[Any, ...]:
     return finding.node, finding.attribute, str(finding.expected), str(finding.found)
 
 
-def written(comparison: Comparison, indices: Iterable[int], check: str) -> list[Finding]:
+def written(comparison: Comparison, indices: Iterable[int], check: CheckName) -> list[Finding]:
     """Differences of a comparison, by their numbers, in the paper's names and the port's own."""
     differences = swapped(comparison.expected, [comparison.findings[i] for i in indices])
     return [_written(comparison, each, check) for each in differences]
 
 
-def _written(comparison: Comparison, difference: Difference, check: str) -> Finding:
+def _written(comparison: Comparison, difference: Difference, check: CheckName) -> Finding:
     labels = comparison.names
     anchor, node = comparison.anchor(difference), comparison.node(difference)
     there = difference.found_node

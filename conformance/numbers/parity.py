@@ -11,13 +11,12 @@ can differ.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
 from math import prod, sqrt
-from typing import Any
 
 import numpy as np
 
 from conformance.chunks import each
+from conformance.data import Count, Row
 from conformance.graph.axes import to_neutral
 from conformance.graph.model import Graph, Node
 from conformance.kinds import KINDS, POOLING
@@ -26,7 +25,7 @@ from conformance.kinds.experiment import shaped
 from conformance.numbers.causes.roots import Root, Roots, stand_ins
 from conformance.numbers.deviation import Control, NodeParity, SlotParity, distance, sample
 from conformance.numbers.oracle import CannotCompute, Oracle
-from conformance.numbers.precision import FLOAT64, PRECISIONS, Precision
+from conformance.numbers.precision import FLOAT64, PRECISIONS, Named, Precision
 from conformance.numbers.stored import whole
 from conformance.numbers.weights import BATCH, Weights, carried, counterparts, keeping
 from conformance.trace.evaluation import evaluate
@@ -65,8 +64,7 @@ class Oracles:
         self.single.release(index)
 
 
-@dataclass(frozen=True, slots=True)
-class Parity:
+class Parity(Row, frozen=True):
     """All that one run of one model says: nodes in order of execution, and control arms.
 
     ``statistics`` are the running means and variances that one training step leaves behind.
@@ -74,12 +72,12 @@ class Parity:
     ``roots`` are the nodes that are wrong by themselves, and why; float64 alone can tell.
     """
 
-    seed: int
+    seed: Count
     nodes: tuple[NodeParity, ...]
     controls: tuple[Control, ...]
     problem: str = ""
     statistics: tuple[SlotParity, ...] = ()
-    precision: str = PLAIN.precision
+    precision: Named = PLAIN.precision
     compiled: bool = False
     roots: tuple[Root, ...] = ()
 
@@ -91,18 +89,6 @@ class Parity:
         """The largest error of the nodes before a diverging one."""
         earlier = self.nodes[: self.nodes.index(diverged)]
         return max((n.error for n in earlier), default=0.0)
-
-    def as_json(self) -> dict[str, Any]:
-        return asdict(self)
-
-    @classmethod
-    def from_json(cls, data: dict[str, Any]) -> Parity:
-        nodes = tuple(NodeParity(**(n | {"sample": tuple(n["sample"])})) for n in data["nodes"])
-        controls = tuple(Control(**c) for c in data["controls"])
-        statistics = tuple(map(SlotParity.from_json, data["statistics"]))
-        roots = tuple(map(Root.from_json, data["roots"]))
-        kept = {"nodes": nodes, "controls": controls, "statistics": statistics, "roots": roots}
-        return cls(**data | kept)
 
 
 def parity(

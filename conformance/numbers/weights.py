@@ -180,6 +180,8 @@ def carried(
 
 def stored(part: np.ndarray, parameter: Parameter) -> np.ndarray:
     """Walk a parameter's layout steps back, from the slot's part to the stored array."""
+    if not parameter.steps and part.shape == parameter.shape:
+        return part
     result = np.empty(parameter.shape, part.dtype)
     # The steps lead from the stored array to the part: as far as they are views, they show where
     # in the result each number belongs.
