@@ -75,6 +75,11 @@ PORTS = {
     "threads.py": "import threading, time\n"
     "def net():\n    threading.Thread(target=time.sleep, args=(300,)).start()\n    return 7\n",
     "empty.py": "",
+    "base.py": "def net(): raise BaseException('base')\n",
+    "wordless.py": "class E(Exception):\n    def __str__(self): raise RuntimeError\n"
+    "def net(): raise E\n",
+    "patricide.py": "import os, signal, time\ndef net():\n"
+    "    os.kill(os.getppid(), signal.SIGTERM)\n    time.sleep(300)\n",
     "nul.py": "def net(): raise ValueError('a\\0b')\n",
 }
 
@@ -147,6 +152,7 @@ BUILDS = [
     gate("leaves.py:net", 2, "calls exit"),
     gate("empty.py:net", 2, "has no 'net'"),
     gate("recursion.py:net", 2, "RecursionError"),
+    gate("wordless.py:net", 2, r"does not build a model: E \(.*wordless.py:3\)"),
     gate("escapes.py:net", 2, r"a\\x1b\[2J\\x07\\u202e b"),
     gate("surrogate.py:net", 2, r"a\\udc80b"),
     gate("nul.py:net", 2, r"a\\x00b"),
@@ -180,6 +186,8 @@ ENDS = [
     gate("hungry.py:net", 3, "took more than 0.195 GiB", "--memory 200M"),
     gate("memory.py:net", 3, "out of memory"),
     gate("interrupts.py:net", 3, "SIGINT"),
+    gate("base.py:net", 3, r"raises BaseException: base \(.*base.py:1\)"),
+    gate("patricide.py:net", 3, "was killed from outside"),
     gate("intruder.py:net", 3, "wrote where only the gate writes"),
     gate("endless_line.py:net", 3, "wrote where only the gate writes"),
     Situation("identify status.py:net", 3, "exit code 7"),
@@ -230,6 +238,7 @@ FILES = [
     ),
     gate("status.py:net", 2, "cannot read nowhere.json", "--baseline nowhere.json"),
     gate("status.py:net", 2, "cannot read", "--baseline ."),
+    gate("status.py:net", 2, "longer than 64 MB", "--baseline /dev/zero"),
 ]  # fmt: skip
 
 
@@ -350,6 +359,11 @@ STREAMS = [
     Situation("", 3, shell="conformance gate status.py:net --arch lenet5 > /dev/full"),
     Situation("", 3, shell="conformance gate status.py:net --arch lenet5 >&- 2>&- <&-"),
     Situation("", 3, shell="conformance gate status.py:net --arch lenet5 --json r.json >&-"),
+    Situation("", 3, "exit code 7.*}",
+              shell="conformance gate status.py:net --arch lenet5 --json /dev/stdout 2>&1"),
+    Situation("", 3, "could not be started: Too many open files",
+              shell="ulimit -n 8 && conformance gate status.py:net --arch lenet5"),
+    Situation("", 0, "framework  installed", shell="COLUMNS=1 conformance list"),
     Situation("", 0, "ResNet", shell="PYTHONIOENCODING=ascii conformance facts resnet50"),
     Situation("", 0, "ResNet",
               shell="PYTHONIOENCODING=latin-1 conformance facts resnet50 --json - 2>&1"),
@@ -401,6 +415,8 @@ PLAIN = (
 )
 TORCH = [
     torch("right", "net = LeNet\n", 0, "conforms"),
+    torch("double", "net = lambda: LeNet().double()\n", 0, "conforms"),
+    torch("parallel", "net = lambda: nn.DataParallel(LeNet())\n", 0, "conforms"),
     torch("instance", "net = LeNet()\n", 2, "is a model", never=r"Conv2d\("),
     torch("zeros", STUB.format("torch.zeros(len(x), 10)"), 2, "depend", "AssertionError"),
     torch("weight", STUB.format("self.c1.weight"), 2, "depend", "AssertionError"),

@@ -99,6 +99,13 @@ def test_action_runs_nothing_that_an_input_says(run_gate, tmp_path):
     assert not (tmp_path / "it").exists()
 
 
+def test_action_takes_no_port_for_an_option(run_gate):
+    """Asking for help is no pass."""
+    code, summary, _, _ = run_gate(port="--help", arch=SMALLEST.name)
+    assert code == 2
+    assert "'--help' names no factory" in summary
+
+
 @pytest.mark.numbers
 def test_action_judges_a_port(run_gate, tmp_path, framework):
     """The summary is Markdown, the result a file that the schema describes."""

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from conformance.errors import Refused
+from conformance.files import read as text_of
 from conformance.files import strict
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ def read(path: str | None, of: type[Whole]) -> Whole | None:
     from conformance import data
 
     try:
-        return data.read(strict(Path(path).read_text(encoding="utf-8")), of)
+        return data.read(strict(text_of(Path(path))), of)
     except OSError as error:
         raise Refused(f"cannot read {path}: {error.strerror}") from None
     except ValueError as error:

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from conformance.judge.render import Document
     from conformance.judge.results import Compare, Gate, Identify, Network
 
+#: Columns that a table gets at least, whatever COLUMNS says.
+NARROWEST = 40
+
 #: The exit code of a verdict; any other word is inconclusive.
 CODES = {
     "conforms": CONFORMS, "conforms-as-variant": CONFORMS, "same": CONFORMS,
@@ -46,6 +49,7 @@ class Output:
         self.target = target
         self.aside = target == "-"
         self.console = Console(stderr=self.aside, highlight=False)
+        self.console.width = max(self.console.width, NARROWEST)
         if target and not self.aside:
             refuse_early(Path(target))
 

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from conformance.ports import implementations
+from conformance.printable import message
 from conformance.trace import registry
 from conformance.trace.port import UntraceableModel
 
@@ -186,7 +187,7 @@ def _made(factory: Callable[..., Any]) -> object:
 
 def told(error: BaseException) -> str:
     """What went wrong, and where in the port, in one line."""
-    said = " ".join(str(error).split())
+    said = " ".join(message(error).split())
     said = said if len(said) <= 300 else f"{said[:297]}..."
     said = f"{type(error).__name__}: {said}" if said else type(error).__name__
     place = "" if isinstance(error, SyntaxError) else _place(error)

@@ -227,9 +227,10 @@ class TorchPort:
             return Own({h: as_array(x) for h, x in stored if x.is_floating_point()})
 
     def plain(self, values: Mapping[str, np.ndarray], images: np.ndarray) -> list[np.ndarray]:
-        """The outputs of the factory's own model on a batch, in float32, unobserved."""
+        """The outputs of the factory's own model on a batch, in its precision, unobserved."""
         with refusing(self.name):
-            module = self.factory()
+            module = unwrapped(self.factory())
+            registered(module)
             if any(is_lazy(tensor) for tensor in module.parameters()):
                 self._call(module.eval(), _channels_first(images[:1]))
             output = plain(module, self._given or _as_it_is, values, images)
