@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from importlib.util import find_spec
 
 from conformance.ports import implementations as frameworks
 
 #: A module of this room, a function in it, and its arguments.
 Probe = tuple[str, ...]
+
+#: What a port does by itself in a training step of two images.
+STEP = "torch: a float64 step, forward and backward"
 
 #: The probes of other tools beside a structural check: a function and what follows the network.
 TOOLS = {
@@ -22,13 +25,20 @@ TOOLS = {
 }  # fmt: skip
 
 
+#: How many times as long as other tools the gate of ResNet-50 may take.
+GATED = {
+    "gate_structure": {"torchinfo, cpu": 3.0, STEP: 1.0},
+    "gate": {STEP: 6.0},
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Measurement:
     """One or more probes, the first of them ours; each runs in a process of its own.
 
     They take turns, as often as ``repeats`` says.  ``figures`` maps what is shown to the target
     for ours, or to None.  ``ratio`` is how many times their time ours may take, where that is
-    required.
+    required, and ``ratios`` how many times a certain tool's.
     """
 
     name: str
@@ -37,6 +47,11 @@ class Measurement:
     figures: dict[str, float | None]
     repeats: int
     ratio: float | None = None
+    ratios: Mapping[str, float] = field(default_factory=dict)
+
+    def limit(self, tool: str) -> float | None:
+        """How many times a tool's time ours may take; None where nothing is required."""
+        return self.ratios.get(tool, self.ratio)
 
 
 def measurements() -> Iterator[Measurement]:
@@ -55,13 +70,14 @@ def measurements() -> Iterator[Measurement]:
             ratio=3.0,
         )
     for probe, repeats in (("gate_structure", 5), ("gate", 3)):
-        tools = [("torch", "torchinfo", "ResNet-50", "cpu")]
+        tools = [("torch", tool, "ResNet-50", device) for tool, device in TOOLS["torch"]]
         yield Measurement(
             f"{probe}-torch-ResNet-50",
             f"{probe.replace('_', ', ')} of ResNet-50 in torch",
             (("ours", probe, "torch", "ResNet-50"), *tools),
-            {"seconds": None},
+            {"seconds": None, "peak": None},
             repeats=repeats,
+            ratios=GATED[probe],
         )
     for framework in frameworks.frameworks():
         for network in ("ResNet-50", "VGG-D"):

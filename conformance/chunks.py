@@ -14,10 +14,11 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import copy_context
 from functools import cache
+from itertools import product
 from threading import Lock
 from typing import Any, TypeVar
 
-import numpy as np  # noqa: F401  # it brings the BLAS that is looked for
+import numpy as np  # it brings the BLAS that is looked for
 from threadpoolctl import ThreadpoolController
 
 Part = TypeVar("Part")
@@ -78,6 +79,24 @@ _LOCK = Lock()
 def strips(length: int, size: int) -> list[slice]:
     """Divide an axis of an array of so many numbers into strips of about ``STRIP`` of them."""
     return slices(length, max(1, STRIP * length // max(size, 1)))
+
+
+def packed(x: np.ndarray) -> np.ndarray:
+    """The same array in order of memory; a large transposed one tile by tile.
+
+    Line by line the cache would be missed with every number.
+    """
+    if x.flags.c_contiguous:
+        return x
+    result = np.empty(x.shape, x.dtype)
+    for tile in product(*map(slices, x.shape, tiles(x.ndim))):
+        result[tile] = x[tile]
+    return result
+
+
+def tiles(axes: int) -> list[int]:
+    """The sides of a tile whose lines fit into a cache in either of two orders of the axes."""
+    return [1 << 60] * (axes - 2) + [32, 64][-axes:]
 
 
 def slices(length: int, step: int) -> list[slice]:

@@ -33,8 +33,9 @@ def put(content: str | bytes, target: Path) -> None:
     data = content.encode("utf-8", "backslashreplace") if isinstance(content, str) else content
     with cannot_write(target):
         place = target.resolve()
-        if place.exists() and not stat.S_ISREG(place.stat().st_mode):
-            place.write_bytes(data)
+        # By its own name: /dev/stdout leads to a pipe that has none.
+        if target.exists() and not stat.S_ISREG(target.stat().st_mode):
+            target.write_bytes(data)
             return
         building = place.with_name(f".{place.name[:200]}.{os.getpid()}")
         try:
@@ -67,6 +68,18 @@ def refuse_early(target: Path) -> None:
             raise Refused(f"cannot write {target}: a link leads to itself")
         if not os.access(place if place.exists() else place.parent, os.W_OK):
             raise Refused(f"cannot write {target}: no permission")
+
+
+def read(path: Path, longest: int = 64 << 20) -> str:
+    """The text of a file.  Raises :class:`OSError`, and :class:`ValueError` where it is no text.
+
+    No file that we read is longer: a device without an end is not read to it.
+    """
+    with path.open("rb") as file:
+        data = file.read(longest + 1)
+    if len(data) > longest:
+        raise ValueError(f"it is longer than {longest >> 20} MB")
+    return data.decode()
 
 
 def strict(text: str) -> Any:

@@ -15,6 +15,14 @@ def line(text: str, longest: int = MESSAGE) -> str:
     return text if len(text) <= longest else f"{text[: longest - 3]}..."
 
 
+def message(error: BaseException) -> str:
+    """What an exception says; empty where it cannot even say it."""
+    try:
+        return str(error)
+    except Exception:
+        return ""
+
+
 def names(data: Any) -> Any:
     """A result in which every text is one line that can be printed."""
     if isinstance(data, str):

@@ -31,6 +31,7 @@ class Stopped(KeyboardInterrupt):
 
 
 def _stop(number: int, frame: FrameType | None) -> NoReturn:
+    signal.signal(number, signal.SIG_IGN)  # once is enough, and what is cleared away takes time
     raise Stopped(number)
 
 

@@ -7,10 +7,11 @@ from math import inf
 from typing import Any
 
 from conformance import reference
+from conformance.data import read
 from conformance.graph.align import Alignment, findings
 from conformance.graph.model import Graph
 from conformance.graph.rows import row_of
-from conformance.judge.evidence import graph_from_json
+from conformance.judge.evidence_rows import GraphRow
 from conformance.reports import curves, labels
 from conformance.reports.drawing import draw
 from conformance.reports.fold import Part, parts
@@ -42,7 +43,7 @@ def context(data: Json) -> Json:
         "plot": None,
     }
     if data.get("expected") and data.get("found"):
-        expected, found = graph_from_json(data["expected"]), graph_from_json(data["found"])
+        expected, found = (read(data[side], GraphRow).graph() for side in ("expected", "found"))
         pairs = {int(a): int(b) for a, b in (data.get("pairs") or {}).items()}
         page |= Pair(expected, found, pairs, data).context(page["findings"])
     return page

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from conformance import reference
+from conformance.data import written
 from conformance.graph.model import Graph
 from conformance.graph.rows import row_of
 from conformance.judge import exactness, recorded
@@ -291,7 +292,7 @@ def _network(model: Model, runs: list[Run], subjects: dict[tuple[str, str], Subj
 def _exact(present: dict[str, Subject]) -> Json:
     """What runs on whole numbers found, by run; nothing where there was none."""
     found = {
-        name: [exactness.as_json(each.record.graph, run) for run in each.record.exact]
+        name: [written(exactness.row(each.record.graph, run)) for run in each.record.exact]
         for name, each in present.items()
         if each.record.exact
     }
@@ -304,7 +305,7 @@ def _verdict(subject: Subject | None) -> Json:
         return {"verdict": "not run", "reasons": []}
     wrong = [each.sentence for each in subject.judged.values() if each.status == DEVIATES]
     published = recorded.structure(subject.record, subject.model, subject.run.name)
-    wrong += [each.sentence for each in published.findings]
+    wrong += [each.said for each in published.findings]
     doubts = [f"nobody measured: {claim}" for claim in subject.open]
     doubts += [f"no word for {node.kind} at {node.where}" for node in subject.record.graph.unknown]
     if "inference" not in subject.modes:

@@ -28,6 +28,9 @@ SIGNS = {
     "deviates": "✗",
     "inconclusive": "?",
     "not run": "–",
+    # of two ports
+    "same": "✓",
+    "differ": "✗",
 }
 
 VERDICTS = {word: f"{sign} {word}" for word, sign in SIGNS.items()} | {"deviates": "**✗ deviates**"}

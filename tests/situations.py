@@ -75,6 +75,11 @@ PORTS = {
     "threads.py": "import threading, time\n"
     "def net():\n    threading.Thread(target=time.sleep, args=(300,)).start()\n    return 7\n",
     "empty.py": "",
+    "base.py": "def net(): raise BaseException('base')\n",
+    "wordless.py": "class E(Exception):\n    def __str__(self): raise RuntimeError\n"
+    "def net(): raise E\n",
+    "patricide.py": "import os, signal, time\ndef net():\n"
+    "    os.kill(os.getppid(), signal.SIGTERM)\n    time.sleep(300)\n",
     "nul.py": "def net(): raise ValueError('a\\0b')\n",
 }
 
@@ -147,6 +152,7 @@ BUILDS = [
     gate("leaves.py:net", 2, "calls exit"),
     gate("empty.py:net", 2, "has no 'net'"),
     gate("recursion.py:net", 2, "RecursionError"),
+    gate("wordless.py:net", 2, r"does not build a model: E \(.*wordless.py:3\)"),
     gate("escapes.py:net", 2, r"a\\x1b\[2J\\x07\\u202e b"),
     gate("surrogate.py:net", 2, r"a\\udc80b"),
     gate("nul.py:net", 2, r"a\\x00b"),
@@ -180,6 +186,8 @@ ENDS = [
     gate("hungry.py:net", 3, "took more than 0.195 GiB", "--memory 200M"),
     gate("memory.py:net", 3, "out of memory"),
     gate("interrupts.py:net", 3, "SIGINT"),
+    gate("base.py:net", 3, r"raises BaseException: base \(.*base.py:1\)"),
+    gate("patricide.py:net", 3, "was killed from outside"),
     gate("intruder.py:net", 3, "wrote where only the gate writes"),
     gate("endless_line.py:net", 3, "wrote where only the gate writes"),
     Situation("identify status.py:net", 3, "exit code 7"),
@@ -230,6 +238,7 @@ FILES = [
     ),
     gate("status.py:net", 2, "cannot read nowhere.json", "--baseline nowhere.json"),
     gate("status.py:net", 2, "cannot read", "--baseline ."),
+    gate("status.py:net", 2, "longer than 64 MB", "--baseline /dev/zero"),
 ]  # fmt: skip
 
 
@@ -289,22 +298,28 @@ def node(index: int, **changes: Any) -> Callable[[Any], Any]:
 
 
 DAMAGES: dict[str, Callable[[Path], None]] = {
-    "has no 'seed'|seed": run_json(seed=None),
-    r"run\[.seed.\] is nan|NaN is not JSON": run_json(seed=float("nan")),
-    "seed.. is -1": run_json(seed=-1),
+    r"Expected `int`, got `null` - at `\$.seed`": run_json(seed=None),
+    "NaN is not JSON": run_json(seed=float("nan")),
+    r"Expected `int` >= 0 - at `\$.seed`": run_json(seed=-1),
     "schema 9": run_json(schema=9),
-    "device.. is": run_json(device="abacus"),
-    "which nobody reads": run_json(note="well"),
-    "networks.. is": run_json(networks=[]),
-    "names no file|missing": run_json(networks={"../Tiny-A": "0" * 64}),
+    r"at `\$.device`": run_json(device="abacus"),
+    "unknown field `note`": run_json(note="well"),
+    r"Expected `object`, got `array` - at `\$.networks`": run_json(networks=[]),
+    r"at `key` in `\$.networks`": run_json(networks={"../Tiny-A": "0" * 64}),
     "not the file that run.json lists": run_json(networks={"Tiny-A": "0" * 64}),
     "missing, though run.json lists it": run_json(networks={"Tiny-B": "0" * 64}),
     "cannot be read": lambda place: replace_run(place, ""),
     "not a JSON object": lambda place: replace_run(place, "[]"),
     "nested too deeply": lambda place: rewrite(place, "[" * 100_000),
-    "record has no": lambda place: rewrite(place, "{}"),
-    "error.. is .much.": record(first(error="much")),
-    "error.. is -1": record(first(error=-1)),
+    "missing required field `model`": lambda place: rewrite(place, "{}"),
+    "a field is missing": record(lambda data: data["parity"].pop("problem")),
+    "field is missing, or one too many": record(
+        lambda data: data["graph"]["nodes"][1]["parameters"].update(
+            kernel=[{"handle": "w", "shape": [1], "steps": [], "region": None, "note": "well"}]
+        )
+    ),
+    r"Expected `float`, got `str` - at `\$.parity.nodes\[0\].error`": record(first(error="much")),
+    "has an error or a bound below zero": record(first(error=-1)),
     "too large a number|error": lambda place: rewrite(place, '{"model": 1e999}'),
     "has node . more than once": record(
         lambda data: data["parity"]["nodes"].extend(data["parity"]["nodes"] * 24)
@@ -315,7 +330,7 @@ DAMAGES: dict[str, Callable[[Path], None]] = {
     ),
     "reads a node that is not before it": record(node(1, inputs=[3])),
     "graph has no node 77": record(lambda data: data["graph"].update(outputs=[77])),
-    "shape.. is": record(node(1, shape="wide")),
+    r"Expected `array`, got `str` - at `\$.graph.nodes\[1\].shape`": record(node(1, shape="wide")),
     "it is of Tiny-B, run.json lists it as Tiny-A": record(
         lambda data: data.update(model="Tiny-B")
     ),
@@ -328,9 +343,7 @@ EVIDENCE = [
     Situation("report evidence", 2, f"evidence.*({said})", damage=damage)
     for said, damage in DAMAGES.items()
 ] + [
-    Situation(
-        "report --diff evidence evidence", 2, "error.. is -1", damage=record(first(error=-1))
-    ),
+    Situation("report --diff evidence evidence", 2, "below zero", damage=record(first(error=-1))),
     Situation("report empty", 3, "no evidence in empty", files={"empty/.keep": ""}),
 ]
 
@@ -346,6 +359,11 @@ STREAMS = [
     Situation("", 3, shell="conformance gate status.py:net --arch lenet5 > /dev/full"),
     Situation("", 3, shell="conformance gate status.py:net --arch lenet5 >&- 2>&- <&-"),
     Situation("", 3, shell="conformance gate status.py:net --arch lenet5 --json r.json >&-"),
+    Situation("", 3, "exit code 7.*}",
+              shell="conformance gate status.py:net --arch lenet5 --json /dev/stdout 2>&1"),
+    Situation("", 3, "could not be started: Too many open files",
+              shell="ulimit -n 8 && conformance gate status.py:net --arch lenet5"),
+    Situation("", 0, "framework  installed", shell="COLUMNS=1 conformance list"),
     Situation("", 0, "ResNet", shell="PYTHONIOENCODING=ascii conformance facts resnet50"),
     Situation("", 0, "ResNet",
               shell="PYTHONIOENCODING=latin-1 conformance facts resnet50 --json - 2>&1"),
@@ -397,6 +415,8 @@ PLAIN = (
 )
 TORCH = [
     torch("right", "net = LeNet\n", 0, "conforms"),
+    torch("double", "net = lambda: LeNet().double()\n", 0, "conforms"),
+    torch("parallel", "net = lambda: nn.DataParallel(LeNet())\n", 0, "conforms"),
     torch("instance", "net = LeNet()\n", 2, "is a model", never=r"Conv2d\("),
     torch("zeros", STUB.format("torch.zeros(len(x), 10)"), 2, "depend", "AssertionError"),
     torch("weight", STUB.format("self.c1.weight"), 2, "depend", "AssertionError"),

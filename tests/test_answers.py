@@ -5,6 +5,7 @@ from copy import deepcopy
 import pytest
 
 from conformance import reference
+from conformance.data import written
 from conformance.errors import Refused
 from conformance.judge import published
 from conformance.judge.answers import accepted, identified
@@ -81,7 +82,7 @@ HONEST = {
 @pytest.mark.parametrize("answer", HONEST.values(), ids=HONEST)
 def test_an_honest_answer_is_believed(answer):
     """Whatever the verdict is."""
-    assert accepted(JOB, answer) == answer
+    assert written(accepted(JOB, answer)) == answer
 
 
 WRONG = {

@@ -11,14 +11,15 @@ import jsonschema
 import pytest
 
 from conformance import cli, reference
-from conformance.judge.schemas import schema
+from conformance.data import schema
+from conformance.judge.results import Gate
 from conformance.ports import implementations as frameworks
 from tests.test_plugin import RIGHT, SMALLEST
 
 pytestmark = pytest.mark.bare
 
 ROOT = Path(__file__).parents[1]
-SCHEMA = schema("gate")
+SCHEMA = schema(Gate)
 
 
 def loaded(text):
@@ -96,6 +97,13 @@ def test_action_runs_nothing_that_an_input_says(run_gate, tmp_path):
     assert code == 2
     assert "$(touch it);touch it" in summary
     assert not (tmp_path / "it").exists()
+
+
+def test_action_takes_no_port_for_an_option(run_gate):
+    """Asking for help is no pass."""
+    code, summary, _, _ = run_gate(port="--help", arch=SMALLEST.name)
+    assert code == 2
+    assert "'--help' names no factory" in summary
 
 
 @pytest.mark.numbers

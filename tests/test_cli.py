@@ -12,19 +12,21 @@ from pathlib import Path
 
 import jsonschema
 import pytest
+from msgspec import structs
 
 from conformance import files, reference
 from conformance import quiet as aside
 from conformance.cli import check, main
+from conformance.data import schema
 from conformance.judge import network as outcome
-from conformance.judge.schemas import schema
+from conformance.judge.results import Check, Framework
 from conformance.numbers.parity import Control
 from conformance.ports import implementations as frameworks
 from conformance.trace.port import UntraceableModel
 from tests.here import here
 
 ROOT = Path(__file__).parents[1]
-SCHEMA = schema("check")
+SCHEMA = schema(Check)
 COMMANDS = ("list", "facts", "claims", "check", "report", "compare", "convert")
 
 
@@ -244,8 +246,8 @@ def test_wrong_network_deviates(room, monkeypatch, capsys):
 def test_diverging_values_deviate(room, monkeypatch, capsys):
     """A node that is further from the oracle than its bound is named."""
     here(monkeypatch)
-    # The smallest network may agree to the last bit: no error is below this.
-    monkeypatch.setattr("conformance.numbers.precision.Precision.margin", -1.0)
+    # The smallest network may agree to the last bit.
+    monkeypatch.setattr("conformance.numbers.deviation.NodeParity.agrees", False)
     assert main(["check", SMALLEST.name, "--framework", room]) == 1
     assert "the first value that differs is that of" in capsys.readouterr().out
 
@@ -255,11 +257,11 @@ def test_diverging_values_deviate(room, monkeypatch, capsys):
     ("change", "said"),
     [
         (lambda parity: None, "not run on numbers"),
-        (lambda parity: replace(parity, controls=()), "no control arm"),
-        (lambda parity: replace(parity, problem="it stopped"), "it stopped"),
-        (lambda parity: replace(parity, nodes=parity.nodes[1:]), ""),
+        (lambda parity: structs.replace(parity, controls=()), "no control arm"),
+        (lambda parity: structs.replace(parity, problem="it stopped"), "it stopped"),
+        (lambda parity: structs.replace(parity, nodes=parity.nodes[1:]), ""),
         (
-            lambda parity: replace(parity, controls=(Control(0, "left out", 1e-9, 1e-6),)),
+            lambda parity: structs.replace(parity, controls=(Control(0, "left out", 1e-9, 1e-6),)),
             "left out",
         ),
     ],
@@ -347,11 +349,10 @@ def test_frameworks_run_apart(room, monkeypatch, tmp_path):
 )
 def test_a_framework_without_a_gpu_is_left_out(options, code, monkeypatch, capsys):
     """Of all that are installed those run that see one; one that was asked for has to."""
-    row = outcome.not_run("other", SMALLEST, "it could not be run").as_json()
-    parts = {
-        "one": {"frameworks": {"one": {}}, "results": [row | {"verdict": "conforms"}]},
-        "other": {"frameworks": {}, "results": [row]},
-    }
+    row = outcome.not_run("other", SMALLEST, "it could not be run").row()
+    right = structs.replace(row, framework="one", verdict="conforms")
+    whole = Check(1, "conforms", 0, True, row.checks, (right,), {"one": Framework("gpu", {})})
+    parts = {"one": whole, "other": structs.replace(whole, results=(row,), frameworks={})}
     monkeypatch.setattr(check, "_frameworks", lambda asked: list(parts))
     monkeypatch.setattr(check, "_apart", lambda name, *_: parts[name])
     assert main(["check", SMALLEST.name, "--device", "gpu", *options]) == code

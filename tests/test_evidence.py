@@ -2,13 +2,13 @@
 
 import json
 from dataclasses import replace
+from hashlib import sha256
 
-import jsonschema
 import numpy as np
 import pytest
+from msgspec.structs import replace as changed
 
 from conformance.graph.model import Graph, Node, Parameter
-from conformance.judge import schemas
 from conformance.judge.agreement import agreement, joined
 from conformance.judge.evidence import DamagedEvidence, Record, Run, read, write
 from conformance.kinds.batch_norm import running_statistics
@@ -25,7 +25,7 @@ SLOT = SlotParity(0, "image", 1.0, 1e-14, 1e-10, 1.0, (0.5, -0.25))
 CONTROL = Control(0, "image: channels reversed", 0.1, 1e-10)
 PARITY = Parity(0, (VALUES,), (CONTROL,))
 GRADIENTS = Gradients(0, (SLOT,), (CONTROL,))
-STEP = replace(PARITY, statistics=(SLOT,))
+STEP = changed(PARITY, statistics=(SLOT,))
 RECORD = Record("Tiny", GRAPH, PARITY, GRAPH, STEP, GRADIENTS, training_gradients=GRADIENTS)
 
 
@@ -36,16 +36,29 @@ def test_a_record_is_read_as_it_was_written(record, tmp_path):
     assert read(tmp_path)[0].records["Tiny"] == record
 
 
-def test_what_is_written_has_its_schema(tmp_path):
-    """Each file of a run, whatever was compared in it."""
-    schema = schemas.schema("evidence")
-    record = replace(RECORD, executions=(replace(PARITY, precision="bfloat16"),))
+@pytest.mark.parametrize(
+    ("file", "wrong"),
+    [
+        ("run.json", {"seed": -1}),
+        ("run.json", {"note": "well"}),
+        ("Tiny.json", {"parity": {}}),
+        ("Tiny.json", {"note": "well"}),
+        ("Tiny.json", {"executions": [{"seed": 0, "nodes": [], "controls": []}]}),
+    ],
+    ids=str,
+)
+def test_what_is_not_written_is_not_read(tmp_path, file, wrong):
+    """A field too many, one too few, and one that is something else, whatever was compared."""
+    record = replace(RECORD, executions=(changed(PARITY, precision="bfloat16"),))
     place = write(Run("one", "cpu", {"one": "1.0"}, 0, "c0de", {"Tiny": record}), tmp_path)
-    files = [json.loads(path.read_text()) for path in place.iterdir()]
-    for written in files:
-        jsonschema.validate(written, schema)
-        with pytest.raises(jsonschema.ValidationError):
-            jsonschema.validate(written | {"seed": -1, "parity": {}}, schema)
+    assert read(tmp_path)[0].records == {"Tiny": record}
+    data = json.loads((place / file).read_text()) | wrong
+    (place / file).write_text(json.dumps(data))
+    run = json.loads((place / "run.json").read_text())
+    run["networks"] = {"Tiny": sha256((place / "Tiny.json").read_bytes()).hexdigest()}
+    (place / "run.json").write_text(json.dumps(run))
+    with pytest.raises(DamagedEvidence, match=file):
+        read(tmp_path)
 
 
 def with_arrays(*numbers):
@@ -84,7 +97,7 @@ def test_runs_of_different_kinds_are_compared_in_what_both_have(other):
     assert (found.agrees, found.alone) == (True, ("gradients",))
     assert "gradients" not in found.modes
     assert not joined(whole, replace(whole, records={"Tiny": less}), "Tiny").agrees
-    off = replace(less, parity=replace(PARITY, nodes=(replace(VALUES, sample=(0.5, 0.3)),)))
+    off = replace(less, parity=changed(PARITY, nodes=(changed(VALUES, sample=(0.5, 0.3)),)))
     assert not joined(whole, replace(whole, records={"Tiny": off}, **other), "Tiny").agrees
 
 
@@ -94,21 +107,27 @@ def test_equal_gradients_agree():
 
 
 @pytest.mark.parametrize(
-    ("changed", "problem"),
+    ("other", "problem"),
     [
         (None, "one of the runs only"),
-        (replace(GRADIENTS, problem="it has no gradient"), "it has no gradient"),
-        (replace(GRADIENTS, slots=()), "no value in the"),
-        (replace(GRADIENTS, slots=(replace(SLOT, slot="kernel"),)), "no value in the"),
-        (replace(GRADIENTS, slots=(replace(SLOT, sample=(0.5, float("nan"))),)), "not a finite"),
-        (replace(GRADIENTS, slots=(replace(SLOT, sample=(0.5, -0.2)),)), ""),
+        (changed(GRADIENTS, problem="it has no gradient"), "it has no gradient"),
+        (changed(GRADIENTS, slots=()), "no value in the"),
+        (
+            changed(GRADIENTS, slots=(changed(SLOT, slot="kernel"),)),
+            "no value in the",
+        ),
+        (
+            changed(GRADIENTS, slots=(changed(SLOT, sample=(0.5, float("nan"))),)),
+            "not a finite",
+        ),
+        (changed(GRADIENTS, slots=(changed(SLOT, sample=(0.5, -0.2)),)), ""),
     ],
 )
 @pytest.mark.parametrize("which", ["gradients", "training_gradients"])
-def test_gradients_that_differ_are_no_agreement(which, changed, problem):
+def test_gradients_that_differ_are_no_agreement(which, other, problem):
     """Nor are those that only one run has, whichever comes first."""
-    other = replace(RECORD, **{which: changed})
-    for found in (agreement(RECORD, other), agreement(other, RECORD)):
+    record = replace(RECORD, **{which: other})
+    for found in (agreement(RECORD, record), agreement(record, RECORD)):
         assert not found.agrees
         assert problem in found.problem
 
@@ -147,10 +166,10 @@ def test_a_convention_hides_nothing(unbiased, slot):
     """A running statistic that is a thousandth off is told apart, whatever the convention."""
     one, other = taught(True), taught(unbiased)
     off = [
-        replace(each, sample=tuple(1.001 * x for x in each.sample)) if each.slot == slot else each
+        changed(each, sample=tuple(1.001 * x for x in each.sample)) if each.slot == slot else each
         for each in other.training_parity.statistics
     ]
-    other.training_parity = replace(other.training_parity, statistics=tuple(off))
+    other.training_parity = changed(other.training_parity, statistics=tuple(off))
     found = agreement(one, other)
     assert not found.agrees
     assert found.modes["training"].first_divergence == (1, slot)
@@ -161,9 +180,9 @@ def test_a_convention_hides_nothing(unbiased, slot):
     [
         ({"training": None}, "traced in one of the runs only"),
         ({"training_parity": None}, "training: values were recorded in one of the runs only"),
-        ({"training_parity": replace(PARITY, seed=1)}, "training: seeds"),
-        ({"training_parity": replace(PARITY, problem="2 outputs")}, "training: 2 outputs"),
-        ({"training_parity": replace(PARITY, nodes=(VALUES,))}, "has no value in the"),
+        ({"training_parity": changed(PARITY, seed=1)}, "training: seeds"),
+        ({"training_parity": changed(PARITY, problem="2 outputs")}, "training: 2 outputs"),
+        ({"training_parity": changed(PARITY, nodes=(VALUES,))}, "has no value in the"),
         ({"training": taught(False, momentum=0.99).training}, ""),
         ({"training": taught(False, momentum=None).training}, ""),
     ],

@@ -1,10 +1,12 @@
 """Networks on whole numbers: that they are, that they are alive, and what a bit tells."""
 
+import json
 from typing import Any
 
 import numpy as np
 import pytest
 
+from conformance.data import read, written
 from conformance.graph.axes import named
 from conformance.graph.model import Graph, Node, Parameter
 from conformance.judge import exactness
@@ -267,4 +269,4 @@ def test_the_finest_step():
 def test_a_run_is_read_as_it_was_written():
     """Through JSON and back."""
     found = run()
-    assert Exact.from_json(found.as_json()) == found
+    assert read(json.loads(json.dumps(written(found))), Exact) == found

@@ -11,9 +11,10 @@ import pytest
 
 from conformance import reference
 from conformance.cli import check, main
+from conformance.data import schema
 from conformance.judge import evidence
 from conformance.judge.examine import examine
-from conformance.judge.schemas import schema
+from conformance.judge.results import Check
 from conformance.ports import memory
 from conformance.trace.port import UntraceableModel
 from tests.here import here
@@ -21,7 +22,7 @@ from tests.selftest.tiny import run
 from tests.test_cli import RIGHT, SMALLEST
 
 ROOT = Path(__file__).parents[1]
-SCHEMA = schema("check")
+SCHEMA = schema(Check)
 
 #: The network whose weights need most memory, and another one after it.
 LARGEST = max(reference.models().values(), key=lambda model: model.total("weights") or 0)

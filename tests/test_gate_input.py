@@ -11,10 +11,11 @@ import pytest
 
 from conformance import reference
 from conformance.cli import main
-from conformance.judge.schemas import schema
+from conformance.data import schema
+from conformance.judge.results import Gate
 from conformance.ports import implementations as frameworks
 
-SCHEMA = schema("gate")
+SCHEMA = schema(Gate)
 
 
 def cost(model):

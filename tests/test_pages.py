@@ -1,10 +1,10 @@
 """Pages beside the networks': self-test and variants; and pages that the command line writes."""
 
 import re
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from conformance import errors as codes
 from conformance.cli import main
@@ -120,7 +120,7 @@ def test_each_mode_has_its_plot(documents, tmp_path):
 def test_a_node_is_drawn_by_its_worst_gradient():
     """Of a node's slots the one nearest to its bound stands for it, in whatever order."""
     first, *others = compared(thorough())["gradients"].results
-    wrong = replace(first, error=1e-3), *others
+    wrong = structs.replace(first, error=1e-3), *others
     found = compared(thorough(slots=wrong))["gradients"]
     curve = curves.of("one", found)
     assert curve.nodes == (0, 1, 4)

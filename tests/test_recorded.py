@@ -73,7 +73,7 @@ def test_another_attribute_is_a_finding(attribute, value):
     record = Record(SMALLEST.name, graphs[0], training=graphs[1])
     (found,) = recorded.structure(record, SMALLEST, "run").findings
     row = network.inference.nodes[at].where.path
-    assert found.sentence.startswith(f"{SMALLEST.name} {row} in run: {attribute} is ")
+    assert found.said.startswith(f"{SMALLEST.name} {row} in run: {attribute} is ")
     assert (found.check, found.found) == ("structure", value)
 
 
@@ -90,7 +90,7 @@ def test_what_only_training_shows_is_said_so():
     record = Record(model.name, network.inference, training=training)
     (found,) = recorded.structure(record, model, "run").findings
     assert found.check == "training"
-    assert found.sentence.endswith(" in training")
+    assert found.said.endswith(" in training")
 
 
 def written(model, name, graph, place):

@@ -1,22 +1,23 @@
 """Numbers run again with other seeds, and in training and backwards: what `check` makes of them."""
 
 import json
-from dataclasses import replace
 
 import jsonschema
 import pytest
+from msgspec.structs import replace
 
 from conformance.cli import main
+from conformance.data import schema
 from conformance.judge.examine import examine
 from conformance.judge.repeat import Repeat
-from conformance.judge.schemas import schema
+from conformance.judge.results import Check
 from conformance.numbers.gradients import gradients
 from conformance.numbers.parity import parity
 from conformance.ports import implementations as frameworks
 from tests.here import here
 from tests.test_cli import SMALLEST
 
-SCHEMA = schema("check")
+SCHEMA = schema(Check)
 
 
 @pytest.fixture

@@ -7,13 +7,17 @@ from hashlib import sha256
 from html.parser import HTMLParser
 from math import inf, nan
 from pathlib import Path, PurePosixPath
+from typing import get_args, get_type_hints
 from urllib.parse import unquote
 
 import pytest
+from msgspec import structs
 
+from conformance.data import written
 from conformance.graph.align import align
 from conformance.graph.model import Graph, Node, Where
-from conformance.judge.evidence import graph_to_json
+from conformance.judge.evidence_rows import GraphRow
+from conformance.judge.results import Compare, Gate
 from conformance.reports import curves, fold, layout, site
 from conformance.reports.folder import NotOurs
 from conformance.reports.results import results
@@ -144,7 +148,7 @@ def test_same_evidence_same_bytes(runs, write, tmp_path):
 def test_what_is_wrong_is_marked_at_its_node(write):
     """The node whose value first differs is marked in the picture and in its line."""
     nodes = parity(graph()).nodes
-    wrong = record(nodes=(nodes[0], *(replace(each, error=1e-3) for each in nodes[1:])))
+    wrong = record(nodes=(nodes[0], *(structs.replace(each, error=1e-3) for each in nodes[1:])))
     page = write([run("one"), run("two", wrong)])["networks/Tiny-A.html"]
     (line,) = re.findall(r'<tr id="n2".*', page)
     assert "two first differs here" in line
@@ -260,8 +264,8 @@ def ported(found, **changes):
         ],
         "totals": {"parameters": 47},
         "checks": {"planned": 9, "run": 5},
-        "expected": graph_to_json(expected),
-        "found": graph_to_json(found),
+        "expected": written(GraphRow.of(expected)),
+        "found": written(GraphRow.of(found)),
         "pairs": {str(a): b for a, b in alignment.pairs.items()},
         "parity": {"nodes": [{"node": 1, "error": None, "bound": 1e-10}]},
     } | changes
@@ -304,3 +308,14 @@ def test_a_port_that_was_not_traced_has_its_page(tmp_path):
     page = Page((tmp_path / "port.html").read_text(encoding="utf-8"))
     assert "svg" not in {tag for tag, _ in page.elements}
     assert [path.name for path in tmp_path.iterdir()] == ["port.html"]
+
+
+VERDICTS = {word for row in (Gate, Compare) for word in get_args(get_type_hints(row)["verdict"])}
+
+
+@pytest.mark.parametrize("verdict", sorted(VERDICTS))
+def test_every_verdict_has_its_page(verdict, tmp_path):
+    """Of a port beside the paper, and of two ports beside each other."""
+    site.port_page(ported(graph()) | {"verdict": verdict}, tmp_path / "port.html")
+    text = (tmp_path / "port.html").read_text(encoding="utf-8")
+    assert re.search(rf'<span class="status {verdict}">\S {verdict}</span>', text)

@@ -33,7 +33,7 @@ def packed(file, patterns):
 
 
 def test_every_data_file_is_packed():
-    """Tables, profiles, schemas, templates and the published graphs."""
+    """Tables, profiles, a schema, templates and the published graphs."""
     found = list(data_files(ROOT / "conformance"))
     assert {".md", ".json", ".gz", ".html"} <= {file.suffix for file in found}
     assert not [str(file) for file in found if not packed(file, SETUP["package-data"])]

@@ -20,12 +20,12 @@ ROOMS = {
     "reference": {"conformance.reference"},
     "implementations": {"implementations"},
     "conformance": set(
-        "conformance jsonschema numpy psutil pytest rich safetensors threadpoolctl".split()
+        "conformance msgspec numpy psutil pytest rich safetensors threadpoolctl".split()
     ),
     "reports": set("conformance jinja2 jsonschema markupsafe numpy rich tabulate".split()),
     "tests": set(
-        "benchmarks conformance tests jsonschema numpy psutil pytest rich safetensors selenium"
-        " threadpoolctl yaml".split()
+        "benchmarks conformance tests jsonschema msgspec numpy psutil pytest rich safetensors"
+        " selenium threadpoolctl yaml".split()
     ),
     "benchmarks": set("benchmarks conformance tests numpy rich tabulate torchinfo".split()),
 }
@@ -35,7 +35,7 @@ FRAMEWORKLESS = {"reference", "reports"}
 STRANGERS = {"equinox", "haiku", "timm", "torchvision"}
 #: The rooms of the package from the ground up: each may import those before it.
 FLOORS = (
-    "errors files quiet boot chunks values reference kinds graph trace numbers implementations"
+    "errors files quiet boot chunks data values reference kinds graph trace numbers implementations"
     " ports judge reports pytest cli suite"
 ).split()
 #: What a framework itself is written in, so that its users import it too.

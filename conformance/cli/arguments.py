@@ -3,17 +3,28 @@
 from __future__ import annotations
 
 import argparse
+import json
 import sys
+from typing import Any
 
 
 class Schema(argparse.Action):
     """Print a JSON Schema and leave; ``const`` is its name."""
 
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
-        from conformance.judge import schemas
-
-        sys.stdout.write(schemas.text(self.const))
+        sys.stdout.write(json.dumps(_schema(self.const), indent=1) + "\n")
         parser.exit()
+
+
+def _schema(name: str) -> dict[str, Any]:
+    if name == "results":
+        from conformance.reports import results as reported
+
+        return reported.schema()
+    from conformance import data
+    from conformance.judge import results
+
+    return data.schema(results.OF[name])
 
 
 def schema(command: argparse.ArgumentParser, name: str) -> None:

@@ -9,11 +9,14 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
+from msgspec.structs import replace
+
 from conformance import errors as codes
 from conformance import reference
 from conformance.cli import arguments, baseline
 from conformance.cli.facts import found
 from conformance.cli.output import Output, code
+from conformance.data import read, written
 from conformance.errors import Refused
 from conformance.files import folder
 from conformance.judge import render
@@ -21,6 +24,7 @@ from conformance.judge.examine import EVERY
 from conformance.judge.finding import overall
 from conformance.judge.network import not_run
 from conformance.judge.repeat import sentences
+from conformance.judge.results import Check, Checks, Framework, Network
 from conformance.numbers.precision import EXACT, ON, PRECISIONS
 from conformance.ports import implementations as frameworks
 from conformance.ports.sandbox import Ended, Limits, work
@@ -111,8 +115,9 @@ def options(command: ArgumentParser) -> None:
 def run(options: Namespace) -> int:
     """Check every chosen network in every chosen framework, one process a framework."""
     output = Output(options.json)
-    earlier = baseline.read(options.baseline, "check") or {"results": []}
-    known = {(row["framework"], row["architecture"]): row for row in earlier["results"]}
+    earlier = baseline.read(options.baseline, Check)
+    rows = earlier.results if earlier else ()
+    known = {(row.framework, row.architecture): row for row in rows}
     given = ("thorough", "precision", "compiled", "exact")
     ran = any(getattr(options, name) for name in given) or options.repeat > 1
     if options.no_numbers and ran:
@@ -135,17 +140,20 @@ def run(options: Namespace) -> int:
     if not alone:
         if options.device == "gpu" and not options.framework:
             # Whichever sees no GPU has said so; asked for by name, it would have to.
-            parts = [part for part in parts if part["frameworks"]] or parts
-        result = _result([row for part in parts for row in part["results"]], options)
-        result["frameworks"] = {k: v for part in parts for k, v in part["frameworks"].items()}
-        count = len(result["frameworks"])
+            parts = [part for part in parts if part.frameworks] or parts
+        ran_in = {name: about for part in parts for name, about in part.frameworks.items()}
+        result = _result([row for part in parts for row in part.results], options, ran_in)
+        count = len(ran_in)
         _last_line(f"{count} framework{'' if count == 1 else 's'}", result, output)
-    for row in result["results"]:
-        baseline.set_aside(row, known.get((row["framework"], row["architecture"])))
-    output.result(result)
+    left = (
+        baseline.set_aside(row, known.get((row.framework, row.architecture)))
+        for row in result.results
+    )
+    result = replace(result, results=tuple(left))
+    output.result(written(result))
     if options.format == "markdown":
         output.document(render.check(result), options.format)
-    return max((code(row) for row in result["results"]), key=SEVERITY.index)
+    return max(map(code, result.results), key=SEVERITY.index)
 
 
 def _executions(options: Namespace) -> list[Execution]:
@@ -200,23 +208,23 @@ def _frameworks(asked: list[str]) -> list[str]:
 
 def _apart(
     name: str, models: list[Model], options: Namespace, output: Output, alone: bool = True
-) -> Json:
+) -> Check:
     """Check in one framework, in a process of its own: none has to hold more than one of them."""
-    rows: list[Json] = []
+    rows: list[Network] = []
     about: Json = {}
     width = max(len(each.name) for each in models)
 
     def part(said: Json) -> None:
         if "row" in said:
-            rows.append(said["row"])
+            rows.append(read(said["row"], Network))
             progress.hide()
             if options.format == "text":
-                _lines(said["row"], said["summary"], width, output)
+                _lines(rows[-1], said["summary"], width, output)
         else:
             about.update(said)
 
     def left(reason: str) -> None:
-        rows.extend(not_run(name, each, reason).as_json() for each in models[len(rows) :])
+        rows.extend(not_run(name, each, reason).row() for each in models[len(rows) :])
         output.line(reason, style="yellow")
 
     job = _job(name, models, options)
@@ -241,8 +249,8 @@ def _apart(
         how, code = str(stopped) or "interrupted", getattr(stopped, "code", codes.INTERRUPTED)
         kept = f"{len(rows)} of {len(models)} networks is in {options.evidence}"
         raise Refused(f"{how}; evidence of {kept}", code) from None
-    ran = {name: about["framework"]} if about else {}
-    result = _result(rows, options) | {"frameworks": ran}
+    ran = {name: read(about["framework"], Framework)} if about else {}
+    result = _result(rows, options, ran)
     if about:
         using = f" with {about['backend']}" if about["backend"] else ""
         versions = about["framework"]["versions"].items()
@@ -271,28 +279,29 @@ def _job(name: str, models: list[Model], options: Namespace) -> Json:
     }
 
 
-def _result(rows: list[Json], options: Namespace) -> Json:
+def _result(rows: list[Network], options: Namespace, ran: dict[str, Framework]) -> Check:
     """The result; it deviates if any network does, and conforms only if all do."""
-    return {
-        "schema": 1,
-        "verdict": overall(row["verdict"] for row in rows),
-        "seed": options.seed,
-        "numbers": not options.no_numbers,
-        "checks": {key: sum(row["checks"][key] for row in rows) for key in ("planned", "run")},
-        "results": rows,
-    }
+    return Check(
+        schema=1,
+        verdict=overall(row.verdict for row in rows),
+        seed=options.seed,
+        numbers=not options.no_numbers,
+        checks=Checks(sum(row.checks.planned for row in rows), sum(row.checks.run for row in rows)),
+        results=tuple(rows),
+        frameworks=ran,
+    )
 
 
-def _lines(row: Json, summary: str, width: int, output: Output) -> None:
+def _lines(row: Network, summary: str, width: int, output: Output) -> None:
     """One line for a network, and one below it for each thing that is wrong or open."""
     from rich.text import Text
 
-    verdict = row["verdict"]
+    verdict = row.verdict
     room = max(map(len, frameworks.frameworks()))
-    said = f"{row['architecture']:{width}}  {row['framework']:{room}}  "
+    said = f"{row.architecture:{width}}  {row.framework:{room}}  "
     line = Text.assemble(said, (f"{verdict:12}", render.COLOURS.get(verdict, "yellow")))
     output.console.print(line, Text(summary), soft_wrap=True)
-    for sentence in sentences(row["repeat"]) if row["repeat"] else ():
+    for sentence in sentences(row.repeat) if row.repeat else ():
         output.line(f"    {sentence}")
     reasons = render.sentences(row)
     for sentence in reasons[:SENTENCES]:
@@ -301,8 +310,7 @@ def _lines(row: Json, summary: str, width: int, output: Output) -> None:
         output.line(f"    and {more} more: --json FILE has them all")
 
 
-def _last_line(who: str, result: Json, output: Output) -> None:
-    counts = Counter(row["verdict"] for row in result["results"])
+def _last_line(who: str, result: Check, output: Output) -> None:
+    counts = Counter(row.verdict for row in result.results)
     verdicts = ", ".join(f"{verdict} {count}" for verdict, count in sorted(counts.items()))
-    checks = result["checks"]
-    output.line(f"{who}: {verdicts}; {checks['run']:,} of {checks['planned']:,} checks ran")
+    output.line(f"{who}: {verdicts}; {render.ran(result)}")

@@ -10,11 +10,12 @@ from typing import Any
 from conformance.cli import arguments, baseline
 from conformance.cli.output import Output, code
 from conformance.cli.pair import apart, sides
+from conformance.data import written
 from conformance.files import refuse_early
 from conformance.judge import render
 from conformance.judge.answers import compared
 from conformance.judge.compare import compare
-from conformance.printable import names
+from conformance.judge.results import Compare, printable
 
 Json = dict[str, Any]
 
@@ -43,16 +44,15 @@ def run(options: Namespace) -> int:
     output = Output(options.json)
     if options.html:
         refuse_early(Path(options.html))
-    known = baseline.read(options.baseline, "compare")
-    result = compared(apart("cli.compare", options, output, drawing=bool(options.html)))
-    drawing = result.pop("drawing", None)
-    baseline.set_aside(result, known)
-    output.result(result)
+    known = baseline.read(options.baseline, Compare)
+    answer = apart("cli.compare", options, output, drawing=bool(options.html))
+    drawing, result = answer.get("drawing"), baseline.set_aside(compared(answer), known)
+    output.result(written(result))
     if drawing:
         from conformance.reports.site import port_page
 
-        port_page(result | drawing, Path(options.html))
-    document = render.compare(names(result))
+        port_page(written(result) | drawing, Path(options.html))
+    document = render.compare(printable(result))
     if options.format == "text":
         render_text(document, result, output)
     else:
@@ -64,14 +64,15 @@ def work(job: Json, say: Callable[..., None]) -> Json:
     """The job of the process that holds the two."""
     a, b = sides(job, say)
     found = compare(a, b, lambda done, total: say("comparing", done, total))
-    return found.as_json() | ({"drawing": found.drawing()} if job["drawing"] else {})
+    result: Json = written(found.result())
+    return result | ({"drawing": found.drawing()} if job["drawing"] else {})
 
 
-def render_text(document: render.Document, result: Json, output: Output) -> None:
+def render_text(document: render.Document, result: Compare, output: Output) -> None:
     """A table of what differs between what was compared and the verdict."""
-    for letter, side in (("A", result["a"]), ("B", result["b"])):
-        size = f"{side['nodes']} nodes, {side['numbers']:,} numbers"
-        output.line(f"{letter}  {side['port']} ({side['framework']}): {size}")
+    for letter, side in (("A", result.a), ("B", result.b)):
+        size = f"{side.nodes} nodes, {side.numbers:,} numbers"
+        output.line(f"{letter}  {side.port} ({side.framework}): {size}")
     output.line()
     if document.rows:
         output.table(document.columns, document.rows)

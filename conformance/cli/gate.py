@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 from argparse import ArgumentParser, Namespace
+from importlib import import_module
 from pathlib import Path
-from typing import Any
+from threading import Thread
+from typing import TYPE_CHECKING, Any
 
 from conformance import errors as codes
 from conformance.cli import arguments, baseline
@@ -13,9 +15,11 @@ from conformance.cli.facts import found
 from conformance.cli.output import Output, code
 from conformance.errors import Refused
 from conformance.files import put, refuse_early
-from conformance.printable import names
 from conformance.quiet import NO_GPU
 from conformance.trace import registry
+
+if TYPE_CHECKING:
+    from conformance.judge.results import Gate
 
 Json = dict[str, Any]
 
@@ -51,13 +55,15 @@ def options(command: ArgumentParser) -> None:
 
 def run(options: Namespace) -> int:
     """Judge the port in a process of its own and tell the verdict."""
+    from conformance.data import written
     from conformance.judge import render
     from conformance.judge.answers import accepted
+    from conformance.judge.results import Gate, printable
 
     output = Output(options.json)
     for target in filter(None, (options.html, options.badge)):
         refuse_early(Path(target))
-    known = baseline.read(options.baseline, "gate")
+    known = baseline.read(options.baseline, Gate)
     job = job_of(options) | {
         "task": "judge.gate",
         "architecture": found(options.arch).name,
@@ -65,37 +71,39 @@ def run(options: Namespace) -> int:
         "trained": options.trained,
         "drawing": bool(options.html),
     }
+    # The answer is held against a graph, which takes half a second to load: in the meantime.
+    Thread(target=import_module, args=("conformance.judge.published",), daemon=True).start()
     try:
-        result = accepted(job, apart(job, options, output))
+        answer = apart(job, options, output)
+        result = accepted(job, answer)
     except Refused as refused:
         if refused.code != codes.INCONCLUSIVE:
             raise
-        result = _unjudged(job, str(refused))
-    drawing = result.pop("drawing", None)
-    baseline.set_aside(result, known)
+        answer, result = {}, _unjudged(job, str(refused))
+    drawing = answer.get("drawing")
+    result = baseline.set_aside(result, known)
     # Files first: whoever reads the lines may have seen enough before the last one.
-    output.result(result)
+    output.result(written(result))
     if options.badge:
         put(json.dumps(render.badge(result), ensure_ascii=False) + "\n", Path(options.badge))
     if options.html and drawing:
         from conformance.reports.site import port_page
 
-        port_page(result | drawing, Path(options.html))
-    output.document(render.gate(names(result)), options.format)
+        port_page(written(result) | drawing, Path(options.html))
+    output.document(render.gate(printable(result)), options.format)
     if options.html and not drawing:
         output.line(f"  there is nothing to draw: {options.html} was not written")
     return code(result)
 
 
-def _unjudged(job: Json, reason: str) -> Json:
+def _unjudged(job: Json, reason: str) -> Gate:
     """The result for a port that ended before its verdict: a reason, and nothing that ran."""
     from conformance.judge.finding import Judgement, Part, Unjudged
     from conformance.judge.port import Judged
 
     nothing = Judgement.of([Part(open=[Unjudged("structure", reason)])])
     judged = Judged(job["framework"] or "unknown", found(job["architecture"]), nothing)
-    judged.totals = {"parameters": 0, "multiply_adds": 0, "layers": 0}
-    return judged.as_json(job["port"])
+    return judged.result(job["port"])
 
 
 def job_of(options: Namespace) -> Json:
@@ -121,4 +129,8 @@ def apart(job: Json, options: Namespace, output: Output, who: str = "the port") 
 
     limits = Limits(options.timeout or None, options.memory)
     with output.progress() as progress:
-        return work(job, limits, progress, variables=NO_GPU, who=who)
+
+        def part(data: Json) -> None:
+            progress.line(f"{data['structure']} in structure")
+
+        return work(job, limits, progress, part=part, variables=NO_GPU, who=who)

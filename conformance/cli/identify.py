@@ -8,7 +8,6 @@ from conformance.cli import arguments
 from conformance.cli.gate import apart, job_of
 from conformance.cli.output import Output, code
 from conformance.errors import Refused
-from conformance.printable import names
 
 HELP = """\
 The candidates are ranked by the differences that no variant explains, fewest first.
@@ -31,16 +30,18 @@ def options(command: ArgumentParser) -> None:
 
 def run(options: Namespace) -> int:
     """Rank the candidates; only a port that is one of them without a surplus is identified."""
+    from conformance.data import written
     from conformance.judge import render
     from conformance.judge.answers import identified
+    from conformance.judge.results import printable
 
     if options.top < 1:
         raise Refused(f"--top takes a number from 1 up, not {options.top}")
     output = Output(options.json)
     job = job_of(options) | {"task": "judge.identify", "top": options.top}
     result = identified(apart(job, options, output))
-    output.result(result)
-    document = render.identify(names(result))
+    output.result(written(result))
+    document = render.identify(printable(result))
     if options.format == "text":
         output.table(document.columns, document.rows, right="differences")
         output.line()

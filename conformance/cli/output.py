@@ -16,6 +16,10 @@ from conformance.printable import line
 
 if TYPE_CHECKING:
     from conformance.judge.render import Document
+    from conformance.judge.results import Compare, Gate, Identify, Network
+
+#: Columns that a table gets at least, whatever COLUMNS says.
+NARROWEST = 40
 
 #: The exit code of a verdict; any other word is inconclusive.
 CODES = {
@@ -24,9 +28,9 @@ CODES = {
 }  # fmt: skip
 
 
-def code(result: dict[str, Any]) -> int:
+def code(result: Gate | Identify | Compare | Network) -> int:
     """The exit code of a result; with a baseline only what is new deviates."""
-    found = CODES.get(result["verdict"], INCONCLUSIVE)
+    found = CODES.get(result.verdict, INCONCLUSIVE)
     if found == DEVIATES and (passes := baseline.passes(result)) is not None:
         return CONFORMS if passes else INCONCLUSIVE
     return found
@@ -45,6 +49,7 @@ class Output:
         self.target = target
         self.aside = target == "-"
         self.console = Console(stderr=self.aside, highlight=False)
+        self.console.width = max(self.console.width, NARROWEST)
         if target and not self.aside:
             refuse_early(Path(target))
 
@@ -124,6 +129,11 @@ class Progress:
         """Show a stage of the work."""
         self.shown.start()
         self.shown.update(self.task, description=stage, completed=done, total=total or None)
+
+    def line(self, text: str) -> None:
+        """What is known already, on a terminal above the bar."""
+        if self.shown.console.is_terminal:
+            self.shown.console.print(line(text), markup=False, emoji=False, soft_wrap=True)
 
     def hide(self) -> None:
         """Make room for lines; the next stage shows it again."""

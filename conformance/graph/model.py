@@ -18,6 +18,10 @@ from conformance.kinds import KINDS, NORM, WHOLE, Kind
 STATISTICS = frozenset({"mean", "variance"})
 
 
+#: The kind of what no kind is and numbers that are drawn at random go into.
+DRAWN = "unknown:random"
+
+
 @dataclass(frozen=True, slots=True)
 class Where:
     """The port's own address of an operation: module path and source line, when known."""

@@ -18,6 +18,8 @@ from dataclasses import dataclass, field, replace
 from math import isfinite, prod
 from typing import Any
 
+from msgspec import structs
+
 from conformance.graph.align import Finding, align, findings
 from conformance.graph.model import Graph
 from conformance.judge.evidence import Record, Run
@@ -250,7 +252,7 @@ def _of_the_batch(parity: Parity, graph: Graph, norms: set[int | None]) -> Itera
             count = BATCH * prod(graph.nodes[node.inputs[0]].shape[:-1])
             kept = node.attributes["momentum"]
             found = (x - (x - kept * y) / count for x, y in zip(each.sample, old, strict=False))
-            each = replace(each, sample=tuple(found))
+            each = structs.replace(each, sample=tuple(found))
         yield each
 
 

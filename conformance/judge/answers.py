@@ -11,82 +11,74 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from conformance import reference
+from conformance.data import Some, read
 from conformance.errors import INCONCLUSIVE, Refused
 from conformance.judge.finding import CONFORMS, DEVIATES, SAME, VARIANT, decided
+from conformance.judge.results import Compare, Forward, Gate, Identify
 from conformance.reference import variants
 
 Json = dict[str, Any]
 
 
-def accepted(job: Mapping[str, Any], answer: Json) -> Json:
+def accepted(job: Mapping[str, Any], answer: Json) -> Gate:
     """The answer to a job of the gate.  Raises :class:`Refused` where it cannot be one."""
-    drawing = {"drawing": answer["drawing"]} if "drawing" in answer else {}
-    result = {key: value for key, value in answer.items() if key != "drawing"}
-    _formed(result, "gate")
+    result = _formed(answer, Gate)
     if said := next(_contradictions(job, result), ""):
         raise _refused(said)
-    return result | (drawing if job["drawing"] else {})
+    return result
 
 
-def identified(answer: Json) -> Json:
+def identified(answer: Json) -> Identify:
     """The answer to a job of ``identify``.  Raises :class:`Refused` where it cannot be one."""
-    _formed(answer, "identify")
-    if not answer["candidates"]:
-        raise _refused("there is no candidate")
-    if (answer["verdict"] == DEVIATES) != bool(answer["candidates"][0]["findings"]):
-        raise _refused(f"verdict is {answer['verdict']}, and its best candidate says otherwise")
-    return answer
+    result = _formed(answer, Identify)
+    if (result.verdict == DEVIATES) != bool(result.candidates[0].findings):
+        raise _refused(f"verdict is {result.verdict}, and its best candidate says otherwise")
+    return result
 
 
-def compared(answer: Json) -> Json:
+def compared(answer: Json) -> Compare:
     """The answer to a job of ``compare``.  Raises :class:`Refused` where it cannot be one."""
-    result = {key: value for key, value in answer.items() if key != "drawing"}
-    _formed(result, "compare")
-    checks = result["checks"]
-    whole = 0 < checks["planned"] == checks["run"] and not result["open"]
-    if result["verdict"] == SAME and (result["first_divergence"] or not whole):
+    result = _formed(answer, Compare)
+    whole = result.checks.complete and not result.open
+    if result.verdict == SAME and (result.first_divergence or not whole):
         raise _refused(f"verdict is {SAME}, and what it rests on says otherwise")
-    return answer
+    return result
 
 
-def _formed(result: Json, name: str) -> None:
-    import jsonschema
-
-    from conformance.judge.schemas import schema
-
+def _formed(answer: Json, of: type[Some]) -> Some:
+    """The answer as a row; a drawing is no part of it."""
     try:
-        jsonschema.validate(result, schema(name))
-    except jsonschema.ValidationError as wrong:
-        place = "/".join(map(str, wrong.absolute_path)) or "the result"
-        raise _refused(f"{place} is not of the schema of {name}") from None
+        return read({key: value for key, value in answer.items() if key != "drawing"}, of)
+    except ValueError as wrong:
+        raise _refused(str(wrong)) from None
 
 
 def _refused(said: str) -> Refused:
     return Refused(f"the answer of the port's process contradicts itself: {said}", INCONCLUSIVE)
 
 
-def _contradictions(job: Mapping[str, Any], result: Json) -> Iterator[str]:
-    for key in ("port", "architecture", "numbers"):
-        if result[key] != job[key]:
-            yield f"{key} is {result[key]!r}, asked for {job[key]!r}"
-    if job["framework"] and result["framework"] != job["framework"]:
-        yield f"framework is {result['framework']!r}, asked for {job['framework']!r}"
-    if sorted(result["expected"]) != sorted(set(job.get("expect", ()))):
+def _contradictions(job: Mapping[str, Any], result: Gate) -> Iterator[str]:
+    for key in ("port", "architecture", "numbers", *(["framework"] if job["framework"] else [])):
+        if (got := getattr(result, key)) != job[key]:
+            yield f"{key} is {got!r}, asked for {job[key]!r}"
+    if sorted(result.expected) != sorted(set(job.get("expect", ()))):
         yield "the findings that are expected are others than those that were named"
-    checks = result["checks"]
-    verdict = decided(result["findings"], result["open"], bool(result["variants"]), **checks)
-    if checks["run"] > checks["planned"]:
-        yield f"{checks['run']} of {checks['planned']} checks ran"
-    if result["verdict"] != verdict:
-        yield f"verdict is {result['verdict']}, and what it rests on says {verdict}"
+    checks = result.checks
+    verdict = decided(
+        result.findings, result.open, bool(result.variants), checks.planned, checks.run
+    )
+    if checks.run > checks.planned:
+        yield f"{checks.run} of {checks.planned} checks ran"
+    if result.verdict != verdict:
+        yield f"verdict is {result.verdict}, and what it rests on says {verdict}"
     known = {each.name for each in variants.of(reference.find(job["architecture"]))}
-    named = [each["name"] for each in result["variants"]]
+    named = [each.name for each in result.variants]
     unknown = [name for name in named if name not in known and not variants.of_the_image(name)]
-    if unknown or (result["variant"] or "") != " + ".join(named):
-        yield f"{result['variant']!r} is no known variant"
+    if unknown or (result.variant or "") != " + ".join(named):
+        yield f"{result.variant!r} is no known variant"
     if verdict in (CONFORMS, VARIANT) and job["numbers"]:
-        yield from _uncompared(result["forward"])
-    if verdict in (CONFORMS, VARIANT) and not any(result["expected"].values()):
+        yield from _uncompared(result.forward)
+    if verdict in (CONFORMS, VARIANT) and not any(result.expected.values()):
         yield from _other_totals(job, result)
 
 
@@ -94,32 +86,26 @@ def _contradictions(job: Mapping[str, Any], result: Json) -> Iterator[str]:
 COUNTED_ALIKE = {"epsilon", "momentum", "rate", "order", "k", "alpha", "beta"}
 
 
-def _other_totals(job: Mapping[str, Any], result: Json) -> Iterator[str]:
+def _other_totals(job: Mapping[str, Any], result: Gate) -> Iterator[str]:
     """Totals that are not the network's, where none of the variants named can change them."""
     from conformance.judge import published
 
     model = reference.find(job["architecture"])
-    named = {each["name"] for each in result["variants"]}
+    named = {each.name for each in result.variants}
     found = [each for each in variants.of(model) if each.name in named]
     counted = {row.attribute for each in found for row in each.differences} - COUNTED_ALIKE
     of_the_image = any(map(variants.of_the_image, named))
-    resized = any(each["attribute"] == "size" for each in result["remarks"])
+    resized = any(each.attribute == "size" for each in result.remarks)
     if counted or of_the_image or resized:
         return
-    graph = published.network(model).inference
-    expected = {
-        "parameters": graph.parameters("trainable"),
-        "multiply_adds": graph.multiply_adds,
-        "layers": graph.depth,
-    }
-    for key, count in expected.items():
-        if result["totals"][key] != count:
-            yield f"{key} are {result['totals'][key]:,}, those of {model.name} {count:,}"
+    for key, count in published.network(model).inference.totals.items():
+        if (got := getattr(result.totals, key)) != count:
+            yield f"{key} are {got:,}, those of {model.name} {count:,}"
 
 
-def _uncompared(forward: Json | None) -> Iterator[str]:
+def _uncompared(forward: Forward | None) -> Iterator[str]:
     """What a run of numbers has to show where nothing is held against the port."""
-    if forward is None or not forward["compared"] or forward["first_divergence"] is not None:
+    if forward is None or not forward.compared or forward.first_divergence is not None:
         yield "no value was compared and found right"
-    elif forward["error"] is None or forward["error"] > forward["bound"]:
+    elif forward.error is None or forward.error > forward.bound:
         yield "a value is off by more than its bound"

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from conformance import reference
+from conformance.data import written
 from conformance.errors import INCONCLUSIVE, Refused
 from conformance.files import cannot_write
 from conformance.judge import evidence
@@ -49,7 +50,7 @@ def work(job: Json, say: Say) -> Json:
         if place:
             with cannot_write(place):
                 evidence.write(run, place)
-        say.part({"row": found.as_json(), "summary": summary(found.as_json())})
+        say.part({"row": written(found.row()), "summary": summary(found)})
     return {}
 
 

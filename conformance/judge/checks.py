@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 from conformance.judge.expectations import BadExpectation, row_of_node, split
 from conformance.reference import Model
 
-Json = dict[str, Any]
+if TYPE_CHECKING:
+    from conformance.judge.finding import Finding
+    from conformance.judge.results import Gate
 
 #: The checks that a kind of port cannot show.
 UNJUDGED = ("training", "initialisation")
@@ -58,31 +60,31 @@ def checks(model: Model, expect: Mapping[str, str]) -> list[Check]:
     ]
 
 
-def failure(check: Check, result: Json, every: list[Check]) -> list[str]:
+def failure(check: Check, result: Gate, every: list[Check]) -> list[str]:
     """Why a check fails on a gate's result, in lines; none where it passes."""
     if check.kind == "expected":
         gone = f"{check.of} no longer occurs: take it out of what is expected"
-        return [] if result["expected"].get(check.of) else [gone]
+        return [] if result.expected.get(check.of) else [gone]
     if check.kind == "complete":
         return _incomplete(result)
     from conformance.judge import render
 
     rows = _rows(every)
-    mine = [each for each in result["findings"] if _asks(each, every, rows) == check]
+    mine = [each for each in result.findings if _asks(each, every, rows) == check]
     lines = [line for group in render.causes(mine) for line in render.cause(group)]
-    lines += [f"  the paper: {each}" for each in dict.fromkeys(f["source"] for f in mine) if each]
+    lines += [f"  the paper: {each}" for each in dict.fromkeys(f.source for f in mine) if each]
     if check.kind == "training":
-        lines += [each["why"] for each in result["open"] if each["check"] == "training"]
+        lines += [each.why for each in result.open if each.check == "training"]
     if check.kind == "forward":
         lines += _compared(check.of, result, rows)
     return lines
 
 
-def unjudged(check: Check, result: Json) -> str:
+def unjudged(check: Check, result: Gate) -> str:
     """Why a port of its kind cannot show what a check asks; empty where it can."""
     if check.kind not in UNJUDGED:
         return ""
-    return next((each["why"] for each in result["unjudged"] if each["check"] == check.kind), "")
+    return next((each.why for each in result.unjudged if each.check == check.kind), "")
 
 
 def _rows(every: list[Check]) -> list[str]:
@@ -90,31 +92,31 @@ def _rows(every: list[Check]) -> list[str]:
     return [check.of for check in every if check.kind == "training"]
 
 
-def _asks(finding: Json, every: list[Check], rows: list[str]) -> Check:
+def _asks(finding: Finding, every: list[Check], rows: list[str]) -> Check:
     """The check that a finding fails."""
-    check = Check(finding["check"], row_of_node(finding["node"], rows))
+    check = Check(finding.check, row_of_node(finding.node, rows))
     return check if check in every else Check("elsewhere")
 
 
-def _compared(row: str, result: Json, rows: list[str]) -> list[str]:
+def _compared(row: str, result: Gate, rows: list[str]) -> list[str]:
     """Why the values of a row are not known to be right; nothing where they are."""
     from conformance.judge import render
 
-    forward = result["forward"]
+    forward = result.forward
     if not forward:
         return ["no value was compared: see the check of completeness"]
-    if not forward["first_divergence"]:
-        left = [each["why"] for each in result["open"] if each["check"] != "training"]
+    if not forward.first_divergence:
+        left = [each.why for each in result.open if each.check != "training"]
         return [f"not everything was compared: {each}" for each in left]
-    parted = row_of_node(forward["first_divergence"], rows)
+    parted = row_of_node(forward.first_divergence, rows)
     if parted == row:
         return [render.divergence(forward)]
     if parted and rows.index(row) < rows.index(parted):
         return []
-    return [f"not compared: values part at {forward['first_divergence']}"]
+    return [f"not compared: values part at {forward.first_divergence}"]
 
 
-def _incomplete(result: Json) -> list[str]:
-    ran, planned = result["checks"]["run"], result["checks"]["planned"]
+def _incomplete(result: Gate) -> list[str]:
+    ran, planned = result.checks.run, result.checks.planned
     short = [] if 0 < planned == ran else [f"{ran:,} of {planned:,} checks ran"]
-    return [f"open: {each['why']}" for each in result["open"]] + short
+    return [f"open: {each.why}" for each in result.open] + short

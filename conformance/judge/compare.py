@@ -8,23 +8,25 @@ and then what every pair of nodes computes.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
-from typing import Any
+from math import isfinite
+from typing import Any, Literal
 
 import numpy as np
+from msgspec import UNSET
+from msgspec.structs import asdict
 
+from conformance.data import written
 from conformance.graph.align import Alignment, align, findings
 from conformance.graph.align import Finding as Difference
 from conformance.graph.alike import alike
 from conformance.graph.model import Graph
 from conformance.judge import folded
-from conformance.judge.evidence import graph_to_json
+from conformance.judge.evidence_rows import GraphRow
 from conformance.judge.finding import (
-    CONFORMS,
-    DEVIATES,
     DIFFER,
+    INCONCLUSIVE,
     SAME,
     Finding,
     Json,
@@ -34,6 +36,7 @@ from conformance.judge.finding import (
     Unjudged,
     finite,
 )
+from conformance.judge.results import Activation, Compare, Divergence, Port, common
 from conformance.numbers.activations import Progress, ResultPair, run_both
 from conformance.numbers.own_weights import Side, address
 from conformance.numbers.relation import Relation, checksum, relation
@@ -128,9 +131,13 @@ class Comparison:
         return Judgement.of([structure, weights, values])
 
     @property
-    def verdict(self) -> str:
-        found = self.judgement.verdict
-        return {CONFORMS: SAME, DEVIATES: DIFFER}.get(found, found)
+    def verdict(self) -> Literal["same", "differ", "inconclusive"]:
+        match self.judgement.verdict:
+            case "conforms":
+                return SAME
+            case "deviates":
+                return DIFFER
+        return INCONCLUSIVE
 
     def difference(self, each: Difference) -> Finding:
         """A finding of the structure, in both ports' own words."""
@@ -148,7 +155,7 @@ class Comparison:
         return Finding(
             "weights", self.a.at(each.a, each.training), each.slot, "equal", found.word,
             port_node=self.b.at(each.b, each.training), hint=found.detail,
-            difference=finite(found.difference),
+            difference=found.difference if isfinite(found.difference) else UNSET,
         )  # fmt: skip
 
     def moved_slot(self, each: SlotPair) -> Remark:
@@ -183,23 +190,21 @@ class Comparison:
         ]
         return [finding for _, finding in sorted(found, key=lambda each: each[0] != parted.a)]
 
-    def as_json(self) -> Json:
+    def result(self) -> Compare:
         """The result of ``conformance compare``."""
         parted = self.parted
-        return {
-            "schema": 1,
-            "a": _port(self.a),
-            "b": _port(self.b),
-            "input": list(self.a.graph.nodes[self.a.graph.inputs[0]].shape),
-            **self.judgement.as_json(),
-            "verdict": self.verdict,
-            "slots": _counts(each.relation.word for each in self.slots),
-            "first_divergence": parted
-            and self._activation(parted)
-            | {"before": self.before, "causes": [each.as_json() for each in self.near(parted)]},
-            "activations": [self._activation(each) for each in self.results],
-            "notes": self.notes + self._drawn_anew(),
-        }
+        height, width, channels = self.a.graph.nodes[self.a.graph.inputs[0]].shape
+        return Compare(
+            schema=1,
+            a=_port(self.a),
+            b=_port(self.b),
+            input=(height, width, channels),
+            **(common(self.judgement) | {"verdict": self.verdict}),
+            slots=dict(sorted(Counter(each.relation.word for each in self.slots).items())),
+            first_divergence=self._divergence(parted) if parted else None,
+            activations=tuple(map(self._activation, self.results)),
+            notes=(*self.notes, *self._drawn_anew()),
+        )
 
     def _drawn_anew(self) -> list[str]:
         words = {each.relation.word for each in self.slots if each.slot == "kernel"}
@@ -213,8 +218,8 @@ class Comparison:
             "port": self.b.name,
             "architecture": self.a.name,
             "totals": {},
-            "expected": graph_to_json(self.a.graph),
-            "found": graph_to_json(self.b.graph),
+            "expected": written(GraphRow.of(self.a.graph)),
+            "found": written(GraphRow.of(self.b.graph)),
             "pairs": {str(one): other for one, other in self.pairs.items()},
             "parity": {
                 "nodes": [
@@ -224,30 +229,20 @@ class Comparison:
             },
         }
 
-    def _activation(self, each: ResultPair) -> Json:
+    def _activation(self, each: ResultPair) -> Activation:
         """One pair of results; an error or bound that is no number is null."""
-        return {
-            "node": self.a.at(each.a),
-            "port_node": self.b.at(each.b),
-            "kind": self.a.graph.nodes[each.a].kind,
-            "error": finite(each.error),
-            "bound": finite(each.bound),
-            "agrees": each.agrees,
-            "moved": each.moved,
-        }
+        kind, error, bound = self.a.graph.nodes[each.a].kind, finite(each.error), finite(each.bound)
+        a, b = self.a.at(each.a), self.b.at(each.b)
+        return Activation(a, b, kind, error, bound, each.agrees, each.moved)
+
+    def _divergence(self, each: ResultPair) -> Divergence:
+        seen = asdict(self._activation(each))
+        return Divergence(**seen, before=self.before, causes=tuple(self.near(each)))
 
 
-def _port(side: Side) -> Json:
-    return {
-        "port": side.name,
-        "framework": side.port.framework,
-        "nodes": len(side.graph),
-        "numbers": side.graph.parameters("with running statistics"),
-    }
-
-
-def _counts(words: Iterable[str]) -> Json:
-    return dict(sorted(Counter(words).items()))
+def _port(side: Side) -> Port:
+    numbers = side.graph.parameters("with running statistics")
+    return Port(side.name, side.port.framework, len(side.graph), numbers)
 
 
 def _unsettled(graph: Graph, index: int, settled: set[int]) -> set[int]:

@@ -13,24 +13,27 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from hashlib import sha256
-from math import inf, isfinite, nan
+from math import inf, nan
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from msgspec import UNSET, UnsetType
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
+from conformance.data import read as read_row
+from conformance.data import written
 from conformance.files import strict
-from conformance.graph.model import Graph, Node, Parameter, Where
-from conformance.judge import published, schemas
+from conformance.graph.model import Graph
+from conformance.judge import published
 from conformance.judge.damage import damage
+from conformance.judge.evidence_rows import SCHEMA, GraphRow, RecordRow, RunRow
 from conformance.numbers.exact import Exact
 from conformance.numbers.gradients import Gradients
 from conformance.numbers.parity import Parity
@@ -38,7 +41,6 @@ from conformance.numbers.parity import Parity
 HERE = Path(__file__).parents[1]
 #: What evidence depends on, beside the implementation.
 ROOMS = ("graph", "kinds", "judge", "numbers", "trace")
-SCHEMA = 3
 
 #: How the name of a file of whole results ends.
 ARRAYS = ".safetensors"
@@ -136,17 +138,17 @@ def write(run: Run, folder: Path) -> Path:
         if run.selftest:
             _dump(run.selftest, building / SELFTEST)
         _dump(
-            {
-                "schema": SCHEMA,
-                "framework": run.framework,
-                **({"backend": run.backend} if run.backend else {}),
-                "device": run.device,
-                "versions": run.versions,
-                "seed": run.seed,
-                "code": run.code,
-                "networks": {name: checksum for name, (_, checksum) in sorted(placed.items())},
-                "selftest": _checksum(building / SELFTEST) if run.selftest else None,
-            },
+            RunRow(
+                schema=3,
+                framework=run.framework,
+                backend=run.backend or UNSET,
+                device=run.device,
+                versions=run.versions,
+                seed=run.seed,
+                code=run.code,
+                networks={name: checksum for name, (_, checksum) in sorted(placed.items())},
+                selftest=_checksum(building / SELFTEST) if run.selftest else None,
+            ),
             building / "run.json",
         )
         old = folder / f".{run.name}-old-{os.getpid()}"
@@ -176,11 +178,9 @@ def _placed(run: Run, record: Record, target: Path, file: Path) -> str:
             file.unlink(missing_ok=True)
         else:
             return checksum
-    data = _record_to_json(record)
     if record.arrays:
         save_file({str(node): array for node, array in record.arrays.items()}, arrays)
-        data["arrays"] = _checksum(arrays)
-    _dump(data, file)
+    _dump(_row(record, _checksum(arrays) if record.arrays else UNSET), file)
     return _checksum(file)
 
 
@@ -219,35 +219,38 @@ def _read_run(folder: Path) -> Run:
         raise DamagedEvidence(
             f"{path}: schema {data.get('schema')!r}, this version reads {SCHEMA}; record it again"
         )
-    if said := schemas.breach(data, schemas.schema("evidence"), "run"):
-        raise DamagedEvidence(f"{path}: not a run of this version ({said}); record it again")
-    networks, selftest = data.pop("networks"), data.pop("selftest")
-    data.pop("schema")
-    run = Run(**data)
-    for name, checksum in networks.items():
-        if not re.fullmatch(r"[\w.-]+", name) or name.startswith("."):
-            raise DamagedEvidence(f"{path}: {name!r} names no file; record it again")
+    try:
+        row = read_row(data, RunRow)
+    except ValueError as error:
+        raise DamagedEvidence(
+            f"{path}: not a run of this version ({error}); record it again"
+        ) from None
+    run = Run(
+        row.framework, row.device, row.versions, row.seed, row.code, backend=row.backend or ""
+    )
+    for name, checksum in row.networks.items():
         run.records[name] = _read_record(folder / f"{name}.json", name, checksum)
-    if selftest:
-        run.selftest = _listed(folder / SELFTEST, selftest)
+    if row.selftest:
+        run.selftest = _listed(folder / SELFTEST, row.selftest)
     return run
 
 
 def _read_record(file: Path, name: str, checksum: str) -> Record:
     data = _listed(file, checksum)
-    said = schemas.breach(data, schemas.schema("evidence"), "record") or damage(data, name)
+    try:
+        row = read_row(_numbers(data), RecordRow)
+        said = damage(row, name)
+        if not said and written(row) != {"exact": [], **data}:
+            said = "a field is missing, or one too many"
+    except (ValueError, RecursionError) as error:
+        said = str(error)
     if said:
         raise DamagedEvidence(f"{file}: not what a check leaves ({said}); record it again")
-    try:
-        record = _record_from_json(_finite(data, back=True))
-    except (KeyError, TypeError, AttributeError, ValueError) as error:
-        raise DamagedEvidence(
-            f"{file}: not what a check leaves ({error}); record it again"
-        ) from None
+    record = _record(row)
     if other := published.another(record.graph, name):
         raise DamagedEvidence(f"{file}: its graph is that of {other} and not of {name}")
-    if checksum := data.get("arrays", ""):
-        arrays = _whole(file.with_suffix(ARRAYS), checksum)
+    if row.arrays:
+        arrays = _whole(file.with_suffix(ARRAYS), row.arrays)
         try:
             record.arrays = {int(node): array for node, array in load_file(arrays).items()}
         except (SafetensorError, ValueError) as error:
@@ -257,90 +260,33 @@ def _read_record(file: Path, name: str, checksum: str) -> Record:
     return record
 
 
-def graph_to_json(graph: Graph) -> dict[str, Any]:
-    """A graph as plain JSON."""
-    return {
-        "inputs": graph.inputs,
-        "outputs": graph.outputs,
-        "nodes": [_node_to_json(node) for node in graph],
-    }
-
-
-def graph_from_json(data: dict[str, Any]) -> Graph:
-    """The inverse of :func:`graph_to_json`."""
-    nodes = [_node_from_json(node) for node in data["nodes"]]
-    return Graph(nodes, tuple(data["inputs"]), tuple(data["outputs"]))
-
-
-def _node_to_json(node: Node) -> dict[str, Any]:
-    return {
-        "kind": node.kind,
-        "attributes": node.attributes,
-        "inputs": node.inputs,
-        "shape": node.shape,
-        "slots": node.slots,
-        "parameters": {
-            slot: [
-                {"handle": p.handle, "shape": p.shape, "steps": p.steps, "region": p.region}
-                for p in pieces
-            ]
-            for slot, pieces in node.parameters.items()
-        },
-        "path": node.where.path,
-        "line": node.where.line,
-    }
-
-
-def _node_from_json(data: dict[str, Any]) -> Node:
-    return Node(
-        kind=data["kind"],
-        attributes={name: _tuples(value) for name, value in data["attributes"].items()},
-        inputs=tuple(data["inputs"]),
-        shape=tuple(data["shape"]),
-        parameters={
-            slot: tuple(Parameter(**{k: _tuples(v) for k, v in p.items()}) for p in pieces)
-            for slot, pieces in data["parameters"].items()
-        },
-        slots={slot: tuple(shape) for slot, shape in data["slots"].items()},
-        where=Where(data["path"], data["line"]),
+def _row(record: Record, arrays: str | UnsetType) -> RecordRow:
+    return RecordRow(
+        model=record.model,
+        graph=GraphRow.of(record.graph),
+        parity=record.parity,
+        training=GraphRow.of(record.training) if record.training else None,
+        training_parity=record.training_parity,
+        gradients=record.gradients,
+        executions=record.executions,
+        training_gradients=record.training_gradients,
+        exact=record.exact,
+        arrays=arrays,
     )
 
 
-def _record_to_json(record: Record) -> dict[str, Any]:
-    return {
-        "model": record.model,
-        "graph": graph_to_json(record.graph),
-        "parity": record.parity.as_json() if record.parity else None,
-        "training": graph_to_json(record.training) if record.training else None,
-        "training_parity": record.training_parity.as_json() if record.training_parity else None,
-        "gradients": record.gradients.as_json() if record.gradients else None,
-        "executions": [each.as_json() for each in record.executions],
-        "training_gradients": record.training_gradients.as_json()
-        if record.training_gradients
-        else None,
-        "exact": [each.as_json() for each in record.exact],
-    }
-
-
-def _record_from_json(data: dict[str, Any]) -> Record:
-    def read_if_there(key: str, read: Callable[[dict[str, Any]], Any]) -> Any:
-        return read(data[key]) if data[key] else None
-
+def _record(row: RecordRow) -> Record:
     return Record(
-        data["model"],
-        graph_from_json(data["graph"]),
-        read_if_there("parity", Parity.from_json),
-        read_if_there("training", graph_from_json),
-        read_if_there("training_parity", Parity.from_json),
-        read_if_there("gradients", Gradients.from_json),
-        tuple(map(Parity.from_json, data["executions"])),
-        read_if_there("training_gradients", Gradients.from_json),
-        tuple(map(Exact.from_json, data.get("exact", ()))),
+        row.model,
+        row.graph.graph(),
+        row.parity,
+        row.training.graph() if row.training else None,
+        row.training_parity,
+        row.gradients,
+        row.executions,
+        row.training_gradients,
+        row.exact,
     )
-
-
-def _tuples(value: Any) -> Any:
-    return tuple(map(_tuples, value)) if isinstance(value, list) else value
 
 
 def _checksum(path: Path) -> str:
@@ -371,8 +317,8 @@ def _load(path: Path) -> dict[str, Any]:
     return data
 
 
-def _dump(data: dict[str, Any], path: Path) -> None:
-    text = json.dumps(_finite(data), indent=1, sort_keys=True, allow_nan=False)
+def _dump(data: Any, path: Path) -> None:
+    text = json.dumps(written(data), indent=1, sort_keys=True, allow_nan=False)
     path.write_text(f"{text}\n", encoding="utf-8")
 
 
@@ -384,15 +330,13 @@ TEXTS = frozenset(
 )
 
 
-def _finite(data: Any, back: bool = False) -> Any:
-    """The same with a word for every number that JSON lacks, or ``back`` with the number."""
+def _numbers(data: Any) -> Any:
+    """The same with a number for each word that stands for one."""
     if isinstance(data, dict):
-        return {k: v if k in TEXTS else _finite(v, back) for k, v in data.items()}
-    if isinstance(data, list | tuple):
-        return [_finite(each, back) for each in data]
-    if back:
-        return WORDS.get(data, data) if isinstance(data, str) else data
-    return str(data) if isinstance(data, float) and not isfinite(data) else data
+        return {k: v if k in TEXTS else _numbers(v) for k, v in data.items()}
+    if isinstance(data, list):
+        return [_numbers(each) for each in data]
+    return WORDS.get(data, data) if isinstance(data, str) else data
 
 
 def networks(runs: list[Run]) -> Iterator[str]:

@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from math import prod
-from typing import Any
 
 from conformance.graph.model import Graph
+from conformance.judge import results
 from conformance.judge.finding import Finding, Part, Unjudged
 from conformance.numbers.exact import Exact, ExactNode
-
-Json = dict[str, Any]
 
 
 def part(graph: Graph, rows: list[str], subject: str, found: Exact) -> Part:
@@ -42,29 +40,29 @@ def part(graph: Graph, rows: list[str], subject: str, found: Exact) -> Part:
     return result
 
 
-def summary(run: Json) -> str:
+def summary(run: results.ExactRun) -> str:
     """How many nodes are exact, in words, from the result's row."""
-    said = f"{run['exact']} of {run['nodes']} nodes exact in {run['precision']}"
-    return f"{said}, {run['rounded']} to the nearest step" if run["rounded"] else said
+    said = f"{run.exact} of {run.nodes} nodes exact in {run.precision}"
+    return f"{said}, {run.rounded} to the nearest step" if run.rounded else said
 
 
-def as_json(graph: Graph, found: Exact) -> Json:
+def row(graph: Graph, found: Exact) -> results.ExactRun:
     """A run as a row of the result; what an algorithm rounds may differ between machines."""
     first = found.first_difference
     rounded = [node.distance for node in found.nodes if node.rounded]
-    return {
-        "precision": found.precision,
-        "device": found.device,
-        "nodes": sum(node.kind != "input" for node in graph),
-        "exact": found.exact,
-        "rounded": len(rounded),
-        "furthest": max(rounded, default=0.0),
-        "without": dict(sorted(Counter(n.reason for n in found.nodes if n.reason).items())),
-        "first_difference": first.node if first else None,
-        "controls": len(found.controls),
-        "caught": sum(each.caught for each in found.controls),
-        "problem": found.problem,
-    }
+    return results.ExactRun(
+        precision=found.precision,
+        device=found.device,
+        nodes=sum(node.kind != "input" for node in graph),
+        exact=found.exact,
+        rounded=len(rounded),
+        furthest=max(rounded, default=0.0),
+        without=dict(sorted(Counter(n.reason for n in found.nodes if n.reason).items())),
+        first_difference=first.node if first else None,
+        controls=len(found.controls),
+        caught=sum(each.caught for each in found.controls),
+        problem=found.problem,
+    )
 
 
 def doubts(graph: Graph, found: Exact) -> Iterator[str]:

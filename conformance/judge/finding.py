@@ -7,35 +7,45 @@ A check is a function that returns a :class:`Part`.  ``check``, ``gate``, ``comp
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from math import isfinite
-from typing import Any
+from typing import Any, Final, Literal
 
+from msgspec import UNSET, UnsetType
+
+from conformance.data import Count, Row
 from conformance.judge.expectations import is_about
 
-CONFORMS, VARIANT = "conforms", "conforms-as-variant"
-DEVIATES, INCONCLUSIVE = "deviates", "inconclusive"
+CONFORMS: Final = "conforms"
+VARIANT: Final = "conforms-as-variant"
+DEVIATES: Final = "deviates"
+INCONCLUSIVE: Final = "inconclusive"
 #: The words for two ports that are compared with each other.
-SAME, DIFFER = "same", "differ"
+SAME: Final = "same"
+DIFFER: Final = "differ"
 
 #: What the structure says of operations that values have confirmed.
 VOID = ("missing", "extra", "operation")
 
-#: What only some checks say of a finding.
-OPTIONAL = ("inherited", "sentence", "difference")
-
+Verdict = Literal["conforms", "conforms-as-variant", "deviates", "inconclusive"]
+CheckName = Literal[
+    "structure", "parameters", "shape", "forward", "training", "gradient", "initialisation",
+    "weights",
+]  # fmt: skip
 Json = dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(Row, frozen=True):
     """One difference, at one node, of one attribute.
 
-    ``inherited`` counts the nodes that are wrong only because of this one; ``sentence`` is the
-    whole of it in words, where the check has better ones than ``attribute is found, expected``.
+    ``node`` is in the paper's names, such as conv3_x/1/2; of `compare`, in A's own words.
+    ``port_node`` is in the port's own, module path and line, or in B's.  ``source`` is where the
+    paper says so.  ``inherited`` counts the nodes that are wrong only because of this one;
+    ``sentence`` is the whole of it in words, of a claim or of our own values; ``difference`` the
+    largest between weights that can be subtracted.
     """
 
-    check: str
+    check: CheckName
     node: str
     attribute: str
     expected: Any
@@ -44,23 +54,17 @@ class Finding:
     port_node: str = ""
     hint: str = ""
     source: str = ""
-    inherited: int | None = None
-    sentence: str = ""
-    difference: float | None = None
+    inherited: Count | UnsetType = UNSET
+    sentence: str | UnsetType = UNSET
+    difference: float | UnsetType = UNSET
 
-    def as_json(self) -> Json:
-        """The finding as programs get it; what only some checks have is left out elsewhere."""
-        data: Json = plain(asdict(self))
-        optional = ("inherited", "sentence", "difference")
-        return {
-            key: value
-            for key, value in data.items()
-            if key not in optional or value not in ("", None)
-        }
+    @property
+    def said(self) -> str:
+        """The sentence; empty where there is none."""
+        return "" if self.sentence is UNSET else self.sentence
 
 
-@dataclass(frozen=True, slots=True)
-class Remark:
+class Remark(Row, frozen=True):
     """A difference in spelling that changes no result; never held against a port."""
 
     node: str
@@ -70,13 +74,8 @@ class Remark:
     port_node: str = ""
     hint: str = ""
 
-    def as_json(self) -> Json:
-        found: Json = plain(asdict(self))
-        return found
 
-
-@dataclass(frozen=True, slots=True)
-class Unjudged:
+class Unjudged(Row, frozen=True):
     """What was not checked: the kind of check (one of a finding's, or ``operation``), and why."""
 
     check: str
@@ -84,9 +83,6 @@ class Unjudged:
 
     def __str__(self) -> str:
         return self.why
-
-    def as_json(self) -> Json:
-        return asdict(self)
 
 
 @dataclass(slots=True)
@@ -147,24 +143,13 @@ class Judgement:
         return found
 
     @property
-    def verdict(self) -> str:
+    def verdict(self) -> Verdict:
         return decided(self.findings, self.open, self.variant, self.planned, self.run)
-
-    def as_json(self) -> Json:
-        """What every command's result says of a judgement."""
-        return {
-            "verdict": self.verdict,
-            "findings": [each.as_json() for each in self.findings],
-            "remarks": [each.as_json() for each in self.remarks],
-            "open": [each.as_json() for each in self.open],
-            "unjudged": [each.as_json() for each in self.unjudged],
-            "checks": {"planned": self.planned, "run": self.run},
-        }
 
 
 def decided(
     findings: Sequence[Any], open: Sequence[Any], variant: bool, planned: int, run: int
-) -> str:
+) -> Verdict:
     """One surplus finding is enough to deviate; without any, what is open is no pass."""
     if findings:
         return DEVIATES
@@ -173,7 +158,7 @@ def decided(
     return VARIANT if variant else CONFORMS
 
 
-def overall(verdicts: Iterable[str]) -> str:
+def overall(verdicts: Iterable[str]) -> Literal["conforms", "deviates", "inconclusive"]:
     """The verdict on several: it deviates if any does, and conforms only if all do."""
     words = set(verdicts)
     if DEVIATES in words:
@@ -184,12 +169,3 @@ def overall(verdicts: Iterable[str]) -> str:
 def finite(value: float) -> float | None:
     """The number, or None for what is no number: JSON has no word for it."""
     return value if isfinite(value) else None
-
-
-def plain(value: Any) -> Any:
-    """A value that JSON has; a number without end is written as a word."""
-    if isinstance(value, float) and not isfinite(value):
-        return str(value)
-    if isinstance(value, dict):
-        return {key: plain(each) for key, each in value.items()}
-    return [plain(each) for each in value] if isinstance(value, (list, tuple)) else value

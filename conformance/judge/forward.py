@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 
+from conformance.judge import results
 from conformance.judge.finding import Finding, Json, Part, Unjudged, finite
 from conformance.judge.hints import vanishes
 from conformance.judge.structure import source
@@ -25,7 +26,7 @@ class Forward:
     """The check's part, how near the values came, and every node's error for a drawing."""
 
     part: Part
-    summary: Json | None = None
+    summary: results.Forward | None = None
     parity: Parity | None = None
     nodes: list[Json] = field(default_factory=list)
 
@@ -58,10 +59,7 @@ def check(subject: Subject, surplus: list[Finding]) -> Forward:
             part.findings = _findings(side, ran, diverged, cite)
     elif ran.nodes:
         worst = max(ran.nodes, key=lambda node: node.error / node.bound)
-        result.summary = {
-            "compared": len(ran.nodes), "error": worst.error, "bound": worst.bound,
-            "first_divergence": None,
-        }  # fmt: skip
+        result.summary = results.Forward(len(ran.nodes), worst.error, worst.bound, None)
     if ran.problem and not diverged and not part.settled:
         part.open.append(Unjudged("forward", ran.problem))
     return result
@@ -71,17 +69,17 @@ def _confirmed(ran: Parity) -> bool:
     return bool(ran.nodes) and not ran.first_divergence and not ran.problem
 
 
-def _parted(side: Side, ran: Parity, diverged: NodeParity) -> Json:
+def _parted(side: Side, ran: Parity, diverged: NodeParity) -> results.Forward:
     """Where the values part first, by how much, and why."""
-    return {
-        "compared": len(ran.nodes),
-        "error": finite(diverged.error),
-        "bound": diverged.bound,
-        "first_divergence": side.names[diverged.node],
-        "port_node": str(side.found.nodes[side.pairs[diverged.node]].where),
-        "before": ran.before(diverged),
-        "causes": list(_root(ran, diverged.node).causes),
-    }
+    return results.Forward(
+        compared=len(ran.nodes),
+        error=finite(diverged.error),
+        bound=diverged.bound,
+        first_divergence=side.names[diverged.node],
+        port_node=str(side.found.nodes[side.pairs[diverged.node]].where),
+        before=ran.before(diverged),
+        causes=_root(ran, diverged.node).causes,
+    )
 
 
 def _root(ran: Parity, node: int) -> Root:

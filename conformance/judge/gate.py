@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from conformance import reference
+from conformance.data import written
 from conformance.judge.port import judge
 from conformance.judge.subject import Stage
 from conformance.ports import loading
@@ -14,15 +15,23 @@ Json = dict[str, Any]
 
 
 def work(job: Json, stage: Stage) -> Json:
-    """The result of ``conformance gate`` for a job of ``port``, ``architecture``, ``size``, …"""
+    """The result of ``conformance gate`` for a job of ``port``, ``architecture``, ``size``, …
+
+    What structure says is a part of it that comes first.
+    """
+    from conformance.judge.render import headline
+
+    part = getattr(stage, "part", lambda data: None)
     port = opened(job, stage)
     size = tuple(job["size"]) if job["size"] else None
     model = reference.find(job["architecture"])
     found = judge(
         port, model, size=size, numbers=job["numbers"], seed=job["seed"],
         trained=job["trained"], expect=job.get("expect", ()), stage=stage,
+        seen=lambda judged: part({"structure": headline(judged.result(job["port"]))}),
     )  # fmt: skip
-    return found.as_json(job["port"]) | ({"drawing": found.drawing} if job["drawing"] else {})
+    result: Json = written(found.result(job["port"]))
+    return result | ({"drawing": found.drawing} if job["drawing"] else {})
 
 
 def opened(job: Json, stage: Stage) -> Port:

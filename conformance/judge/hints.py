@@ -27,6 +27,8 @@ HINTS: dict[tuple[str, str], str] = {
     ("*", "axis"): "it works along another axis than the channels, which have the number that the"
     " other layout gives them",
     ("input", "layout"): "the model reads images in the other layout: {found}",
+    ("*", "weights"): "make the layer once, where the model is built, and call it in every call",
+    ("*", "random"): "a dropout, noise or stochastic depth that is no known layer",
     ("*", "outputs"): "return the logits alone in inference",
 }
 

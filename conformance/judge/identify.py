@@ -7,12 +7,14 @@ of those as the gate does, structure only.
 from __future__ import annotations
 
 from collections import Counter
+from functools import cache
 from math import log
 from typing import Any
 
 from conformance import reference
+from conformance.data import written
 from conformance.graph.model import Graph, Node
-from conformance.judge import published, sizes
+from conformance.judge import published, results, sizes
 from conformance.judge.gate import opened
 from conformance.judge.port import Judged, judge
 from conformance.judge.subject import Stage
@@ -23,16 +25,24 @@ from conformance.values import text
 
 Json = dict[str, Any]
 
-#: The fields of a candidate.
-SHOWN = ("architecture", "verdict", "variant", "variants", "findings", "remarks", "open")
-
 #: How many networks are traced for each candidate that is asked for.
 TRACED = 2
 
 
+class Remembering:
+    """A port that is traced once in each way, however many networks it is compared with."""
+
+    def __init__(self, port: Port) -> None:
+        self._port = port
+        self.trace = cache(port.trace)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._port, name)
+
+
 def work(job: Json, stage: Stage) -> Json:
     """The result of ``conformance identify`` for a job of ``port``, ``top``, ``size``, …"""
-    port = opened(job, stage)
+    port: Any = Remembering(opened(job, stage))
     stage("tracing the port", 0, 0)
     graphs = _graphs(port, [tuple(job["size"])] if job["size"] else sizes.known())
     models = list(reference.models().values())
@@ -48,17 +58,24 @@ def work(job: Json, stage: Stage) -> Json:
     if not candidates:
         raise UntraceableModel("the port takes the image of no network that is known here")
     candidates.sort(key=lambda each: (len(each.findings), len(each.profiles)))
-    rows = [each.as_json("") for each in candidates[: job["top"]]]
-    return {
-        "schema": 1,
-        "port": job["port"],
-        "framework": port.framework,
-        "verdict": candidates[0].verdict,
-        "candidates": [
-            {"differences": len(row["findings"])} | {key: row[key] for key in SHOWN} for row in rows
-        ],
-        "left_out": [{"architectures": each, "why": why} for why, each in left_out.items()],
-    }
+    result: Json = written(
+        results.Identify(
+            schema=1,
+            port=job["port"],
+            framework=port.framework,
+            verdict=candidates[0].verdict,
+            candidates=tuple(_candidate(each.result("")) for each in candidates[: job["top"]]),
+            left_out=tuple(results.LeftOut(tuple(each), why) for why, each in left_out.items()),
+        )
+    )
+    return result
+
+
+def _candidate(found: results.Gate) -> results.Candidate:
+    return results.Candidate(
+        len(found.findings), found.architecture, found.verdict, found.variant, found.variants,
+        found.findings, found.remarks, found.open,
+    )  # fmt: skip
 
 
 def _graphs(port: Port, images: list[Size]) -> dict[Size, Graph]:

@@ -13,6 +13,7 @@ from conformance.judge.finding import Finding, Part, Unjudged
 from conformance.judge.structure import source
 from conformance.judge.subject import Subject
 from conformance.judge.variants import Comparison, explain
+from conformance.numbers.deviation import sample
 from conformance.numbers.initial import ZERO_LAST, ZERO_OUTPUT, Initial, initial
 from conformance.numbers.stored import whole
 from conformance.reference.variants import Profile
@@ -66,16 +67,21 @@ def trained(graph: Graph, own: Own) -> bool:
 
 def _alike(comparison: Comparison, own: Own) -> list[Finding]:
     """A finding for each kernel that starts with the numbers of another one."""
-    first: dict[tuple[object, ...], int] = {}
+    first: dict[tuple[object, ...], list[int]] = {}
     alike: list[Finding] = []
-    for index, node in enumerate(comparison.found):
+    nodes = comparison.found.nodes
+    for index, node in enumerate(nodes):
         pieces = node.parameters.get("kernel", ())
-        if not pieces or not np.ptp(values := whole(node, "kernel", own)):
+        if not pieces:
             continue
-        key = values.shape, values.tobytes()
-        other = first.setdefault(key, index)
-        twin = comparison.found.nodes[other].parameters["kernel"]
-        if other == index or {p.handle for p in twin} & {p.handle for p in pieces}:
+        values = whole(node, "kernel", own)
+        before = first.setdefault((values.shape, sample(values)), [])
+        equal = (i for i in before if np.array_equal(values, whole(nodes[i], "kernel", own)))
+        if (other := next(equal, None)) is None:
+            before.append(index)
+            continue
+        twin = nodes[other].parameters["kernel"]
+        if not np.ptp(values) or {p.handle for p in twin} & {p.handle for p in pieces}:
             continue
         alike.append(
             Finding(

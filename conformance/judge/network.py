@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from conformance import reference
 from conformance.graph.model import Graph
 from conformance.graph.rows import row_of
-from conformance.judge import exactness, recorded
+from conformance.judge import exactness, recorded, results
 from conformance.judge.claims import CannotMeasure, Verdict, judge, measure, shown
 from conformance.judge.evidence import Record
-from conformance.judge.finding import Finding, Judgement, Part, Unjudged, finite
+from conformance.judge.finding import CheckName, Finding, Judgement, Part, Unjudged, finite
 from conformance.judge.hints import vanishes
 from conformance.judge.modes import Compared, compared
 from conformance.judge.repeat import Repeat
@@ -21,8 +20,6 @@ from conformance.numbers.deviation import NodeParity, SlotParity
 from conformance.numbers.precision import PRECISIONS
 from conformance.reference import Claim, Model
 from conformance.trace.port import Execution
-
-Json = dict[str, Any]
 
 #: How much of a mode was compared, in words.
 THINGS = {
@@ -33,7 +30,7 @@ THINGS = {
 }
 
 #: The word for a finding's check, by the mode of the numbers.
-NUMERIC = {
+NUMERIC: dict[str, CheckName] = {
     "inference": "forward",
     "training": "training",
     "gradients": "gradient",
@@ -49,8 +46,11 @@ FIRST = {
 }
 
 #: The word for a finding's check, by the claim's quantity; others are about structure.
-CHECKS = {
-    **dict.fromkeys(("input", "output", "maps", "neurons"), "shape"),
+CHECKS: dict[str, CheckName] = {
+    "input": "shape",
+    "output": "shape",
+    "maps": "shape",
+    "neurons": "shape",
     "parameters": "parameters",
 }
 
@@ -63,10 +63,10 @@ class Checked:
     model: Model
     judgement: Judgement = field(default_factory=Judgement)
     claims: Counter[str] = field(default_factory=Counter)
-    totals: dict[str, int] | None = None
-    numbers: dict[str, Json] = field(default_factory=dict)
-    repeat: Json | None = None
-    exact: list[Json] = field(default_factory=list)
+    totals: results.Totals | None = None
+    numbers: dict[str, results.Ran] = field(default_factory=dict)
+    repeat: results.Repeated | None = None
+    exact: list[results.ExactRun] = field(default_factory=list)
 
     @property
     def verdict(self) -> str:
@@ -81,41 +81,38 @@ class Checked:
         """A sentence for everything that was not settled."""
         return [each.why for each in self.judgement.open]
 
-    def as_json(self) -> Json:
+    def row(self) -> results.Network:
         """A row of the result of ``conformance check``."""
-        return {
-            "framework": self.framework,
-            "architecture": self.model.name,
-            **self.judgement.as_json(),
-            "claims": dict(sorted(self.claims.items())),
-            "totals": self.totals,
-            "parity": self.numbers.get("inference"),
-            "training": self.numbers.get("training"),
-            "gradients": self.numbers.get("gradients"),
-            "training_gradients": self.numbers.get("training gradients"),
-            "executions": {mode: each for mode, each in self.numbers.items() if mode not in THINGS},
-            "exact": self.exact,
-            "repeat": self.repeat,
-        }
+        return results.Network(
+            framework=self.framework,
+            architecture=self.model.name,
+            **results.common(self.judgement),
+            claims=dict(sorted(self.claims.items())),
+            totals=self.totals,
+            parity=self.numbers.get("inference"),
+            training=self.numbers.get("training"),
+            gradients=self.numbers.get("gradients"),
+            training_gradients=self.numbers.get("training gradients"),
+            executions={mode: each for mode, each in self.numbers.items() if mode not in THINGS},
+            exact=tuple(self.exact),
+            repeat=self.repeat,
+        )
 
 
-def summary(row: Json) -> str:
+def summary(found: Checked) -> str:
     """How much of a network was checked, and how near it came to its bound."""
-    if not row["checks"]["run"]:
+    if not found.judgement.run:
         return "not run"
-    said = [f"{sum(row['claims'].values())} claims"]
-    found = {mode: row[mode.replace(" ", "_")] for mode in THINGS if mode != "inference"}
-    for mode, each in ({"inference": row["parity"]} | found | row["executions"]).items():
-        if each is None:
-            continue
-        things = THINGS.get(mode, f"{mode}: {{}}").format(each["compared"])
-        if each["bound"] and each["first_divergence"] is None:
-            said.append(f"{things} to {each['error']:.0e} (bound {each['bound']:.0e})")
-            if mode in PRECISIONS and PRECISIONS[mode].unused(each["error"], each["bound"]):
+    said = [f"{found.claims.total()} claims"]
+    for mode, each in found.numbers.items():
+        things = THINGS.get(mode, f"{mode}: {{}}").format(each.compared)
+        if each.bound and each.error is not None and each.first_divergence is None:
+            said.append(f"{things} to {each.error:.0e} (bound {each.bound:.0e})")
+            if mode in PRECISIONS and PRECISIONS[mode].unused(each.error, each.bound):
                 said[-1] += ", computed in a finer precision"
         else:
             said.append(f"{things} compared")
-    return ", ".join([*said, *map(exactness.summary, row["exact"])])
+    return ", ".join([*said, *map(exactness.summary, found.exact)])
 
 
 def not_run(framework: str, model: Model, reason: str) -> Checked:
@@ -144,7 +141,7 @@ def outcome(
     graph, training = record.graph, record.training
     structure = recorded.structure(record, model, framework)
     parts = [_claimed(found, record, beside), structure, _unread(graph)]
-    found.totals = graph.totals
+    found.totals = results.Totals(**graph.totals)
     modes: list[tuple[str, Graph | None]] = [("inference", graph)] if numbers else []
     if thorough and numbers:
         modes += [("training", training), ("gradients", graph), ("training gradients", training)]
@@ -154,7 +151,7 @@ def outcome(
     rows, subject = row_of(graph, model.row_names), f"{model.name} {{row}}"
     for run in record.exact if numbers else ():
         parts.append(exactness.part(graph, rows, f"{subject} in {framework}", run))
-        found.exact.append(exactness.as_json(graph, run))
+        found.exact.append(exactness.row(graph, run))
     if repeat:
         parts.append(_repeated(found, repeat))
     found.judgement = Judgement.of(parts)
@@ -223,14 +220,14 @@ def _ran(found: Checked, mode: str, graph: Graph | None, values: Compared | None
         why = f"{said}it was not run on numbers"
         return Part(planned=planned, open=[Unjudged(NUMERIC.get(mode, "forward"), why)])
     controls, closest, diverged = values.controls, values.closest, values.first_divergence
-    found.numbers[mode] = {
-        "compared": len(values.results),
-        "error": finite(closest.error if closest else 0.0),
-        "bound": finite(closest.bound if closest else 0.0),
-        "first_divergence": diverged.node if diverged else None,
-        "controls": len(controls),
-        "caught": sum(each.caught for each in controls),
-    }
+    found.numbers[mode] = results.Ran(
+        compared=len(values.results),
+        error=finite(closest.error if closest else 0.0),
+        bound=finite(closest.bound if closest else 0.0),
+        first_divergence=diverged.node if diverged else None,
+        controls=len(controls),
+        caught=sum(each.caught for each in controls),
+    )
     part = _values(found, values)
     part.planned = values.planned + max(1, len(controls))
     part.run = len(values.results) + len(controls)
@@ -239,7 +236,7 @@ def _ran(found: Checked, mode: str, graph: Graph | None, values: Compared | None
 
 def _repeated(found: Checked, repeat: Repeat) -> Part:
     """What other seeds say; what one has said already is not said again."""
-    found.repeat, part = repeat.as_json(), Part()
+    found.repeat, part = repeat.row(), Part()
     known = set()
     for each in repeat.repetitions:
         first = each.seed == repeat.seeds[0]
@@ -269,7 +266,7 @@ def _values(found: Checked, values: Compared, seed: str = "") -> Part:
 
 
 def _diverged(
-    found: Checked, values: Compared, diverged: NodeParity | SlotParity, check: str, seed: str
+    found: Checked, values: Compared, diverged: NodeParity | SlotParity, check: CheckName, seed: str
 ) -> Finding:
     node = values.graph.nodes[diverged.node]
     row = row_of(values.graph, found.model.row_names)[diverged.node]

@@ -7,13 +7,25 @@ network, or, where a known variant explains every difference, beside that varian
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 
-from conformance.judge import faults, forward, initialisation, plain, precision, sizes, structure
+from msgspec.structs import replace
+
+from conformance.data import written
+from conformance.judge import (
+    faults,
+    forward,
+    initialisation,
+    plain,
+    precision,
+    results,
+    sizes,
+    structure,
+)
 from conformance.judge import trained as trained_mode
-from conformance.judge.evidence import graph_to_json
-from conformance.judge.finding import Finding, Json, Judgement, Part, Unjudged
+from conformance.judge.evidence_rows import GraphRow
+from conformance.judge.finding import Finding, Json, Judgement, Part, Unjudged, Verdict
 from conformance.judge.hints import vanishes
 from conformance.judge.subject import Stage, Subject, subject
 from conformance.reference import Model
@@ -32,43 +44,41 @@ class Judged:
     another: known.Profile | None = None
     #: Variants that hold but in these rows.
     nearly: list[tuple[known.Profile, list[str]]] = field(default_factory=list)
-    totals: dict[str, int] = field(default_factory=dict)
-    forward: Json | None = None
+    totals: results.Totals = results.Totals(0, 0, 0)
+    forward: results.Forward | None = None
     numbers: bool = True
     #: For pages that draw the port: both graphs, their pairs and every node's error.
     drawing: Json = field(default_factory=dict)
 
     @property
-    def verdict(self) -> str:
+    def verdict(self) -> Verdict:
         return self.judgement.verdict
 
     @property
     def findings(self) -> list[Finding]:
         return self.judgement.findings
 
-    def as_json(self, port: str) -> Json:
+    def result(self, port: str) -> results.Gate:
         """The result of ``conformance gate``."""
-        expected = self.judgement.expected
-        return {
-            "schema": 1,
-            "port": port,
-            "framework": self.framework,
-            "architecture": self.model.name,
-            **self.judgement.as_json(),
-            "variant": known.names(self.profiles) or None,
-            "variants": [_profile(profile) for profile in self.profiles],
-            "another": _profile(self.another) if self.another else None,
-            "nearly": [_profile(each) | {"but_not_in": rows} for each, rows in self.nearly],
-            "expected": {name: [f.as_json() for f in some] for name, some in expected.items()},
-            "totals": self.totals,
-            "numbers": self.numbers,
-            "forward": self.forward,
-        }
+        return results.Gate(
+            schema=1,
+            port=port,
+            framework=self.framework,
+            architecture=self.model.name,
+            **results.common(self.judgement),
+            variant=known.names(self.profiles) or None,
+            variants=tuple(results.Variant(*_shown(each)) for each in self.profiles),
+            another=results.Variant(*_shown(self.another)) if self.another else None,
+            nearly=tuple(results.Nearly(*_shown(each), tuple(rows)) for each, rows in self.nearly),
+            expected={name: tuple(some) for name, some in self.judgement.expected.items()},
+            totals=self.totals,
+            numbers=self.numbers,
+            forward=self.forward,
+        )
 
 
-def _profile(profile: known.Profile) -> Json:
-    shown = ("name", "says", "source", "found_in")
-    return {key: value for key, value in asdict(profile).items() if key in shown}
+def _shown(profile: known.Profile) -> tuple[str, str, str, str]:
+    return profile.name, profile.says, profile.source, profile.found_in
 
 
 def judge(
@@ -81,17 +91,21 @@ def judge(
     trained: bool = False,
     expect: Sequence[str] = (),
     stage: Stage = lambda name, done, total: None,
+    seen: Callable[[Judged], None] = lambda judged: None,
 ) -> Judged:
     """Judge a port against a published network, for images of ``size`` (default: the paper's,
     or one of another network's if the port cannot take that).
 
     Findings that ``expect`` names, by row or node and attribute, are set aside like those of a
-    variant.  Raises :class:`~conformance.trace.port.UntraceableModel`.
+    variant.  ``seen`` is given what structure says, before numbers are run.
+
+    Raises :class:`~conformance.trace.port.UntraceableModel`.
     """
     asked = subject(port, model, size, seed, stage)
     rows = model.row_names
     found = asked.inference.found
-    result = Judged(port.framework, model, Judgement(), totals=found.totals, numbers=numbers)
+    result = Judged(port.framework, model, Judgement(), numbers=numbers)
+    result.totals = results.Totals(**found.totals)
     result.profiles, result.another = list(asked.explained.profiles), asked.another
     whole = asked.whole
     result.nearly = [
@@ -99,14 +113,16 @@ def judge(
         for profile, exceptions in asked.explained.nearly
     ]
     result.drawing = {
-        "expected": graph_to_json(asked.inference.expected),
-        "found": graph_to_json(found),
+        "expected": written(GraphRow.of(asked.inference.expected)),
+        "found": written(GraphRow.of(found)),
         "pairs": {str(a): b for a, b in asked.inference.pairs.items()},
     }
-    seen = faults.check(asked)
-    parts = [faults.apart(structure.check(asked), seen), seen, trained_mode.untaught(asked)]
+    traced = faults.check(asked)
+    parts = [faults.apart(structure.check(asked), traced), traced, trained_mode.untaught(asked)]
     parts.append(precision.check(asked))
     if numbers and sizes.alone(asked.tape):
+        result.judgement = Judgement.of(parts, expect, rows, variant=bool(result.profiles))
+        seen(result)
         parts += _run(asked, parts, expect, trained, result)
     elif numbers:
         parts.append(Part(unjudged=[Unjudged("forward", "values: it takes no single image")]))
@@ -131,21 +147,20 @@ def _run(
     _explain(before, ran.summary)
     parts = [ran.part]
     so_far = Judgement.of([*before, *parts], expect, rows)
-    if not so_far.findings and not so_far.open:
-        if ran.parity:
-            parts.append(plain.check(asked, ran.parity))
-        parts += trained_mode.check(asked)
+    right = not so_far.findings and not so_far.open
+    if right and ran.parity:
+        parts.append(plain.check(asked, ran.parity))
     start, profiles = initialisation.check(asked, loaded)
     result.profiles += [each for each in profiles if each not in result.profiles]
-    return [*parts, start]
+    return [*parts, *(trained_mode.check(asked) if right else ()), start]
 
 
-def _explain(parts: list[Part], summary: Json | None) -> None:
+def _explain(parts: list[Part], summary: results.Forward | None) -> None:
     """The structure has said what differs where values part; numbers say why, once."""
-    if not summary or not (why := vanishes(summary.get("causes", ()), "")):
+    if not summary or not (why := vanishes(summary.causes or (), "")):
         return
     for part in parts:
         for number, each in enumerate(part.findings):
-            if each.node == summary["first_divergence"] and not each.hint:
+            if each.node == summary.first_divergence and not each.hint:
                 part.findings[number] = replace(each, hint=why)
                 return

@@ -7,13 +7,14 @@ which its nodes are executed.  One that is not is of an implementation that devi
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from conformance.graph.model import Graph
 from conformance.judge import published
 from conformance.judge.evidence import Record
-from conformance.judge.finding import Finding, Part
+from conformance.judge.finding import CheckName, Finding, Part
 from conformance.judge.render import difference
 from conformance.judge.structure import written
 from conformance.judge.subject import compared
@@ -26,7 +27,7 @@ def structure(record: Record, model: Model, run: str) -> Part:
     if not published.known(model.name):
         return part
     network = published.network(model)
-    pairs = [("structure", network.inference, record.graph)]
+    pairs: list[tuple[CheckName, Graph, Graph]] = [("structure", network.inference, record.graph)]
     if record.training is not None:
         pairs.append(("training", network.training, record.training))
     said: set[Any] = set()
@@ -37,13 +38,13 @@ def structure(record: Record, model: Model, run: str) -> Part:
             told = each.node, each.attribute, str(each.expected), str(each.found)
             if told not in said:
                 mode = "" if check == "structure" else " in training"
-                differs = f"{model.name} {each.node} in {run}: {difference(each.as_json())}{mode}"
+                differs = f"{model.name} {each.node} in {run}: {difference(each)}{mode}"
                 part.findings.append(replace(each, sentence=differs))
             said.add(told)
     return part
 
 
-def _findings(check: str, expected: Graph, found: Graph, model: Model) -> Iterator[Finding]:
+def _findings(check: CheckName, expected: Graph, found: Graph, model: Model) -> Iterator[Finding]:
     if _identity(published.by_convention(expected, found)) == _identity(found):
         return
     comparison = compared(expected, found, model, model.input)

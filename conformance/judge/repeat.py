@@ -9,11 +9,12 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from statistics import median
 from time import perf_counter
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from conformance.graph.model import Graph
 from conformance.judge import modes
 from conformance.judge.modes import Compared
+from conformance.judge.results import Repeated, Spread, Three
 from conformance.numbers.gradients import Gradients
 from conformance.numbers.parity import Parity
 
@@ -78,54 +79,46 @@ class Repeat:
             )
         )
 
-    def as_json(self) -> dict[str, Any]:
+    def row(self) -> Repeated:
         """For each mode the spread; what is no number is null."""
         found: dict[str, list[Repetition]] = {}
         for each in self.repetitions:
             found.setdefault(each.mode, []).append(each)
-        return {
-            "times": len(self.seeds),
-            "first_seed": self.seeds[0],
-            "modes": {mode: _spread(each) for mode, each in found.items()},
-        }
+        spreads = {mode: _spread(each) for mode, each in found.items()}
+        return Repeated(len(self.seeds), self.seeds[0], spreads)
 
 
-def _spread(repetitions: list[Repetition]) -> dict[str, Any]:
+def _spread(repetitions: list[Repetition]) -> Spread:
     parted = [e.seed for e in repetitions if e.compared and e.compared.first_divergence]
     apart = [e.separation for e in repetitions if e.separation is not None]
-    return {
-        "deviating": parted,
-        "nearest": _three(each.nearest for each in repetitions),
-        "separation": modes.finite(min(apart, default=float("inf"))),
-        "seconds": _three(each.seconds for each in repetitions),
-    }
+    return Spread(
+        tuple(parted),
+        _three(each.nearest for each in repetitions),
+        modes.finite(min(apart, default=float("inf"))),
+        _three(each.seconds for each in repetitions),
+    )
 
 
-def _three(values: Iterable[float]) -> dict[str, float | None]:
+def _three(values: Iterable[float]) -> Three:
     found = sorted(values)
-    return {
-        name: modes.finite(value)
-        for name, value in (
-            ("least", found[0]), ("median", median(found)), ("greatest", found[-1]),
-        )
-    }  # fmt: skip
+    return Three(*map(modes.finite, (found[0], median(found), found[-1])))
 
 
-def sentences(spread: dict[str, Any]) -> list[str]:
-    """What :meth:`Repeat.as_json` says, a line a mode: medians, with least and greatest beside."""
-    first, times = spread["first_seed"], spread["times"]
+def sentences(spread: Repeated) -> list[str]:
+    """What repetitions say, a line a mode: medians, with least and greatest beside."""
+    first, times = spread.first_seed, spread.times
     seeds = f"seeds {first} to {first + times - 1}"
     return [
-        f"{mode}, {seeds}: {len(each['deviating'])} of {times} deviate;"
-        f" largest error {_said(each['nearest'])} of its bound, control arms at least"
-        f" {_number(each['separation'])} of theirs; {_number(each['seconds']['median'])} s each"
-        for mode, each in spread["modes"].items()
+        f"{mode}, {seeds}: {len(each.deviating)} of {times} deviate;"
+        f" largest error {_said(each.nearest)} of its bound, control arms at least"
+        f" {_number(each.separation)} of theirs; {_number(each.seconds.median)} s each"
+        for mode, each in spread.modes.items()
     ]
 
 
-def _said(three: dict[str, float | None]) -> str:
-    least, greatest = _number(three["least"]), _number(three["greatest"])
-    return f"{_number(three['median'])} ({least} to {greatest})"
+def _said(three: Three) -> str:
+    least, greatest = _number(three.least), _number(three.greatest)
+    return f"{_number(three.median)} ({least} to {greatest})"
 
 
 def _number(value: float | None) -> str:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from conformance import reference
 from conformance.graph.align import Finding as Difference
+from conformance.graph.model import DRAWN
 from conformance.judge import unread
-from conformance.judge.finding import Finding, Part, Remark, Unjudged
+from conformance.judge.finding import CheckName, Finding, Part, Remark, Unjudged
 from conformance.judge.hints import hint
 from conformance.judge.subject import TRAINED, Subject
 from conformance.judge.swaps import swapped
@@ -35,7 +37,7 @@ def check(subject: Subject) -> Part:
     if training is not None:
         part.planned += len(training.expected)
         part.run += len(training.expected)
-        every = written(inference, range(len(inference.findings)), "")
+        every = written(inference, range(len(inference.findings)), "structure")
         known = {_key(each) for each in every}
         surplus = own_causes(training, subject.explained.surplus)
         for each in written(training, surplus, "training"):
@@ -70,7 +72,7 @@ def _besides(subject: Subject) -> Iterator[Finding]:
         yield replace(_written(whole, each, _mode(each)), hint=said)
 
 
-def _mode(difference: Difference) -> str:
+def _mode(difference: Difference) -> CheckName:
     return "training" if difference.attribute in TRAINED else "structure"
 
 
@@ -97,14 +99,14 @@ def _key(finding: Finding) -> tuple[Any, ...]:
     return finding.node, finding.attribute, str(finding.expected), str(finding.found)
 
 
-def written(comparison: Comparison, indices: Iterable[int], check: str) -> list[Finding]:
+def written(comparison: Comparison, indices: Iterable[int], check: CheckName) -> list[Finding]:
     """Differences of a comparison, by their numbers, in the paper's names and the port's own."""
     differences = swapped(comparison.expected, [comparison.findings[i] for i in indices])
     differences = unread.gathered(comparison, differences)
     return [_written(comparison, each, check) for each in differences]
 
 
-def _written(comparison: Comparison, difference: Difference, check: str) -> Finding:
+def _written(comparison: Comparison, difference: Difference, check: CheckName) -> Finding:
     labels = comparison.names
     anchor, node = comparison.anchor(difference), comparison.node(difference)
     there = difference.found_node
@@ -114,11 +116,19 @@ def _written(comparison: Comparison, difference: Difference, check: str) -> Find
     if difference.attribute == "inputs":
         want, have = (tuple(labels[i] for i in side) for side in (want, have))
     name = f"after {labels[anchor]}" if difference.expected_node is None else labels[anchor]
+    attribute = difference.attribute
     said, why = unread.worded(comparison, difference, name)
+    if attribute == "random" or (attribute == "extra" and node.kind == DRAWN):
+        attribute, want, have = "random", "nothing drawn", "numbers drawn in every call"
+        when = "in training, where the network has none" if check == "training" else "in inference"
+        said = f"{name}: numbers are drawn at random {when}, and the result depends on them"
+    elif attribute == "weights" and not said:
+        want = "parameters"
+        said = f"{name}: its weights are {have}, expected parameters"
     return Finding(
         check=check,
         node=name,
-        attribute=difference.attribute,
+        attribute=attribute,
         expected=want,
         found=have,
         kind=node.kind,

@@ -16,7 +16,7 @@ from conformance.graph.resize import CannotResize, resized, without
 from conformance.judge import preparation, published, sizes
 from conformance.judge.added import added
 from conformance.judge.altered import altered
-from conformance.judge.finding import Finding
+from conformance.judge.finding import CheckName, Finding
 from conformance.judge.variants import Comparison, Explained, explain, left_out, matches
 from conformance.kinds import WEIGHTED
 from conformance.numbers.causes.roots import stand_ins
@@ -156,7 +156,7 @@ class Side:
         behind = range(len(self.expected))
         self.rows = [comparison.rows[comparison.behind(i) if variant else i] for i in behind]
 
-    def finding(self, check: str, node: int, attribute: str, **found: Any) -> Finding:
+    def finding(self, check: CheckName, node: int, attribute: str, **found: Any) -> Finding:
         """A finding at a node of the executed graph."""
         return Finding(
             check=check, node=self.names[node], attribute=attribute,

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from functools import partial
+
+from conformance.judge import smaller
 from conformance.judge.finding import Finding, Part, Unjudged, finite
 from conformance.judge.hints import vanishes
 from conformance.judge.subject import Side, Subject
@@ -10,6 +13,7 @@ from conformance.numbers.gradients import IMAGE, Gradients, gradients
 from conformance.numbers.parity import Oracles, Parity, parity
 from conformance.numbers.weights import BATCH
 from conformance.trace.port import NoGradient, UntraceableModel
+from conformance.trace.tape import Tape
 
 #: What a share of the right gradient says; anything else is altered.
 SHARES = {0.0: "cut", 2.0: "counted twice", -1.0: "reversed"}
@@ -21,13 +25,15 @@ def check(subject: Subject) -> list[Part]:
     """A step of training and its gradients; of a port that cannot train, those of inference."""
     if subject.training is None:
         subject.stage("differentiating", 0, 0)
-        return [backward(subject, training=False)]
+        return [backward(subject, subject.side(), subject.tape)]
     subject.stage("running a training step", 0, 0)
-    expected = Oracles(subject.side(training=True).expected, subject.seed, BATCH)
-    step = training(subject, expected)
+    side, tape = smaller.taught(subject)
+    whole = subject.side(training=True).expected
+    expected = Oracles(side.expected, subject.seed, BATCH, like=whole)
+    step = training(subject, side, tape, expected)
     # Through the batch's statistics and auxiliary heads, as it is going to be trained.
     subject.stage("differentiating", 0, 0)
-    return [step, backward(subject, training=True, expected=expected)]
+    return [step, backward(subject, side, tape, expected)]
 
 
 def untaught(subject: Subject) -> Part:
@@ -41,20 +47,15 @@ def untaught(subject: Subject) -> Part:
     return Part()
 
 
-def training(subject: Subject, expected: Oracles | None = None) -> Part:
+def training(subject: Subject, side: Side, tape: Tape, expected: Oracles) -> Part:
     """One training step of two images: batch statistics, auxiliary heads, nothing dropped, and
     the running statistics that the step leaves behind.
 
     What the step computes is kept in ``expected``, for its gradients.
     """
-    side, tape = subject.side(training=True), subject.taught
-    assert tape is not None
     planned = sum(side.found.nodes[b].kind != "input" for b in side.pairs.values())
     try:
-        ran = parity(
-            subject.port, tape, side.found, side.expected, side.pairs, subject.seed,
-            training=True, oracles=expected,
-        )  # fmt: skip
+        ran = _step(subject, side, tape, expected)
     except UntraceableModel as refused:
         why = Unjudged("training", f"a training step: {refused}")
         return Part(planned=planned, open=[why])
@@ -65,6 +66,18 @@ def training(subject: Subject, expected: Oracles | None = None) -> Part:
     if ran.problem:
         part.open.append(Unjudged("training", f"a training step: {ran.problem}"))
     return part
+
+
+def _step(subject: Subject, side: Side, tape: Tape, expected: Oracles) -> Parity:
+    """The step with its way back or, of a port that computes otherwise then, without it."""
+    ran = partial(
+        parity, subject.port, tape, side.found, side.expected, side.pairs, subject.seed,
+        training=True, oracles=expected,
+    )  # fmt: skip
+    try:
+        return ran(returns=True)
+    except UntraceableModel:
+        return ran()
 
 
 def _values(side: Side, ran: Parity) -> list[Finding]:
@@ -93,10 +106,8 @@ def _statistics(side: Side, ran: Parity) -> list[Finding]:
     ]  # fmt: skip
 
 
-def backward(subject: Subject, training: bool, expected: Oracles | None = None) -> Part:
-    """The gradients of every slot and of the image."""
-    side, tape = subject.side(training), subject.taught if training else subject.tape
-    assert tape is not None
+def backward(subject: Subject, side: Side, tape: Tape, expected: Oracles | None = None) -> Part:
+    """The gradients of every slot and of the image; in training after a step with ``expected``."""
     try:
         found = gradients(
             subject.port,
@@ -105,7 +116,7 @@ def backward(subject: Subject, training: bool, expected: Oracles | None = None) 
             side.expected,
             side.pairs,
             subject.seed,
-            training,
+            expected is not None,
             expected,
         )
     except NoGradient as refused:

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from math import inf, isfinite, sqrt
-from typing import Any
 
 import numpy as np
 
-from conformance.chunks import each, strips
+from conformance.chunks import each, packed, strips
+from conformance.data import Count, Row
 from conformance.numbers.precision import FLOAT64
 
 #: How many values of each node's result are kept, to be compared with other frameworks' results.
 SAMPLES = 12
 
 
-@dataclass(frozen=True, slots=True)
-class NodeParity:
+class NodeParity(Row, frozen=True):
     """One node's result: errors and bound are largest differences over the root mean square."""
 
-    node: int
+    node: Count
     rms: float
     error: float
     bound: float
@@ -31,15 +29,14 @@ class NodeParity:
         return self.error <= self.bound < inf
 
 
-@dataclass(frozen=True, slots=True)
-class SlotParity:
+class SlotParity(Row, frozen=True):
     """What a slot has become, or its gradient; as in :class:`NodeParity`.
 
     ``share`` is how much of the expected array is in the one found: 1 where it is right, of a
     gradient 0 where it was cut and 2 where it was counted twice.
     """
 
-    node: int
+    node: Count
     slot: str
     rms: float
     error: float
@@ -60,22 +57,17 @@ class SlotParity:
 
         An expected array that is nothing but rounding is measured on another ``scale``.
         """
-        square = float(np.vdot(want, want))
+        got, square = packed(got), float(np.vdot(want, want))
         rms = scale or sqrt(square / want.size) or 1.0
         share = float(np.vdot(got, want)) / square if square else 1.0
         error = distance(got, want, rms)
         return cls(node, slot, rms, error, cost * FLOAT64.margin, share, sample(got))
 
-    @classmethod
-    def from_json(cls, data: dict[str, Any]) -> SlotParity:
-        return cls(**(data | {"sample": tuple(data["sample"])}))
 
-
-@dataclass(frozen=True, slots=True)
-class Control:
+class Control(Row, frozen=True):
     """A wrong variant of one node, put in the oracle's place: it has to exceed the bound."""
 
-    node: int
+    node: Count
     alteration: str
     error: float
     bound: float

@@ -1,14 +1,15 @@
 """Slots' values, kept between the checks of one network, which all ask for the same.
 
 A network's checks draw its weights half a dozen times: for the port and for the oracle, in
-inference, in training and backwards.  What was drawn is kept as long as there is room and one of
-the last few sets of weights has the place that it was drawn for.
+inference, in training and backwards.  What was drawn is kept until there is no room for what is
+drawn after it, or none of the last few sets of weights has the place that it was drawn for.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Hashable, Iterable
+from threading import RLock
 
 import numpy as np
 
@@ -28,6 +29,7 @@ class Drawn:
         self.limit, self.size = limit, 0
         self.arrays: dict[Key, np.ndarray] = {}
         self.recent: deque[frozenset[bytes]] = deque(maxlen=RECENT)
+        self._lock = RLock()
 
     def begin(self, places: Iterable[bytes]) -> None:
         """Another set of weights, for these places; forget what no recent set has."""
@@ -38,12 +40,16 @@ class Drawn:
 
     def __call__(self, key: Key, draw: Callable[[], np.ndarray]) -> np.ndarray:
         """The array of a key, drawn if need be."""
-        if (array := self.arrays.get(key)) is None:
-            array = draw()
-            array.flags.writeable = False
-            if self.size + array.nbytes <= self.limit:
-                self.arrays[key] = array
+        with self._lock:  # of two threads that ask for the same, one draws
+            if (array := self.arrays.pop(key, None)) is None:
+                array = draw()
+                array.flags.writeable = False
+                if array.nbytes > self.limit:
+                    return array
                 self.size += array.nbytes
+            self.arrays[key] = array
+            while self.size > self.limit:
+                self.size -= self.arrays.pop(next(iter(self.arrays))).nbytes
         return array
 
 

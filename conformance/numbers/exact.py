@@ -19,12 +19,11 @@ coarsest product there is, :data:`TELLING`; of a vector too short for that, all 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
 from math import inf, log2
-from typing import Any
 
 import numpy as np
 
+from conformance.data import Count, Row
 from conformance.graph.model import Graph
 from conformance.kinds import KINDS
 from conformance.kinds.experiment import shaped
@@ -34,7 +33,7 @@ from conformance.numbers.integer_oracle import IntegerOracle
 from conformance.numbers.integers import Integers
 from conformance.numbers.oracle import CannotCompute, Oracle
 from conformance.numbers.parity import cheapest_of_each_kind, neutral, outputs_differ
-from conformance.numbers.precision import EXACT, PRECISIONS, Precision
+from conformance.numbers.precision import EXACT, PRECISIONS, Device, Named, Precision
 from conformance.numbers.steps import Stepped
 from conformance.numbers.weights import carried, counterparts
 from conformance.trace.port import PLAIN, CannotExecute, Execution, Port, Run
@@ -53,8 +52,7 @@ LOUD = 1 << 14
 NEAREST = 0.5
 
 
-@dataclass(frozen=True, slots=True)
-class ExactNode:
+class ExactNode(Row, frozen=True):
     """One node's result beside the exact one.
 
     ``reason`` says why there is no exact one, and empty that there is.  ``differing`` of its
@@ -63,10 +61,10 @@ class ExactNode:
     ``alive`` is the share of numbers that are not zero.
     """
 
-    node: int
+    node: Count
     reason: str = ""
-    differing: int = 0
-    first: tuple[int, ...] = ()
+    differing: Count = 0
+    first: tuple[Count, ...] = ()
     distance: float = 0.0
     rounded: bool = False
     alive: float = 0.0
@@ -84,13 +82,12 @@ class ExactNode:
         return bool(self.reason) or not self.differing or self.rounded
 
 
-@dataclass(frozen=True, slots=True)
-class Exact:
+class Exact(Row, frozen=True):
     """All that one exact run of one model says: nodes in order of execution, and control arms."""
 
-    seed: int
-    precision: str
-    device: str
+    seed: Count
+    precision: Named
+    device: Device
     nodes: tuple[ExactNode, ...]
     controls: tuple[Control, ...]
     problem: str = ""
@@ -108,15 +105,6 @@ class Exact:
     def dull(self) -> tuple[ExactNode, ...]:
         """The nodes whose exact results are too much alike to tell a bug."""
         return tuple(n for n in self.nodes if not n.reason and n.entropy < n.needed)
-
-    def as_json(self) -> dict[str, Any]:
-        return asdict(self)
-
-    @classmethod
-    def from_json(cls, data: dict[str, Any]) -> Exact:
-        nodes = tuple(ExactNode(**(n | {"first": tuple(n["first"])})) for n in data["nodes"])
-        controls = tuple(Control(**c) for c in data["controls"])
-        return cls(**data | {"nodes": nodes, "controls": controls})
 
 
 def exact(

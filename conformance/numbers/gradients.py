@@ -22,13 +22,13 @@ rounding of a double.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
 from math import prod, sqrt
 from typing import Any
 
 import numpy as np
 
-from conformance.chunks import each
+from conformance.chunks import each, packed
+from conformance.data import Count, Row
 from conformance.graph.axes import to_neutral
 from conformance.graph.model import Graph, Node, Parameter
 from conformance.numbers.adjoint import TRAINED, backward
@@ -46,11 +46,10 @@ from conformance.trace.tape import Tape
 IMAGE = "image"
 
 
-@dataclass(frozen=True, slots=True)
-class Gradients:
+class Gradients(Row, frozen=True):
     """All gradients of one model, from the output back, and control arms."""
 
-    seed: int
+    seed: Count
     slots: tuple[SlotParity, ...]
     controls: tuple[Control, ...]
     problem: str = ""
@@ -76,15 +75,6 @@ class Gradients:
         readers = graph.consumers()
         cleared = _reached(readers, right - wrong, set())
         return tuple(sorted(_reached(readers, {diverged.node}, cleared)))
-
-    def as_json(self) -> dict[str, Any]:
-        return asdict(self)
-
-    @classmethod
-    def from_json(cls, data: dict[str, Any]) -> Gradients:
-        slots = tuple(SlotParity.from_json(s) for s in data["slots"])
-        controls = tuple(Control(**c) for c in data["controls"])
-        return cls(data["seed"], slots, controls, data["problem"])
 
 
 def _reached(readers: list[list[int]], start: set[int], barred: set[int]) -> set[int]:
@@ -217,7 +207,9 @@ class _Comparison:
             for slot, want in of_slots.items():
                 pieces = self.pieces.get((index, slot), ())
                 if pieces and all(p.handle in received for p in pieces):
-                    got = whole(self.found.nodes[self.pairs[index]], slot, received.__getitem__)
+                    got = packed(
+                        whole(self.found.nodes[self.pairs[index]], slot, received.__getitem__)
+                    )
                     self._compare(index, slot, want, rough_slots[slot], got, costs[index])
 
     def _compare(

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from math import erf, inf, log, prod, sqrt
+from math import erf, inf, isfinite, log, prod, sqrt
 
 import numpy as np
 
@@ -48,6 +48,12 @@ UNIFORM: dict[str, Callable[[float], float]] = {
 #: libraries: AlexNet's and VGG's 0.01 (0.005 in Caffe's dense layers), Inception's 0.1 and 0.001
 #: in TensorFlow, 0.02 and Keras's 0.05.
 FIXED = (0.01, 0.001, 0.005, 0.02, 0.05, 0.1)
+
+#: What is wrong with a kernel of zeros, unless it is the last.
+ZERO = "all zero"
+
+#: Inputs of each output by which those of a kernel are told apart first.
+LOOKED_AT = 8
 
 #: The scheme of a norm that ends a residual branch, where each block starts as its shortcut.
 ZERO_LAST = "zero gamma at the end of a residual branch"
@@ -84,26 +90,28 @@ def initial(graph: Graph, own: Callable[[str], np.ndarray]) -> list[Initial]:
     output = _output(graph)
     result: dict[Initial, None] = {}
     for index, node in enumerate(graph):
-        for slot in node.parameters:
-            values = whole(node, slot, own)
-            if not np.isfinite(values).all():
-                result[Initial(index, slot, finding="not finite")] = None
-            elif slot == "kernel":
-                for piece in node.parameters[slot]:
-                    found = allowed[index, piece]
-                    if index == output and not values.any():
-                        result[Initial(index, slot, ZERO_OUTPUT)] = None
-                    elif isinstance(found, str):
-                        result[Initial(index, slot, finding=found)] = None
-                    elif found:
-                        name = max(found, key=lambda name: popular[name])
-                        result[Initial(index, slot, name)] = None
-                    else:
-                        said = _far(graph, index, piece, own, popular)
-                        result[Initial(index, slot, finding=said)] = None
-            else:
+        for slot, pieces in node.parameters.items():
+            if slot != "kernel":
+                values = whole(node, slot, own)
+                if not np.isfinite(values).all():
+                    result[Initial(index, slot, finding="not finite")] = None
+                    continue
                 last = [graph.nodes[i].kind for i in readers[index]] == ["add"]
                 result |= dict.fromkeys(_constants(index, slot, values, last))
+                continue
+            zero = all(allowed[index, piece] == ZERO for piece in pieces)
+            for piece in pieces:
+                found = allowed[index, piece]
+                if index == output and zero:
+                    result[Initial(index, slot, ZERO_OUTPUT)] = None
+                elif isinstance(found, str):
+                    result[Initial(index, slot, finding=found)] = None
+                elif found:
+                    name = max(found, key=lambda name: popular[name])
+                    result[Initial(index, slot, name)] = None
+                else:
+                    said = _far(graph, index, piece, own, popular)
+                    result[Initial(index, slot, finding=said)] = None
     return list(result)
 
 
@@ -133,17 +141,17 @@ def _schemes(
     graph: Graph, index: int, piece: Parameter, own: Callable[[str], np.ndarray], kernels: int
 ) -> list[str] | str:
     """The schemes that a kernel may have been drawn from; or a sentence, why from none at all."""
-    values = read(own(piece.handle), piece)
-    shape = _shape(graph.nodes[index], piece)
-    values = values.reshape(shape)
-    if not np.isfinite(values).all():
+    stored, shape = own(piece.handle), _shape(graph.nodes[index], piece)
+    least, most = float(stored.min()), float(stored.max())
+    if not (isfinite(least) and isfinite(most)):
         return "not finite"
-    if not np.ptp(values):
-        return "all zero" if not values.any() else f"every entry is {values.flat[0]:.6g}"
-    if count := _alike(values):
+    if least == most:
+        return ZERO if not most else f"every entry is {most:.6g}"
+    if count := _alike(read(stored, piece).reshape(shape)):
         return f"{count} of {shape[-1]} outputs are equal to another: they will learn the same"
-    deviation = sqrt(float(np.mean(values**2)))
-    farthest = float(np.abs(values).max())
+    farthest = max(-least, most)
+    values = stored.reshape(-1)  # in whatever order
+    deviation = sqrt(float(np.vdot(values, values)) / values.size)
     share = FAMILY_WISE / kernels
     schemes = list(_usual(graph.nodes[index], shape))
     mean = float(np.mean(values))
@@ -216,6 +224,9 @@ def _reaches(count: int, farthest: float, reach: float) -> float:
 
 def _alike(kernel: np.ndarray) -> int:
     """How many outputs have the very kernel of another one."""
+    ends = kernel[(0,) * (kernel.ndim - 2)][:LOOKED_AT]
+    if len(set(map(bytes, np.ascontiguousarray(ends.T)))) == kernel.shape[-1]:
+        return 0  # they differ in the first few numbers already
     rows = np.moveaxis(kernel, -1, 0).reshape(kernel.shape[-1], -1)
     if rows.shape[1] < 2:
         return 0

@@ -11,13 +11,12 @@ can differ.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
 from math import prod, sqrt
-from typing import Any
 
 import numpy as np
 
-from conformance.chunks import each
+from conformance.chunks import each, packed
+from conformance.data import Count, Row
 from conformance.graph.axes import to_neutral
 from conformance.graph.model import Graph, Node
 from conformance.kinds import KINDS, POOLING
@@ -26,7 +25,7 @@ from conformance.kinds.experiment import shaped
 from conformance.numbers.causes.roots import Root, Roots, stand_ins
 from conformance.numbers.deviation import Control, NodeParity, SlotParity, distance, sample
 from conformance.numbers.oracle import CannotCompute, Oracle
-from conformance.numbers.precision import FLOAT64, PRECISIONS, Precision
+from conformance.numbers.precision import FLOAT64, PRECISIONS, Named, Precision
 from conformance.numbers.stored import whole
 from conformance.numbers.weights import BATCH, Weights, carried, counterparts, keeping
 from conformance.trace.evaluation import evaluate
@@ -41,11 +40,14 @@ class Oracles:
     """What a graph computes for one batch of canonical images, in double and single precision.
 
     Checks of one step of training, forward and back, are given the same: then each of its nodes
-    is computed once, and kept.
+    is computed once, and kept.  Weights are those of the graph that it is ``like``.
     """
 
-    def __init__(self, expected: Graph, seed: int, count: int, precision: Precision = FLOAT64):
-        self.weights, self.precision = Weights(expected, seed), precision
+    def __init__(
+        self, expected: Graph, seed: int, count: int, precision: Precision = FLOAT64,
+        like: Graph | None = None,
+    ):  # fmt: skip
+        self.weights, self.precision = Weights(expected, seed, like), precision
         self.batch = _kept(precision, self.weights.images(count))
         self.double = Oracle(expected, self.slot, self.batch)
         self.single = Oracle(expected, self.slot, self.batch, precision.oracle)
@@ -65,8 +67,7 @@ class Oracles:
         self.single.release(index)
 
 
-@dataclass(frozen=True, slots=True)
-class Parity:
+class Parity(Row, frozen=True):
     """All that one run of one model says: nodes in order of execution, and control arms.
 
     ``statistics`` are the running means and variances that one training step leaves behind.
@@ -74,12 +75,12 @@ class Parity:
     ``roots`` are the nodes that are wrong by themselves, and why; float64 alone can tell.
     """
 
-    seed: int
+    seed: Count
     nodes: tuple[NodeParity, ...]
     controls: tuple[Control, ...]
     problem: str = ""
     statistics: tuple[SlotParity, ...] = ()
-    precision: str = PLAIN.precision
+    precision: Named = PLAIN.precision
     compiled: bool = False
     roots: tuple[Root, ...] = ()
 
@@ -91,18 +92,6 @@ class Parity:
         """The largest error of the nodes before a diverging one."""
         earlier = self.nodes[: self.nodes.index(diverged)]
         return max((n.error for n in earlier), default=0.0)
-
-    def as_json(self) -> dict[str, Any]:
-        return asdict(self)
-
-    @classmethod
-    def from_json(cls, data: dict[str, Any]) -> Parity:
-        nodes = tuple(NodeParity(**(n | {"sample": tuple(n["sample"])})) for n in data["nodes"])
-        controls = tuple(Control(**c) for c in data["controls"])
-        statistics = tuple(map(SlotParity.from_json, data["statistics"]))
-        roots = tuple(map(Root.from_json, data["roots"]))
-        kept = {"nodes": nodes, "controls": controls, "statistics": statistics, "roots": roots}
-        return cls(**data | kept)
 
 
 def parity(
@@ -118,6 +107,7 @@ def parity(
     how: Execution = PLAIN,
     keep: Callable[[int, np.ndarray], None] | None = None,
     oracles: Oracles | None = None,
+    returns: bool = False,
 ) -> Parity:
     """Run a port on canonical weights and compare every node with the oracle.
 
@@ -133,7 +123,8 @@ def parity(
 
     ``keep`` receives the port's whole result of each node of ``expected``, in neutral layout.
     Of a compiled model the outputs alone are compared, with the bounds that the way there gives
-    them.  Results of the ``oracles`` that are given are kept, for another check to go on from.
+    them.  Results of the ``oracles`` that are given are kept, for another check to go on from, and
+    with ``returns`` the port is asked to remember its own way back.
     """
     expected = expected or found
     pairs = stand_ins(expected, found, pairs or {i: i for i in range(len(found))})
@@ -151,8 +142,9 @@ def parity(
         wanted, draws = frozenset(observer.wanted), keeping(tape, found) if training else {}
         with np.errstate(all="ignore"):  # what is not finite is reported, with its node
             run = Run(
-                tape, lambda handle: _kept(precision, given(handle)), batch, training, draws, how
-            )
+                tape, lambda handle: _kept(precision, given(handle)), batch, training, draws, how,
+                returns,
+            )  # fmt: skip
             observer.replaced(port.run(run, wanted, observer))
     except (CannotCompute, CannotExecute) as reason:
         problem = str(reason)
@@ -312,7 +304,7 @@ def neutral(array: np.ndarray, node: Node) -> np.ndarray:
     """A port's result in neutral layout; one of another size stays as it is, and fails."""
     if array.size != prod(size for axis in node.axes for _, size in axis):
         return array
-    return np.ascontiguousarray(to_neutral(array, node.axes).reshape((-1, *node.shape)))
+    return packed(to_neutral(array, node.axes).reshape((-1, *node.shape)))
 
 
 def _unfolded(tape: Tape, output: int, value: int, array: np.ndarray) -> np.ndarray:

@@ -14,9 +14,10 @@ ratio of the two unit roundoffs.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
+from msgspec import Meta
 
 #: Binary digits of the significands that hardware multiplies, the leading 1 included: float64,
 #: float32, TF32 and float16, bfloat16 (IEEE 754-2019; NVIDIA, Ampere architecture, 2020) and
@@ -110,6 +111,10 @@ PRECISIONS = {
         Precision("bfloat16", 8, 8),
     )
 }
+
+#: The names of precisions, and of devices, in a file.
+Named = Annotated[str, Meta(pattern=f"^({'|'.join(PRECISIONS)})$")]
+Device = Annotated[str, Meta(pattern="^(cpu|gpu)$")]
 
 #: What a network is compared in besides float64, on each device.
 ON = {"cpu": ("float32",), "gpu": ("float32", "tf32", "bfloat16")}

@@ -13,11 +13,12 @@ from dataclasses import replace
 from functools import lru_cache
 from itertools import product
 from math import prod, sqrt
+from threading import RLock
 from typing import Any, Protocol
 
 import numpy as np
 
-from conformance.chunks import each, slices, strips
+from conformance.chunks import each, slices, strips, tiles
 from conformance.graph.align import digest, places
 from conformance.graph.model import Graph, Node, Parameter
 from conformance.kinds import Spread
@@ -32,15 +33,19 @@ BATCH = 2
 
 
 class Weights:
-    """Canonical values for the slots of a graph."""
+    """Canonical values for the slots of a graph.
 
-    def __init__(self, graph: Graph, seed: int = 0):
-        self.graph, self.seed = graph, seed
+    ``like`` is the same graph for images of another size, whose values are to be had here.
+    """
+
+    def __init__(self, graph: Graph, seed: int = 0, like: Graph | None = None):
+        self.graph, self.seed, self.like = graph, seed, like or graph
         self.places = places(graph)
         DRAWN.begin(self.places)
-        self.moments = [spread.moment for spread in expected_spreads(graph)]
-        # The oracle asks for a slot once a precision, one directly after the other.
-        self.slot = lru_cache(maxsize=2)(self._slot)
+        self.moments = [spread.moment for spread in expected_spreads(self.like)]
+        self._recent = lru_cache(maxsize=2)(self._slot)
+        self._range = lru_cache(maxsize=None)(self._reach)
+        self._lock = RLock()
 
     def image(self) -> np.ndarray:
         """One image, 1 x height x width x channels, of mean 0 and second moment 1."""
@@ -62,8 +67,12 @@ class Weights:
             for place, index in enumerate(self.graph.outputs)
         ]
 
-    def _slot(self, index: int, slot: str) -> np.ndarray:
+    def slot(self, index: int, slot: str) -> np.ndarray:
         """The values of a slot, in neutral layout."""
+        with self._lock:  # oracles of two precisions ask for it at the same time
+            return self._recent(index, slot)
+
+    def _slot(self, index: int, slot: str) -> np.ndarray:
         node, place = self.graph.nodes[index], self.places[index]
         shape, (middle, reach) = node.slots[slot], self._range(index, slot)
         table = node.attributes.get("table") if slot == "kernel" else None
@@ -76,13 +85,13 @@ class Weights:
 
         return DRAWN((place, (self.seed, slot, shape, middle, reach, table)), draw)
 
-    def _range(self, index: int, slot: str) -> tuple[float, float]:
+    def _reach(self, index: int, slot: str) -> tuple[float, float]:
         """The middle of a slot's values, and how far they reach from it."""
-        node = self.graph.nodes[index]
+        node = self.like.nodes[index]
         before = self.moments[node.inputs[0]]
         match slot:
             case "kernel":
-                return 0.0, sqrt(3 / (_fan_in(self.graph, node) * before))
+                return 0.0, sqrt(3 / (_fan_in(self.like, node) * before))
             case "centres":
                 return 0.0, 1.0
             case "gamma":
@@ -182,6 +191,8 @@ def carried(
 
 def stored(part: np.ndarray, parameter: Parameter) -> np.ndarray:
     """Walk a parameter's layout steps back, from the slot's part to the stored array."""
+    if not parameter.steps and part.shape == parameter.shape:
+        return part
     result = np.empty(parameter.shape, part.dtype)
     # The steps lead from the stored array to the part: as far as they are views, they show where
     # in the result each number belongs.
@@ -207,10 +218,8 @@ def stored(part: np.ndarray, parameter: Parameter) -> np.ndarray:
             part = np.flip(part, argument)
         else:
             part = part.reshape(before)
-    # The two run through memory in different orders: line by line, a large copy would miss the
-    # cache with every number.
-    sides = [1 << 60] * (part.ndim - 2) + [32, 64][-part.ndim :]
-    for tile in product(*map(slices, part.shape, sides)):
+    # The two run through memory in different orders.
+    for tile in product(*map(slices, part.shape, tiles(part.ndim))):
         place[tile] = part[tile]
     return result
 

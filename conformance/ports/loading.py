@@ -7,6 +7,7 @@ import importlib.util
 import inspect
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from difflib import get_close_matches
 from pathlib import Path
 from sysconfig import get_paths
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from conformance.ports import implementations
+from conformance.printable import message
 from conformance.trace import registry
 from conformance.trace.port import UntraceableModel
 
@@ -131,7 +133,7 @@ def opened(factory: Callable[..., Any], framework: str | None = None) -> Port:
     """
     if framework is not None:
         return _port(registry.find(framework), factory)
-    refused: list[UntraceableModel] = []
+    refused: dict[str, UntraceableModel] = {}
     for tracer in registry.tracers().values():
         if tracer.library not in sys.modules:
             continue
@@ -139,14 +141,19 @@ def opened(factory: Callable[..., Any], framework: str | None = None) -> Port:
         try:
             model = port.built()
         except UntraceableModel as reason:
-            refused.append(reason)
+            refused[tracer.name] = reason
             continue
         owner = _owner(model)
         return port if owner is tracer else _port(owner, factory)
+    if refused:
+        with suppress(Exception):  # the reason of a library that it is not would say nothing
+            whose = _owner(_made(factory)).name
+            refused = {whose: refused[whose]}
     if len(refused) == 1:
-        raise refused[0]
+        raise next(iter(refused.values()))
     if refused:  # a tracer's own words would name its library, and nobody knows whose model it is
-        cause = refused[0].__cause__ or refused[0]
+        first = next(iter(refused.values()))
+        cause = first.__cause__ or first
         raise BadPort(f"the factory does not build a model: {told(cause)}") from cause
     return _port(_owner(_made(factory)), factory)
 
@@ -180,7 +187,7 @@ def _made(factory: Callable[..., Any]) -> object:
 
 def told(error: BaseException) -> str:
     """What went wrong, and where in the port, in one line."""
-    said = " ".join(str(error).split())
+    said = " ".join(message(error).split())
     said = said if len(said) <= 300 else f"{said[:297]}..."
     said = f"{type(error).__name__}: {said}" if said else type(error).__name__
     place = "" if isinstance(error, SyntaxError) else _place(error)

@@ -7,6 +7,8 @@ import resource
 import sys
 from collections.abc import Iterator
 
+from conformance.printable import message
+
 #: What frameworks say, and the size where they say one: NumPy, PyTorch on either device, JAX, TF.
 SIZE = r"([\d.]+) ?([KMGTP]?i?B|bytes)"
 SAID = tuple(
@@ -27,7 +29,7 @@ def shortage(error: BaseException) -> str:
     It has the size that was asked for, where the framework says it, and what this process held.
     """
     for each in _causes(error):
-        said = next(filter(None, (pattern.search(str(each)) for pattern in SAID)), None)
+        said = next(filter(None, (pattern.search(message(each)) for pattern in SAID)), None)
         if said or isinstance(each, MemoryError):
             size = said.groups() if said else ()
             asked = f"{_size(*size)} more were asked for" if size else "an allocation failed"

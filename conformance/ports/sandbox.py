@@ -29,6 +29,10 @@ LOOK, PATIENCE = 0.2, 15.0
 #: No honest answer is longer, in bytes; a page with both graphs of the largest network has 4 MB.
 LONGEST = 64 << 20
 
+#: Threads of a framework that wait awake take the processor from whoever else computes: our own
+#: oracle and other programs.  Asleep they lose microseconds.
+SLEEPING = {"OMP_WAIT_POLICY": "passive"}
+
 Json = dict[str, Any]
 
 
@@ -93,15 +97,18 @@ class _Sandbox:
     def __init__(self, job: Json, variables: Mapping[str, str], who: str) -> None:
         self.token, self.who, self.stage = token_hex(8), who, "starting"
         self.start = time.monotonic()
-        self.answers, answers = os.pipe()
         try:
-            self.process = subprocess.Popen(
-                boot.command("conformance.ports.supervisor", str(answers)),
-                stdin=subprocess.PIPE, stdout=subprocess.PIPE, pass_fds=(answers,),
-                start_new_session=True, env=os.environ | dict(variables),
-            )  # fmt: skip
-        finally:
-            os.close(answers)
+            self.answers, answers = os.pipe()
+            try:
+                self.process = subprocess.Popen(
+                    boot.command("conformance.ports.supervisor", str(answers)),
+                    stdin=subprocess.PIPE, stdout=subprocess.PIPE, pass_fds=(answers,),
+                    start_new_session=True, env=SLEEPING | dict(os.environ) | dict(variables),
+                )  # fmt: skip
+            finally:
+                os.close(answers)
+        except OSError as error:  # no more files, processes or memory
+            raise Ended(f"{who} could not be started: {error.strerror}") from None
         assert self.process.stdin is not None and self.process.stdout is not None
         self.job, self.status = self.process.stdin, self.process.stdout
         with suppress(BrokenPipeError):  # it is gone, and how is asked below

@@ -41,10 +41,13 @@ def main(pipe: int) -> None:
     signal.set_wakeup_fd(alarm, warn_on_full_buffer=False)
     for number in (signal.SIGCHLD, signal.SIGTERM):
         signal.signal(number, lambda *_: None)
-    job = json.loads(_line())
+    if not (line := _line()).endswith(b"\n"):  # the command has gone before it said what to do
+        return
+    job = json.loads(line)
     own, scratch = os.getpid(), _scratch()
     child = os.fork()
     if not child:
+        signal.set_wakeup_fd(-1)
         for end in (wake, alarm):
             os.close(end)
         if scratch:
@@ -54,13 +57,14 @@ def main(pipe: int) -> None:
     ended = Ended(child)
     while not ended.how and not _told_to_end(wake):
         ended.look()
-    if not ended.how and job.get("patience"):
+    how = ended.how  # how it ends from here on is not its own doing
+    if not how and job.get("patience"):
         ended.ask(child, job["patience"])
     ended.all()
     if scratch:
         shutil.rmtree(scratch, ignore_errors=True)
     with suppress(BrokenPipeError):
-        os.write(1, ended.how.encode())
+        os.write(1, how.encode())
 
 
 def _scratch() -> str:
@@ -81,7 +85,6 @@ def _line() -> bytes:
 
 def _become_worker(job: dict[str, Any], pipe: int, parent: int) -> None:
     """In the forked process: undo what is the supervisor's alone, and do the job."""
-    signal.set_wakeup_fd(-1)
     for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
         signal.signal(number, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -127,10 +130,13 @@ class Ended:
             self._living()
 
     def ask(self, child: int, seconds: float) -> None:
-        """Let the worker clear away what it has begun to write."""
-        os.kill(child, signal.SIGTERM)
+        """Let the worker clear away what it has begun to write.
+
+        Again and again: Python sees a signal that came just before a long sleep only after it.
+        """
         end = time.monotonic() + seconds
         while not self.how and time.monotonic() < end:
+            os.kill(child, signal.SIGTERM)
             time.sleep(0.02)
             self._reap()
 

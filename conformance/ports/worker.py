@@ -18,6 +18,7 @@ from importlib import import_module
 from typing import Any, NoReturn
 
 from conformance.errors import FAULT, INCONCLUSIVE, USAGE, Refused
+from conformance.printable import message
 from conformance.signals import Stopped, stopping
 
 Json = dict[str, Any]
@@ -68,7 +69,7 @@ def answer(job: Json, say: Say) -> None:
     """Do the job, and say what came of it."""
     from conformance.ports import memory
     from conformance.ports.implementations import NotInstalled
-    from conformance.ports.loading import BadPort
+    from conformance.ports.loading import BadPort, told
     from conformance.trace.port import UntraceableModel
 
     try:
@@ -92,8 +93,12 @@ def answer(job: Json, say: Say) -> None:
     except Exception as fault:
         if job["debug"]:
             traceback.print_exc()
-        said = " ".join(f"{type(fault).__name__}: {fault}".split())
+        said = " ".join(f"{type(fault).__name__}: {message(fault)}".split())
         say.line({"refused": f"{said} (run again with --debug)", "code": FAULT})
+    except KeyboardInterrupt:
+        raise
+    except BaseException as raised:  # no library of anybody's catches that, so it is the port's
+        say.line({"refused": f"the port raises {told(raised)}", "code": INCONCLUSIVE})
 
 
 #: What a job's function takes to say how far it is.

@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Iterator
 from inspect import unwrap
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -20,7 +20,8 @@ from conformance.pytest.decorator import Ported
 from conformance.quiet import NO_GPU
 from conformance.trace import registry
 
-Json = dict[str, Any]
+if TYPE_CHECKING:
+    from conformance.judge.results import Gate
 
 
 class Judged:
@@ -44,9 +45,9 @@ class Judged:
             "debug": False,
             "expect": list(options.expect),
         }
-        self.answer: Json | Refused | None = None
+        self.answer: Gate | Refused | None = None
 
-    def result(self, asking: str) -> Json:
+    def result(self, asking: str) -> Gate:
         """The gate's result.
 
         Raises :class:`Refused` each time it is asked for, with the cause for whoever asks first.
@@ -84,7 +85,7 @@ class PortItem(pytest.Item):
         """Fail with what the gate says of this check."""
         result = self.judged.result(self.name)
         if self.check.kind == "complete":
-            said = filter(None, (result["verdict"], result["variant"]))
+            said = filter(None, (result.verdict, result.variant))
             self.user_properties.append(("verdict", " ".join(said)))
         if lines := failure(self.check, result, self.judged.checks):
             raise Differs("\n".join(lines))

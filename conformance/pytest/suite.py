@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from math import prod
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -274,10 +275,12 @@ def _own_path(monkeypatch):
 @pytest.fixture(scope="session")
 def _examined(pytestconfig: pytest.Config, request: pytest.FixtureRequest) -> Iterator[Examined]:
     device, seed = pytestconfig.getoption("device"), pytestconfig.getoption("seed")
-    chosen = [
-        each.callspec.params
+    chosen: list[dict[str, Any]] = [
+        dict(each.callspec.params)
         for each in request.session.items
-        if each.get_closest_marker("numbers") and hasattr(each, "callspec")
+        if isinstance(each, pytest.Function)
+        and each.get_closest_marker("numbers")
+        and hasattr(each, "callspec")
     ]
     numbers = {(p["framework"], p["model"].name) for p in chosen if {"framework", "model"} <= {*p}}
     examined = Examined(seed, _models(pytestconfig), device, numbers)

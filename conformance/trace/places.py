@@ -13,6 +13,7 @@ from traceback import walk_tb
 from types import CodeType, FrameType
 from typing import Any, TypeVar
 
+from conformance.printable import message
 from conformance.trace.port import CannotExecute, UntraceableModel
 
 #: What a port computes with, and what traces it: no file of theirs is a port's own source.
@@ -68,8 +69,8 @@ def raised_at(error: BaseException) -> str:
 
 def reason(error: BaseException) -> str:
     """An exception in one line: what, and where in the port it was raised."""
-    message, place = str(error).strip().partition("\n")[0], raised_at(error)
-    words = f"{type(error).__name__}: {message}" if message else type(error).__name__
+    said, place = message(error).strip().partition("\n")[0], raised_at(error)
+    words = f"{type(error).__name__}: {said}" if said else type(error).__name__
     return f"{words} ({place})" if place else words
 
 

@@ -58,6 +58,7 @@ class Run:
     ``values(handle)`` is asked once for each stored array that the tape reads.  ``image`` is
     batch x height x width x channels.  In training, on a tape of training, every number of a
     random value in ``draws`` is the one given there; other randomness is left to the framework.
+    ``returns`` says that its gradients are asked for next: a port may remember the way back.
     """
 
     tape: Tape
@@ -66,6 +67,7 @@ class Run:
     training: bool = False
     draws: Mapping[int, float] = field(default_factory=dict)
     how: Execution = PLAIN
+    returns: bool = False
 
     def drawn(self) -> Iterator[float | None]:
         """For each random value of the tape, in order, the number that is drawn; None for any."""
@@ -245,6 +247,8 @@ def images(training: bool, batch: int | None = None) -> int:
 
 def checked(tape: Tape) -> Tape:
     """The tape, if its outputs depend on the image.  Raises :class:`UntraceableModel`."""
+    if not tape.outputs:
+        raise UntraceableModel("the model returns nothing: it has to return the logits")
     reached = {0}
     for index, operation in enumerate(tape.operations):
         if reached.intersection(operation.inputs):

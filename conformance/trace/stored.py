@@ -62,13 +62,32 @@ def array_of(tape: Tape, value: int) -> tuple[Parameter, np.ndarray | None] | No
     return replace(parameter, steps=(*parameter.steps, step)), mask
 
 
+def made_in_call(tape: Tape, value: int) -> str | None:
+    """How weights come about that are no stored array.
+
+    None where a stored array goes into them, or where all are alike: that is a sum.
+    """
+    if leaves(tape, value):
+        return None
+    if leaves(tape, value, "random"):
+        return "drawn in every call"
+    try:
+        array = evaluate(tape, value, {})
+    except KeyError:
+        return None
+    return None if len(np.unique(array)) < 3 else "constants in the code"
+
+
 def _masked(tape: Tape, value: int) -> tuple[Parameter, np.ndarray | None] | None:
     """A stored array of which some entries are multiplied away."""
     op = tape[value]
     for kept, other in (op.inputs, op.inputs[::-1]):
         if leaves(tape, other):
             continue
-        found, factors = array_of(tape, kept), evaluate(tape, other, {})
+        try:
+            found, factors = array_of(tape, kept), evaluate(tape, other, {})
+        except KeyError:  # it is drawn at random
+            continue
         if found is None or found[1] is not None or tape[kept].shape != op.shape:
             continue
         if np.isin(factors, (0, 1)).all():

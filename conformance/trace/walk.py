@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from conformance.graph.axes import Axes, Axis, named, reshaped, shape_of
-from conformance.graph.model import Node, Parameter, Where
+from conformance.graph.model import DRAWN, Node, Parameter, Where
 from conformance.trace.meanings import Absent, Flow, Flowing, Meaning, Plain, Step, Stored
 from conformance.trace.probes import leaves
 from conformance.trace.rule import ANY, PLACES, rules
@@ -154,7 +154,8 @@ class Walk:
         parameters = {slot: (p,) for slot, p in slots.items()}
         shapes = {slot: p.shape for slot, p in slots.items()}
         axes = _kept(before, op.shape, op.attributes) or _guess(op.shape, self.letters)
-        return self.node(f"unknown:{op.name}", attributes, sources, axes, value, parameters, shapes)
+        kind = DRAWN if why == "random" else f"unknown:{op.name}"
+        return self.node(kind, attributes, sources, axes, value, parameters, shapes)
 
     def _stored_reads(self, value: int, name: str) -> list[int]:
         """The stored arrays, or draws, that a value is computed from, back to the last node."""

@@ -9,6 +9,7 @@ import pytest
 
 from conformance.judge import precision
 from conformance.judge.subject import subject
+from conformance.numbers.gradients import gradients
 from conformance.trace import batch
 from conformance.trace.canonical import canonical
 
@@ -145,3 +146,80 @@ def test_a_policy_of_precision_is_a_remark_and_an_island_a_finding(types, found,
     part = precision.check(asked)
     assert [each.node for each in part.findings] == found
     assert [each.node for each in part.remarks] == remarked
+
+
+class Ruled(linen.Module):
+    """A rule of differentiation of its own, which multiplies what it should give."""
+
+    factor: float
+    dtype: object
+
+    @linen.compact
+    def __call__(self, x):
+        @jax.custom_vjp
+        def squashed(x):
+            return jnp.tanh(x)
+
+        def back(x, above):
+            return (self.factor * above * (1 - jnp.tanh(x) ** 2),)
+
+        squashed.defvjp(lambda x: (jnp.tanh(x), x), back)
+        x = squashed(linen.Conv(4, (3, 3), dtype=self.dtype)(x))
+        return linen.Dense(10, dtype=self.dtype)(x.reshape(len(x), -1))
+
+
+@pytest.mark.parametrize("dtype", [None, jnp.float32, jnp.bfloat16])
+@pytest.mark.parametrize(("factor", "right"), [(1, True), (2, False)])
+def test_a_rule_of_its_own_is_seen_in_every_type(dtype, factor, right):
+    """In float64, whatever type the rule was traced in: no rounding, and no slip left out."""
+    model = port(lambda: Ruled(factor, dtype))
+    tape = model.trace(SIZE)
+    found = gradients(model, tape, canonical(tape))
+    assert not found.problem
+    assert all(slot.agrees for slot in found.slots) == right
+
+
+class Drawn(linen.Module):
+    """Weights, or a factor, that are drawn in every call."""
+
+    how: str
+
+    @linen.compact
+    def __call__(self, x):
+        if self.how == "weights":
+            kernel = jax.random.normal(jax.random.key(0), (3, 3, 1, 4))
+            axes = ("NHWC", "HWIO", "NHWC")
+            x = jax.lax.conv_general_dilated(x, kernel, (1, 1), "SAME", dimension_numbers=axes)
+        else:
+            x = linen.Conv(4, (3, 3))(x)
+        if self.how == "factor":
+            x = x * jax.random.bernoulli(self.make_rng("depth"), 0.8, (len(x), 1, 1, 1))
+        return linen.Dense(10)(x.mean((1, 2)))
+
+
+@pytest.mark.parametrize(
+    ("how", "weights", "kinds"),
+    [
+        ("right", None, ["conv", "global_avg_pool"]),
+        ("weights", "drawn in every call", ["conv", "global_avg_pool"]),
+        ("factor", None, ["conv", "unknown:random"]),
+    ],
+)
+def test_what_is_drawn_in_a_call_is_named(how, weights, kinds):
+    """Weights that are no parameters are said of their layer; a draw has a node of its own."""
+    graph = canonical(port(lambda: Drawn(how)).trace(SIZE))
+    assert [node.kind for node in graph][1:3] == kinds
+    assert graph.nodes[1].attributes.get("weights") == weights
+
+
+def scanned(variables, x):
+    """A loop that the tape has no word for, and that is given random keys."""
+    keys = jax.random.split(jax.random.key(0), 2)
+    x, _ = jax.lax.scan(lambda x, key: (x + jax.random.uniform(key, x.shape), None), x, keys)
+    return x.mean((1, 2)) @ variables["kernel"]
+
+
+def test_a_key_may_be_an_operand():
+    """It is no number, and what reads it is opaque."""
+    graph = canonical(pair(lambda: (scanned, {"kernel": jnp.ones((1, 10))})).trace(SIZE))
+    assert [node.kind for node in graph][1] == "unknown:scan"

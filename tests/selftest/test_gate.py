@@ -1,6 +1,5 @@
 """The gate judges: our own networks conform, wrong ones deviate at the right layer."""
 
-import json
 from typing import Any
 
 import jsonschema
@@ -8,16 +7,18 @@ import pytest
 
 from conformance import reference
 from conformance.cli import baseline, main
+from conformance.data import read, schema, written
 from conformance.errors import Refused
 from conformance.graph.names import names
 from conformance.judge import identify, render
+from conformance.judge.finding import Finding
 from conformance.judge.hints import hint
 from conformance.judge.port import judge
-from conformance.judge.schemas import schema
+from conformance.judge.results import Baseline, Gate
 from conformance.ports import implementations as frameworks
 from tests.selftest import mutants
 
-SCHEMA = schema("gate")
+SCHEMA = schema(Gate)
 SMALLEST = reference.find("LeNet-5")
 #: Wrong models of which a known variant has a part: what is not all of it is none of it.
 PARTS = {"stride_on_3x3": "v1.5", "keras_epsilon": "Keras"}
@@ -26,8 +27,8 @@ PARTS = {"stride_on_3x3": "v1.5", "keras_epsilon": "Keras"}
 def test_own_network_conforms(room):
     """Our own implementation is the published network, in structure and in numbers."""
     found = judge(frameworks.port(room, SMALLEST), SMALLEST)
-    result = found.as_json("ours")
-    jsonschema.validate(json.loads(json.dumps(result)), SCHEMA)
+    result = written(found.result("ours"))
+    jsonschema.validate(result, SCHEMA)
     assert (result["verdict"], result["findings"], result["open"]) == ("conforms", [], [])
     assert result["checks"]["run"] == result["checks"]["planned"] > 0
     assert result["forward"]["error"] < result["forward"]["bound"]
@@ -58,9 +59,10 @@ def test_first_divergence_is_named(room):
     """Numbers that part are told: where, by how much, and how well everything before agreed."""
     wrong = next(m for m in mutants(room).values() if m.numbers and m.architecture == SMALLEST.name)
     found = judge(frameworks.tracer(room).port(wrong.wrong), SMALLEST)
-    assert found.verdict == "deviates" and found.forward is not None
-    assert found.forward["first_divergence"].split("/")[0].split(" ")[0] == wrong.layer
-    assert found.forward["before"] < found.forward["bound"] < found.forward["error"]
+    assert found.verdict == "deviates"
+    forward = written(found.forward)
+    assert forward["first_divergence"].split("/")[0].split(" ")[0] == wrong.layer
+    assert forward["before"] < forward["bound"] < forward["error"]
 
 
 def test_every_node_has_a_name_of_its_own(room):
@@ -93,17 +95,23 @@ FINDING: dict[str, Any] = {
     "attribute": "stride", "expected": [1, 1], "found": [2, 2], "hint": "", "source": "Table 1",
 }  # fmt: skip
 RESULT: dict[str, Any] = {
-    "port": "my_models:net", "framework": "torch", "architecture": "Net", "verdict": "deviates",
+    "schema": 1, "nearly": [], "expected": {}, "numbers": True, "port": "my_models:net",
+    "framework": "torch", "architecture": "Net", "verdict": "deviates",
     "variant": None, "variants": [], "another": None, "open": [], "unjudged": [], "remarks": [],
     "totals": {"parameters": 1, "multiply_adds": 2, "layers": 3}, "forward": None,
     "checks": {"planned": 4, "run": 4}, "findings": [FINDING],
 }  # fmt: skip
 
 
+def result(**changes):
+    """A result of the gate with other values."""
+    return read(RESULT | changes, Gate)
+
+
 def test_one_cause_is_told_once():
     """Fifty layers with one wrong default are one root cause."""
     many = [FINDING | {"node": f"conv{i}"} for i in range(50)]
-    told = "\n".join(render.gate(RESULT | {"findings": many}).lines())
+    told = "\n".join(render.gate(result(findings=many)).lines())
     assert told.count("stride is 2x2, expected 1x1") == 1
     assert "49 more like it" in told
 
@@ -111,16 +119,16 @@ def test_one_cause_is_told_once():
 @pytest.mark.parametrize("evil", ["<script>alert(1)</script>", "[x](http://y)", "| a | b |", "`c`"])
 def test_names_are_only_text(evil):
     """Nothing that a port is called is obeyed by Markdown or HTML."""
-    result = RESULT | {"port": evil, "findings": [FINDING | {"port_node": evil}]}
-    told = render.gate(result).markdown()
+    found = result(port=evil, findings=[FINDING | {"port_node": evil}])
+    told = render.gate(found).markdown()
     assert evil not in told
 
 
 def test_badge_has_the_verdict():
     """The endpoint of a badge names the network and says what became of it."""
-    badge = render.badge(RESULT | {"verdict": "conforms-as-variant", "variant": "v1.5"})
+    badge = render.badge(result(verdict="conforms-as-variant", variant="v1.5"))
     assert (badge["label"], badge["message"]) == ("Net", "conforms as v1.5")
-    assert render.badge(RESULT)["color"] == "red"
+    assert render.badge(result())["color"] == "red"
 
 
 @pytest.mark.parametrize(
@@ -135,7 +143,7 @@ def test_badge_has_the_verdict():
 def test_a_statistic_is_missing_or_off(found, said):
     """That a step does not touch it is no error of size zero."""
     finding = FINDING | {"check": "training", "kind": "batch_norm", "attribute": "mean"}
-    assert render.difference(finding | {"expected": not found, "found": found}) == said
+    assert render.difference(Finding(**finding | {"found": found})) == said
 
 
 def test_a_norm_that_no_step_moves_is_told():
@@ -147,19 +155,18 @@ def test_a_norm_that_no_step_moves_is_told():
 def test_baseline_knows_a_measured_finding_again():
     """Another run measures another error: the finding is the same one, and nothing is new."""
     once = FINDING | {"check": "forward", "attribute": "value", "expected": 1e-10, "found": 1e-3}
-    result = RESULT | {"findings": [once | {"found": 1.1e-3}]}
-    baseline.set_aside(result, RESULT | {"findings": [once]})
-    assert (result["findings"], result["baseline"]["gone"]) == ([], [])
-    assert result["verdict"] == "deviates"
-    assert render.headline(result).endswith("deviates (no new findings)")
+    again = result(findings=[once | {"found": 1.1e-3}])
+    left = baseline.set_aside(again, result(findings=[once]))
+    assert (left.findings, left.baseline) == ((), Baseline(1, ()))
+    assert left.verdict == "deviates"
+    assert render.headline(left).endswith("deviates (no new findings)")
 
 
 def test_baseline_hides_nothing_new():
     """The same attribute with another value is a finding of its own, and the old one is gone."""
-    result = RESULT | {"findings": [FINDING | {"found": [3, 3]}]}
-    baseline.set_aside(result, RESULT)
-    assert (result["verdict"], len(result["findings"])) == ("deviates", 1)
-    assert len(result["baseline"]["gone"]) == 1
+    left = baseline.set_aside(result(findings=[FINDING | {"found": [3, 3]}]), result())
+    assert (left.verdict, len(left.findings)) == ("deviates", 1)
+    assert len(left.baseline.gone) == 1
 
 
 @pytest.mark.parametrize("text", ["{", "[]", '{"schema": 1, "findings": [1]}'])
@@ -174,4 +181,4 @@ def test_damaged_baseline_is_refused(tmp_path, capsys, text):
 def test_baseline_of_another_network_is_refused():
     """A list of what is known of one network says nothing of another."""
     with pytest.raises(Refused, match="the baseline is about Net"):
-        baseline.set_aside(RESULT | {"architecture": "Other"}, RESULT)
+        baseline.set_aside(result(architecture="Other"), result())

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from conformance import reference
+from conformance.data import read, written
 from conformance.graph.align import align
 from conformance.judge import render
 from conformance.judge.evidence import Record
@@ -34,13 +35,13 @@ def test_the_cause_is_told(port):
     room, wrong = port
     found = judge(frameworks.tracer(room).port(wrong.wrong), reference.find(wrong.architecture))
     assert found.verdict == "deviates"
-    assert found.forward is not None
-    assert found.forward["first_divergence"] == wrong.nodes[0]
-    assert wrong.cause in found.forward["causes"][0]
-    result = found.as_json("port")
-    jsonschema.validate(json.loads(json.dumps(result)), SCHEMA)
+    seen = written(found.forward)
+    assert seen["first_divergence"] == wrong.nodes[0]
+    assert wrong.cause in seen["causes"][0]
+    result = found.result("port")
+    jsonschema.validate(written(result), SCHEMA)
     told = "\n".join(render.gate(result).lines())
-    assert told.count(f"the error vanishes if {found.forward['causes'][0]}") == 1
+    assert told.count(f"the error vanishes if {seen['causes'][0]}") == 1
     forward = [each for each in found.findings if each.check == "forward"]
     if forward:  # the structure said nothing: every root is a finding, and nothing else
         assert tuple(each.node for each in forward) == wrong.nodes
@@ -117,8 +118,7 @@ def test_roots_are_kept_with_the_evidence(network):
     changes = {graph.nodes[node].value: lambda x: 3 * x}
     found = parity(Tampered(port, changes), tape, graph)
     assert [root.node for root in found.roots] == [node]
-    written = json.loads(json.dumps(found.as_json()))
-    assert Parity.from_json(written) == found
+    assert read(json.loads(json.dumps(written(found))), Parity) == found
 
 
 def test_check_tells_the_cause(room, network):
@@ -128,7 +128,7 @@ def test_check_tells_the_cause(room, network):
     changes = {graph.nodes[node].value: lambda x: 3 * x}
     record = Record(SMALLEST.name, graph, parity(Tampered(port, changes), tape, graph))
     (finding,) = [f for f in outcome(room, SMALLEST, record, True).findings if f.check == "forward"]
-    assert finding.sentence.endswith("; the error vanishes if it is 3 times as large")
+    assert finding.said.endswith("; the error vanishes if it is 3 times as large")
 
 
 def test_right_graph_has_no_stand_ins(network):

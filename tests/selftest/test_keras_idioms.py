@@ -2,6 +2,7 @@
 
 from importlib.util import find_spec
 
+import numpy as np
 import pytest
 
 if find_spec("keras") is None:
@@ -12,6 +13,7 @@ from keras import layers
 
 from conformance.judge import precision
 from conformance.judge.subject import subject
+from conformance.trace.canonical import canonical
 from conformance.trace.keras.port import port
 from tests.selftest.plainly import TABLE, plainly
 
@@ -20,6 +22,8 @@ from tests.selftest.plainly import TABLE, plainly
 def chosen(pytestconfig):
     if "keras" not in (pytestconfig.getoption("framework") or ["keras"]):
         pytest.skip("not the framework that was asked for")
+    if keras.backend.backend() != "tensorflow":
+        pytest.skip("its wrong models ask what TensorFlow does")
 
 
 class End(layers.Layer):
@@ -90,3 +94,67 @@ def test_a_policy_of_precision_is_a_remark_and_an_island_a_finding(types, found,
     part = precision.check(asked)
     assert [each.node for each in part.findings] == found
     assert [each.node for each in part.remarks] == remarked
+
+
+class Drawn(layers.Layer):
+    """A branch times a number that is drawn in every call."""
+
+    def call(self, x):
+        return x * keras.ops.cast(keras.random.uniform((1,)), x.dtype)
+
+
+class Unkept(layers.Layer):
+    """A layer that is made in every call."""
+
+    def call(self, x):
+        return layers.Conv2D(16, 5, activation="tanh")(x)
+
+
+def convolutions(second, before=()):
+    """Two convolutions, the second of which may be none."""
+    return keras.Sequential([
+        layers.Input((32, 32, 1)), *before,
+        layers.Conv2D(6, 5, activation="tanh"), layers.AveragePooling2D(2),
+        layers.Activation("tanh"), *second, layers.Flatten(), layers.Dense(10),
+    ])  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("second", "kind", "attribute", "value"),
+    [
+        (lambda: [layers.Conv2D(16, 5)], "conv", "weights", None),
+        (lambda: [Unkept()], "conv", "weights", "drawn in every call"),
+        (lambda: [layers.Conv2D(16, 5), Drawn()], "unknown:random", "weights", None),
+    ],
+    ids=["right", "layer made in call", "random factor"],
+)
+def test_what_is_drawn_in_a_call_is_named(second, kind, attribute, value):
+    """Weights that are no parameters are said of their layer; a draw has a node of its own."""
+    graph = canonical(port(lambda: convolutions(second())).trace((32, 32, 1)))
+    found = [node for node in graph if node.kind == kind]
+    assert found and found[-1].attributes.get(attribute) == value
+
+
+def fitted():
+    """Compiled and fitted, so that it has weights, in layers without names."""
+    model = convolutions([])
+    model.compile("sgd", "mse", metrics=["accuracy"])
+    model.fit(np.zeros((2, 32, 32, 1)), np.eye(10)[:2], verbose=0)
+    return model
+
+
+def test_a_fitted_model_is_read():
+    """As one that was only built is."""
+    kinds = [
+        [node.kind for node in canonical(port(factory).trace((32, 32, 1)))]
+        for factory in (fitted, lambda: convolutions([]))
+    ]
+    assert kinds[0] == kinds[1]
+
+
+def test_a_sequential_model_says_where_its_channels_are():
+    """Whatever Keras' own setting is when it is traced."""
+    shape = {"data_format": "channels_first"}
+    made = [layers.Input((1, 8, 8)), layers.Conv2D(4, 3, **shape), layers.Flatten()]
+    tape = port(lambda: keras.Sequential(made)).trace((8, 8, 1))
+    assert tape[0].attributes["axes"] == "NCHW"

@@ -10,10 +10,11 @@ import pytest
 from safetensors.numpy import load_file
 
 from conformance.cli import main
+from conformance.data import schema
 from conformance.judge.compare import compare
 from conformance.judge.convert import CannotConvert, convert, write
 from conformance.judge.finding import DIFFER, SAME
-from conformance.judge.schemas import schema
+from conformance.judge.results import Compare
 from conformance.numbers.initial import initial
 from conformance.numbers.own_weights import Side
 from conformance.ports import implementations as frameworks
@@ -103,7 +104,7 @@ def test_compare_on_the_command_line(framework, tmp_path, capsys, monkeypatch):
         arguments = ["compare", f"{port}network", f"{port}{other}", "--input", size]
         assert main([*arguments, "--json", str(result)]) == code
         data = json.loads(result.read_text(encoding="utf-8"))
-        jsonschema.validate(data, schema("compare"))
+        jsonschema.validate(data, schema(Compare))
         assert data["verdict"] == verdict
         assert max(map(len, capsys.readouterr().out.splitlines()[2:])) <= 80
 

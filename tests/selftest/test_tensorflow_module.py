@@ -1,12 +1,18 @@
 """A plain TensorFlow module, which knows nothing of Keras, is judged like any other port."""
 
+import sys
 from importlib.util import find_spec
 from math import prod
+from types import ModuleType
 
+import numpy as np
 import pytest
 
 from conformance import reference
 from conformance.judge.port import judge
+from conformance.trace.canonical import canonical
+from conformance.trace.port import UntraceableModel
+from tests.selftest.plainly import plainly
 
 if find_spec("tensorflow") is None:
     pytest.skip("tensorflow is not installed", allow_module_level=True)
@@ -63,3 +69,41 @@ def test_wrong_module_deviates(chosen):
         ("S2 avg_pool", "kernel"),
         ("S4 avg_pool", "kernel"),
     ]
+
+
+class Prepared(LeNet):
+    """Numbers in float32, which TensorFlow adds to no float64."""
+
+    def __call__(self, x):
+        return super().__call__((tf.cast(x, tf.float32) - tf.constant(0.1307)) / tf.constant([0.3]))
+
+
+def test_numbers_in_float32_meet_float64(chosen):
+    """They are read, and as they were written: not as single precision has them."""
+    graph = canonical(port(Prepared).trace(MODEL.input))
+    (scale,) = [node for node in graph if node.kind == "scale"]
+    assert np.isclose(scale.attributes["factor"], 1 / 0.3, rtol=1e-12)
+    assert np.isclose(scale.attributes["offset"], -0.1307 / 0.3, rtol=1e-12)
+
+
+class Halved(LeNet):
+    """A model that looks at the number of its images."""
+
+    def __call__(self, x):
+        return super().__call__(x) * (0.5 if x.shape[0] == 3 and tf.executing_eagerly() else 1.0)
+
+
+@pytest.mark.parametrize(("module", "right"), [(LeNet, True), (Halved, False)])
+def test_a_plain_run_tells_what_asks_how_it_is_called(chosen, module, right):
+    """Called as its users call it, a module has to compute what was observed."""
+    part = plainly(port(module))
+    assert (part.run, not part.findings) == (1, right)
+
+
+def test_keras_2_is_refused_in_one_sentence(chosen, monkeypatch):
+    """Its models are modules of TensorFlow's as well, and read as such they fail somewhere."""
+    monkeypatch.setitem(sys.modules, "tf_keras", ModuleType("tf_keras"))
+    legacy = type("Sequential", (tf.Module,), {"__module__": "tf_keras.src.engine.sequential"})
+    with pytest.raises(UntraceableModel, match="Keras 2 .* Keras 3"):
+        port(legacy).built()
+    assert isinstance(port(LeNet).built(), LeNet)

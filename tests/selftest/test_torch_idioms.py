@@ -172,8 +172,8 @@ class InForward(Net):
 
 def test_weights_made_in_forward_are_known():
     """A new layer in every call is trained by nothing."""
-    made, *_ = canonical(port(InForward).trace(SIZE)).unknown
-    assert (made.attributes["why"], made.attributes["of"]) == ("weights", ())
+    graph = canonical(port(InForward).trace(SIZE))
+    assert [bool(node.attributes.get("weights")) for node in graph if node.kind == "conv"] == [True]
 
 
 def test_torchscript_is_refused_in_one_sentence():

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from msgspec import structs
+
 from conformance.graph.model import Graph, Node, Where
 from conformance.judge.evidence import Record, Run
 from conformance.numbers.gradients import Gradients
@@ -116,7 +118,7 @@ def parity(of: Graph, error: float = 1e-14, caught: bool = True, **changes: Any)
         NodeParity(i, 1.0, error, 1e-10, (0.5, -0.25 * i)) for i in range(1, len(of.nodes))
     )
     control = Control(1, "first two output channels swapped", 0.1 if caught else 1e-12, 1e-10)
-    return replace(Parity(0, nodes, (control,)), **changes)
+    return structs.replace(Parity(0, nodes, (control,)), **changes)
 
 
 def record(
@@ -132,7 +134,7 @@ def thorough(model: str = "Tiny-A", error: float = 1e-14, **changes: Any) -> Rec
     slots = [(4, "bias"), (4, "kernel"), (1, "bias"), (1, "kernel"), (0, "image")]
     found = tuple(SlotParity(node, s, 1.0, error, 1e-10, 1.0, (0.5,)) for node, s in slots)
     controls = (Control(4, "bias: channels reversed", 0.1, 1e-10),)
-    gradients = replace(Gradients(0, found, controls), **changes)
+    gradients = structs.replace(Gradients(0, found, controls), **changes)
     taught = replace(record(model), training=of, training_parity=parity(of))
     return replace(taught, gradients=gradients, training_gradients=gradients)
 
@@ -154,7 +156,7 @@ def run(framework: str = "one", *records: Record, selftest: bool = False) -> Run
 def sampled(**changes: Any) -> dict[str, Any]:
     """Values of which those of the first node are changed."""
     nodes = parity(graph()).nodes
-    return {"nodes": (replace(nodes[0], **changes), *nodes[1:])}
+    return {"nodes": (structs.replace(nodes[0], **changes), *nodes[1:])}
 
 
 UNKNOWN = graph()

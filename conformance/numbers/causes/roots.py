@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
 from math import sqrt
-from typing import Any
 
 import numpy as np
+from msgspec.structs import replace
 
+from conformance.data import Count, Row
 from conformance.graph.model import Graph
 from conformance.numbers.causes import REACH, Segment, causes, nearness
 from conformance.numbers.causes.running import moved
@@ -23,21 +23,16 @@ from conformance.numbers.oracle import Oracle
 from conformance.numbers.weights import Weights, counterparts
 
 
-@dataclass(frozen=True, slots=True)
-class Root:
+class Root(Row, frozen=True):
     """A node that is wrong by itself: what makes its error vanish, and how many inherit it.
 
     ``slot`` is that of a running statistic, where it is what a training step leaves behind.
     """
 
-    node: int
+    node: Count
     causes: tuple[str, ...]
-    inherited: int = 0
+    inherited: Count = 0
     slot: str = ""
-
-    @classmethod
-    def from_json(cls, data: dict[str, Any]) -> Root:
-        return cls(**(data | {"causes": tuple(data["causes"])}))
 
 
 def stand_ins(expected: Graph, found: Graph, pairs: dict[int, int]) -> dict[int, int]:

@@ -9,7 +9,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-from flax import nnx
+from flax import errors, nnx
 
 from conformance.trace.jax.program import handle_of
 from conformance.trace.places import refusing
@@ -52,17 +52,20 @@ def as_pair(
 ) -> tuple[Callable[[Any, Any], Any], Any, list[str]]:
     """A Linen module as a pair, initialised on shapes alone, and the handles training replaces."""
     given = flags(type(module).__call__, training)
-    key = jax.random.key(0)
+    # A stream of any other name falls back to that of the parameters.
+    keys = dict.fromkeys(("params", "dropout"), jax.random.key(0))
 
     def init(images: jax.Array) -> Any:
-        return module.init({"params": key, "dropout": key}, images, **given)
+        return module.init(keys, images, **given)
 
     def apply(variables: Any, images: jax.Array) -> Any:
         if not training:
-            return module.apply(variables, images, **given)
+            try:
+                return module.apply(variables, images, **given)
+            except errors.InvalidRngError:  # it draws in inference, which is told of it then
+                return module.apply(variables, images, rngs=keys, **given)
         kept = [name for name in variables if name != "params"]
-        rngs = {"dropout": key}
-        result, changed = module.apply(variables, images, mutable=kept, rngs=rngs, **given)
+        result, changed = module.apply(variables, images, mutable=kept, rngs=keys, **given)
         return result, jax.tree.leaves({name: changed[name] for name in kept})
 
     with refusing("the model cannot be initialised"):

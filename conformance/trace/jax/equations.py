@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import jax
@@ -133,6 +133,54 @@ def plain(array: Any) -> Any:
     return array if jnp.issubdtype(array.dtype, jax.dtypes.prng_key) else np.asarray(array)
 
 
+def _bound(equation: JaxprEqn, operands: Sequence[Any]) -> list[Any]:
+    """A call with its rule of differentiation, in the precision that the rule was traced in."""
+    params = equation.primitive.get_bind_params(equation.params)
+    found: list[Any] = equation.primitive.bind(*operands, **params)
+    return found
+
+
+def _widened(equation: JaxprEqn, inner: ClosedJaxpr) -> Callable[..., list[Any]]:
+    """A call whose rule was traced in less than float64, with that rule, in float64.
+
+    The rule goes backward in its own precision once, on shapes, and what it does is done in
+    float64 then.  Where it cannot, the call is differentiated as if it had none.
+    """
+    types = [atom.aval for atom in equation.invars]
+    moving = [place for place, aval in enumerate(types) if is_floating(aval.dtype)]
+
+    def call(*operands: Any) -> list[Any]:
+        return evaluated(inner.jaxpr, inner.consts, operands)
+
+    def pulled(above: Any, *operands: Any) -> Any:
+        def some(*chosen: Any) -> list[Any]:
+            given = dict(zip(moving, chosen, strict=True))
+            return _bound(equation, [given.get(i, x) for i, x in enumerate(operands)])
+
+        return jax.vjp(some, *(operands[place] for place in moving))[1](above)
+
+    shapes = [jax.ShapeDtypeStruct(aval.shape, aval.dtype) for aval in types]
+    above = [jax.ShapeDtypeStruct(v.aval.shape, v.aval.dtype) for v in equation.outvars]
+    try:
+        backward = jax.make_jaxpr(pulled)(above, *shapes)
+    except Exception:
+        return call
+    ruled = jax.custom_vjp(call)
+
+    def forward(*operands: Any) -> tuple[list[Any], Any]:
+        return call(*operands), operands
+
+    def back(operands: Any, above: Any) -> tuple[Any, ...]:
+        found = iter(evaluated(backward.jaxpr, backward.consts, [*above, *operands]))
+        return tuple(
+            next(found) if place in moving else np.zeros(x.shape, jax.dtypes.float0)
+            for place, x in enumerate(operands)
+        )
+
+    ruled.defvjp(forward, back)
+    return ruled
+
+
 def evaluated(
     jaxpr: Jaxpr,
     consts: Sequence[Any],
@@ -149,17 +197,18 @@ def evaluated(
     for equation, dead in with_last_uses(jaxpr):
         name, operands = equation.primitive.name, [read(atom) for atom in equation.invars]
         inner = called(equation)
-        ruled = name.startswith("custom_") and arithmetic == DOUBLE and _is_double(equation)
+        ruled = name.startswith("custom_") and arithmetic == DOUBLE
         if is_cast(equation) or (name in REDUCTIONS and is_identity(equation)):
             results = operands
         elif is_uniform(equation):
             draw = next(draws, None) if draws else None
             results = [jnp.full(equation.outvars[0].aval.shape, 0.5 if draw is None else draw)]
-        elif inner is not None and not ruled:
+        elif ruled and _is_double(equation):
+            results = _bound(equation, operands)
+        elif ruled and inner is not None:
+            results = _widened(equation, inner)(*operands)
+        elif inner is not None:
             results = evaluated(inner.jaxpr, inner.consts, operands, arithmetic, draws)
-        elif ruled:
-            params = equation.primitive.get_bind_params(equation.params)
-            results = equation.primitive.bind(*operands, **params)
         else:
             results = bind(equation, operands, arithmetic)
         environment.update(zip(equation.outvars, results, strict=True))

@@ -247,6 +247,8 @@ class Walk:
         elif value.index is None and value.stacked:
             axis, parts = value.stacked
             value.index = self.tape.stack([self.of(part) for part in parts], axis)
+        elif value.index is None and jnp.issubdtype(value.array.dtype, jax.dtypes.prng_key):
+            value.index = self.tape.unknown("state", (), value.array.shape)
         elif value.index is None:
             value.index = self.tape.constant(plain(value.array))
         return value.index

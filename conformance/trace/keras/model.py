@@ -47,11 +47,12 @@ def frozen(variables: Mapping[str, Any], model: Any) -> frozenset[str]:
 def layout(model: Any, size: Size) -> str:
     """Where the model wants its channels."""
     height, width, channels = size
-    if not getattr(model, "_inputs", None):
+    inputs = getattr(model, "inputs", None)  # a Sequential model has some once it is built
+    if not inputs:
         return "NCHW" if keras.config.image_data_format() == "channels_first" else "NHWC"
-    if len(model.inputs) != 1:
-        raise UntraceableModel(f"the model has {len(model.inputs)} inputs; one image is expected")
-    wanted = model.inputs[0].shape[1:]
+    if len(inputs) != 1:
+        raise UntraceableModel(f"the model has {len(inputs)} inputs; one image is expected")
+    wanted = inputs[0].shape[1:]
     for axes, shape in (("NHWC", size), ("NCHW", (channels, height, width))):
         if len(wanted) == 3 and all(w in (None, n) for w, n in zip(wanted, shape, strict=True)):
             return axes

@@ -59,7 +59,7 @@ def lowered(walk: Walk, op: Step, x: Flowing, b: Stored) -> Affine | None:
     """x - b -> an affine map of x."""
     if (flow := _base(walk, x, b)) is None:
         return None
-    slope, offset = line(flow)
+    slope, offset = line(flow := _apart(walk, flow, b))
     moved = walk.side("neg", b) if offset is None else walk.side("sub", offset, b)
     return Affine(flow.node, flow.axes, op.value, slope, moved)
 
@@ -96,6 +96,8 @@ def divided(walk: Walk, op: Step, x: Flowing, by: Stored) -> Plain | Affine | No
 def _scaled(walk: Walk, op: Step, x: Flowing, by: Stored, how: str) -> Plain | Affine | None:
     if (flow := _base(walk, x, by)) is None:
         return None
+    if array_of(walk.tape, by.value) is None:
+        flow = _apart(walk, flow, by)
     slope, offset = line(flow)
     if slope and offset and constant(walk.tape, by) not in (None, 1.0, -1.0):
         # A number after a whole norm is a scale of its own.
@@ -107,6 +109,14 @@ def _scaled(walk: Walk, op: Step, x: Flowing, by: Stored, how: str) -> Plain | A
     )  # fmt: skip
     # A window's sum that has just been divided by its size is an average from here on.
     return averaged(walk, whole) or whole
+
+
+def _apart(walk: Walk, x: Plain | Affine, by: Stored) -> Plain | Affine:
+    """A map by constants is a scale of its own where a norm's algebra begins behind it."""
+    if not isinstance(x, Affine) or x.slope is None or not leaves(walk.tape, by.value):
+        return x
+    sides = [side.value for side in (x.slope, x.offset) if side is not None]
+    return x if any(leaves(walk.tape, side) for side in sides) else walk.placed(x)
 
 
 def _complete(walk: Walk, x: Plain | Affine) -> Plain | None:

@@ -24,7 +24,7 @@ from conformance.trace.meanings import (
 )
 from conformance.trace.rule import rule
 from conformance.trace.rules.algebra import resolved
-from conformance.trace.stored import along, array_of, fill, narrow
+from conformance.trace.stored import along, array_of, fill, made_in_call, narrow
 from conformance.trace.walk import Spelling, Walk
 
 
@@ -78,7 +78,12 @@ def convolution(
     order = _spatial_order(x.axes, op["lhs"])
     if order is None or (order != [0, 1] and not walk.any("conv")):
         walk.reads_as = walk.reads_as or _letters(x.axes, op["lhs"])
-    if stored is None or order is None:
+    if order is None:
+        return None
+    how = None if stored else made_in_call(walk.tape, kernel.value)
+    if how:
+        stored = Parameter("", walk.shape(kernel)), None
+    if stored is None:
         return None
     parameter, mask = stored
     out, into, *spatial = op["rhs"]
@@ -93,6 +98,8 @@ def convolution(
         "groups": op["groups"],
         "bias": False,
     }
+    if how:
+        attributes["weights"] = how
     turned = order != [0, 1] and walk.any("conv")
     spelling: Spelling = (("kernel", "width x height", "height x width"),) if turned else ()
     region = None
@@ -110,10 +117,10 @@ def convolution(
             return None
         attributes["table"] = table
     steps = (*parameter.steps, ("transpose", permutation))
+    read = (replace(parameter, steps=steps, region=region),)
     return walk.node(
         "conv", attributes, (x.node,), _axes(op.shape, op["out"], order), op.value,
-        {"kernel": (replace(parameter, steps=steps, region=region),)}, {"kernel": shape},
-        spelling=spelling,
+        {} if how else {"kernel": read}, {} if how else {"kernel": shape}, spelling=spelling,
     )  # fmt: skip
 
 
@@ -177,6 +184,9 @@ def _dot(
     walk: Walk, op: Step, x: Flowing, kernel: Stored, along: int, into: int, last: bool
 ) -> Plain | None:
     stored = array_of(walk.tape, kernel.value)
+    how = None if stored else made_in_call(walk.tape, kernel.value)
+    if how:
+        stored = Parameter("", walk.shape(kernel)), None
     if stored is None:
         return None
     flow, (parameter, mask) = walk.placed(x), stored
@@ -207,9 +217,12 @@ def _dot(
             "kernel": (1, 1), "stride": (1, 1), "padding": NO_PADDING, "dilation": (1, 1),
             "groups": 1, "bias": False,
         }  # fmt: skip
+    if how:
+        attributes["weights"] = how
     return walk.node(
         "conv" if on_a_map else "dense", attributes, (flow.node,), axes, op.value,
-        {"kernel": (replace(parameter, steps=steps),)}, {"kernel": shape},
+        {} if how else {"kernel": (replace(parameter, steps=steps),)},
+        {} if how else {"kernel": shape},
     )  # fmt: skip
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 from unittest import mock
 
@@ -13,6 +13,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import tensorflow as tf  # noqa: E402
 
 from conformance.trace.port import PLAIN, Execution  # noqa: E402
+from conformance.trace.tensorflow.widening import widening  # noqa: E402
 
 
 def versions() -> dict[str, str]:
@@ -28,10 +29,14 @@ def gpu() -> str:
 
 @contextmanager
 def computing(how: Execution = PLAIN) -> Iterator[None]:
-    """TensorFlow has no float64 kernel of its LRN: in here that name is its definition."""
+    """TensorFlow has no float64 kernel of its LRN: in here that name is its definition.
+
+    In float64 what a port has in float32 is widened.
+    """
     how.possible("TensorFlow", gpu)
     tf.config.experimental.enable_tensor_float_32_execution(how.precision == "tf32")
     with (
+        widening() if how.dtype == PLAIN.dtype else nullcontext(),
         mock.patch.object(tf.nn, "local_response_normalization", _local_response_normalization),
         mock.patch.object(tf.nn, "lrn", _local_response_normalization),
     ):

@@ -247,6 +247,14 @@ def unknown(recorder: Recorder, operation: Any) -> list[int]:
     ]
 
 
+#: What draws numbers with a fraction.
+RANDOM = frozenset(
+    f"{kind}{name}{version}"
+    for kind in ("Random", "StatelessRandom", "", "Stateless")
+    for name in ("Uniform", "StandardNormal", "Normal", "TruncatedNormal")
+    for version in ("", "V2")
+)
+
 SEVERAL: dict[str, Translation] = {
     "Conv2D DepthwiseConv2dNative": convolution,
     "BatchToSpaceND": dilated,
@@ -266,9 +274,9 @@ SEVERAL: dict[str, Translation] = {
         word.capitalize(): algebra(composed.FORMULAS[word])
         for word in ("square", "reciprocal", "relu6", "log1p", "expm1")
     },
-    # However the seed is made, the draw is uniform in [0, 1).
-    "RandomUniform StatelessRandomUniform StatelessRandomUniformV2": lambda recorder, operation: (
-        recorder.tape.random(operation.outputs[0].shape)
+    # However the seed is made, the draw is uniform in [0, 1); of others it is known that they are.
+    **dict.fromkeys(
+        RANDOM, lambda recorder, operation: recorder.tape.random(operation.outputs[0].shape)
     ),
     "Add AddV2": primitive("add"),
     "RealDiv Div": primitive("div"),

@@ -7,6 +7,7 @@ names of their own: a module may call two of them alike.
 from __future__ import annotations
 
 import inspect
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -41,6 +42,13 @@ __all__ = ["ModulePort", "gpu", "port", "versions"]
 FLAGS = ("training", "is_training", "train")
 
 
+#: Keras 2 keeps its own precision in every layer and takes no other.
+LEGACY = (
+    "it is a model of Keras 2 (tf_keras), which is not read: return one that Keras 3 has built, by"
+    " `import keras` in the place of tf_keras and without TF_USE_LEGACY_KERAS"
+)
+
+
 def port(factory: Callable[[], Any]) -> ModulePort:
     """The ``tf.Module`` that ``factory()`` makes."""
     return ModulePort(factory)
@@ -60,6 +68,8 @@ class ModulePort:
     def built(self) -> object:
         """What the factory returns, its variables in float64."""
         if self._made is None:
+            if "tf_keras" in sys.modules and _is_legacy(self.factory()):
+                raise UntraceableModel(LEGACY)
             with refusing("the factory does not build a module"), _double_variables():
                 self._made = self.factory()
         return self._made
@@ -116,6 +126,10 @@ class ModulePort:
             with refusing("the factory does not build a module"), _double_variables():
                 module(tf.zeros(shape, tf.float64))
         return module
+
+
+def _is_legacy(made: object) -> bool:
+    return any(base.__module__.partition(".")[0] == "tf_keras" for base in type(made).__mro__)
 
 
 def _flags(module: Any) -> dict[str, bool]:

@@ -17,8 +17,12 @@ from conformance import trace
 from conformance.graph.model import Where
 from conformance.trace.places import is_library, line
 from conformance.trace.tape import Tape
+from conformance.trace.tensorflow import widening
 from conformance.trace.tensorflow.execution import session
-from conformance.trace.tensorflow.operators import TABLE, Unreadable, unknown
+from conformance.trace.tensorflow.operators import RANDOM, TABLE, Unreadable, unknown
+
+#: It stands between a port and every operation.
+WIDENING = widening.__file__
 
 _TRACERS = f"{Path(trace.__file__).parent}/"
 
@@ -119,7 +123,7 @@ class Recorder:
             return True
         if operation.type == "Placeholder":
             return operation.outputs[0].name in self.captured
-        if operation.op_def.is_stateful:
+        if operation.op_def.is_stateful or operation.type in RANDOM:
             return False
         return all(tensor.name in self.folded for tensor in operation.inputs)
 
@@ -142,6 +146,8 @@ class Recorder:
 def _line(operation: Any) -> str:
     """Where the port's own source makes the operation, as ``folder/file.py:41``."""
     for frame in reversed(operation.traceback or ()):
+        if frame.filename == WIDENING:
+            continue
         if frame.filename.startswith(_TRACERS):
             break
         if not is_library(frame.filename):

@@ -97,8 +97,11 @@ def plain(
     with torch.no_grad():
         try:
             for handle, tensor in stored.items():
-                tensor.copy_(torch.from_numpy(np.ascontiguousarray(values[handle])))
-            batch = torch.from_numpy(images.transpose(0, 3, 1, 2).astype(np.float32))
+                tensor.copy_(torch.from_numpy(np.require(values[handle], None, ["C", "W"])))
+            double = any(tensor.dtype == torch.float64 for tensor in stored.values())
+            batch = torch.from_numpy(images.transpose(0, 3, 1, 2)).to(
+                torch.float64 if double else torch.float32
+            )
             return module.eval()(given(batch.contiguous()))
         finally:
             for handle, tensor in stored.items():

@@ -11,9 +11,9 @@ is written down; one that reads none computes a constant, and really computes it
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import fields, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from typing import Any
 
 import numpy as np
@@ -45,6 +45,7 @@ from conformance.trace.port import (
 )
 from conformance.trace.tape import Fault, Tape
 from conformance.trace.torch.build import frozen, hooked, installed, registered, unwrapped, whole
+from conformance.trace.torch.compiler import unloaded
 from conformance.trace.torch.execution import as_array, computing, gpu, plain, pulled
 from conformance.trace.torch.hollow import (
     Hollow,
@@ -70,6 +71,17 @@ def versions() -> dict[str, str]:
     return {"torch": str(torch.__version__)}
 
 
+@dataclass(frozen=True, slots=True)
+class Back:
+    """A forward that can be gone back: what it read, and what it returned."""
+
+    tape: Tape
+    module: nn.Module
+    state: dict[str, Tensor]
+    leaves: dict[str | None, Tensor]
+    outputs: list[Any]
+
+
 class TorchPort:
     """One factory of an ``nn.Module``; see :class:`~conformance.trace.port.Port`."""
 
@@ -82,6 +94,10 @@ class TorchPort:
         self._made: Any = None
         self._faults: list[Fault] = []
         self._module: nn.Module | None = None
+        #: A model with its weights that has been called, and has them again.
+        self._called: Any = None
+        #: The way back through the last run, where it was asked for.
+        self._back: Back | None = None
         #: The layout in which it takes its images, found out when it is first traced.
         self._given: Callable[[Tensor], Tensor] | None = None
         self._size: Size | None = None
@@ -89,7 +105,7 @@ class TorchPort:
     def built(self) -> object:
         """What the factory returns, without weights where it allows that."""
         if self._made is None:
-            with refusing(f"{self.name}() does not build", words=_unbuilt):
+            with refusing(f"{self.name}() does not build", words=_unbuilt), unloaded():
                 try:
                     with Weightless():
                         self._made = self.factory()
@@ -117,7 +133,7 @@ class TorchPort:
         self._size = size
         height, width, channels = size
         image = torch.empty(batch, channels, height, width, dtype=torch.float64, device="meta")
-        with torch.no_grad(), computing():
+        with torch.no_grad(), computing(), unloaded():
             module = self._ready(image).train(training)
             state = hollow_state(module)
             recorder = Recorder(module, state)
@@ -128,7 +144,7 @@ class TorchPort:
 
     def run(self, run: Run, wanted: frozenset[int], observe: Observer) -> dict[str, np.ndarray]:
         """See :class:`~conformance.trace.port.Port`; compiled by TorchInductor."""
-        with torch.no_grad(), computing(run.how) as device:
+        with torch.set_grad_enabled(run.returns), computing(run.how) as device:
             image = tensor(run.image.transpose(0, 3, 1, 2).copy(), device)
             module = self._ready(image.to("meta")).train(run.training)
             state = filled(hollow_state(module), run, device)
@@ -141,14 +157,17 @@ class TorchPort:
             buffers = [handle for handle, _ in module.named_buffers() if handle in state]
             kept = {h: state[h].clone() for h in buffers if not isinstance(state[h], Hollow)}
             replay = Replay(module, state, run, wanted, observe)
+            leaves = _leaves(module, state, image) if run.returns else {}
             try:
-                self._forward(module, replay, state, image)
+                outputs = self._forward(module, replay, state, image)
             except UntraceableModel as failed:
                 cause = failed.__cause__
                 if run.how.dtype != PLAIN.dtype and isinstance(cause, NotImplementedError):
                     raise CannotExecute(f"PyTorch on the {device}: {cause}") from failed
                 raise
         replay.finish(self.name)
+        if run.returns:
+            self._back = Back(run.tape, module, state, leaves, outputs)
         # A batch norm replaces its statistics without a word: they are compared.
         return {h: as_array(state[h]) for h, old in kept.items() if not torch.equal(state[h], old)}
 
@@ -172,28 +191,34 @@ class TorchPort:
 
     def gradient(self, run: Run, cotangents: Arrays, wanted: frozenset[str]) -> Gradients:
         """See :class:`~conformance.trace.port.Port`; a module's own hooks take part."""
-        with computing():
-            image = tensor(run.image.transpose(0, 3, 1, 2).copy())
-            module = self._ready(image.to("meta")).train(run.training)
-            state = filled(hollow_state(module), run)
-            leaves: dict[str | None, Tensor] = {None: image}
-            leaves |= {handle: state[handle] for handle in sorted(wanted)}
-            for leaf in leaves.values():
-                leaf.requires_grad_()
-            hooked(module, state)
+        back, self._back = self._back, None
+        with (
+            computing(),
+            unloaded(),
+            refusing(f"{self.name} cannot go backward", NoGradient),
+            Widening(run.drawn()),
+        ):
+            if back is None or back.tape is not run.tape or not back.leaves.keys() >= wanted:
+                back = self._there(run, wanted)
             # What recomputes on the way back has to find the same state.
-            with (
-                refusing(f"{self.name} cannot go backward", NoGradient),
-                Widening(run.drawn()),
-                installed(module, state),
-            ):
-                outputs = _outputs(self._call(module, image))
-                return pulled(outputs, cotangents, leaves)
+            with installed(back.module, back.state):
+                leaves = {handle: back.leaves[handle] for handle in (None, *sorted(wanted))}
+                return pulled(back.outputs, cotangents, leaves)
+
+    def _there(self, run: Run, wanted: frozenset[str]) -> Back:
+        """The way from the leaves to the outputs, unobserved."""
+        image = tensor(run.image.transpose(0, 3, 1, 2).copy())
+        module = self._ready(image.to("meta")).train(run.training)
+        state = filled(hollow_state(module), run)
+        leaves = _leaves(module, state, image, wanted)
+        with installed(module, state):
+            return Back(run.tape, module, state, leaves, _outputs(self._call(module, image)))
 
     def own(self) -> Own:
         """What the model stores when it is built with its weights."""
         with refusing(f"{self.name}() does not build with its weights"), torch.no_grad():
-            module = unwrapped(self.factory()).eval()
+            made, self._called = self._called, None
+            module = unwrapped(self.factory() if made is None else made).eval()
             registered(module)
             if self._size and any(is_lazy(tensor) for tensor in module.parameters()):
                 height, width, channels = self._size
@@ -202,12 +227,14 @@ class TorchPort:
             return Own({h: as_array(x) for h, x in stored if x.is_floating_point()})
 
     def plain(self, values: Mapping[str, np.ndarray], images: np.ndarray) -> list[np.ndarray]:
-        """The outputs of the factory's own model on a batch, in float32, unobserved."""
+        """The outputs of the factory's own model on a batch, in its precision, unobserved."""
         with refusing(self.name):
-            module = self.factory()
+            module = unwrapped(self.factory())
+            registered(module)
             if any(is_lazy(tensor) for tensor in module.parameters()):
                 self._call(module.eval(), _channels_first(images[:1]))
             output = plain(module, self._given or _as_it_is, values, images)
+            self._called = module
             return [_channels_behind(as_array(leaf)) for leaf in _outputs(output)]
 
     def _ready(self, image: Tensor) -> nn.Module:
@@ -229,7 +256,7 @@ class TorchPort:
     @calls_the_port
     def _forward(
         self, module: nn.Module, recorder: Recorder, state: dict[str, Tensor], image: Tensor
-    ) -> None:
+    ) -> list[Any]:
         """Call the module under a recorder, and note its outputs and what it replaces."""
         recorder.begin(image)
         stored = {handle: state[handle] for handle, _ in module.named_buffers() if handle in state}
@@ -253,6 +280,7 @@ class TorchPort:
         recorder.tape.outputs = tuple(recorder.of(leaf) for leaf in outputs)
         if module.training:
             recorder.tape.updates = recorder.replaced(stored, state)
+        return outputs
 
     def _failed(self, error: Exception, recorder: Recorder, image: Tensor) -> UntraceableModel:
         if ".item() cannot be called" in str(error):
@@ -266,6 +294,18 @@ class TorchPort:
             f"{self.name}: forward fails on an image of {size}{inside}: {reason(error)}; it must"
             " take such an image, and do the same with every one"
         )
+
+
+def _leaves(
+    module: nn.Module, state: dict[str, Tensor], image: Tensor, wanted: Iterable[str] = ()
+) -> dict[str | None, Tensor]:
+    """What gradients are taken by, with the hooks of a module's own parameters."""
+    trained = wanted or [h for h, _ in module.named_parameters() if h in state]
+    leaves = {h: state[h] for h in sorted(trained) if not isinstance(state[h], Hollow)}
+    for leaf in (image, *leaves.values()):
+        leaf.requires_grad_()
+    hooked(module, state)
+    return {None: image} | leaves
 
 
 def _unbuilt(error: BaseException) -> str:
