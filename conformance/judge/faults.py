@@ -8,26 +8,48 @@ Keras or Flax knows of their parameters at all.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import groupby
 
 from conformance.graph.sharing import shared
 from conformance.judge.finding import Finding, Part, Remark
 from conformance.judge.subject import Subject
+from conformance.judge.unread import OPERATION
 from conformance.trace import batch
 from conformance.trace.tape import Fault
 
 
 def check(subject: Subject) -> Part:
     """Everything that was seen on the way to the graph, and is not in it."""
-    seen = [*subject.tape.faults, *batch.faults(subject.port, subject.size, subject.tape)]
+    seen = [*subject.tape.faults]
+    if not any(fault.attribute == "batch" for fault in seen):
+        seen += batch.faults(subject.port, subject.size, subject.tape) or _taught(subject)
     findings = [_finding(subject, fault) for fault in seen]
     return Part([*findings, *_shared(subject)], remarks=list(_frozen(subject)))
+
+
+def _taught(subject: Subject) -> list[Fault]:
+    """Where images do not stay apart in training, and no norm means them to."""
+    if subject.taught is None or subject.training is None:
+        return []
+    graph, tape = subject.training.found, subject.taught
+    held: set[int] = set()
+    for node in graph.unknown:
+        until, stack = {graph.nodes[i].value for i in node.inputs}, [node.value]
+        while stack:
+            if (value := stack.pop()) >= 0 and value not in held | until:
+                held.add(value)
+                stack.extend(tape[value].inputs)
+    return batch.taught(subject.port, subject.size, subject.tape, tape, held)
 
 
 def apart(structure: Part, seen: Part) -> Part:
     """What the structure says, unless images meet and it cannot be read for that."""
     meet = any(each.attribute == "batch" for each in seen.findings)
-    unread = any(each.kind.startswith("unknown:") for each in structure.findings) or structure.open
+    if meet:  # that a layer works along the images is said already
+        along = [f for f in structure.findings if (f.attribute, f.found) != ("axis", "batch")]
+        structure = replace(structure, findings=along)
+    unread = any(f.attribute == OPERATION for f in structure.findings) or structure.open
     if not (meet and unread):
         return structure
     return Part(planned=structure.planned, run=structure.run, remarks=structure.remarks)
@@ -70,6 +92,8 @@ def _shared(subject: Subject) -> Iterator[Finding]:
     for (here, there), group in groupby(labelled, lambda item: (_block(item[0]), _block(item[1]))):
         members = list(group)
         count = sum(len(each.slots) for _, _, each in members)
+        if here == there:  # two layers of one block
+            here, there = members[0][:2]
         yield Finding(
             check="structure",
             node=members[0][0],

@@ -24,6 +24,9 @@ INCONCLUSIVE: Final = "inconclusive"
 SAME: Final = "same"
 DIFFER: Final = "differ"
 
+#: What the structure says of operations that values have confirmed.
+VOID = ("missing", "extra", "operation")
+
 Verdict = Literal["conforms", "conforms-as-variant", "deviates", "inconclusive"]
 CheckName = Literal[
     "structure", "parameters", "shape", "forward", "training", "gradient", "initialisation",
@@ -132,7 +135,7 @@ class Judgement:
             found.run += part.run
         if settled:
             found.open = [each for each in found.open if each.check != "operation"]
-            found.findings = [f for f in found.findings if f.attribute not in ("missing", "extra")]
+            found.findings = [f for f in found.findings if f.attribute not in VOID]
         for name in expect:
             found.expected[name] = [f for f in found.findings if is_about(name, f, rows)]
         meant = [each for some in found.expected.values() for each in some]

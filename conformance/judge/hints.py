@@ -46,6 +46,8 @@ def hint(kind: str, attribute: str, expected: str, found: str) -> str:
         return "a step of training leaves the running statistics as they were"
     if attribute == "padding":
         return UNEVEN if "," in found and found.count(",") != expected.count(",") else ""
+    if attribute == "statistics" and not expected:
+        return "it takes the batch's own statistics in inference: eval() does not reach it"
     sentence = HINTS.get((kind, attribute)) or HINTS.get(("*", attribute), "")
     words: dict[str, Any] = {
         "kind": kind.replace("_", " "),

@@ -84,7 +84,7 @@ def _graphs(port: Port, images: list[Size]) -> dict[Size, Graph]:
     refused: UntraceableModel | None = None
     for size in images:
         try:
-            found[size] = canonical(port.trace(size))
+            found[size] = canonical(sizes.at(port, size))
         except UntraceableModel as reason:
             refused = refused or reason
     if not found:

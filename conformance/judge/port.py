@@ -13,15 +13,24 @@ from dataclasses import dataclass, field
 from msgspec.structs import replace
 
 from conformance.data import written
-from conformance.judge import faults, forward, initialisation, plain, precision, results, structure
+from conformance.judge import (
+    faults,
+    forward,
+    initialisation,
+    plain,
+    precision,
+    results,
+    sizes,
+    structure,
+)
 from conformance.judge import trained as trained_mode
 from conformance.judge.evidence_rows import GraphRow
-from conformance.judge.finding import Finding, Json, Judgement, Part, Verdict
+from conformance.judge.finding import Finding, Json, Judgement, Part, Unjudged, Verdict
 from conformance.judge.hints import vanishes
 from conformance.judge.subject import Stage, Subject, subject
 from conformance.reference import Model
 from conformance.reference import variants as known
-from conformance.trace.port import Port, Size
+from conformance.trace.port import Port, Size, UntraceableModel
 
 
 @dataclass(slots=True)
@@ -111,10 +120,12 @@ def judge(
     traced = faults.check(asked)
     parts = [faults.apart(structure.check(asked), traced), traced, trained_mode.untaught(asked)]
     parts.append(precision.check(asked))
-    if numbers:
+    if numbers and sizes.alone(asked.tape):
         result.judgement = Judgement.of(parts, expect, rows, variant=bool(result.profiles))
         seen(result)
         parts += _run(asked, parts, expect, trained, result)
+    elif numbers:
+        parts.append(Part(unjudged=[Unjudged("forward", "values: it takes no single image")]))
     result.judgement = Judgement.of(parts, expect, rows, variant=bool(result.profiles))
     return result
 
@@ -126,7 +137,12 @@ def _run(
     rows = asked.model.row_names
     surplus = Judgement.of(before, expect, rows).findings
     asked.explained_all = not surplus
-    ran = forward.check(asked, surplus)
+    try:
+        ran = forward.check(asked, surplus)
+    except UntraceableModel as refused:
+        if not surplus:
+            raise
+        return [Part(planned=1, open=[Unjudged("forward", str(refused))])]
     result.forward, result.drawing["parity"] = ran.summary, {"nodes": ran.nodes}
     _explain(before, ran.summary)
     parts = [ran.part]
@@ -135,7 +151,7 @@ def _run(
     if right and ran.parity:
         parts.append(plain.check(asked, ran.parity))
     start, profiles = initialisation.check(asked, loaded)
-    result.profiles += profiles
+    result.profiles += [each for each in profiles if each not in result.profiles]
     return [*parts, *(trained_mode.check(asked) if right else ()), start]
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from conformance.graph.model import Node
+from conformance.graph.model import Graph, Node
 from conformance.judge.variants import Comparison, matches
 from conformance.reference.variants import PREPARED, Difference, Profile
 from conformance.trace.probes import SAME
@@ -31,7 +31,7 @@ def variants(comparison: Comparison, known: Sequence[Profile]) -> Iterator[Profi
             continue
         node = comparison.found.nodes[finding.found_node]
         first = all(comparison.found.nodes[i].kind in ENTRY for i in node.inputs)
-        if not first or not possible(node):
+        if not first or not possible(node) or _for_others(comparison.found, node, known):
             continue
         if any(number in (matches(comparison, each) or ()) for each in known):
             continue
@@ -41,6 +41,20 @@ def variants(comparison: Comparison, known: Sequence[Profile]) -> Iterator[Profi
         says = f"the network subtracts a mean ({mean}) and divides by a deviation ({deviation})"
         where = "the images that it is trained on"
         yield Profile(PREPARED, "any", (), says, where, "", (row,), "")
+
+
+def _for_others(graph: Graph, node: Node, known: Sequence[Profile]) -> bool:
+    """Whether these are known numbers for channels in the opposite order, which are not here."""
+    if any(graph.nodes[i].kind == "channel_order" for i in node.inputs):
+        return False
+    sides = [node.attributes[name] for name in GIVEN]
+    turned = [text(side[::-1] if isinstance(side, tuple) else side) for side in sides]
+    given = [text(side) for side in sides]
+    return turned != given and any(
+        dict(row.having).items() >= {*zip(GIVEN, turned, strict=True)}
+        for profile in known
+        for row in profile.differences
+    )
 
 
 def possible(node: Node) -> bool:

@@ -7,6 +7,7 @@ or a convolution that covers its map, their kernels are as large as the map: tha
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 
 from conformance import reference
 from conformance.graph.align import Finding
@@ -14,8 +15,9 @@ from conformance.graph.model import Graph, Node
 from conformance.judge.variants import Comparison, label
 from conformance.reference import Model
 from conformance.reference.variants import Difference, Profile
+from conformance.trace.batch import SEVERAL
 from conformance.trace.port import Port, Size, UntraceableModel
-from conformance.trace.tape import Tape
+from conformance.trace.tape import Fault, Tape
 from conformance.values import text
 
 #: An image may be grey or in colour; what has more channels is a map inside a network.
@@ -28,14 +30,32 @@ def traced(port: Port, model: Model) -> tuple[Size, Tape]:
     Raises :class:`UntraceableModel` with what the port says of the paper's.
     """
     try:
-        return model.input, port.trace(model.input)
+        return model.input, at(port, model.input)
     except UntraceableModel as refused:
         for size in known():
             try:
-                return size, port.trace(size)
+                return size, at(port, size)
             except UntraceableModel:
                 continue
         raise refused
+
+
+def at(port: Port, size: Size) -> Tape:
+    """What a port computes for one image; of one that takes several only, for those."""
+    try:
+        return port.trace(size)
+    except UntraceableModel as refused:
+        with suppress(UntraceableModel):
+            tape = port.trace(size, batch=SEVERAL)
+            hint = f"it takes {SEVERAL} images: squeeze() or a norm of the batch?"
+            tape.faults.append(Fault("batch", "takes one image", f"fails: {refused}", hint))
+            return tape
+        raise refused
+
+
+def alone(tape: Tape) -> bool:
+    """Whether a tape is of one image."""
+    return tape[0].shape[tape[0].attributes["axes"].index("N")] == 1
 
 
 def known() -> list[Size]:

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from conformance import reference
 from conformance.graph.align import Finding as Difference
 from conformance.graph.model import DRAWN
+from conformance.judge import unread
 from conformance.judge.finding import CheckName, Finding, Part, Remark, Unjudged
 from conformance.judge.hints import hint
 from conformance.judge.subject import TRAINED, Subject
@@ -31,7 +32,7 @@ def check(subject: Subject) -> Part:
     # What a variant explains in training it explains in inference, where less of it may be seen.
     profiles = subject.explained.profiles + [each for each, _ in subject.explained.nearly]
     seen: set[int] = set().union(*(matches(inference, p, False) or () for p in profiles))
-    left = [i for i in range(len(inference.findings)) if i not in seen]
+    left = own_causes(inference, [i for i in range(len(inference.findings)) if i not in seen])
     part.findings = written(inference, left, "structure")
     if training is not None:
         part.planned += len(training.expected)
@@ -40,20 +41,22 @@ def check(subject: Subject) -> Part:
         known = {_key(each) for each in every}
         surplus = own_causes(training, subject.explained.surplus)
         for each in written(training, surplus, "training"):
-            if each.kind.startswith("unknown:") and each.attribute != "random":
-                part.open.append(Unjudged("operation", _unread(each.kind, each.port_node)))
-            elif _key(each) not in known:
+            if _key(each) not in known and not _unread(each):
                 part.findings.append(each)
     part.findings += _besides(subject)
     if len(inference.found.outputs) != len(inference.expected.outputs):
         part.findings.append(_other_outputs(inference, subject.model))
-    unread = [node for node in inference.found.unknown if node.kind != DRAWN]
-    said = [_unread(node.kind, str(node.where)) for node in unread]
-    part.open = [each for each in part.open if each.why not in said]
-    part.open += [
-        Unjudged("operation", f"{each}; output values could not confirm it") for each in said
-    ]
+    said = list(unread.listed(inference.found))
+    part.open += [Unjudged("operation", f"{e}; output values could not confirm it") for e in said]
+    if training is not None:
+        trained = [each for each in unread.listed(training.found) if each not in said]
+        part.open += [Unjudged("operation", each) for each in trained]
     return part
+
+
+def _unread(finding: Finding) -> bool:
+    """Whether something stands in addition that is merely not read: it is left open."""
+    return finding.attribute == unread.OPERATION and finding.expected is None
 
 
 def _besides(subject: Subject) -> Iterator[Finding]:
@@ -83,10 +86,6 @@ def _spellings(comparison: Comparison) -> Iterator[Remark]:
             yield Remark(comparison.names[a], attribute, expected, found, str(node.where), hint)
 
 
-def _unread(kind: str, where: str) -> str:
-    return f"unsupported operation {kind.rpartition(':')[2]} at {where}"
-
-
 def own_causes(comparison: Comparison, indices: list[int]) -> list[int]:
     """Without what only follows: a norm that keeps no statistics has no momentum either."""
     of = comparison.findings
@@ -103,6 +102,7 @@ def _key(finding: Finding) -> tuple[Any, ...]:
 def written(comparison: Comparison, indices: Iterable[int], check: CheckName) -> list[Finding]:
     """Differences of a comparison, by their numbers, in the paper's names and the port's own."""
     differences = swapped(comparison.expected, [comparison.findings[i] for i in indices])
+    differences = unread.gathered(comparison, differences)
     return [_written(comparison, each, check) for each in differences]
 
 
@@ -116,14 +116,15 @@ def _written(comparison: Comparison, difference: Difference, check: CheckName) -
     if difference.attribute == "inputs":
         want, have = (tuple(labels[i] for i in side) for side in (want, have))
     name = f"after {labels[anchor]}" if difference.expected_node is None else labels[anchor]
-    attribute, sentence = difference.attribute, ""
-    if attribute == "extra" and node.kind == DRAWN:
+    attribute = difference.attribute
+    said, why = unread.worded(comparison, difference, name)
+    if attribute == "random" or (attribute == "extra" and node.kind == DRAWN):
         attribute, want, have = "random", "nothing drawn", "numbers drawn in every call"
         when = "in training, where the network has none" if check == "training" else "in inference"
-        sentence = f"{name}: numbers are drawn at random {when}, and the result depends on them"
-    elif attribute == "weights":
+        said = f"{name}: numbers are drawn at random {when}, and the result depends on them"
+    elif attribute == "weights" and not said:
         want = "parameters"
-        sentence = f"{name}: its weights are {have}, expected parameters"
+        said = f"{name}: its weights are {have}, expected parameters"
     return Finding(
         check=check,
         node=name,
@@ -132,9 +133,9 @@ def _written(comparison: Comparison, difference: Difference, check: CheckName) -
         found=have,
         kind=node.kind,
         port_node=str(comparison.found.nodes[there].where) if there is not None else "",
-        hint=hint(node.kind, difference.attribute, text(want), text(have)),
+        hint=why or hint(node.kind, difference.attribute, text(want), text(have)),
+        sentence=said,
         source=source(comparison.model, comparison.rows[anchor]),
-        sentence=sentence,
     )
 
 

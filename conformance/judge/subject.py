@@ -172,7 +172,7 @@ def subject(port: Port, model: Model, size: Size | None, seed: int, stage: Stage
     Raises :class:`~conformance.trace.port.UntraceableModel`.
     """
     stage("tracing the port", 0, 0)
-    size, tape = (size, port.trace(size)) if size else sizes.traced(port, model)
+    size, tape = (size, sizes.at(port, size)) if size else sizes.traced(port, model)
     ours = published.network(model)
     inference = compared(ours.inference, canonical(tape), model, size)
     found = Subject(port, model, size, tape, inference, seed=seed, stage=stage)

@@ -168,6 +168,7 @@ def carried(
     there.
     """
     lines = {op.attributes["handle"]: op for op in tape.operations if op.name == "parameter"}
+    unread = {p.handle for node in graph.unknown for some in node.parameters.values() for p in some}
     readers: dict[str, list[tuple[int, str, Parameter]]] = {}
     for index, node in enumerate(graph):
         for name, pieces in node.parameters.items() if node.known else ():
@@ -177,7 +178,8 @@ def carried(
     def values(handle: str) -> np.ndarray:
         if handle not in readers:
             line = lines[handle]
-            return np.asarray(line.attributes.get("array", np.full(line.shape, 0.5)), np.float64)
+            own = None if handle in unread else line.attributes.get("array")
+            return np.full(line.shape, 0.5) if own is None else np.asarray(own, np.float64)
         index, name, parameter = readers[handle][0]
         part = slot(index, name)
         if parameter.region is not None:

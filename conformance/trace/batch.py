@@ -8,10 +8,11 @@ and the axis of the images is followed from the input to every output.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from math import prod
 from typing import Protocol
 
-from conformance.trace.evaluation import BINARY, UNARY
+from conformance.trace.evaluation import BINARY, LAYOUT, UNARY
 from conformance.trace.port import Size, UntraceableModel
 from conformance.trace.tape import Fault, Operation, Tape
 
@@ -21,6 +22,9 @@ SEVERAL = 3
 ONE_BY_ONE = "what a model returns for an image must not depend on the others in its batch"
 #: What a mean over the images usually is.
 STATISTICS = f"{ONE_BY_ONE}: if this is a batch norm, put the model into inference mode"
+
+#: Operations that may give a value another shape.
+MOVES = LAYOUT | {"slice", "take", "reduce"}
 
 #: What leaves images where they are, even merged with another axis.
 ALONG = frozenset({"softmax", "lrn", "batch_norm"})
@@ -53,48 +57,72 @@ def faults(port: Traced, size: Size, one: Tape | None = None) -> list[Fault]:
     return found or list(Followed(several).faults())
 
 
+def taught(port: Traced, size: Size, one: Tape, several: Tape, unread: set[int]) -> list[Fault]:
+    """Where a model's images do not stay apart in training, from its tapes of inference and of
+    training: norms mean them, and what is ``unread`` does not."""
+    moved = [{op.where for op in tape.operations if op.name in MOVES} for tape in (one, several)]
+    if moved[1] - moved[0]:  # another shape than in inference, perhaps of a single image
+        with suppress(UntraceableModel):  # a norm of one image may have nothing to norm
+            alone = port.trace(size, training=True, batch=1)
+            if found := list(_shapes(alone, several)) or list(_outputs(alone, several)):
+                return found
+    return list(Followed(several, unread).faults())
+
+
 def _shapes(one: Tape, several: Tape) -> Iterator[Fault]:
     """The first operation that has another number of axes for a single image."""
     for alone, among in zip(one.operations, several.operations, strict=False):
         if alone.name != among.name:
             return  # a step that moves nothing for one image, say: the outputs tell
         if len(alone.shape) != len(among.shape) and alone.name not in ("constant", "parameter"):
-            yield _lost(alone, among)
+            yield _lost(alone, among, _count(several))
             return
 
 
 def _outputs(one: Tape, several: Tape) -> Iterator[Fault]:
     for a, b in zip(one.outputs, several.outputs, strict=False):
         alone, among = one[a], several[b]
-        if (SEVERAL, *alone.shape[1:]) != among.shape or alone.shape[:1] != (1,):
-            yield _lost(alone, among)
+        if (_count(several), *alone.shape[1:]) != among.shape or alone.shape[:1] != (1,):
+            yield _lost(alone, among, _count(several))
             return
 
 
-def _lost(alone: Operation, among: Operation) -> Fault:
-    want = (1, *among.shape[1:]) if among.shape[:1] == (SEVERAL,) else "a batch axis"
+def _count(tape: Tape) -> int:
+    """How many images a tape is of."""
+    return tape[0].shape[tape[0].attributes["axes"].index("N")]
+
+
+def _lost(alone: Operation, among: Operation, count: int) -> Fault:
+    want = (1, *among.shape[1:]) if among.shape[:1] == (count,) else "a batch axis"
     return Fault(
-        "batch", want, alone.shape, f"for {SEVERAL} images it is {among.shape}: the batch axis has"
+        "batch", want, alone.shape, f"for {count} images it is {among.shape}: the batch axis has"
         " to come through for a single image too (squeeze() takes it away)", among.where,
     )  # fmt: skip
 
 
 class Followed:
-    """Where the images stand in every value of a tape."""
+    """Where the images stand in every value of a tape.
 
-    def __init__(self, tape: Tape) -> None:
-        self.tape = tape
+    Only operations that are ``held`` have to keep them apart; None stands for all.
+    """
+
+    def __init__(self, tape: Tape, held: set[int] | None = None) -> None:
+        self.tape, self.held = tape, held
         self.count = 1
         self.places: list[Place] = []
         self.found: list[Fault] = []
 
     def faults(self) -> Iterator[Fault]:
         """The first operation at which images meet, or an output without them."""
-        for operation in self.tape.operations:
+        for number, operation in enumerate(self.tape.operations):
             self.places.append(self._place(operation))
+            if self.held is not None and number not in self.held:
+                self.found.clear()
             if self.found:
                 yield self.found[0]
                 return
+        if self.held is not None:
+            return
         for output in self.tape.outputs:
             operation, place = self.tape[output], self.places[output]
             if self._axis(operation.shape, place) != 0:
@@ -173,6 +201,8 @@ class Followed:
         axis, gone = self._axis(shape, place), on_left if first else on_right
         if axis == gone:
             return self._meet(operation, f"a product over axis {axis}, the images'")
+        if axis is None and place and first and on_left == len(shape) - 1 and place[1] % shape[-1]:
+            return self._meet(operation, "a product over numbers of several images")
         if axis is None:  # rows of pixels of every image
             return place and (place[0], prod(operation.shape) // (place[0] * self.count))
         before = 0 if first else len(self.tape[left].shape) - 1

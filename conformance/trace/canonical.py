@@ -76,7 +76,8 @@ def _once(nodes: list[Node], outputs: tuple[int, ...]) -> tuple[list[Node], tupl
     for index, node in enumerate(nodes):
         made = replace(node, inputs=tuple(first[i] for i in node.inputs))
         kept.append(made)
-        alone = node.kind in ("input", "dropout") or node.attributes.get("statistics")
+        drawn = node.kind == "dropout" or node.attributes.get("why")
+        alone = node.kind == "input" or drawn or node.attributes.get("statistics")
         key = repr((index if alone else node.kind, made.inputs, node.attributes, node.parameters))
         first.append(seen.setdefault(key, index))
     return kept, tuple(first[i] for i in outputs)

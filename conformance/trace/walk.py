@@ -31,6 +31,9 @@ class Walk:
         self.tape = Tape()
         self.tape.operations = list(tape.operations)
         self.outputs = frozenset(tape.outputs)
+        #: The axes of the image, in which a map is taken to be where nothing else is known.
+        read = (op.attributes.get("axes", "") for op in tape.operations if not op.inputs)
+        self.letters = next(filter(None, read), "NHWC")
         self.nodes: list[Node] = []
         self.means: dict[int, Meaning] = {-1: ABSENT}
         self.named: dict[int, Plain] = {}
@@ -132,28 +135,30 @@ class Walk:
         self.nodes.append(made)
         return Plain(len(self.nodes) - 1, axes, value)
 
-    def opaque(self, value: int, sources: Sequence[int]) -> Plain:
+    def opaque(self, value: int, sources: Sequence[int], why: str = "") -> Plain:
         """A node for an unsupported operation.
 
-        It keeps the axes of what it reads, and holds the stored arrays that it reads.
+        It keeps the axes of what it reads, and holds the stored arrays that it reads.  ``why`` is
+        the reason, as far as it is known.
         """
         op = self.tape[value]
         before = self.nodes[sources[0]].axes
         attributes = _by_name(op.attributes, before)
-        slots = {f"parameter {i}": p for i, p in enumerate(self._parameters(value), 1)}
+        stored = self._stored_reads(value, "parameter")
+        why = why or ("random" if self._stored_reads(value, "random") else "")
+        if why:
+            handles = tuple(self.tape[i].attributes["handle"] for i in stored)
+            attributes |= {"why": why, "of": handles}
+        arrays = [Parameter(self.tape[i].attributes["handle"], self.tape[i].shape) for i in stored]
+        slots = {f"parameter {i}": p for i, p in enumerate(arrays, 1)}
         parameters = {slot: (p,) for slot, p in slots.items()}
         shapes = {slot: p.shape for slot, p in slots.items()}
-        axes = _kept(before, op.shape, op.attributes) or _guess(op.shape)
-        kind = DRAWN if self._read(value, "random") else f"unknown:{op.name}"
+        axes = _kept(before, op.shape, op.attributes) or _guess(op.shape, self.letters)
+        kind = DRAWN if why == "random" else f"unknown:{op.name}"
         return self.node(kind, attributes, sources, axes, value, parameters, shapes)
 
-    def _parameters(self, value: int) -> list[Parameter]:
-        """The stored arrays that a value is computed from, as far back as the last node."""
-        arrays = [self.tape[i] for i in sorted(self._read(value, "parameter"))]
-        return [Parameter(op.attributes["handle"], op.shape) for op in arrays]
-
-    def _read(self, value: int, name: str) -> set[int]:
-        """The operations of a name that a value is computed from, back to the last node."""
+    def _stored_reads(self, value: int, name: str) -> list[int]:
+        """The stored arrays, or draws, that a value is computed from, back to the last node."""
         found: set[int] = set()
         stack = [value]
         while stack:
@@ -163,7 +168,7 @@ class Walk:
                     found |= leaves(self.tape, i, name)
                 elif isinstance(meaning, Flowing) and not isinstance(meaning, Plain):
                     stack.extend([i] if i not in self.named else [])
-        return found
+        return sorted(found)
 
 
 def _by_name(attributes: Mapping[str, Any], axes: Axes) -> dict[str, Any]:
@@ -200,8 +205,8 @@ def _kept(axes: Axes, shape: tuple[int, ...], attributes: Mapping[str, Any]) -> 
     return tuple(result)
 
 
-def _guess(shape: tuple[int, ...]) -> Axes:
-    names = {4: "NHWC", 2: "NC", 1: "C"}.get(len(shape))
+def _guess(shape: tuple[int, ...], letters: str) -> Axes:
+    names = {len(letters): letters, 2: "NC", 1: "C"}.get(len(shape))
     if names is None:
         return tuple((("C", n),) if n == max(shape) else () for n in shape)
     return named(shape, names)

@@ -54,6 +54,17 @@ def conv(walk: Walk, op: Step, x: Flowing, kernel: Stored) -> Plain | None:
     return convolution(walk, op, walk.placed(x), kernel)
 
 
+@rule("conv")
+def by_computed_weights(walk: Walk, op: Step, x: Flowing, kernel: Stored) -> Plain:
+    """A kernel that is no stored array in some layout, but made of some, or drawn."""
+    return computed(walk, op, x, kernel)
+
+
+def computed(walk: Walk, op: Step, x: Flowing, kernel: Stored) -> Plain:
+    made = array_of(walk.tape, kernel.value) is None
+    return walk.opaque(op.value, [walk.placed(x).node], "weights" if made else "")
+
+
 def convolution(
     walk: Walk,
     op: Step,
@@ -157,6 +168,16 @@ def dense_from_the_left(walk: Walk, op: Step, kernel: Stored, x: Flowing) -> Pla
     """kernel · x -> dense."""
     into, along = op["contract"]
     return _dot(walk, op, x, kernel, along, into, last=False)
+
+
+@rule("dot")
+def dense_by_computed_weights(walk: Walk, op: Step, x: Flowing, kernel: Stored) -> Plain:
+    return computed(walk, op, x, kernel)
+
+
+@rule("dot")
+def computed_from_the_left(walk: Walk, op: Step, kernel: Stored, x: Flowing) -> Plain:
+    return computed(walk, op, x, kernel)
 
 
 def _dot(

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from conformance.graph.axes import name_of, reshaped, resized, spatial_order, transposed
+from conformance.graph.model import Node
 from conformance.trace.meanings import (
     NO_PADDING,
     Affine,
@@ -131,7 +132,7 @@ def prepared_one_by_one(walk: Walk, op: Step, *parts: Flow) -> Plain | None:
     if len(sources) != 1 or None in factors + offsets or name_of(parts[0].axes[axis], "C") != "C":
         return None
     ((source,),) = sources
-    if tuple(sorted(order)) != tuple(range(walk.nodes[source].shape[-1])):
+    if not permuted(order, walk.nodes[source]):
         return None
     axes = tuple((("C", len(order)),) if i == axis else a for i, a in enumerate(parts[0].axes))
     if order != tuple(range(len(order))):
@@ -248,13 +249,13 @@ def reverse(walk: Walk, op: Step, x: Flow) -> Plain | Chosen | None:
     return _chosen(walk, op, x, axis, tuple(reversed(range(op.shape[axis]))))
 
 
-def reordered(walk: Walk, x: Chosen) -> bool:
-    """Whether all channels are chosen, each once."""
-    return tuple(sorted(x.channels)) == tuple(range(walk.of(x).shape[-1]))
+def permuted(chosen: tuple[int, ...], node: Node) -> bool:
+    """Whether all channels of a node are chosen, each once."""
+    return sorted(chosen) == list(range(node.shape[-1]))
 
 
 @places(Chosen)
 def some_channels(walk: Walk, x: Chosen) -> Plain:
-    whole = reordered(walk, x)
+    whole = permuted(x.channels, walk.of(x))
     kind, attribute = ("channel_order", "order") if whole else ("unknown:take", "channels")
     return walk.node(kind, {attribute: x.channels}, (x.node,), x.axes, x.value)

@@ -58,6 +58,9 @@ class Weightless(TorchFunctionMode):
 #: Operators that draw random numbers.
 NOISE = frozenset({"bernoulli", "bernoulli_", "rand", "rand_like"})
 
+#: Those that draw as many numbers as what they are given has, which has no part in them.
+LIKE = frozenset({"randn_like", "randint_like"})
+
 #: Operators that draw numbers of another distribution, as weights are initialised.
 DRAWS = frozenset("randn randn_like normal normal_ uniform_ random_ exponential_ randint".split())
 

@@ -14,10 +14,11 @@ from torch.utils.weak import WeakTensorKeyDictionary
 
 from conformance.graph.model import Where
 from conformance.trace.places import executing
-from conformance.trace.tape import Fault, Tape
+from conformance.trace.tape import Tape
 from conformance.trace.torch.execution import as_array
 from conformance.trace.torch.hollow import (
     DRAWS,
+    LIKE,
     NOISE,
     Hollow,
     both_floating,
@@ -104,7 +105,7 @@ class Recorder(TorchDispatchMode):
         kwargs = kwargs or {}
         read = [x for x in _tensors((args, kwargs)) if self._depends(x)]
         name = func.overloadpacket.__name__
-        if name in NOISE and (name.startswith("rand") or not read):
+        if name in NOISE | LIKE and (name.startswith("rand") or not read):
             made = func(*tree_map(unread, args), **kwargs)
             value = self._noise(made, share_of(name, args))
             know = self._overwrite if func._schema.is_mutable else self._know
@@ -119,8 +120,6 @@ class Recorder(TorchDispatchMode):
             kwargs = {**kwargs, "dtype": read[0].dtype}  # one precision throughout
         if name == "index":
             args = (args[0], [_numbered(index) for index in args[1]])
-        if "out" in kwargs:
-            raise NotImplementedError(f"{func} into out= is not traced")
         where = self.place()
         if func.is_view:
             result = self._execute(func, args, kwargs)
@@ -144,10 +143,11 @@ class Recorder(TorchDispatchMode):
         operands = [(self.of(x), x) for x in read]  # before the operator overwrites one
         start = len(self.tape)
         result = self._execute(func, args, kwargs)
-        values = self._translate(func, _listed(result), args, kwargs)
+        given = {key: value for key, value in kwargs.items() if key != "out"}
+        values = self._translate(func, _listed(result), args, given)
         values[0] = value = _written(values[0])
         if func._schema.is_mutable:
-            result = args[0]
+            result = kwargs.get("out", args[0])
             self._overwrite(result, value)
             self._made(value, result)
         else:
@@ -226,13 +226,7 @@ class Recorder(TorchDispatchMode):
                 f"a tensor of {tuple(x.shape)} was made like a weight and is no parameter or buffer"
             )
         if x in self._drawn:
-            self.tape.faults.append(
-                Fault(
-                    "weights", "stored and trained", f"{tuple(x.shape)} drawn anew in every call",
-                    "weights made in forward are neither stored nor trained: make them in"
-                    " __init__", self.place(),
-                )
-            )  # fmt: skip
+            return self.tape.random(x.shape)
         return self.tape.constant(as_array(x))
 
     def _depends(self, x: Tensor | None) -> bool:

@@ -47,7 +47,7 @@ class Replay(Recorder):
 
     def _execute(self, func: Any, args: Any, kwargs: Any) -> Any:
         if func._schema.is_mutable:
-            self._before = args[0].clone()
+            self._before = kwargs.get("out", args[0]).clone()
         return func(*args, **kwargs)
 
     def _made(self, value: int, x: Tensor) -> None:

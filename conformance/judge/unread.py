@@ -1,0 +1,120 @@
+"""What cannot be read is one finding: all that is computed there, and in place of what."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from conformance.graph.align import Finding as Difference
+from conformance.graph.model import Graph, Node
+from conformance.judge.variants import Comparison
+
+#: The attribute of such a finding, unless the reader knows more of why.
+OPERATION = "operation"
+#: Why an operation cannot be read: what is said of it, and what to do about it.
+WHY = {
+    OPERATION: ("{found} cannot be read", ""),
+    "random": ("a random draw in every call ({found})",
+               "as in stochastic depth or noise: not a layer of the paper's"),
+    "weights": ("its weights are computed in every call{of}",
+                "weights are stored and trained: fold a weight_norm, spectral_norm or"
+                " parametrization into them, and make no layer in forward"),
+}  # fmt: skip
+
+
+def gathered(comparison: Comparison, differences: Iterable[Difference]) -> list[Difference]:
+    """The differences, with all that hang together with something unread as one.
+
+    What is missing where something unread stands is what that stands in place of.
+    """
+    differences = list(differences)
+    found = comparison.found
+    extra = {d.found_node for d in differences if d.attribute == "extra"} - {None}
+    missing = {d.expected_node for d in differences if d.attribute == "missing"} - {None}
+    gone: set[Difference] = set()
+    whole: dict[Difference, Difference] = {}
+    for group in _groups(found, {b for b in extra if b is not None}):
+        if all(found.nodes[b].known for b in group):
+            continue
+        first = min(group)
+        stands = _missing_at(comparison, group, {a for a in missing if a is not None})
+        members = [
+            d for d in differences
+            if (d.attribute == "extra" and d.found_node in group)
+            or (d.attribute == "missing" and d.expected_node in stands)
+            or (d.attribute == "inputs" and d.found_node is not None
+                and group & {*found.nodes[d.found_node].inputs})
+        ]  # fmt: skip
+        why = next((w for b in group if (w := found.nodes[b].attributes.get("why"))), OPERATION)
+        kinds = tuple(comparison.expected.nodes[a].kind for a in sorted(stands)) or None
+        words = tuple(dict.fromkeys(_word(found.nodes[b]) for b in sorted(group)))
+        gone |= {*members}
+        place = min(stands) if stands else None
+        whole[members[0]] = Difference(why, kinds, words, place, first)
+    kept = [whole.get(d, d) for d in differences if d in whole or d not in gone]
+    return kept
+
+
+def worded(comparison: Comparison, difference: Difference, where: str) -> tuple[str, str]:
+    """The whole of such a finding in words, and what to do about it; empty for any other."""
+    if difference.attribute not in WHY or not isinstance(difference.found, tuple):
+        return "", ""
+    assert difference.found_node is not None
+    of = comparison.found.nodes[difference.found_node].attributes.get("of", ())
+    said, why = WHY[difference.attribute]
+    said = said.format(found=_listed(difference.found), of=f", from {_joined(of)}" if of else "")
+    instead = f", in place of {_listed(difference.expected)}" if difference.expected else ""
+    return f"{where}: {said}{instead}", why
+
+
+def listed(graph: Graph) -> Iterator[str]:
+    """What of a graph is not read and no finding explains, each operation once."""
+    places: dict[str, list[str]] = {}
+    for node in graph.unknown:
+        if "why" not in node.attributes:
+            places.setdefault(node.kind.rpartition(":")[2], []).append(str(node.where))
+    for word, (first, *others) in places.items():
+        more = f" and in {len(others)} more places" if others else ""
+        yield f"unsupported operation {word} at {first}{more}"
+
+
+def _listed(words: tuple[str, ...]) -> str:
+    return _joined(tuple(word.replace("_", " ") for word in words))
+
+
+def _joined(words: tuple[str, ...]) -> str:
+    return " and ".join(filter(None, (", ".join(words[:-1]), words[-1])))
+
+
+def _word(node: Node) -> str:
+    """An operation by its own name, without its library's."""
+    return node.kind.rpartition(":")[2].rpartition(".")[2]
+
+
+def _groups(graph: Graph, nodes: set[int]) -> Iterator[set[int]]:
+    """The nodes that read one another, together."""
+    near: dict[int, set[int]] = {b: set() for b in nodes}
+    for b in nodes:
+        for i in nodes.intersection(graph.nodes[b].inputs):
+            near[b].add(i)
+            near[i].add(b)
+    left = set(nodes)
+    while left:
+        group, stack = set[int](), [min(left)]
+        while stack:
+            if (b := stack.pop()) not in group:
+                group.add(b)
+                stack.extend(near[b])
+        left -= group
+        yield group
+
+
+def _missing_at(comparison: Comparison, group: set[int], missing: set[int]) -> set[int]:
+    """The missing nodes that begin where a group begins, and those behind them."""
+    found, expected = comparison.found, comparison.expected
+    sources = {i for b in group for i in found.nodes[b].inputs} - group
+    behind = {comparison.back[i] for i in sources if i in comparison.back}
+    stands: set[int] = set()
+    for a in sorted(missing):
+        if {*expected.nodes[a].inputs} & (behind | stands):
+            stands.add(a)
+    return stands

@@ -1,0 +1,176 @@
+"""Ports of one small network in PyTorch, each with one thing that people do to it."""
+
+from collections.abc import Callable
+from importlib.util import find_spec
+from typing import Any
+
+import pytest
+
+from conformance import reference
+from conformance.judge.port import judge
+
+if find_spec("torch") is None:
+    pytest.skip("torch is not installed", allow_module_level=True)
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from conformance.trace.torch.port import port
+
+NETWORK = reference.find("LeNet-5-table")
+Change = Callable[[Tensor], Tensor]
+#: What is changed: what is done to the image, in front of the dense layers, and to the output.
+Changes = dict[str, Change]
+
+
+@pytest.fixture(autouse=True)
+def chosen(pytestconfig):
+    if "torch" not in (pytestconfig.getoption("framework") or ["torch"]):
+        pytest.skip("not the framework that was asked for")
+
+
+class LeNet(nn.Module):
+    def __init__(self, **changes: Change) -> None:
+        super().__init__()
+        self.c1, self.c3, self.c5 = nn.Conv2d(1, 6, 5), nn.Conv2d(6, 16, 5), nn.Conv2d(16, 120, 5)
+        self.f6, self.output = nn.Linear(120, 84), nn.Linear(84, 10)
+        self.image: Any = changes.get("image", unchanged)
+        self.flat: Any = changes.get("flat", flat)
+        self.end: Any = changes.get("end", softmax)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = torch.tanh(F.avg_pool2d(torch.tanh(self.c1(self.image(x))), 2))
+        x = torch.tanh(F.avg_pool2d(torch.tanh(self.c3(x)), 2))
+        x = self.flat(torch.tanh(self.c5(x)))
+        return self.end(self.output(torch.tanh(self.f6(x))))
+
+
+def unchanged(x: Tensor) -> Tensor:
+    return x
+
+
+def flat(x: Tensor) -> Tensor:
+    return x.flatten(1)
+
+
+def softmax(x: Tensor) -> Tensor:
+    return x.softmax(1)
+
+
+class Prepared(nn.Module):
+    """A mean and a deviation as buffers, or as parameters that are not trained."""
+
+    def __init__(self, mean: float, deviation: float, frozen: bool = False) -> None:
+        super().__init__()
+        for name, number in (("mean", mean), ("std", deviation)):
+            tensor = torch.tensor([number]).view(1, 1, 1, 1)
+            if frozen:
+                setattr(self, name, nn.Parameter(tensor, requires_grad=False))
+            else:
+                self.register_buffer(name, tensor)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return (x - self.mean) / self.std
+
+
+def judged(**changes: Change) -> Any:
+    return judge(port(lambda: LeNet(**changes)), NETWORK)
+
+
+@pytest.mark.parametrize(
+    ("change", "variants"),
+    [
+        (unchanged, []),
+        (Prepared(0.1307, 0.3081), ["with MNIST's mean"]),
+        (Prepared(0.2860, 0.3530, frozen=True), ["preprocessing inside the model"]),
+        (Prepared(33.3, 78.6), ["preprocessing inside the model"]),
+        (lambda x: x * 255, ["with images from 0 to 255"]),
+        (lambda x: x / 127.5 - 1, ["with images of bytes, from -1 to 1"]),
+    ],
+    ids=["nothing", "buffers", "frozen", "bytes", "times 255", "-1 to 1"],
+)
+def test_preparing_the_image_is_a_variant(change, variants):
+    """Whatever numbers a set of images can have."""
+    found = judged(image=change)
+    assert not found.findings, found.findings
+    assert [each.name for each in found.profiles] == variants
+
+
+@pytest.mark.parametrize(
+    "change",
+    [Prepared(0.3081, 0.5307), Prepared(-0.1, 0.3), lambda x: x / 255 / 255, lambda x: -x],
+    ids=["exchanged", "no mean", "twice", "negative"],
+)
+def test_what_no_images_have_deviates(change):
+    """Numbers between 0 and 1 have no deviation as large as that."""
+    (found,) = [f for f in judged(image=change).findings if f.attribute == "extra"]
+    assert (found.node, found.kind) == ("after input", "scale")
+
+
+def test_exchanged_sides_of_the_image_deviate():
+    """Transposed before the first layer, a network would need every kernel transposed."""
+    (found,) = [f for f in judged(image=lambda x: x.transpose(2, 3)).findings if f.node == "input"]
+    assert (found.attribute, found.found) == ("layout", "height as width, width as height")
+
+
+def drawn(x: Tensor) -> Tensor:
+    return x * torch.floor(torch.rand(x.shape[0], 1, 1, 1) + 0.8) / 0.8
+
+
+ONE = {
+    "squeeze": ({"flat": torch.squeeze}, "batch", "takes one image|batch axis"),
+    "view": ({"flat": lambda x: x.view(1, -1)}, "batch", "view"),
+    "mean of the batch": ({"flat": lambda x: x.mean(0, True).flatten(1)}, "batch", "batch axis"),
+    "softmax of the batch": ({"end": lambda x: x.softmax(0)}, "batch", "depend on the others"),
+    "channels before images": (
+        {"flat": lambda x: x.transpose(0, 1).reshape(len(x), -1)}, "batch", "depend on the others",
+    ),
+    "over its largest": ({"image": lambda x: x / x.max()}, "batch", "depend on the others"),
+    "random depth": ({"flat": lambda x: drawn(x).flatten(1)}, "random", "stochastic depth"),
+    "noise": ({"image": lambda x: x + 0.1 * torch.randn_like(x)}, "random", "noise"),
+    "activation": ({"flat": lambda x: F.hardswish(x).flatten(1)}, "operation", ""),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("changes", "attribute", "hint"), ONE.values(), ids=ONE)
+def test_one_cause_is_one_finding(changes, attribute, hint):
+    """In words of its own, and no other finding of the structure."""
+    structure = [f for f in judged(**changes).findings if f.check == "structure"]
+    assert [f.attribute for f in structure] == [attribute]
+    assert any(word in f"{structure[0].hint} {structure[0].expected}" for word in hint.split("|"))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda net: nn.utils.parametrizations.weight_norm(net.f6),
+        lambda net: nn.utils.parametrizations.spectral_norm(net.f6),
+        lambda net: nn.utils.parametrizations.weight_norm(net.c3),
+    ],
+    ids=["weight_norm", "spectral_norm", "of a convolution"],
+)
+def test_computed_weights_are_one_finding(change):
+    """With the stored arrays that they are made of."""
+
+    def build():
+        net = LeNet()
+        change(net)
+        return net
+
+    found = judge(port(build), NETWORK)
+    structure = [f for f in found.findings if f.check in ("structure", "training")]
+    assert [f.attribute for f in structure] == ["weights"]
+    assert "parametrizations.weight.original" in structure[0].sentence
+
+
+def test_images_meet_in_training_only():
+    """A mean over the batch that only training has is found there."""
+
+    class Centred(LeNet):
+        def forward(self, x):
+            y = super().forward(x)
+            return y - y.mean(0, True) if self.training else y
+
+    found = judge(port(Centred), NETWORK).findings
+    assert [f.attribute for f in found] == ["batch"]
