@@ -161,7 +161,7 @@ def test_computed_weights_are_one_finding(change):
     found = judge(port(build), NETWORK)
     structure = [f for f in found.findings if f.check in ("structure", "training")]
     assert [f.attribute for f in structure] == ["weights"]
-    assert "parametrizations.weight.original" in structure[0].sentence
+    assert "parametrizations.weight.original" in structure[0].said
 
 
 def test_images_meet_in_training_only():
