@@ -11,10 +11,15 @@ if find_spec("keras") is None:
 import keras
 from keras import layers
 
+from conformance import reference
+from conformance.implementations.keras.layers import conv_bn
 from conformance.judge import precision
+from conformance.judge.port import judge
 from conformance.judge.subject import subject
+from conformance.ports import implementations
 from conformance.trace.canonical import canonical
 from conformance.trace.keras.port import port
+from tests.selftest.keras.training import restaged
 from tests.selftest.plainly import TABLE, plainly
 
 
@@ -158,3 +163,49 @@ def test_a_sequential_model_says_where_its_channels_are():
     made = [layers.Input((1, 8, 8)), layers.Conv2D(4, 3, **shape), layers.Flatten()]
     tape = port(lambda: keras.Sequential(made)).trace((8, 8, 1))
     assert tape[0].attributes["axes"] == "NCHW"
+
+
+@tf.custom_gradient
+def straight(x):
+    """A ReLU that hands on all that comes back."""
+    return tf.nn.relu(x), lambda above: above
+
+
+@tf.custom_gradient
+def ruled(x):
+    """A ReLU whose backward is its own, and right."""
+    return tf.nn.relu(x), lambda above: above * tf.cast(x > 0, above.dtype)
+
+
+BACKWARD = {
+    "a backward of its own": (ruled, lambda x: x, []),
+    "straight through": (straight, lambda x: x, ["stage2/2/1 relu"]),
+    "shortcut": (tf.nn.relu, tf.stop_gradient, ["stage2/2 add"]),
+}
+
+
+@pytest.mark.parametrize(("relu", "shortcut", "nodes"), BACKWARD.values(), ids=BACKWARD)
+def test_the_node_that_alters_a_gradient_is_named(relu, shortcut, nodes):
+    """And not the first norm upstream that suffers."""
+    network = reference.find("ResNet-20-CIFAR")
+
+    def block(x, width, stride):
+        y = Done(relu)(conv_bn(x, width, 3, stride))
+        return layers.Add()([conv_bn(y, width, 3), Done(shortcut)(x)])
+
+    def build():
+        return restaged(implementations.factory("keras", network), "stage2", 1, block)
+
+    found = judge(port(build), network).findings
+    assert [(f.check, f.node) for f in found] == [("gradient", node) for node in nodes]
+
+
+class Done(layers.Layer):
+    """Something done to a map."""
+
+    def __init__(self, function):
+        super().__init__()
+        self.function = function
+
+    def call(self, x):
+        return self.function(x)
