@@ -99,12 +99,13 @@ def _of_several(
 
     That is a number times what one should have; else sums, which only hand on, are suspected last.
     """
-    nodes, rms = oracle.graph.nodes, _rms(wants[index])
+    nodes, rms, parts = oracle.graph.nodes, _rms(wants[index]), {}
     for reader in dict.fromkeys(readers):
-        parts, _ = one_back(oracle, reader, wants[reader], oracle.results)
-        own = [x for i, x in zip(nodes[reader].inputs, parts, strict=True) if i == index]
-        part = np.sum(own, axis=0)
-        for x in got:
+        handed, _ = one_back(oracle, reader, wants[reader], oracle.results)
+        own = [x for i, x in zip(nodes[reader].inputs, handed, strict=True) if i == index]
+        parts[reader] = np.sum(own, axis=0)
+    for x in got:  # the first one is read by the most
+        for reader, part in parts.items():
             square = float(np.vdot(part, part))
             if x.shape != part.shape or not square:
                 continue
@@ -112,7 +113,7 @@ def _of_several(
             share = float(np.vdot(part, apart)) / square
             if distance(apart, share * part, rms) <= bound:
                 return (reader,)
-    return tuple(sorted(readers, key=lambda i: (nodes[i].kind == "add", i)))
+    return tuple(sorted(parts, key=lambda i: (nodes[i].kind == "add", i)))
 
 
 def _rms(array: np.ndarray) -> float:

@@ -258,7 +258,7 @@ def test_the_node_that_alters_a_gradient_is_named(relu, shortcut, nodes):
     network = reference.find("ResNet-20-CIFAR")
 
     def build():
-        model = implementations.factory("flax", network)()
+        model = implementations.factory("flax", network)(rngs=nnx.Rngs(0))
         block = model.stage2.layers[1].layers[0]
         block.residual.layers[1], block.shortcut = relu, shortcut
         return model

@@ -19,7 +19,7 @@ from conformance.judge.subject import subject
 from conformance.ports import implementations
 from conformance.trace.canonical import canonical
 from conformance.trace.keras.port import port
-from tests.selftest.keras.training import restaged
+from tests.selftest.keras.resnets import restaged
 from tests.selftest.plainly import TABLE, plainly
 
 
@@ -165,22 +165,31 @@ def test_a_sequential_model_says_where_its_channels_are():
     assert tape[0].attributes["axes"] == "NCHW"
 
 
-@tf.custom_gradient
-def straight(x):
-    """A ReLU that hands on all that comes back."""
-    return tf.nn.relu(x), lambda above: above
+def unchanged(x):
+    return x
 
 
-@tf.custom_gradient
-def ruled(x):
-    """A ReLU whose backward is its own, and right."""
-    return tf.nn.relu(x), lambda above: above * tf.cast(x > 0, above.dtype)
+def rectifier(back):
+    """A ReLU with a backward of its own: of what comes back, and of where the input is positive."""
+
+    @keras.ops.custom_gradient
+    def rectified(x):
+        def pulled(*above, upstream=None):
+            return back(above[0] if upstream is None else upstream, x > 0)
+
+        return keras.ops.relu(x), pulled
+
+    return rectified
 
 
 BACKWARD = {
-    "a backward of its own": (ruled, lambda x: x, []),
-    "straight through": (straight, lambda x: x, ["stage2/2/1 relu"]),
-    "shortcut": (tf.nn.relu, tf.stop_gradient, ["stage2/2 add"]),
+    "a backward of its own": (
+        rectifier(lambda g, on: keras.ops.where(on, g, 0 * g)),
+        unchanged,
+        [],
+    ),
+    "straight through": (rectifier(lambda g, on: g), unchanged, ["stage2/2/1 relu"]),
+    "shortcut": (keras.ops.relu, keras.ops.stop_gradient, ["stage2/2 add"]),
 }
 
 
