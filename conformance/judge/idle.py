@@ -11,7 +11,7 @@ from math import prod
 from conformance.graph.model import Where
 from conformance.judge.finding import Part, Remark
 from conformance.judge.subject import Subject
-from conformance.trace.tape import Tape
+from conformance.trace.tape import Shape, Tape
 
 #: Operations that are layers by themselves; what else is left unread, frameworks leave too.
 LAYERS = frozenset({"conv", "dot", "window", "batch_norm", "group_norm", "lrn"})
@@ -69,13 +69,17 @@ def _behind(tape: Tape, values: Iterable[int]) -> set[int]:
 
 
 def _remarks(reads: list[Read], trains: bool) -> Iterator[Remark]:
-    held = {h: s for read in reads for h, s in (read.tape.stored | read.tape.parameters).items()}
-    live = set().union(*(read.handles for read in reads))
+    held: dict[str, Shape] = {}
+    for read in reads:  # JAX has all of them on the tape; what a random stream stores is no weight
+        held |= read.tape.stored or read.tape.parameters
+    live: set[str] = set().union(*(read.handles for read in reads))
     where = {handle: place for read in reversed(reads) for handle, place in read.reader.items()}
-    used = {_layer(handle, where) for handle in live}
+    # One of its arrays says which layer the others belong to: the one that reads it.
+    paths = {_layer(handle): place.path for handle, place in where.items() if place.path}
+    used = {paths.get(_layer(handle), _layer(handle)) for handle in live}
     idle: dict[str, list[str]] = {}
     for handle in held.keys() - live:
-        idle.setdefault(_layer(handle, where), []).append(handle)
+        idle.setdefault(paths.get(_layer(handle), _layer(handle)), []).append(handle)
     when = "" if trains else " in inference"
     for layer, handles in sorted(idle.items()):
         if any(layer == each or layer.endswith((f"/{each}", f".{each}")) for each in used if each):
@@ -107,9 +111,7 @@ def _without_parameters(reads: list[Read], when: str, named: set[str]) -> Iterat
             yield Remark("", "unread", "read", place, place, f"computed and never read{when}")
 
 
-def _layer(handle: str, where: dict[str, Where]) -> str:
-    """The layer that a stored array belongs to: the one that reads it, or else by its name."""
-    if handle in where and where[handle].path:
-        return where[handle].path
+def _layer(handle: str) -> str:
+    """The layer that a stored array belongs to, by its name."""
     cut = max(handle.rfind("."), handle.rfind("/"))
     return handle[:cut] if cut > 0 else handle
