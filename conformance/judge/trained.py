@@ -108,6 +108,7 @@ def _statistics(side: Side, ran: Parity) -> list[Finding]:
 
 def backward(subject: Subject, side: Side, tape: Tape, expected: Oracles | None = None) -> Part:
     """The gradients of every slot and of the image; in training after a step with ``expected``."""
+    altered: list[int] = []
     try:
         found = gradients(
             subject.port,
@@ -118,6 +119,7 @@ def backward(subject: Subject, side: Side, tape: Tape, expected: Oracles | None 
             subject.seed,
             expected is not None,
             expected,
+            altered.extend,
         )
     except NoGradient as refused:
         last = side.expected.outputs[0]
@@ -132,13 +134,17 @@ def backward(subject: Subject, side: Side, tape: Tape, expected: Oracles | None 
         if found.problem:
             part.open.append(Unjudged("gradient", f"gradients: {found.problem}"))
         return part
-    suspects = [i for i in found.suspects(side.expected) if i in side.pairs] or [diverged.node]
+    near = altered or found.suspects(side.expected)
+    suspects = [i for i in near if i in side.pairs] or [diverged.node]
+    others = [side.names[i] for i in suspects[1:]] if altered else []
+    here = " or at ".join(["here", *others])
     first = "image" if diverged.slot == IMAGE else f"{side.names[diverged.node]} {diverged.slot}"
     wrong = side.finding(
         "gradient", suspects[0], "gradient", expected=diverged.bound,
         found=finite(diverged.error),
-        hint=f"the gradient is {share(found) or 'altered'} here: a detach, a stop_gradient or a"
-        f" hook? The first wrong one from the output back is that of {first}",
+        hint=f"the gradient is {share(found) or 'altered'} {here}: a detach, a stop_gradient,"
+        " a hook, a backward of its own? The first wrong one from the output back is that of"
+        f" {first}",
     )  # fmt: skip
     return Part([wrong], planned, planned)
 

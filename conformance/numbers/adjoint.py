@@ -36,17 +36,30 @@ def backward(
     for index in range(len(graph) - 1, -1, -1):
         if index not in arrived:
             continue
-        gradient, node = arrived.pop(index), graph.nodes[index]
-        if node.kind not in KINDS:
-            raise CannotCompute(f"no adjoint rule for {node.kind} at {node.where}")
-        slots = forward.parameters(index)
-        inputs = [forward.results[i] for i in node.inputs]
-        first = edges[node.inputs[0]] if inputs else forward.image
-        step = Step(node, slots, inputs, forward.results[index], first)
-        with np.errstate(all="ignore"):
-            parts, of_slots = KINDS[node.kind].adjoint(step, gradient)
-        for source, part in zip(node.inputs, parts, strict=True):
-            part = part.reshape(forward.results[source].shape)
+        gradient = arrived.pop(index)
+        parts, of_slots = one_back(forward, index, gradient, edges)
+        for source, part in zip(graph.nodes[index].inputs, parts, strict=True):
             # Two readers' parts are added into a new array: a rule may have passed its own on.
             arrived[source] = arrived[source] + part if source in arrived else part
-        yield index, gradient, {name: of_slots[name] for name in of_slots if name in slots}
+        yield index, gradient, of_slots
+
+
+def one_back(
+    forward: Oracle, index: int, gradient: np.ndarray, edges: dict[int, np.ndarray]
+) -> tuple[list[np.ndarray], dict[str, np.ndarray]]:
+    """What one node hands on of the gradient with respect to its result: to each input, and slot.
+
+    ``edges`` are results in double precision.  Raises
+    :class:`~conformance.numbers.oracle.CannotCompute` where there is no rule.
+    """
+    node = forward.graph.nodes[index]
+    if node.kind not in KINDS:
+        raise CannotCompute(f"no adjoint rule for {node.kind} at {node.where}")
+    slots = forward.parameters(index)
+    inputs = [forward.results[i] for i in node.inputs]
+    first = edges[node.inputs[0]] if inputs else forward.image
+    step = Step(node, slots, inputs, forward.results[index], first)
+    with np.errstate(all="ignore"):
+        parts, of_slots = KINDS[node.kind].adjoint(step, gradient)
+    shaped = [part.reshape(x.shape) for x, part in zip(inputs, parts, strict=True)]
+    return shaped, {name: of_slots[name] for name in of_slots if name in slots}

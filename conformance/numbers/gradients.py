@@ -21,7 +21,7 @@ rounding of a double.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from math import prod, sqrt
 from typing import Any
 
@@ -33,9 +33,10 @@ from conformance.graph.axes import to_neutral
 from conformance.graph.model import Graph, Node, Parameter
 from conformance.numbers.adjoint import TRAINED, backward
 from conformance.numbers.deviation import Control, SlotParity, distance
+from conformance.numbers.located import located
 from conformance.numbers.oracle import CannotCompute
-from conformance.numbers.parity import Oracles, outputs_differ
-from conformance.numbers.precision import FLOAT32
+from conformance.numbers.parity import Oracles, neutral, outputs_differ
+from conformance.numbers.precision import FLOAT32, FLOAT64
 from conformance.numbers.stored import whole
 from conformance.numbers.weights import BATCH, carried, counterparts, keeping
 from conformance.trace.evaluation import evaluate
@@ -95,6 +96,7 @@ def gradients(
     seed: int = 0,
     training: bool = False,
     oracles: Oracles | None = None,
+    altered: Callable[[tuple[int, ...]], None] | None = None,
 ) -> Gradients:
     """Differentiate a port on canonical weights and compare every slot's gradient.
 
@@ -102,7 +104,8 @@ def gradients(
     ``expected``, ``pairs`` and what becomes of dropout are as in
     :func:`.parity`.  Slots of another shape than expected are not compared.
     Raises :class:`.NoGradient`; what else cannot be computed is a problem, never a pass.
-    ``oracles`` have been through the same step already.
+    ``oracles`` have been through the same step already.  ``altered`` is given the nodes at which a
+    wrong gradient was altered, if there is one; the port goes back once more for that.
     """
     expected = expected or found
     pairs = pairs or {i: i for i in range(len(found))}
@@ -123,6 +126,8 @@ def gradients(
         received = port.gradient(run, own, wanted)
         with np.errstate(all="ignore"):
             comparison.run(oracles, cotangents, received)
+            if altered and not all(slot.agrees for slot in comparison.slots):
+                altered(comparison.altered(oracles, _inside(port, run, own, found, pairs)))
     except NoGradient:
         raise  # the model itself cannot go backward
     except (CannotCompute, UntraceableModel) as reason:
@@ -131,6 +136,22 @@ def gradients(
         problem = f"{missing} of {comparison.planned} gradients were never computed"
     controls = tuple(control for _, control in comparison.controls.values())
     return Gradients(seed, tuple(comparison.slots), controls, problem)
+
+
+def _inside(
+    port: Port, run: Run, own: list[np.ndarray], found: Graph, pairs: dict[int, int]
+) -> dict[int, list[np.ndarray]]:
+    """The port's gradients by the results of nodes, as far as it has them."""
+    nodes = {a: found.nodes[b] for a, b in pairs.items() if found.nodes[b].seen}
+    try:
+        got = port.inside(run, own, frozenset(node.value for node in nodes.values()))
+    except UntraceableModel:
+        return {}
+    return {
+        a: [neutral(array, node) for array in got[node.value]]
+        for a, node in nodes.items()
+        if node.value in got
+    }
 
 
 def _laid_out(tape: Tape, output: int, node: Node, cotangent: np.ndarray) -> np.ndarray:
@@ -180,6 +201,14 @@ class _Comparison:
         self.planned = len(self.pieces) + 1  # and the image
         self.slots: list[SlotParity] = []
         self.controls: dict[str, tuple[int, Control]] = {}
+        #: The right gradient by the result of an output, and what single precision costs at a node.
+        self.above: dict[int, np.ndarray] = {}
+        self.costs: dict[int, float] = {}
+
+    def altered(self, oracles: Oracles, inside: dict[int, list[np.ndarray]]) -> tuple[int, ...]:
+        """The nodes at which the gradient was altered, by the port's own inside its network."""
+        bounds = {index: cost * FLOAT64.margin for index, cost in self.costs.items()}
+        return located(oracles.double, self.above, inside, bounds, self.slots)
 
     def run(
         self, oracles: Oracles, cotangents: list[np.ndarray],
@@ -190,11 +219,11 @@ class _Comparison:
         double, single = oracles.double, oracles.single
         for output in outputs:
             oracles.result(output)
-        above: dict[int, np.ndarray] = {}
+        above = self.above
         for output, cotangent in zip(outputs, cotangents, strict=True):
             above[output] = above[output] + cotangent if output in above else cotangent
         consumers = self.expected.consumers()
-        costs: dict[int, float] = {}
+        costs = self.costs
         wide, narrow = backward(double, above), backward(single, above, double)
         for (index, gradient, of_slots), (_, rough, rough_slots) in _together(wide, narrow):
             nearer = (costs[i] for i in consumers[index] if i in costs)

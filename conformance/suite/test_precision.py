@@ -106,6 +106,10 @@ class Computes:
         """Nobody asks for it."""
         raise NotImplementedError
 
+    def inside(self, run, cotangents, wanted):
+        """Nobody asks for it."""
+        raise NotImplementedError
+
     def run(self, run, wanted, observe):
         graph = canonical(run.tape)
         oracle = Oracle(graph, lambda index, slot: run.values(slot), run.image, self.precision)

@@ -18,6 +18,9 @@ Arrays = Sequence[np.ndarray]
 Observer = Callable[[int, np.ndarray], None]
 #: Gradients by stored arrays, under their handles, and by the image, under None.
 Gradients = dict[str | None, np.ndarray]
+#: Gradients by values of the tape, in the framework's layout; several where the framework has made
+#: the same value several times, one from the other, such as by stopping its gradient.
+Inside = dict[int, list[np.ndarray]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +151,12 @@ class Port(Protocol):
         Raises :class:`NoGradient`.
         """
 
+    def inside(self, run: Run, cotangents: Arrays, wanted: frozenset[int]) -> Inside:
+        """The gradients of the same loss by values of the tape, as far as the framework has them.
+
+        Raises :class:`UntraceableModel`.
+        """
+
     def own(self) -> Own:
         """The port's own values: the model is built once more, with its weights, and let go.
 
@@ -212,6 +221,9 @@ class Backend(Protocol):
 
     def differentiate(self, run: Run, cotangents: Arrays, wanted: frozenset[str]) -> Gradients:
         """As :meth:`Port.gradient`, of a tape that :meth:`record` made."""
+
+    def inside(self, run: Run, cotangents: Arrays, wanted: frozenset[int]) -> Inside:
+        """As :meth:`Port.inside`, of a tape that :meth:`record` made."""
 
 
 class Retraced(Tape):

@@ -8,9 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from conformance import reference
 from conformance.judge import idle, precision
+from conformance.judge.port import judge
 from conformance.judge.subject import subject
 from conformance.numbers.gradients import gradients
+from conformance.ports import implementations
 from conformance.trace import batch
 from conformance.trace.canonical import canonical
 from conformance.trace.port import UntraceableModel
@@ -225,6 +228,45 @@ def test_a_key_may_be_an_operand():
     """It is no number, and what reads it is opaque."""
     graph = canonical(pair(lambda: (scanned, {"kernel": jnp.ones((1, 10))})).trace(SIZE))
     assert [node.kind for node in graph][1] == "unknown:scan"
+
+
+@jax.custom_vjp
+def straight(x):
+    """A ReLU that hands on all that comes back."""
+    return jax.nn.relu(x)
+
+
+straight.defvjp(lambda x: (jax.nn.relu(x), None), lambda _, above: (above,))
+
+
+@jax.custom_vjp
+def ruled(x):
+    """A ReLU whose backward is its own, and right."""
+    return jax.nn.relu(x)
+
+
+ruled.defvjp(lambda x: (jax.nn.relu(x), x > 0), lambda on, above: (above * on,))
+
+BACKWARD = {
+    "a backward of its own": (ruled, None, []),
+    "straight through": (straight, None, ["stage2/2/1 relu"]),
+    "shortcut": (nnx.relu, jax.lax.stop_gradient, ["stage2/2 add"]),
+}
+
+
+@pytest.mark.parametrize(("relu", "shortcut", "nodes"), BACKWARD.values(), ids=BACKWARD)
+def test_the_node_that_alters_a_gradient_is_named(relu, shortcut, nodes):
+    """And not the first norm upstream that suffers."""
+    network = reference.find("ResNet-20-CIFAR")
+
+    def build():
+        model = implementations.factory("flax", network)(rngs=nnx.Rngs(0))
+        block = model.stage2.layers[1].layers[0]
+        block.residual.layers[1], block.shortcut = relu, shortcut
+        return model
+
+    found = judge(port(build), network).findings
+    assert [(f.check, f.node) for f in found] == [("gradient", node) for node in nodes]
 
 
 class Idle(nnx.Module):

@@ -12,10 +12,15 @@ if find_spec("keras") is None:
 import keras
 from keras import layers
 
+from conformance import reference
+from conformance.implementations.keras.layers import conv_bn
 from conformance.judge import idle, precision
+from conformance.judge.port import judge
 from conformance.judge.subject import subject
+from conformance.ports import implementations
 from conformance.trace.canonical import canonical
 from conformance.trace.keras.port import port
+from tests.selftest.keras.resnets import restaged
 from tests.selftest.plainly import TABLE, plainly
 
 
@@ -159,6 +164,61 @@ def test_a_sequential_model_says_where_its_channels_are():
     made = [layers.Input((1, 8, 8)), layers.Conv2D(4, 3, **shape), layers.Flatten()]
     tape = port(lambda: keras.Sequential(made)).trace((8, 8, 1))
     assert tape[0].attributes["axes"] == "NCHW"
+
+
+def unchanged(x):
+    return x
+
+
+def rectifier(back):
+    """A ReLU with a backward of its own: of what comes back, and of where the input is positive."""
+
+    @keras.ops.custom_gradient
+    def rectified(x):
+        def pulled(*above, upstream=None):
+            return back(above[0] if upstream is None else upstream, x > 0)
+
+        return keras.ops.relu(x), pulled
+
+    return rectified
+
+
+BACKWARD = {
+    "a backward of its own": (
+        rectifier(lambda g, on: keras.ops.where(on, g, 0 * g)),
+        unchanged,
+        [],
+    ),
+    "straight through": (rectifier(lambda g, on: g), unchanged, ["stage2/2/1 relu"]),
+    "shortcut": (keras.ops.relu, keras.ops.stop_gradient, ["stage2/2 add"]),
+}
+
+
+@pytest.mark.parametrize(("relu", "shortcut", "nodes"), BACKWARD.values(), ids=BACKWARD)
+def test_the_node_that_alters_a_gradient_is_named(relu, shortcut, nodes):
+    """And not the first norm upstream that suffers."""
+    network = reference.find("ResNet-20-CIFAR")
+
+    def block(x, width, stride):
+        y = Done(relu)(conv_bn(x, width, 3, stride))
+        return layers.Add()([conv_bn(y, width, 3), Done(shortcut)(x)])
+
+    def build():
+        return restaged(implementations.factory("keras", network), "stage2", 1, block)
+
+    found = judge(port(build), network).findings
+    assert [(f.check, f.node) for f in found] == [("gradient", node) for node in nodes]
+
+
+class Done(layers.Layer):
+    """Something done to a map."""
+
+    def __init__(self, function):
+        super().__init__()
+        self.function = function
+
+    def call(self, x):
+        return self.function(x)
 
 
 class Idle(keras.Model):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -196,8 +196,13 @@ def evaluated(
     inputs: Sequence[Any],
     arithmetic: Arithmetic = DOUBLE,
     draws: Iterator[float | None] | None = None,
+    added: Mapping[Any, Any] | None = None,
 ) -> list[Any]:
-    """A jaxpr's results; in float64 a rule of differentiation that it brings along stays."""
+    """A jaxpr's results; in float64 a rule of differentiation that it brings along stays.
+
+    ``added`` is what is added to some of its variables.
+    """
+    added = added or {}
     environment = dict(zip([*jaxpr.invars, *jaxpr.constvars], [*inputs, *consts], strict=True))
 
     def read(atom: Any) -> Any:
@@ -217,10 +222,11 @@ def evaluated(
         elif ruled and inner is not None:
             results = _widened(equation, inner)(*operands)
         elif inner is not None:
-            results = evaluated(inner.jaxpr, inner.consts, operands, arithmetic, draws)
+            results = evaluated(inner.jaxpr, inner.consts, operands, arithmetic, draws, added)
         else:
             results = bind(equation, operands, arithmetic)
-        environment.update(zip(equation.outvars, results, strict=True))
+        for var, result in zip(equation.outvars, results, strict=True):
+            environment[var] = result + added[var] if var in added else result
         for var in dead:
             environment.pop(var, None)
     return [read(atom) for atom in jaxpr.outvars]

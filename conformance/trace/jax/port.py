@@ -15,12 +15,13 @@ from conformance.trace.jax.equations import evaluated
 from conformance.trace.jax.execution import as_array, computing, gpu
 from conformance.trace.jax.plain import filled, plainly
 from conformance.trace.jax.program import KEPT, Program, program, stored
-from conformance.trace.jax.walk import record, replay
+from conformance.trace.jax.walk import Places, record, replay
 from conformance.trace.places import refusing
 from conformance.trace.port import (
     Arrays,
     CannotExecute,
     Gradients,
+    Inside,
     NoGradient,
     Observer,
     Own,
@@ -32,7 +33,7 @@ from conformance.trace.port import (
 )
 from conformance.trace.tape import Tape
 
-__all__ = ["JaxPort", "differentiate", "execute", "gpu", "port", "versions"]
+__all__ = ["JaxPort", "differentiate", "execute", "gpu", "inside", "port", "versions"]
 
 
 def versions() -> dict[str, str]:
@@ -77,6 +78,11 @@ class JaxPort:
         """See :class:`conformance.trace.port.Port`."""
         program = self.program(run.image.shape, run.training)
         return differentiate(program, run, cotangents, wanted)
+
+    def inside(self, run: Run, cotangents: Arrays, wanted: frozenset[int]) -> Inside:
+        """See :class:`conformance.trace.port.Port`."""
+        program = self.program(run.image.shape, run.training)
+        return inside(program, run, cotangents, wanted)
 
     def own(self) -> Own:
         """What the pair's variables hold."""
@@ -194,3 +200,28 @@ def differentiate(
             found = jax.jit(pulled)(above, picture, *(arrays[i] for i in chosen))
     handles = [None, *(program.handles[i] for i in chosen)]
     return dict(zip(handles, map(np.asarray, found), strict=True))
+
+
+def inside(program: Program, run: Run, cotangents: Arrays, wanted: frozenset[int]) -> Inside:
+    """The gradients by values of the tape: by what is added to the variables that they are."""
+    places = {value: made for value, made in Places(program).found().items() if value in wanted}
+    chosen = [var for made in places.values() for var in made]
+    draws = tuple(run.drawn())
+    with computing():
+        arrays = [*program.inputs(run.values, jnp.float64), jnp.asarray(run.image, jnp.float64)]
+
+        def main(*added: Any) -> Any:
+            whole, more = program.jaxpr, dict(zip(chosen, added, strict=True))
+            results = evaluated(
+                whole.jaxpr, whole.consts, arrays, draws=iter(draws), added=more
+            )  # fmt: skip
+            return results[: len(cotangents)]
+
+        def pulled(above: Any, *added: Any) -> Any:
+            return jax.vjp(main, *added)[1](above)
+
+        with refusing("the model cannot go backward", NoGradient):
+            above = [jnp.asarray(cotangent) for cotangent in cotangents]
+            zeros = [jnp.zeros(var.aval.shape, jnp.float64) for var in chosen]
+            found = iter(map(np.asarray, jax.jit(pulled)(above, *zeros)))
+    return {value: [next(found) for _ in made] for value, made in places.items()}

@@ -7,6 +7,7 @@ divisors.  Nothing here knows which JAX library wrote the jaxpr.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -300,3 +301,37 @@ def _read(environment: dict[Any, Value], atom: Any) -> Value:
     if isinstance(atom, Literal):
         return Value(array=literal(atom), constant=True)
     return environment[atom]
+
+
+class Places(Walk):
+    """A walk that notes which variables of the jaxpr are a value of the tape.
+
+    What a rule of differentiation has inside has no gradient, and a variable of what is called
+    twice is two values.
+    """
+
+    def __init__(self, program: Program) -> None:
+        super().__init__(program, None)
+        self._ruled = 0
+        self._made: list[tuple[Any, Value]] = []
+
+    def equation(self, equation: JaxprEqn, operands: list[Value], outer: Where) -> list[Value]:
+        """See :class:`Walk`."""
+        ruled = equation.primitive.name.startswith("custom_")
+        self._ruled += ruled
+        results = super().equation(equation, operands, outer)
+        self._ruled -= ruled
+        if not self._ruled:
+            self._made += zip(equation.outvars, results, strict=True)
+        return results
+
+    def found(self) -> dict[int, list[Any]]:
+        """The variables of each value, in order of execution."""
+        with computing(PLAIN) as self.arithmetic:
+            self.jaxpr(self.program.jaxpr.jaxpr, self.program.jaxpr.consts, self.inputs(), Where())
+        often = Counter(var for var, _ in self._made)
+        places: dict[int, list[Any]] = {}
+        for var, value in self._made:
+            if value.index is not None and often[var] == 1:
+                places.setdefault(value.index, []).append(var)
+        return places

@@ -13,10 +13,10 @@ from conformance.trace.jax import port as jaxprs
 from conformance.trace.jax import walk
 from conformance.trace.jax.execution import computing, gpu
 from conformance.trace.jax.program import Program
-from conformance.trace.port import PLAIN, Arrays, Call, Execution, Gradients, Observer, Run
+from conformance.trace.port import PLAIN, Arrays, Call, Execution, Gradients, Inside, Observer, Run
 from conformance.trace.tape import Tape
 
-__all__ = ["TYPED", "computing", "differentiate", "execute", "gpu", "record", "versions"]
+__all__ = ["TYPED", "computing", "differentiate", "execute", "gpu", "inside", "record", "versions"]
 
 versions = jaxprs.versions
 
@@ -57,3 +57,8 @@ def execute(run: Run, wanted: frozenset[int], observe: Observer) -> dict[str, np
 def differentiate(run: Run, cotangents: Arrays, wanted: frozenset[str]) -> Gradients:
     """The gradients of the recorded program by JAX's own reverse mode."""
     return jaxprs.differentiate(run.tape.source, run, cotangents, wanted)
+
+
+def inside(run: Run, cotangents: Arrays, wanted: frozenset[int]) -> Inside:
+    """The gradients by values of the recorded program."""
+    return jaxprs.inside(run.tape.source, run, cotangents, wanted)

@@ -41,6 +41,7 @@ from conformance.trace.port import (  # noqa: E402
     CannotExecute,
     Execution,
     Gradients,
+    Inside,
     Observer,
     Own,
     Run,
@@ -142,6 +143,11 @@ class KerasPort:
         """See :class:`conformance.trace.port.Port`."""
         run = _laid_out(run)
         work = partial(self.backend.differentiate, run, cotangents, wanted)
+        return in_precision(PLAIN, work)
+
+    def inside(self, run: Run, cotangents: Arrays, wanted: frozenset[int]) -> Inside:
+        """See :class:`conformance.trace.port.Port`."""
+        work = partial(self.backend.inside, _laid_out(run), cotangents, wanted)
         return in_precision(PLAIN, work)
 
     def own(self) -> Own:

@@ -25,6 +25,7 @@ from conformance.trace.port import (
     CannotExecute,
     Execution,
     Gradients,
+    Inside,
     NoGradient,
     Observer,
     Run,
@@ -33,12 +34,12 @@ from conformance.trace.port import (
 from conformance.trace.tape import Tape
 from conformance.trace.torch import execution
 from conformance.trace.torch.execution import as_array, pulled
-from conformance.trace.torch.hollow import Widening, filled, hollow, tensor
+from conformance.trace.torch.hollow import Hollow, Widening, filled, hollow, tensor
 from conformance.trace.torch.port import versions
 from conformance.trace.torch.recorder import Recorder
-from conformance.trace.torch.replay import Replay
+from conformance.trace.torch.replay import Before, Replay, Watch
 
-__all__ = ["TYPED", "computing", "differentiate", "execute", "gpu", "record", "versions"]
+__all__ = ["TYPED", "computing", "differentiate", "execute", "gpu", "inside", "record", "versions"]
 
 #: Whether what was recorded computes in one precision only.
 TYPED = True
@@ -83,6 +84,10 @@ class ReplayInKeras(InKeras, Replay):
     """Makes a call again, with numbers."""
 
 
+class WatchInKeras(InKeras, Watch):
+    """Makes a call again, and sees what comes back through it."""
+
+
 def record(call: Call, how: Execution = PLAIN) -> Tape:
     """What a call computes, from shapes and types alone."""
     state = _hollow_state(call)
@@ -124,15 +129,32 @@ def differentiate(run: Run, cotangents: Arrays, wanted: frozenset[str]) -> Gradi
         return pulled(outputs, cotangents, leaves)
 
 
+def inside(run: Run, cotangents: Arrays, wanted: frozenset[int]) -> Inside:
+    """The gradients by the tensors that the recorded call makes."""
+    with computing():
+        state, picture = filled(_hollow_state(run.tape.source), run), tensor(run.image)
+    watch = WatchInKeras(nn.Module(), state, run, wanted)
+    for leaf in (picture, *state.values()):
+        if not isinstance(leaf, Hollow):
+            leaf.requires_grad_()
+    with torch.enable_grad(), Before(watch):
+        outputs = _follow(watch, run.tape.source, picture, state, run.how, returns=True)
+    watch.hang()
+    with refusing("the model cannot go backward", NoGradient), Widening(run.drawn()):
+        pulled(outputs, cotangents, {})
+    return watch.gradients
+
+
 @calls_the_port
 def _follow(
-    recorder: InKeras, call: Call, image: Tensor, state: Mapping[str, Tensor], how: Execution
-) -> list[Tensor]:
+    recorder: InKeras, call: Call, image: Tensor, state: Mapping[str, Tensor], how: Execution,
+    returns: bool = False,
+) -> list[Tensor]:  # fmt: skip
     """Make the call under a recorder; what the recorder's observer raises comes out as it is."""
     recorder.call = call
     recorder.begin(image, call.axes)
     try:
-        with computing(how), recorder:
+        with computing(how), torch.set_grad_enabled(returns), recorder:
             results = tree_leaves(call.function(image, *_arrays(call, state)))
     except UntraceableModel as error:
         if recorder.interrupted is not None:

@@ -21,6 +21,7 @@ from conformance.trace.port import (
     CannotExecute,
     Execution,
     Gradients,
+    Inside,
     Observer,
     Run,
     UntraceableModel,
@@ -29,7 +30,7 @@ from conformance.trace.tape import Tape
 from conformance.trace.tensorflow.execution import computing, gpu, reason_of, session, versions
 from conformance.trace.tensorflow.recorder import Recorder
 
-__all__ = ["TYPED", "computing", "differentiate", "execute", "gpu", "record", "versions"]
+__all__ = ["TYPED", "computing", "differentiate", "execute", "gpu", "inside", "record", "versions"]
 
 #: Whether what was recorded computes in one precision only.
 TYPED = True
@@ -45,6 +46,8 @@ class Source:
     function: Any
     tensors: dict[int, str]
     captured: dict[str, np.ndarray]
+    #: The value that each tensor is.
+    bound: dict[str, int]
     #: The reverse mode, by the stored arrays that it differentiates by.
     gradients: dict[frozenset[str], Reverse] = field(default_factory=dict)
 
@@ -68,7 +71,7 @@ def record(call: Call, how: Execution = PLAIN) -> Tape:
         elif inner.op.type == "Placeholder":  # a small array is in the graph already
             recorder.captured[inner.name] = outer.numpy()
     tape.outputs = tuple(recorder.values(tf.nest.flatten(function.outputs)))
-    tape.source = Source(function, recorder.tensors, recorder.captured)
+    tape.source = Source(function, recorder.tensors, recorder.captured, recorder.bound)
     return tape
 
 
@@ -162,6 +165,33 @@ def _gradients(
         results = tensors(outputs)
         found = iter(tf.gradients(results, flat, above, unconnected_gradients="zero"))
     return above, {i: [next(found) for _ in group] for i, group in enumerate(leaves)}
+
+
+def inside(run: Run, cotangents: Arrays, wanted: frozenset[int]) -> Inside:
+    """The gradients by every tensor that is one of the values wanted."""
+    tape, source = run.tape, run.tape.source
+    outputs, graph = tape.outputs[: len(cotangents)], source.function.graph
+    feeds = dict(source.captured)
+    for value in sorted(_upstream(tape, outputs)):
+        _feed(feeds, run, value)
+    names = [name for name, value in source.bound.items() if value in wanted]
+    with graph.as_default():
+        above = [tf.compat.v1.placeholder(tf.float64, each.shape) for each in cotangents]
+        results = [graph.get_tensor_by_name(source.tensors[value]) for value in outputs]
+        chosen = [graph.get_tensor_by_name(name) for name in names]
+        fetched = tf.gradients(results, chosen, above, unconnected_gradients="zero")
+    feeds.update(zip((place.name for place in above), cotangents, strict=True))
+    found: Inside = {}
+    with session(graph) as running:
+        try:
+            gradients = running.run(fetched, feeds)
+        except tf.errors.OpError as error:
+            raise UntraceableModel(
+                f"the model has no gradient in float64: {reason_of(error)}"
+            ) from error
+    for name, gradient in zip(names, gradients, strict=True):
+        found.setdefault(source.bound[name], []).append(gradient)
+    return found
 
 
 def _tensors_behind(tape: Tape, value: int) -> set[int]:

@@ -24,6 +24,7 @@ from conformance.trace.port import (
     Call,
     CannotExecute,
     Gradients,
+    Inside,
     Observer,
     Own,
     Run,
@@ -96,6 +97,10 @@ class ModulePort:
     def gradient(self, run: Run, cotangents: Arrays, wanted: frozenset[str]) -> Gradients:
         """See :class:`conformance.trace.port.Port`."""
         return backend.differentiate(run, cotangents, wanted)
+
+    def inside(self, run: Run, cotangents: Arrays, wanted: frozenset[int]) -> Inside:
+        """See :class:`conformance.trace.port.Port`."""
+        return backend.inside(run, cotangents, wanted)
 
     def own(self) -> Own:
         """What the variables hold: the module is built with its weights to be traced at all."""

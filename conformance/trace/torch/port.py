@@ -34,6 +34,7 @@ from conformance.trace.port import (
     Arrays,
     CannotExecute,
     Gradients,
+    Inside,
     NoGradient,
     Observer,
     Own,
@@ -56,7 +57,7 @@ from conformance.trace.torch.hollow import (
     tensor,
 )
 from conformance.trace.torch.recorder import Recorder
-from conformance.trace.torch.replay import Replay
+from conformance.trace.torch.replay import Before, Replay, Watch
 
 __all__ = ["TorchPort", "gpu", "port", "versions"]
 
@@ -205,6 +206,26 @@ class TorchPort:
             with installed(back.module, back.state):
                 leaves = {handle: back.leaves[handle] for handle in (None, *sorted(wanted))}
                 return pulled(back.outputs, cotangents, leaves)
+
+    def inside(self, run: Run, cotangents: Arrays, wanted: frozenset[int]) -> Inside:
+        """See :class:`~conformance.trace.port.Port`; of tensors that forward itself has made."""
+        with torch.enable_grad(), computing():
+            image = tensor(run.image.transpose(0, 3, 1, 2).copy())
+            module = self._ready(image.to("meta")).train(run.training)
+            state = filled(hollow_state(module), run)
+            watch = Watch(module, state, run, wanted)
+            leaves = _leaves(module, state, image)
+            with Before(watch):
+                outputs = self._forward(module, watch, state, image)
+            watch.hang()
+            with (
+                unloaded(),
+                refusing(f"{self.name} cannot go backward", NoGradient),
+                Widening(run.drawn()),
+                installed(module, state),
+            ):
+                pulled(outputs, cotangents, leaves)
+        return watch.gradients
 
     def _there(self, run: Run, wanted: frozenset[str]) -> Back:
         """The way from the leaves to the outputs, unobserved."""

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from conformance.trace.evaluation import evaluate
-from conformance.trace.port import Observer, Retraced, Run, UntraceableModel
+from conformance.trace.port import Inside, Observer, Retraced, Run, UntraceableModel
 from conformance.trace.torch.execution import as_array
 from conformance.trace.torch.recorder import Recorder
 
@@ -70,3 +72,55 @@ class Replay(Recorder):
         except Exception as error:
             self.interrupted = error  # raised by the observer, not by the model
             raise
+
+
+class Watch(Replay):
+    """A replay that sees what comes back to the values that are wanted, before any hook of theirs.
+
+    An operator's result is part of the way back only when the operator is over, and a hook of its
+    own may be hung on it at once: so each is watched before anything else is done.
+    """
+
+    def __init__(
+        self, module: nn.Module, state: Mapping[str, Tensor], run: Run, wanted: frozenset[int]
+    ) -> None:
+        super().__init__(module, state, run, wanted, lambda value, array: None)
+        self.gradients: Inside = {}
+        self._waiting: list[tuple[int, Tensor]] = []
+
+    def hang(self) -> None:
+        """Watch what has become part of the way back since the last call."""
+        waiting, self._waiting = self._waiting, []
+        for value, x in waiting:
+            if self._known.get(x) != (x._version, value):
+                continue  # it has been written over
+            if x.requires_grad:
+                x.register_hook(partial(self._came, value))
+            else:
+                self._waiting.append((value, x))
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        self.hang()
+        return super().__torch_dispatch__(func, types, args, kwargs)
+
+    def _came(self, value: int, gradient: Tensor) -> None:
+        self.gradients.setdefault(value, []).append(as_array(gradient).copy())
+
+    def _made(self, value: int, x: Tensor) -> None:
+        if value in self.wanted:
+            self._waiting.append((value, x))
+
+    def _passed(self, lines: range, operands: list[tuple[int, Tensor]], result: Any) -> None:
+        """What has no tensor has no gradient."""
+
+
+class Before(TorchFunctionMode):
+    """Has a :class:`Watch` hang its hooks before each function of PyTorch, such as for a hook."""
+
+    def __init__(self, watch: Watch) -> None:
+        super().__init__()
+        self._watch = watch
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        self._watch.hang()
+        return func(*args, **(kwargs or {}))
