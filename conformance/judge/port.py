@@ -16,6 +16,7 @@ from conformance.data import written
 from conformance.judge import (
     faults,
     forward,
+    idle,
     initialisation,
     plain,
     precision,
@@ -119,7 +120,7 @@ def judge(
     }
     traced = faults.check(asked)
     parts = [faults.apart(structure.check(asked), traced), traced, trained_mode.untaught(asked)]
-    parts.append(precision.check(asked))
+    parts += [precision.check(asked), idle.check(asked)]
     if numbers and sizes.alone(asked.tape):
         result.judgement = Judgement.of(parts, expect, rows, variant=bool(result.profiles))
         seen(result)

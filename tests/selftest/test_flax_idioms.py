@@ -2,16 +2,18 @@
 
 import functools
 from importlib.util import find_spec
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
-from conformance.judge import precision
+from conformance.judge import idle, precision
 from conformance.judge.subject import subject
 from conformance.numbers.gradients import gradients
 from conformance.trace import batch
 from conformance.trace.canonical import canonical
+from conformance.trace.port import UntraceableModel
 
 if find_spec("flax") is None:
     pytest.skip("flax is not installed", allow_module_level=True)
@@ -223,3 +225,59 @@ def test_a_key_may_be_an_operand():
     """It is no number, and what reads it is opaque."""
     graph = canonical(pair(lambda: (scanned, {"kernel": jnp.ones((1, 10))})).trace(SIZE))
     assert [node.kind for node in graph][1] == "unknown:scan"
+
+
+class Idle(nnx.Module):
+    """One layer whose result is dropped, and one that is never called."""
+
+    def __init__(self, rngs):
+        self.norm, self.drop = nnx.BatchNorm(1, rngs=rngs), nnx.Dropout(0.5, rngs=rngs)
+        self.extra, self.unused = (nnx.Linear(1, 2, rngs=rngs) for _ in range(2))
+        self.last = nnx.Linear(64, 10, rngs=rngs)
+
+    def __call__(self, x):
+        self.extra(x)
+        return self.last(self.drop(self.norm(x)).reshape(x.shape[0], -1))
+
+
+def test_idle_layers_are_named():
+    """And neither a mask nor what a norm counts is."""
+    model = port(lambda: Idle(nnx.Rngs(0)))
+    asked = SimpleNamespace(
+        port=model, tape=model.trace(SIZE), taught=model.trace(SIZE, training=True), untraceable=""
+    )
+    found = [(each.found, each.attribute) for each in idle.check(asked).remarks]
+    assert found == [("extra", "unread"), ("unused", "unused")]
+
+
+class Block(linen.Module):
+    @linen.compact
+    def __call__(self, x, step):
+        return x + linen.Conv(1, (3, 3))(x), None
+
+
+class Scanned(linen.Module):
+    @linen.compact
+    def __call__(self, x):
+        blocks = linen.scan(
+            Block, variable_axes={"params": 0}, split_rngs={"params": True}, length=2
+        )
+        return linen.Dense(10)(blocks()(x, None)[0].mean((1, 2)))
+
+
+def test_a_scan_over_blocks_is_refused():
+    """In one sentence that says what to return; it is no deviation."""
+    with pytest.raises(UntraceableModel, match=r"loop of JAX \(scan\) at .*a Python loop in place"):
+        port(Scanned).trace(SIZE)
+
+
+class Summed(linen.Module):
+    @linen.compact
+    def __call__(self, x):
+        total, _ = jax.lax.scan(lambda a, b: (a + b, None), jnp.zeros_like(x), jnp.stack([x, x]))
+        return linen.Dense(10)(total.mean((1, 2)))
+
+
+def test_a_scan_without_layers_is_read_around():
+    """It is an operation without a word, and not refused."""
+    assert "unknown:scan" in [node.kind for node in canonical(port(Summed).trace(SIZE))]

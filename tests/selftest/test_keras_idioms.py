@@ -1,6 +1,7 @@
 """How people write Keras: compiled, subclassed, with switches, and what asks how it is called."""
 
 from importlib.util import find_spec
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ if find_spec("keras") is None:
 import keras
 from keras import layers
 
-from conformance.judge import precision
+from conformance.judge import idle, precision
 from conformance.judge.subject import subject
 from conformance.trace.canonical import canonical
 from conformance.trace.keras.port import port
@@ -158,3 +159,30 @@ def test_a_sequential_model_says_where_its_channels_are():
     made = [layers.Input((1, 8, 8)), layers.Conv2D(4, 3, **shape), layers.Flatten()]
     tape = port(lambda: keras.Sequential(made)).trace((8, 8, 1))
     assert tape[0].attributes["axes"] == "NCHW"
+
+
+class Idle(keras.Model):
+    """One layer whose result is dropped, and one that is never called."""
+
+    def __init__(self):
+        super().__init__()
+        self.extra, self.norm = layers.Conv2D(2, 3, name="extra"), layers.BatchNormalization()
+        self.unused, self.drop = layers.Dense(9, name="unused"), layers.Dropout(0.5)
+        self.unused.build((None, 9))
+        self.last = layers.Dense(10)
+
+    def call(self, x, training=False):
+        self.norm(self.extra(x), training=training)
+        return self.drop(self.last(layers.Flatten()(x)), training=training)
+
+
+def test_idle_layers_are_named():
+    """Neither the state of a random stream nor what a norm counts is a layer by itself."""
+    model, size = port(Idle), (8, 8, 1)
+    asked = SimpleNamespace(
+        port=model, tape=model.trace(size), taught=model.trace(size, training=True), untraceable=""
+    )
+    found = [str(each.found) for each in idle.check(asked).remarks]
+    assert [name.rstrip("_0123456789") for name in found] == [
+        "batch_normalization", "extra", "unused",
+    ]  # fmt: skip

@@ -59,6 +59,7 @@ def test_library_is_known(room, stranger):
         assert found.another is not None and found.another.name == stranger.another
         return
     assert not found.findings, found.findings[:3]
+    assert not {each.attribute for each in found.judgement.remarks} & {"unread", "unused"}
     assert {profile.name for profile in found.profiles} == set(stranger.variants)
     assert found.verdict == ("conforms-as-variant" if stranger.variants else "conforms")
 

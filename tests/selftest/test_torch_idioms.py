@@ -1,11 +1,13 @@
 """How people write PyTorch, and what is wrong with a module besides what it computes."""
 
 from importlib.util import find_spec
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from conformance.graph.sharing import shared
+from conformance.judge import idle
 from conformance.trace.canonical import canonical
 from conformance.trace.port import NoGradient, Run, UntraceableModel
 
@@ -202,3 +204,28 @@ def test_hardtanh_has_bounds_of_its_own():
 
     names = [operation.name for operation in port(Clipped).trace(SIZE).operations]
     assert names.count("max") == names.count("min") == 1
+
+
+class Idle(Net):
+    """One layer whose result is dropped, one that is never called, and an auxiliary head."""
+
+    def __init__(self):
+        super().__init__()
+        self.extra, self.unused, self.aux = nn.Conv2d(1, 2, 3), nn.Linear(9, 9), nn.Linear(144, 10)
+        self.norm = nn.BatchNorm2d(4)
+
+    def forward(self, x):
+        self.extra(x)
+        maps = self.norm(self.body(x)).flatten(1)
+        heads = self.last(maps), self.aux(maps)
+        return heads if self.training else heads[0]
+
+
+def test_idle_layers_are_named():
+    """And neither is the head that training returns, nor what a norm counts."""
+    model = port(Idle)
+    asked = SimpleNamespace(
+        port=model, tape=model.trace(SIZE), taught=model.trace(SIZE, training=True), untraceable=""
+    )
+    found = [(each.found, each.attribute) for each in idle.check(asked).remarks]
+    assert found == [("extra", "unread"), ("unused", "unused")]

@@ -8,7 +8,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.extend.core import ClosedJaxpr, Jaxpr, JaxprEqn, Literal
+from jax.extend.core import ClosedJaxpr, Jaxpr, JaxprEqn, Literal, subjaxprs
 
 from conformance.trace.jax.execution import (
     DOUBLE,
@@ -31,6 +31,9 @@ CALLS = {
     "remat": "jaxpr",
     "remat2": "jaxpr",
 }
+#: Loops, and the name under which they hold what they repeat.
+LOOPS = {"scan": "jaxpr", "while": "body_jaxpr"}
+PRODUCTS = frozenset({"conv_general_dilated", "dot_general"})
 IDENTITIES = frozenset(
     {"copy", "copy_p", "stop_gradient", "reduce_precision", "optimization_barrier", "device_put"}
     | {"name", "sharding_constraint", "reshard", "pvary"}
@@ -69,6 +72,12 @@ def with_last_uses(jaxpr: Jaxpr) -> Iterator[tuple[JaxprEqn, list[Any]]]:
         dying.setdefault(number, []).append(var)
     for number, equation in enumerate(jaxpr.eqns):
         yield equation, dying.get(number, [])
+
+
+def has_layers(jaxpr: Jaxpr) -> bool:
+    """Whether a jaxpr, or what it calls, has a convolution or a product."""
+    products = any(equation.primitive.name in PRODUCTS for equation in jaxpr.eqns)
+    return products or any(map(has_layers, subjaxprs(jaxpr)))
 
 
 def is_uniform(equation: JaxprEqn) -> bool:

@@ -19,10 +19,12 @@ from jax.extend.core import Jaxpr, JaxprEqn, Literal
 from conformance.graph.model import Where
 from conformance.trace.evaluation import evaluate
 from conformance.trace.jax.equations import (
+    LOOPS,
     REDUCTIONS,
     bind,
     called,
     fold,
+    has_layers,
     is_cast,
     is_identity,
     is_uniform,
@@ -232,6 +234,12 @@ class Walk:
                 return [Value(index) for index in result]
             if result is not None:
                 return [Value(result)]
+        if name in LOOPS and has_layers(equation.params[LOOPS[name]].jaxpr):
+            raise UntraceableModel(
+                f"layers are repeated by a loop of JAX ({name}) at {self.tape.where}, which is not"
+                " read: return the model with a Python loop in place of nn.scan or lax.scan, so"
+                " that each block has parameters of its own"
+            )
         read = [self.of(operand) for operand in operands]
         return [
             Value(self.tape.unknown(name, read, shape, output=position))

@@ -226,6 +226,11 @@ class KerasPort:
             tape.updates = dict(zip(replaced, tape.outputs[kept:], strict=True))
             tape.outputs = tape.outputs[:kept]
             tape.frozen = frozen(variables, model)
+            tape.stored = {
+                handle: tuple(v.shape)
+                for handle, v in variables.items()
+                if keras.backend.is_float_dtype(v.dtype)
+            }
             for value, operation in enumerate(tape.operations):
                 inner = operation.where.path.rpartition("/")[2]
                 if inner in self._lowered:

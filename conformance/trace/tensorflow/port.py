@@ -81,7 +81,10 @@ class ModulePort:
             module = self._ready(shape)
             flags = _flags(module)
             with refusing(f"the module cannot be called on an image of {'x'.join(map(str, size))}"):
-                return checked(backend.record(Call(lambda image: module(image, **flags), shape)))
+                tape = checked(backend.record(Call(lambda image: module(image, **flags), shape)))
+            floating = (v for v in module.variables if v.dtype.is_floating)
+            tape.stored = {v.name: tuple(v.shape) for v in floating}
+            return tape
 
     def run(self, run: Run, wanted: frozenset[int], observe: Observer) -> dict[str, np.ndarray]:
         """See :class:`conformance.trace.port.Port`."""

@@ -138,6 +138,7 @@ class TorchPort:
             state = hollow_state(module)
             recorder = Recorder(module, state)
             self._forward(module, recorder, state, Hollow(image))
+        recorder.tape.stored = {handle: tuple(x.shape) for handle, x in state.items()}
         recorder.tape.faults += self._faults
         recorder.tape.frozen = frozen(module)
         return checked(recorder.tape)

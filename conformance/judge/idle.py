@@ -1,0 +1,117 @@
+"""What a port computes or stores and none of its outputs reads: a remark for each layer.
+
+Such a layer changes no result, is no node of the graph and is not in the totals.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from math import prod
+
+from conformance.graph.model import Where
+from conformance.judge.finding import Part, Remark
+from conformance.judge.subject import Subject
+from conformance.trace.tape import Shape, Tape
+
+#: Operations that are layers by themselves; what else is left unread, frameworks leave too.
+LAYERS = frozenset({"conv", "dot", "window", "batch_norm", "group_norm", "lrn"})
+
+
+def check(subject: Subject) -> Part:
+    """Layers that neither inference nor training reads; without training, that inference does not.
+
+    No remark where a port's training cannot be traced: its auxiliary heads may be read there.
+    """
+    if subject.untraceable:
+        return Part()
+    tapes = [subject.tape, *([subject.taught] if subject.taught else [])]
+    return Part(remarks=list(_remarks([Read(tape) for tape in tapes], subject.port.trains)))
+
+
+class Read:
+    """A tape, and what of it is read."""
+
+    def __init__(self, tape: Tape) -> None:
+        self.tape = tape
+        self.live = _behind(tape, tape.outputs)
+        #: Where an operation of the image reads a stored array first.
+        self.reader: dict[str, Where] = {}
+        #: Values that the image goes into.
+        self.flowing: set[int] = set()
+        stored: dict[int, frozenset[str]] = {}
+        for value, op in enumerate(tape.operations):
+            arrays = frozenset().union(*(stored.get(i, ()) for i in op.inputs))
+            if op.name == "parameter":
+                arrays = frozenset({op.attributes["handle"]})
+            if op.name != "input" and self.flowing.isdisjoint(op.inputs):
+                stored[value] = arrays
+                continue
+            self.flowing.add(value)
+            for handle in arrays:
+                self.reader.setdefault(handle, op.where)
+
+    @property
+    def handles(self) -> set[str]:
+        """The stored arrays that outputs read."""
+        ops = (self.tape[value] for value in self.live)
+        return {op.attributes["handle"] for op in ops if op.name == "parameter"}
+
+
+def _behind(tape: Tape, values: Iterable[int]) -> set[int]:
+    """These values and all that they are computed from."""
+    seen: set[int] = set()
+    stack = list(values)
+    while stack:
+        if (value := stack.pop()) >= 0 and value not in seen:
+            seen.add(value)
+            stack.extend(tape[value].inputs)
+    return seen
+
+
+def _remarks(reads: list[Read], trains: bool) -> Iterator[Remark]:
+    held: dict[str, Shape] = {}
+    for read in reads:  # JAX has all of them on the tape; what a random stream stores is no weight
+        held |= read.tape.stored or read.tape.parameters
+    live: set[str] = set().union(*(read.handles for read in reads))
+    where = {handle: place for read in reversed(reads) for handle, place in read.reader.items()}
+    # One of its arrays says which layer the others belong to: the one that reads it.
+    paths = {_layer(handle): place.path for handle, place in where.items() if place.path}
+    used = {paths.get(_layer(handle), _layer(handle)) for handle in live}
+    idle: dict[str, list[str]] = {}
+    for handle in held.keys() - live:
+        idle.setdefault(paths.get(_layer(handle), _layer(handle)), []).append(handle)
+    when = "" if trains else " in inference"
+    for layer, handles in sorted(idle.items()):
+        if any(layer == each or layer.endswith((f"/{each}", f".{each}")) for each in used if each):
+            continue  # statistics that a norm keeps and does not use, say
+        count = sum(prod(held[handle]) for handle in handles)
+        not_counted = f"its {count:,} stored numbers are not counted"
+        places = [where[handle] for handle in sorted(handles) if handle in where]
+        if places:
+            said = f"computed and never read{when}: {not_counted}"
+            yield Remark("", "unread", "read", layer, str(places[0]), said)
+        else:
+            said = f"no output depends on it{when}: {not_counted}"
+            yield Remark("", "unused", "used", layer, layer, said)
+    yield from _without_parameters(reads, when, {str(place) for place in where.values()})
+
+
+def _without_parameters(reads: list[Read], when: str, named: set[str]) -> Iterator[Remark]:
+    """Layers that store nothing: told by their places, of which no other mode reads one."""
+    places: dict[str, None] = {}
+    for read in reads:
+        kept = read.live | _behind(read.tape, read.tape.updates.values())
+        for value, op in enumerate(read.tape.operations):
+            if value in kept:
+                named.add(str(op.where))
+            elif op.name in LAYERS and value in read.flowing:
+                places.setdefault(str(op.where))
+    for place in places:
+        if place and place not in named:
+            yield Remark("", "unread", "read", place, place, f"computed and never read{when}")
+
+
+def _layer(handle: str) -> str:
+    """The layer that a stored array belongs to, by its name."""
+    cut = max(handle.rfind("."), handle.rfind("/"))
+    return handle[:cut] if cut > 0 else handle
