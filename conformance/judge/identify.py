@@ -11,6 +11,8 @@ from functools import cache
 from math import log
 from typing import Any
 
+from msgspec import UNSET
+
 from conformance import reference
 from conformance.data import written
 from conformance.graph.model import Graph, Node
@@ -46,9 +48,11 @@ def work(job: Json, stage: Stage) -> Json:
     stage("tracing the port", 0, 0)
     graphs = _graphs(port, [tuple(job["size"])] if job["size"] else sizes.known())
     models = list(reference.models().values())
-    near = sorted(models, key=lambda model: _distance(graphs, model))[: TRACED * job["top"]]
+    parts = [model for model in models if _part(graphs, model)]
+    whole = [model for model in models if model not in parts]
+    near = sorted(whole, key=lambda model: _distance(graphs, model))[: TRACED * job["top"]]
     candidates: list[Judged] = []
-    left_out: dict[str, list[str]] = {}
+    left_out = {"read maps inside a network, not images": [each.name for each in parts]}
     for number, model in enumerate(near):
         stage(f"comparing with {model.name}", number, len(near))
         try:
@@ -57,7 +61,8 @@ def work(job: Json, stage: Stage) -> Json:
             left_out.setdefault(str(refused), []).append(model.name)
     if not candidates:
         raise UntraceableModel("the port takes the image of no network that is known here")
-    candidates.sort(key=lambda each: (len(each.findings), len(each.profiles)))
+    candidates.sort(key=_rank)
+    others = [results.LeftOut(tuple(each), why) for why, each in left_out.items() if each]
     result: Json = written(
         results.Identify(
             schema=1,
@@ -65,17 +70,27 @@ def work(job: Json, stage: Stage) -> Json:
             framework=port.framework,
             verdict=candidates[0].verdict,
             candidates=tuple(_candidate(each.result("")) for each in candidates[: job["top"]]),
-            left_out=tuple(results.LeftOut(tuple(each), why) for why, each in left_out.items()),
+            left_out=tuple(others),
         )
     )
     return result
 
 
+def _rank(found: Judged) -> tuple[bool, bool, int, int]:
+    """What has no difference comes first, then a known network that bears another one's name."""
+    return bool(found.findings), not found.another, len(found.findings), len(found.profiles)
+
+
 def _candidate(found: results.Gate) -> results.Candidate:
     return results.Candidate(
         len(found.findings), found.architecture, found.verdict, found.variant, found.variants,
-        found.findings, found.remarks, found.open,
+        found.findings, found.remarks, found.open, found.another or UNSET,
     )  # fmt: skip
+
+
+def _part(graphs: dict[Size, Graph], model: Model) -> bool:
+    """Whether a network reads maps where the port reads an image: a module, a block."""
+    return model.input[-1] > sizes.CHANNELS and all(size[-1] <= sizes.CHANNELS for size in graphs)
 
 
 def _graphs(port: Port, images: list[Size]) -> dict[Size, Graph]:

@@ -137,6 +137,8 @@ def identify(result: results.Identify) -> Document:
     """The result of ``conformance identify``: the candidates, and which one it is."""
     who, best = f"{result.port} ({result.framework})", result.candidates[0]
     named = f"{best.architecture}{_as(best)}"
+    if best.another is not UNSET:
+        named = f"{best.another.name}, another network that bears {best.architecture}'s name"
     found = Document(
         f"{who} is none of them; the nearest is {named}"
         if best.findings

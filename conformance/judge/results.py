@@ -120,6 +120,7 @@ class Candidate(Row, frozen=True):
     findings: tuple[Finding, ...]
     remarks: tuple[Remark, ...]
     open: tuple[Unjudged, ...]
+    another: Variant | UnsetType = UNSET
 
 
 class LeftOut(Row, frozen=True):

@@ -72,9 +72,13 @@ def variants(size: Size, model: Model, comparison: Comparison) -> Iterator[Profi
         yield _profile("other channels", says, ())
     if size[:2] == model.input[:2]:
         return
+    here, there = (f"{sides[0]}x{sides[1]}" for sides in (size, model.input))
+    if stretched := tuple(_stretched(comparison)):
+        says = f"an adaptive pool gives the last map the size that it has on {there}, not {here}"
+        yield _profile(f"for {here} images", says, stretched)
+        return
     covering = tuple(_covering(comparison))
     if covering or _resized(comparison):
-        here, there = (f"{sides[0]}x{sides[1]}" for sides in (size, model.input))
         says = (
             f"the kernels that cover the last map have its size, on images of {here}, not {there}"
         )
@@ -100,6 +104,17 @@ def _resized(comparison: Comparison) -> bool:
             if shapes[piece.handle][0] not in here:
                 return True
     return False
+
+
+def _stretched(comparison: Comparison) -> Iterator[Difference]:
+    """An adaptive pool to the size that its map has on the paper's image, and what flattens it."""
+    paper = comparison.paper or comparison.expected
+    for finding in comparison.findings:
+        node, anchor = comparison.node(finding), comparison.anchor(finding)
+        extra = finding.attribute == "extra" and node.kind == "adaptive_avg_pool"
+        if extra and node.shape == paper.nodes[anchor].shape:
+            for kind, count in ((node.kind, "1"), ("flatten", "any")):
+                yield Difference(comparison.rows[anchor], kind, "extra", "", kind, count, "")
 
 
 def _covering(comparison: Comparison) -> Iterator[Difference]:

@@ -38,6 +38,25 @@ def narrow(rate: float = 0.5) -> Iterable[nn.Module]:
     )  # fmt: skip
 
 
+def one_hidden(norm: bool = False, first: float = 0.5) -> Iterable[nn.Module]:
+    """As most write it who leave one hidden layer, with batch norm or without."""
+    return (
+        nn.Flatten(), nn.Dropout(first), nn.Linear(512, 512),
+        *((nn.BatchNorm1d(512), nn.ReLU(), nn.Dropout()) if norm else (nn.ReLU(),)),
+        nn.Linear(512, 10),
+    )  # fmt: skip
+
+
+def stretched(side: int = 7) -> Iterable[nn.Module]:
+    """As torchvision has it, whose last map is that of the paper at every size of image."""
+    return (
+        nn.AdaptiveAvgPool2d(side), nn.Flatten(),
+        nn.Linear(512 * side * side, 4096), nn.ReLU(), nn.Dropout(),
+        nn.Linear(4096, 4096), nn.ReLU(), nn.Dropout(),
+        nn.Linear(4096, 10),
+    )  # fmt: skip
+
+
 def wide(classes: int = 100) -> Iterable[nn.Module]:
     """As weiaicunzai/pytorch-cifar100 has it."""
     return (
@@ -141,6 +160,57 @@ def bearpaw() -> nn.Module:
         nn.Conv2d(256, 256, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2, 2),
         nn.Flatten(), nn.Linear(256, 10),
     )  # fmt: skip
+
+
+def icpm(kernel: int = 3) -> nn.Module:
+    """The AlexNet of icpm/pytorch-cifar10."""
+    return nn.Sequential(
+        nn.Conv2d(3, 64, 3, 2, 1), nn.ReLU(), nn.MaxPool2d(2),
+        nn.Conv2d(64, 192, kernel, padding=kernel // 2), nn.ReLU(), nn.MaxPool2d(2),
+        nn.Conv2d(192, 384, 3, padding=1), nn.ReLU(),
+        nn.Conv2d(384, 256, 3, padding=1), nn.ReLU(),
+        nn.Conv2d(256, 256, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2),
+        nn.Flatten(),
+        nn.Dropout(), nn.Linear(256 * 2 * 2, 4096), nn.ReLU(),
+        nn.Dropout(), nn.Linear(4096, 4096), nn.ReLU(),
+        nn.Linear(4096, 10),
+    )  # fmt: skip
+
+
+class Bottleneck(nn.Module):
+    """1x1, 3x3 and 1x1, with the stride ``at`` one of them; and the shortcut."""
+
+    def __init__(self, inputs: int, width: int, stride: int, at: int, kernel: int) -> None:
+        super().__init__()
+        layers: list[nn.Module] = []
+        maps = inputs
+        for number, (out, size) in enumerate(((width, 1), (width, kernel), (4 * width, 1))):
+            step = stride if number == at else 1
+            layers += [nn.Conv2d(maps, out, size, step, size // 2, bias=False)]
+            layers += [nn.BatchNorm2d(out), nn.ReLU()]
+            maps = out
+        self.branch = nn.Sequential(*layers[:-1])
+        self.shortcut = nn.Sequential()
+        if inputs != maps:
+            project = nn.Conv2d(inputs, maps, 1, stride, bias=False)
+            self.shortcut = nn.Sequential(project, nn.BatchNorm2d(maps))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return (self.branch(x) + self.shortcut(x)).relu()
+
+
+def bottlenecks(n: int = 3, at: int = 1, kernel: int = 3) -> nn.Module:
+    """A ResNet of 9n + 2 layers for CIFAR; ``kernel`` is that of one block in the middle."""
+    layers: list[nn.Module] = [nn.Conv2d(3, 16, 3, padding=1, bias=False)]
+    layers += [nn.BatchNorm2d(16), nn.ReLU()]
+    inputs = 16
+    for width in (16, 32, 64):
+        for block in range(n):
+            stride = 2 if width > 16 and not block else 1
+            odd = kernel if (width, block) == (32, 1) else 3
+            layers.append(Bottleneck(inputs, width, stride, at, odd))
+            inputs = 4 * width
+    return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(inputs, 10))
 
 
 def lenet(

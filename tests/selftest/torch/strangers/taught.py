@@ -7,7 +7,7 @@ from typing import Any
 from torch import nn
 
 from tests.selftest.rows import Stranger
-from tests.selftest.torch.strangers import altered, small
+from tests.selftest.torch.strangers import altered, libraries, small
 
 CIFAR, MNIST, PADDED, GREY = (32, 32, 3), (28, 28, 1), (32, 32, 1), (28, 28, 1)
 FOR_CIFAR, FOR_MNIST = "for 32x32 images", "for 28x28 images"
@@ -40,6 +40,24 @@ VGG: dict[str, Stranger] = {
         small.vgg, "VGG-A", "dense layers of 512", "dropout in front", CLASSES, FOR_CIFAR,
         size=CIFAR, options={"name": "VGG-A", "head": small.narrow, "norm": False},
     ),
+    "VGG-11 with one hidden layer": row(
+        small.vgg, "VGG-A", "batch norm", "one hidden dense layer", "dense layers of 512",
+        "dropout in front of fc6", CLASSES, FOR_CIFAR,
+        size=CIFAR, numbers=True, options={"name": "VGG-A", "head": small.one_hidden},
+    ),
+    "VGG-11 with batch norm in one hidden layer": row(
+        small.vgg, "VGG-A", "batch norm", "batch norm in the classifier", "more dropout",
+        "one hidden dense layer", "dense layers of 512", CLASSES, FOR_CIFAR,
+        size=CIFAR, options={"name": "VGG-A", "head": partial(small.one_hidden, True)},
+    ),
+    **{
+        f"VGG-11 with torchvision's head, {side} pixels": row(
+            small.vgg, "VGG-A", CLASSES, f"for {side}x{side} images",
+            size=(side, side, 3),
+            options={"name": "VGG-A", "head": small.stretched, "norm": False},
+        )
+        for side in (32, 64)
+    },
     "VGG-16 of weiaicunzai": row(
         small.vgg, "VGG-D", "batch norm", CLASSES, FOR_CIFAR,
         size=CIFAR, options={"name": "VGG-D", "head": small.wide},
@@ -84,6 +102,9 @@ ALEXNET: dict[str, Stranger] = {
     "AlexNet of bearpaw": row(
         small.bearpaw, "AlexNet", another="one weird trick for small images", size=CIFAR
     ),
+    "AlexNet of icpm": row(
+        small.icpm, "AlexNet", another="one weird trick, 3x3 kernels", size=CIFAR
+    ),
 }  # fmt: skip
 
 TAUGHT = "ReLU", "max pooling"
@@ -111,6 +132,11 @@ LENET: dict[str, Stranger] = {
         options={
             "activation": nn.Sigmoid, "pool": nn.AvgPool2d, "padding": 2, "covering": True,
         },
+    ),
+    "LeNet with tanh and means": row(
+        small.lenet, "LeNet-5-table", "pools without tanh", "without softmax",
+        "on 28x28, padded", size=MNIST,
+        options={"activation": nn.Tanh, "pool": nn.AvgPool2d, "padding": 2, "covering": True},
     ),
     "LeNet with MNIST's mean": row(
         small.preprocessed, "LeNet-5-table", *TAUGHT, "without softmax", "on 28x28, padded",
@@ -180,6 +206,23 @@ RESNET: dict[str, Stranger] = {
         size=CIFAR,
         options={"name": "resnet50"},
     ),
+    **{
+        f"ResNet of {9 * n + 2} layers for CIFAR, {variant}": row(
+            small.bottlenecks,
+            f"ResNet-{6 * n + 2}-CIFAR",
+            variant,
+            numbers=n == 3,
+            options={"n": n, "at": at},
+        )
+        for n, at, variant in (
+            (3, 0, "bottlenecks"),
+            (3, 1, "bottlenecks, stride on the 3x3"),
+            (5, 1, "bottlenecks, stride on the 3x3"),
+        )
+    },
+    "ResNet-18 on one pixel": row(
+        libraries.torchvision, "ResNet-18", size=CIFAR, options={"name": "resnet18"}
+    ),
     "Caffe ResNet-50": row(altered.caffe_resnet50, "ResNet-50", "Caffe", "bias in conv1"),
     "ResNet-18 with biases": row(altered.biased, "ResNet-18", "biases before batch norm"),
 }
@@ -191,6 +234,20 @@ OTHERS: dict[str, Stranger] = {
     "VGG-11 of chengyangfu, another dropout": row(
         small.vgg, "VGG-A", size=CIFAR,
         options={"name": "VGG-A", "head": partial(small.narrow, 0.95), "norm": False},
+    ),
+    "VGG-11 with a hidden layer and another dropout": row(
+        small.vgg, "VGG-A", size=CIFAR,
+        options={"name": "VGG-A", "head": partial(small.one_hidden, first=0.95)},
+    ),
+    "VGG-11 with a head of 6x6": row(
+        small.vgg, "VGG-A", size=(64, 64, 3),
+        options={"name": "VGG-A", "head": partial(small.stretched, 6), "norm": False},
+    ),
+    "ResNet of 29 layers with a 5x5": row(
+        small.bottlenecks, "ResNet-20-CIFAR", options={"kernel": 5}
+    ),
+    "ResNet of 29 layers, stride on the last": row(
+        small.bottlenecks, "ResNet-20-CIFAR", options={"at": 2}
     ),
     "VGG-11 of kuangliu as VGG-13": row(
         small.vgg, "VGG-B", size=CIFAR, options={"name": "VGG-A"}
