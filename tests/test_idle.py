@@ -1,7 +1,5 @@
 """What a port computes or stores and no output reads is named, and nothing else is."""
 
-from types import SimpleNamespace
-
 import pytest
 
 from conformance.graph.model import Where
@@ -26,13 +24,8 @@ def tape(*dead, output="fc", kept=(), stored=()):
 
 def remarks(inference, training=None):
     """The place and the sentence of each remark."""
-    subject = SimpleNamespace(
-        tape=inference,
-        taught=training,
-        untraceable="",
-        port=SimpleNamespace(trains=training is not None),
-    )
-    return [(each.port_node, each.hint) for each in idle.check(subject).remarks]
+    found = idle.check(inference, training, training is not None)
+    return [(each.port_node, each.hint) for each in found.remarks]
 
 
 def test_a_branch_that_is_dropped_is_named():

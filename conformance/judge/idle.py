@@ -10,22 +10,18 @@ from math import prod
 
 from conformance.graph.model import Where
 from conformance.judge.finding import Part, Remark
-from conformance.judge.subject import Subject
 from conformance.trace.tape import Shape, Tape
 
 #: Operations that are layers by themselves; what else is left unread, frameworks leave too.
 LAYERS = frozenset({"conv", "dot", "window", "batch_norm", "group_norm", "lrn"})
 
 
-def check(subject: Subject) -> Part:
-    """Layers that neither inference nor training reads; without training, that inference does not.
-
-    No remark where a port's training cannot be traced: its auxiliary heads may be read there.
+def check(inference: Tape, training: Tape | None, trains: bool) -> Part:
+    """Layers that neither inference nor training reads, of a port that ``trains``; of one that
+    does not, those that inference does not read.
     """
-    if subject.untraceable:
-        return Part()
-    tapes = [subject.tape, *([subject.taught] if subject.taught else [])]
-    return Part(remarks=list(_remarks([Read(tape) for tape in tapes], subject.port.trains)))
+    tapes = [inference, *([training] if training else [])]
+    return Part(remarks=list(_remarks([Read(tape) for tape in tapes], trains)))
 
 
 class Read:

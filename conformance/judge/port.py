@@ -120,7 +120,9 @@ def judge(
     }
     traced = faults.check(asked)
     parts = [faults.apart(structure.check(asked), traced), traced, trained_mode.untaught(asked)]
-    parts += [precision.check(asked), idle.check(asked)]
+    parts.append(precision.check(asked))
+    if not asked.untraceable:  # auxiliary heads may be read in training
+        parts.append(idle.check(asked.tape, asked.taught, asked.port.trains))
     if numbers and sizes.alone(asked.tape):
         result.judgement = Judgement.of(parts, expect, rows, variant=bool(result.profiles))
         seen(result)

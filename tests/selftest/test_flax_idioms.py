@@ -2,7 +2,6 @@
 
 import functools
 from importlib.util import find_spec
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -285,10 +284,8 @@ class Idle(nnx.Module):
 def test_idle_layers_are_named():
     """And neither a mask nor what a norm counts is."""
     model = port(lambda: Idle(nnx.Rngs(0)))
-    asked = SimpleNamespace(
-        port=model, tape=model.trace(SIZE), taught=model.trace(SIZE, training=True), untraceable=""
-    )
-    found = [(each.found, each.attribute) for each in idle.check(asked).remarks]
+    part = idle.check(model.trace(SIZE), model.trace(SIZE, training=True), model.trains)
+    found = [(each.found, each.attribute) for each in part.remarks]
     assert found == [("extra", "unread"), ("unused", "unused")]
 
 

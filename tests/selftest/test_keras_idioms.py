@@ -1,7 +1,6 @@
 """How people write Keras: compiled, subclassed, with switches, and what asks how it is called."""
 
 from importlib.util import find_spec
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -239,10 +238,8 @@ class Idle(keras.Model):
 def test_idle_layers_are_named():
     """Neither the state of a random stream nor what a norm counts is a layer by itself."""
     model, size = port(Idle), (8, 8, 1)
-    asked = SimpleNamespace(
-        port=model, tape=model.trace(size), taught=model.trace(size, training=True), untraceable=""
-    )
-    found = [str(each.found) for each in idle.check(asked).remarks]
+    part = idle.check(model.trace(size), model.trace(size, training=True), model.trains)
+    found = [str(each.found) for each in part.remarks]
     assert [name.rstrip("_0123456789") for name in found] == [
         "batch_normalization", "extra", "unused",
     ]  # fmt: skip

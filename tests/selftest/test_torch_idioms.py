@@ -1,7 +1,6 @@
 """How people write PyTorch, and what is wrong with a module besides what it computes."""
 
 from importlib.util import find_spec
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -224,8 +223,6 @@ class Idle(Net):
 def test_idle_layers_are_named():
     """And neither is the head that training returns, nor what a norm counts."""
     model = port(Idle)
-    asked = SimpleNamespace(
-        port=model, tape=model.trace(SIZE), taught=model.trace(SIZE, training=True), untraceable=""
-    )
-    found = [(each.found, each.attribute) for each in idle.check(asked).remarks]
+    part = idle.check(model.trace(SIZE), model.trace(SIZE, training=True), model.trains)
+    found = [(each.found, each.attribute) for each in part.remarks]
     assert found == [("extra", "unread"), ("unused", "unused")]

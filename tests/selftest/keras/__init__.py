@@ -10,7 +10,6 @@ from typing import Any
 from unittest import mock
 
 import keras
-from keras import layers
 
 from conformance import reference
 
@@ -32,25 +31,25 @@ def rewritten(build: Build, module: Any, **functions: Any) -> keras.Model:
 
 
 def edited(
-    build: Build, which: str | type, edit: Callable[[layers.Layer], layers.Layer]
+    build: Build, which: str | type, edit: Callable[[keras.layers.Layer], keras.layers.Layer]
 ) -> keras.Model:
     """The model with the layer of this name, or the layers of this class, replaced."""
 
-    def clone(layer: layers.Layer) -> layers.Layer:
+    def clone(layer: keras.layers.Layer) -> keras.layers.Layer:
         chosen = layer.name == which if isinstance(which, str) else isinstance(layer, which)
         return edit(layer) if chosen else type(layer).from_config(layer.get_config())
 
     return keras.models.clone_model(build(), clone_function=clone)
 
 
-def configured(**config: Any) -> Callable[[layers.Layer], layers.Layer]:
+def configured(**config: Any) -> Callable[[keras.layers.Layer], keras.layers.Layer]:
     """The same layer with other arguments."""
     return lambda layer: type(layer).from_config(layer.get_config() | config)
 
 
-def left_out(layer: layers.Layer) -> layers.Layer:
+def left_out(layer: keras.layers.Layer) -> keras.layers.Layer:
     """What stands in the place of a layer that is left out."""
-    return layers.Identity(name=layer.name)
+    return keras.layers.Identity(name=layer.name)
 
 
 def made(name: str, function: Callable[..., Any], other: Callable[..., Any]) -> Callable[..., Any]:
@@ -62,7 +61,7 @@ def made(name: str, function: Callable[..., Any], other: Callable[..., Any]) -> 
     return either
 
 
-def changed(kind: type[layers.Layer], **config: Any) -> Callable[..., layers.Layer]:
+def changed(kind: type[keras.layers.Layer], **config: Any) -> Callable[..., keras.layers.Layer]:
     """A maker of this class's layers that has some arguments overruled."""
     return lambda *args, **kwargs: configured(**config)(kind(*args, **kwargs))
 
