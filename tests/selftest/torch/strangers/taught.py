@@ -133,11 +133,6 @@ LENET: dict[str, Stranger] = {
             "activation": nn.Sigmoid, "pool": nn.AvgPool2d, "padding": 2, "covering": True,
         },
     ),
-    "LeNet with tanh and means": row(
-        small.lenet, "LeNet-5-table", "pools without tanh", "without softmax",
-        "on 28x28, padded", size=MNIST,
-        options={"activation": nn.Tanh, "pool": nn.AvgPool2d, "padding": 2, "covering": True},
-    ),
     "LeNet with MNIST's mean": row(
         small.preprocessed, "LeNet-5-table", *TAUGHT, "without softmax", "on 28x28, padded",
         "with MNIST's mean", size=MNIST,
