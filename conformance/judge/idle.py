@@ -5,7 +5,7 @@ Such a layer changes no result, is no node of the graph and is not in the totals
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from math import prod
 
 from conformance.graph.model import Where
@@ -29,7 +29,7 @@ class Read:
 
     def __init__(self, tape: Tape) -> None:
         self.tape = tape
-        self.live = _behind(tape, tape.outputs)
+        self.live = tape.behind(tape.outputs)
         #: Where an operation of the image reads a stored array first.
         self.reader: dict[str, Where] = {}
         #: Values that the image goes into.
@@ -51,17 +51,6 @@ class Read:
         """The stored arrays that outputs read."""
         ops = (self.tape[value] for value in self.live)
         return {op.attributes["handle"] for op in ops if op.name == "parameter"}
-
-
-def _behind(tape: Tape, values: Iterable[int]) -> set[int]:
-    """These values and all that they are computed from."""
-    seen: set[int] = set()
-    stack = list(values)
-    while stack:
-        if (value := stack.pop()) >= 0 and value not in seen:
-            seen.add(value)
-            stack.extend(tape[value].inputs)
-    return seen
 
 
 def _remarks(reads: list[Read], trains: bool) -> Iterator[Remark]:
@@ -96,7 +85,7 @@ def _without_parameters(reads: list[Read], when: str, named: set[str]) -> Iterat
     """Layers that store nothing: told by their places, of which no other mode reads one."""
     places: dict[str, None] = {}
     for read in reads:
-        kept = read.live | _behind(read.tape, read.tape.updates.values())
+        kept = read.live | read.tape.behind(read.tape.updates.values())
         for value, op in enumerate(read.tape.operations):
             if value in kept:
                 named.add(str(op.where))

@@ -105,6 +105,16 @@ class Tape:
         #: What a tracer read the tape from, to run it again; only that tracer looks into it.
         self.source: Any = None
 
+    def behind(self, values: Iterable[int]) -> set[int]:
+        """These values and all that they are computed from; -1 is none."""
+        seen: set[int] = set()
+        stack = list(values)
+        while stack:
+            if (value := stack.pop()) >= 0 and value not in seen:
+                seen.add(value)
+                stack.extend(self[value].inputs)
+        return seen
+
     # Where values come from.
 
     def input(self, shape: Iterable[int], axes: str) -> int:

@@ -89,7 +89,7 @@ def execute(run: Run, wanted: frozenset[int], observe: Observer) -> dict[str, np
     replaced = {value: _tensors_behind(tape, value) for value in tape.updates.values()}
     fetched = sorted(set().union(*sources.values(), *replaced.values()))
     feeds = dict(source.captured)
-    for value in sorted(_upstream(tape, fetched)):
+    for value in sorted(tape.behind(fetched)):
         _feed(feeds, run, value)
     with session(source.function.graph, run.how) as running:
         try:
@@ -128,7 +128,7 @@ def differentiate(run: Run, cotangents: Arrays, wanted: frozenset[str]) -> Gradi
     outputs = tape.outputs[: len(cotangents)]
     feeds = dict(source.captured)
     leaves: dict[str | None, list[int]] = {None: [], **{handle: [] for handle in sorted(wanted)}}
-    for value in sorted(_upstream(tape, outputs)):
+    for value in sorted(tape.behind(outputs)):
         _feed(feeds, run, value)
         if tape[value].name in ("input", "parameter"):
             handle = tape[value].attributes.get("handle")
@@ -138,16 +138,21 @@ def differentiate(run: Run, cotangents: Arrays, wanted: frozenset[str]) -> Gradi
         source.gradients[wanted] = _gradients(source, outputs, cotangents, list(leaves.values()))
     above, fetched = source.gradients[wanted]
     feeds.update(zip((place.name for place in above), cotangents, strict=True))
+    results = _went_back(source, fetched, feeds)
+    groups = zip(leaves, results.values(), strict=True)
+    # A stored array that is read twice is moved by both.
+    return {handle: sum(group[1:], start=group[0]) for handle, group in groups if group}
+
+
+def _went_back(source: Source, fetched: Any, feeds: dict[str, np.ndarray]) -> Any:
+    """The numbers of gradients.  Raises :class:`UntraceableModel`."""
     with session(source.function.graph) as running:
         try:
-            results = running.run(fetched, feeds)
+            return running.run(fetched, feeds)
         except tf.errors.OpError as error:
             raise UntraceableModel(
                 f"the model has no gradient in float64: {reason_of(error)}"
             ) from error
-    groups = zip(leaves, results.values(), strict=True)
-    # A stored array that is read twice is moved by both.
-    return {handle: sum(group[1:], start=group[0]) for handle, group in groups if group}
 
 
 def _gradients(
@@ -172,7 +177,7 @@ def inside(run: Run, cotangents: Arrays, wanted: frozenset[int]) -> Inside:
     tape, source = run.tape, run.tape.source
     outputs, graph = tape.outputs[: len(cotangents)], source.function.graph
     feeds = dict(source.captured)
-    for value in sorted(_upstream(tape, outputs)):
+    for value in sorted(tape.behind(outputs)):
         _feed(feeds, run, value)
     names = [name for name, value in source.bound.items() if value in wanted]
     with graph.as_default():
@@ -182,13 +187,7 @@ def inside(run: Run, cotangents: Arrays, wanted: frozenset[int]) -> Inside:
         fetched = tf.gradients(results, chosen, above, unconnected_gradients="zero")
     feeds.update(zip((place.name for place in above), cotangents, strict=True))
     found: Inside = {}
-    with session(graph) as running:
-        try:
-            gradients = running.run(fetched, feeds)
-        except tf.errors.OpError as error:
-            raise UntraceableModel(
-                f"the model has no gradient in float64: {reason_of(error)}"
-            ) from error
+    gradients = _went_back(source, fetched, feeds)
     for name, gradient in zip(names, gradients, strict=True):
         found.setdefault(source.bound[name], []).append(gradient)
     return found
@@ -200,14 +199,3 @@ def _tensors_behind(tape: Tape, value: int) -> set[int]:
     if value in tensors or tape[value].name == "constant":
         return {value} & tensors.keys()
     return set().union(*(_tensors_behind(tape, source) for source in tape[value].inputs))
-
-
-def _upstream(tape: Tape, values: Iterable[int]) -> set[int]:
-    """These values and all that they are computed from."""
-    seen: set[int] = set()
-    stack = list(values)
-    while stack:
-        if (value := stack.pop()) not in seen:
-            seen.add(value)
-            stack.extend(i for i in tape[value].inputs if i >= 0)
-    return seen

@@ -7,16 +7,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from conformance.implementations.torch.layers import Function
 from tests.selftest.rows import CHANNELS, Layer, Wrong
-
-
-class Function(nn.Module):
-    def __init__(self, function: Callable[[Tensor], Tensor]) -> None:
-        super().__init__()
-        self.function = function
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.function(x)
 
 
 def behind(make: Callable[[], nn.Module]) -> nn.Module:
