@@ -1,12 +1,15 @@
 """Images of another size: a network's graph for them, and what is left without some layers."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from conformance import reference
+from conformance.graph.model import Graph
 from conformance.graph.resize import CannotResize, resized, without
 from conformance.judge import published, sizes
+from conformance.judge.subject import compared
 from conformance.trace.port import UntraceableModel
 
 pytestmark = pytest.mark.bare
@@ -70,6 +73,27 @@ def test_without_layers():
     concat = next(i for i, node in enumerate(joined) if node.kind == "concat")
     with pytest.raises(ValueError, match="unpack"):
         without(joined, {concat})
+
+
+def test_heads_that_fit_no_map_are_missed_and_nothing_else():
+    """A port without heads is held against what has a meaning on its image, in every layer."""
+    model, size = reference.find("GoogLeNet"), (32, 32, 3)
+    paper = published.network(model).training
+    main = paper.ancestors(paper.outputs[0])
+    heads = {i for i in range(len(paper)) if i not in main}
+    with pytest.raises(CannotResize):
+        resized(paper, size)
+    port = resized(graph("GoogLeNet"), size)
+    conv = next(i for i, node in enumerate(port) if node.where.path == "conv2")
+    wrong = replace(port.nodes[conv], attributes=port.nodes[conv].attributes | {"groups": 3})
+    nodes = [*port.nodes[:conv], wrong, *port.nodes[conv + 1 :]]
+    found = compared(paper, Graph(nodes, port.inputs, port.outputs), model, size)
+    assert not found.unsized
+    missing = {each.expected_node for each in found.findings if each.attribute == "missing"}
+    dropped = {i for i in main if paper.nodes[i].kind == "dropout"}
+    assert missing == heads | dropped
+    (other,) = (each for each in found.findings if each.attribute != "missing")
+    assert other.attribute == "groups"
 
 
 class Picky:

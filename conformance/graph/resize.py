@@ -15,11 +15,12 @@ class CannotResize(Exception):
     """A layer has no meaning on what reaches it; the message names the layer's row and why."""
 
 
-def resized(graph: Graph, size: Shape, exactly: bool = False) -> Graph:
+def resized(graph: Graph, size: Shape, exactly: bool = False, kept: Collection[int] = ()) -> Graph:
     """The same layers on an image of ``size``.  Raises :class:`CannotResize`.
 
     ``exactly`` with the padding that they have; else a window that is padded more on one side is
-    one that covers the whole map, and is padded to.
+    one that covers the whole map, and is padded to.  Nodes that are ``kept`` stay as they are where
+    they have no meaning.
     """
     nodes: list[Node] = []
     at: list[int] = []  # the new number of each node
@@ -29,7 +30,12 @@ def resized(graph: Graph, size: Shape, exactly: bool = False) -> Graph:
         if node.kind == "flatten" and len(before[0]) == 3 and before[0][:2] == (1, 1):
             at.append(inputs[0])  # nothing is flattened in a map of one pixel
             continue
-        sized = replace(node, shape=size) if index in graph.inputs else _sized(node, before)
+        try:
+            sized = replace(node, shape=size) if index in graph.inputs else _sized(node, before)
+        except CannotResize:
+            if index not in kept:
+                raise
+            sized = node
         if exactly and "padding" in sized.attributes and "kernel" in sized.attributes:
             sized = _exact(sized, node, before[0])
         at.append(len(nodes))

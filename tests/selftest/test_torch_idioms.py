@@ -9,6 +9,7 @@ from conformance.graph.sharing import shared
 from conformance.judge import idle
 from conformance.trace.canonical import canonical
 from conformance.trace.port import NoGradient, Run, UntraceableModel
+from conformance.trace.probes import SAME
 
 if find_spec("torch") is None:
     pytest.skip("torch is not installed", allow_module_level=True)
@@ -87,7 +88,8 @@ def test_it_is_the_same_network(factory):
     assert kinds[0] == kinds[1]
     expected = gradients(Net)
     for handle, gradient in gradients(factory).items():
-        np.testing.assert_array_equal(gradient, expected[handle])
+        largest = np.abs(expected[handle]).max()
+        assert np.abs(gradient - expected[handle]).max() <= SAME * largest
 
 
 def hooked(register):

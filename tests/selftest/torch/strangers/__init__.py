@@ -57,6 +57,14 @@ STRANGERS: dict[str, Stranger] = {
         torchvision, "inception_v3", "Inception-v3", "padding counted", "dropout 0.5",
         MOMENTUM, init_weights=False,
     ),
+    "torchvision googlenet without heads, on 32x32": of(
+        torchvision, "googlenet", "GoogLeNet", "torchvision", HEADLESS, size=(32, 32, 3),
+        aux_logits=False, init_weights=False,
+    ),
+    "torchvision inception_v3 without heads, on 96x96": of(
+        torchvision, "inception_v3", "Inception-v3", "padding counted", "dropout 0.5",
+        MOMENTUM, HEADLESS, size=(96, 96, 3), aux_logits=False, init_weights=False,
+    ),
     "timm resnet18": of(timm, "resnet18", "ResNet-18"),
     "timm resnet50": of(timm, "resnet50", "ResNet-50", "v1.5"),
     "timm vgg16": of(timm, "vgg16", "VGG-D", IDLE),
