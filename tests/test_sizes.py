@@ -11,6 +11,7 @@ from conformance.graph.resize import CannotResize, resized, without
 from conformance.judge import published, sizes
 from conformance.judge.subject import compared
 from conformance.trace.port import UntraceableModel
+from conformance.trace.tape import Tape
 
 pytestmark = pytest.mark.bare
 
@@ -109,6 +110,24 @@ class Picky:
         if size != self.size:
             raise UntraceableModel(f"not {size}")
         return size
+
+
+def test_a_port_that_takes_several_images_only_is_told_so_once():
+    """However often it is traced: what it gives is left as it was."""
+
+    class Several(Picky):
+        tape = Tape()
+
+        def trace(self, size, training=False, batch=None):
+            if batch is None:
+                raise UntraceableModel("one image is none")
+            return self.tape
+
+    several: Any = Several((32, 32, 3))
+    for _ in range(2):
+        (fault,) = sizes.at(several, (32, 32, 3)).faults
+        assert (fault.attribute, fault.found) == ("batch", "fails: one image is none")
+    assert not several.tape.faults
 
 
 def test_port_is_tried_on_the_images_of_others():

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import suppress
+from copy import copy
 
 from conformance import reference
 from conformance.graph.align import Finding
@@ -46,9 +47,10 @@ def at(port: Port, size: Size) -> Tape:
         return port.trace(size)
     except UntraceableModel as refused:
         with suppress(UntraceableModel):
-            tape = port.trace(size, batch=SEVERAL)
+            tape = copy(port.trace(size, batch=SEVERAL))  # the port may give the same once more
             hint = f"it takes {SEVERAL} images: squeeze() or a norm of the batch?"
-            tape.faults.append(Fault("batch", "takes one image", f"fails: {refused}", hint))
+            fault = Fault("batch", "takes one image", f"fails: {refused}", hint)
+            tape.faults = [*tape.faults, fault]
             return tape
         raise refused
 
