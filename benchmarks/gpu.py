@@ -29,7 +29,7 @@ from typing import IO
 from tabulate import tabulate
 
 from conformance import boot, reference
-from conformance.judge import evidence
+from conformance.judge.record import evidence
 from conformance.ports import implementations as frameworks
 from conformance.reference import Model
 

@@ -12,8 +12,8 @@ from typing import Any
 from benchmarks.probe import Figures, again, measured, repeated
 from conformance import reference
 from conformance.graph.model import Graph
-from conformance.judge.examine import examine
-from conformance.judge.port import judge
+from conformance.judge.port.verdict import judge
+from conformance.judge.record.examine import examine
 from conformance.numbers import gradients as slots
 from conformance.numbers import parity as nodes
 from conformance.numbers.oracle import Oracle

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from math import ceil, floor, isfinite, log10
 
-from conformance.judge.modes import Compared, nearness
+from conformance.judge.record.modes import Compared, nearness
 
 #: Pixels of the plot, and of what stands left of and below it.
 WIDTH, HEIGHT = 680, 240

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from conformance.files import strict
-from conformance.judge import evidence
-from conformance.judge.evidence import DamagedEvidence
+from conformance.judge.record import evidence
+from conformance.judge.record.evidence import DamagedEvidence
 from conformance.reports.results import STATUSES, VERDICTS, Json, results, schema
 
 #: Statuses that say nothing against what is built, however they change among themselves.
@@ -31,7 +31,7 @@ class Changes:
 def load(path: Path) -> Json:
     """The results in a file, or those that a folder of evidence comes to.
 
-    Raises :class:`~conformance.judge.evidence.DamagedEvidence`.
+    Raises :class:`~conformance.judge.record.evidence.DamagedEvidence`.
     """
     if path.is_dir() and not (path / "results.json").is_file():
         runs = evidence.read(path)

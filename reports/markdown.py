@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from conformance import reference
-from conformance.judge.evidence import Run
+from conformance.judge.record.evidence import Run
 from conformance.reports import exact, ledger, precisions, selftest, variants
 from conformance.reports.folder import publish
 from conformance.reports.front import front

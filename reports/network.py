@@ -10,8 +10,8 @@ from typing import Any
 from conformance.graph.align import align
 from conformance.graph.model import Graph, count_parameters
 from conformance.graph.rows import row_of
-from conformance.judge.evidence import Record
-from conformance.judge.modes import compared
+from conformance.judge.record.evidence import Record
+from conformance.judge.record.modes import compared
 from conformance.reports import curves, labels
 from conformance.reports.drawing import draw
 from conformance.reports.fold import parts

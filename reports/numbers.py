@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from conformance.graph.model import Graph
-from conformance.judge.modes import Compared, finite
+from conformance.judge.record.modes import Compared, finite
 from conformance.numbers.deviation import Control, NodeParity, SlotParity
 
 Json = dict[str, Any]

@@ -9,7 +9,7 @@ from html import escape
 from conformance.graph.model import Graph, Node, count_parameters
 from conformance.graph.rows import layers
 from conformance.judge.claims import shown
-from conformance.judge.evidence import Record as Built
+from conformance.judge.record.evidence import Record as Built
 from conformance.reference import Family, Record, Table
 from conformance.reports.cells import above, below, listed, table, text
 from conformance.reports.results import MODES, Json

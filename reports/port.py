@@ -11,7 +11,7 @@ from conformance.data import read
 from conformance.graph.align import Alignment, findings
 from conformance.graph.model import Graph
 from conformance.graph.rows import row_of
-from conformance.judge.evidence_rows import GraphRow
+from conformance.judge.record.rows import GraphRow
 from conformance.reports import curves, labels
 from conformance.reports.drawing import draw
 from conformance.reports.fold import Part, parts

@@ -21,11 +21,11 @@ from conformance import reference
 from conformance.data import written
 from conformance.graph.model import Graph
 from conformance.graph.rows import row_of
-from conformance.judge import exactness, recorded
-from conformance.judge.agreement import Agreement, joined
 from conformance.judge.claims import DEVIATES, CannotMeasure, judge, measure
-from conformance.judge.evidence import DamagedEvidence, Record, Run
-from conformance.judge.modes import Compared, compared, finite
+from conformance.judge.record import exactness, recorded
+from conformance.judge.record.agreement import Agreement, joined
+from conformance.judge.record.evidence import DamagedEvidence, Record, Run
+from conformance.judge.record.modes import Compared, compared, finite
 from conformance.reference import Claim, Model, Printed
 from conformance.reports.numbers import parity, place, result, selftest
 

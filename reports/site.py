@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from conformance import reference
 from conformance.files import put
-from conformance.judge.evidence import Run
+from conformance.judge.record.evidence import Run
 from conformance.reports import ledger, network, port, selftest, variants
 from conformance.reports.folder import NotOurs, begins, publish
 from conformance.reports.front import worst

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from conformance import reference
-from conformance.judge.evidence import Run
+from conformance.judge.record.evidence import Run
 from conformance.reports.cells import listed, number, text
 from conformance.reports.results import STATUSES, Json
 from conformance.reports.words import MARKS, literal

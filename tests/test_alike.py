@@ -6,8 +6,8 @@ import pytest
 from conformance import reference
 from conformance.graph.align import align
 from conformance.judge import published
-from conformance.judge.initialisation import _alike
-from conformance.judge.variants import Comparison
+from conformance.judge.port.initialisation import _alike
+from conformance.judge.port.variants import Comparison
 
 pytestmark = pytest.mark.bare
 

@@ -7,7 +7,7 @@ import sys
 import numpy as np
 import pytest
 
-from conformance.judge import evidence
+from conformance.judge.record import evidence
 from conformance.ports import implementations as frameworks
 from conformance.trace.canonical import canonical
 from conformance.trace.evaluation import evaluate

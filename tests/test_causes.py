@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from conformance.graph.model import Graph, Node
-from conformance.judge.trained import share
+from conformance.judge.port.trained import share
 from conformance.kinds import KINDS
 from conformance.kinds.experiment import written
 from conformance.numbers.causes import Segment, causes, nearness

@@ -18,7 +18,7 @@ from conformance import files, reference
 from conformance import quiet as aside
 from conformance.cli import check, main
 from conformance.data import schema
-from conformance.judge import network as outcome
+from conformance.judge.record import network as outcome
 from conformance.judge.results import Check, Framework
 from conformance.numbers.parity import Control
 from conformance.ports import implementations as frameworks

@@ -5,7 +5,7 @@ import pytest
 from conformance import reference
 from conformance.graph.model import Graph, Node
 from conformance.judge.claims import CannotMeasure, judge, measure
-from conformance.judge.evidence import Record
+from conformance.judge.record.evidence import Record
 from conformance.reference.claims import CONSTANTS
 
 pytestmark = pytest.mark.bare

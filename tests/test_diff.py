@@ -8,8 +8,9 @@ from io import StringIO
 import pytest
 
 from conformance import cli, reference
-from conformance.judge import evidence, published
-from conformance.judge.evidence import DamagedEvidence
+from conformance.judge import published
+from conformance.judge.record import evidence
+from conformance.judge.record.evidence import DamagedEvidence
 from conformance.reports import diff, ledger
 from conformance.reports.results import dumped, results
 from tests.selftest.tiny import REFERENCE, STRANGE, graph, record, run

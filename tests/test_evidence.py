@@ -9,8 +9,8 @@ import pytest
 from msgspec.structs import replace as changed
 
 from conformance.graph.model import Graph, Node, Parameter
-from conformance.judge.agreement import agreement, joined
-from conformance.judge.evidence import DamagedEvidence, Record, Run, read, write
+from conformance.judge.record.agreement import agreement, joined
+from conformance.judge.record.evidence import DamagedEvidence, Record, Run, read, write
 from conformance.kinds.batch_norm import running_statistics
 from conformance.numbers.gradients import Gradients
 from conformance.numbers.oracle import Oracle

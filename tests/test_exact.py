@@ -9,7 +9,7 @@ import pytest
 from conformance.data import read, written
 from conformance.graph.axes import named
 from conformance.graph.model import Graph, Node, Parameter
-from conformance.judge import exactness
+from conformance.judge.record import exactness
 from conformance.numbers.exact import Exact, exact
 from conformance.numbers.integer_oracle import IntegerOracle
 from conformance.numbers.integers import Integers

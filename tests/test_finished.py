@@ -12,8 +12,8 @@ import pytest
 from conformance import reference
 from conformance.cli import check, main
 from conformance.data import schema
-from conformance.judge import evidence
-from conformance.judge.examine import examine
+from conformance.judge.record import evidence
+from conformance.judge.record.examine import examine
 from conformance.judge.results import Check
 from conformance.ports import memory
 from conformance.trace.port import UntraceableModel

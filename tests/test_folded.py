@@ -5,7 +5,7 @@ import pytest
 
 from conformance.graph.align import align
 from conformance.graph.model import Graph, Node, Parameter
-from conformance.judge.folded import Fold, folds, relations
+from conformance.judge.port.folded import Fold, folds, relations
 from conformance.numbers.stored import Slots
 
 pytestmark = pytest.mark.bare

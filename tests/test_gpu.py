@@ -6,8 +6,8 @@ import pytest
 
 from benchmarks import gpu
 from conformance import reference
-from conformance.judge import evidence
-from conformance.judge.evidence import Record, Run
+from conformance.judge.record import evidence
+from conformance.judge.record.evidence import Record, Run
 from conformance.numbers.precision import PRECISIONS
 from tests.selftest.tiny import graph
 

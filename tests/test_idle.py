@@ -3,7 +3,7 @@
 import pytest
 
 from conformance.graph.model import Where
-from conformance.judge import idle
+from conformance.judge.port import idle
 from conformance.trace.tape import Tape
 
 

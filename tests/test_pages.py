@@ -8,8 +8,8 @@ from msgspec import structs
 
 from conformance import errors as codes
 from conformance.cli import main
-from conformance.judge import evidence
-from conformance.judge.modes import compared
+from conformance.judge.record import evidence
+from conformance.judge.record.modes import compared
 from conformance.reference.variants import profiles
 from conformance.reports import curves, markdown, site
 from conformance.reports.results import results

@@ -7,8 +7,9 @@ import pytest
 from conformance import reference
 from conformance.cli import main
 from conformance.graph.model import Graph
-from conformance.judge import evidence, published, recorded
-from conformance.judge.evidence import Record, Run
+from conformance.judge import published
+from conformance.judge.record import evidence, recorded
+from conformance.judge.record.evidence import Record, Run
 
 pytestmark = pytest.mark.bare
 

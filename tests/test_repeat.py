@@ -8,8 +8,8 @@ from msgspec.structs import replace
 
 from conformance.cli import main
 from conformance.data import schema
-from conformance.judge.examine import examine
-from conformance.judge.repeat import Repeat
+from conformance.judge.record.examine import examine
+from conformance.judge.record.repeat import Repeat
 from conformance.judge.results import Check
 from conformance.numbers.gradients import gradients
 from conformance.numbers.parity import parity
@@ -98,7 +98,7 @@ def test_more_repetitions_are_more_checks(checked):
 
 def test_one_seed_that_deviates_is_named(checked, monkeypatch):
     """The verdict is that of the worst seed, which can be had again alone."""
-    monkeypatch.setattr("conformance.judge.examine.parity", with_seeds({5}, off))
+    monkeypatch.setattr("conformance.judge.record.examine.parity", with_seeds({5}, off))
     code, row, said = checked("--repeat", "4", "--seed", "3")
     assert code == 1
     assert row["repeat"]["modes"]["inference"]["deviating"] == [5]
@@ -113,7 +113,7 @@ def test_one_seed_that_deviates_is_named(checked, monkeypatch):
 
 def test_a_network_that_always_deviates_is_told_once(checked, monkeypatch):
     """The same node with every seed is one finding."""
-    monkeypatch.setattr("conformance.judge.examine.parity", with_seeds({0, 1, 2}, off))
+    monkeypatch.setattr("conformance.judge.record.examine.parity", with_seeds({0, 1, 2}, off))
     code, row, _ = checked("--repeat", "3")
     assert code == 1
     assert len(row["findings"]) == 1
@@ -122,7 +122,7 @@ def test_a_network_that_always_deviates_is_told_once(checked, monkeypatch):
 
 def test_one_seed_that_lost_a_result_is_no_pass(checked, monkeypatch):
     """It is inconclusive, and the seed is named."""
-    monkeypatch.setattr("conformance.judge.examine.parity", with_seeds({1}, lost))
+    monkeypatch.setattr("conformance.judge.record.examine.parity", with_seeds({1}, lost))
     code, row, _ = checked("--repeat", "3")
     assert code == 3
     assert row["open"][0]["why"].startswith("with --seed 1: ")
@@ -163,7 +163,7 @@ def test_a_repetition_traces_nothing(room, monkeypatch):
 )
 def test_thorough_sees_training_and_gradients(checked, monkeypatch, replaced, wrong, name, word):
     """What is off there alone deviates, and only with --thorough."""
-    monkeypatch.setattr(f"conformance.judge.examine.{replaced}", wrong)
+    monkeypatch.setattr(f"conformance.judge.record.examine.{replaced}", wrong)
     code, row, said = checked("--thorough")
     assert code == 1
     assert [each["check"] for each in row["findings"]] == [name]

@@ -9,10 +9,10 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from conformance.judge import evidence
-from conformance.judge.agreement import agreement
 from conformance.judge.claims import CannotMeasure
-from conformance.judge.evidence import DamagedEvidence
+from conformance.judge.record import evidence
+from conformance.judge.record.agreement import agreement
+from conformance.judge.record.evidence import DamagedEvidence
 from conformance.reports import folder, markdown
 from conformance.reports.results import dumped, results, schema, stable
 from tests.selftest.tiny import (

@@ -5,8 +5,9 @@ import pytest
 from conformance import reference
 from conformance.graph.resize import resized
 from conformance.graph.shrink import smallest
-from conformance.judge import published, smaller
-from conformance.judge.subject import subject
+from conformance.judge import published
+from conformance.judge.port import smaller
+from conformance.judge.port.subject import subject
 from conformance.ports import implementations as frameworks
 from conformance.trace.port import UntraceableModel
 

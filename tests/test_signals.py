@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from conformance import reference, signals
-from conformance.judge import evidence
+from conformance.judge.record import evidence
 
 ROOT = Path(__file__).parents[1]
 SMALLEST = min(reference.models().values(), key=lambda model: model.total("multiply-adds") or 0)

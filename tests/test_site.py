@@ -16,7 +16,7 @@ from msgspec import structs
 from conformance.data import written
 from conformance.graph.align import align
 from conformance.graph.model import Graph, Node, Where
-from conformance.judge.evidence_rows import GraphRow
+from conformance.judge.record.rows import GraphRow
 from conformance.judge.results import Compare, Gate
 from conformance.reports import curves, fold, layout, site
 from conformance.reports.folder import NotOurs

@@ -11,7 +11,7 @@ import psutil
 import pytest
 
 from conformance.cli import main
-from conformance.judge import evidence
+from conformance.judge.record import evidence
 from conformance.ports import implementations as frameworks
 from tests.selftest.tiny import record, run
 from tests.situations import PORTS, SITUATIONS

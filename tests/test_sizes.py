@@ -8,8 +8,9 @@ import pytest
 from conformance import reference
 from conformance.graph.model import Graph
 from conformance.graph.resize import CannotResize, resized, without
-from conformance.judge import published, sizes
-from conformance.judge.subject import compared
+from conformance.judge import published
+from conformance.judge.port import sizes
+from conformance.judge.port.subject import compared
 from conformance.trace.port import UntraceableModel
 from conformance.trace.tape import Tape
 

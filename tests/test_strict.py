@@ -8,9 +8,9 @@ from conformance import reference
 from conformance.graph.align import align, findings
 from conformance.graph.model import Graph, Node, Parameter
 from conformance.judge import published
-from conformance.judge.added import added
-from conformance.judge.altered import altered
-from conformance.judge.variants import Comparison, explain
+from conformance.judge.port.added import added
+from conformance.judge.port.altered import altered
+from conformance.judge.port.variants import Comparison, explain
 from conformance.reference import variants
 
 pytestmark = pytest.mark.bare

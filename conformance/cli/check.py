@@ -20,10 +20,10 @@ from conformance.data import read, written
 from conformance.errors import Refused
 from conformance.files import folder
 from conformance.judge import render
-from conformance.judge.examine import EVERY
 from conformance.judge.finding import overall
-from conformance.judge.network import not_run
-from conformance.judge.repeat import sentences
+from conformance.judge.record.examine import EVERY
+from conformance.judge.record.network import not_run
+from conformance.judge.record.repeat import sentences
 from conformance.judge.results import Check, Checks, Framework, Network
 from conformance.numbers.precision import EXACT, ON, PRECISIONS
 from conformance.ports import implementations as frameworks

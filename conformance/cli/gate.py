@@ -99,7 +99,7 @@ def run(options: Namespace) -> int:
 def _unjudged(job: Json, reason: str) -> Gate:
     """The result for a port that ended before its verdict: a reason, and nothing that ran."""
     from conformance.judge.finding import Judgement, Part, Unjudged
-    from conformance.judge.port import Judged
+    from conformance.judge.port.verdict import Judged
 
     nothing = Judgement.of([Part(open=[Unjudged("structure", reason)])])
     judged = Judged(job["framework"] or "unknown", found(job["architecture"]), nothing)

@@ -11,7 +11,7 @@ from conformance.cli import arguments
 from conformance.cli.output import Output
 from conformance.errors import Refused
 from conformance.files import folder
-from conformance.judge import evidence
+from conformance.judge.record import evidence
 from conformance.reports import diff, markdown, site
 from conformance.reports.results import results
 

@@ -9,10 +9,10 @@ from conformance import reference
 from conformance.data import written
 from conformance.errors import INCONCLUSIVE, Refused
 from conformance.files import cannot_write
-from conformance.judge import evidence
-from conformance.judge.examine import examine
-from conformance.judge.network import Checked, compared_with, not_run, outcome, summary
-from conformance.judge.repeat import Repeat
+from conformance.judge.record import evidence
+from conformance.judge.record.examine import examine
+from conformance.judge.record.network import Checked, compared_with, not_run, outcome, summary
+from conformance.judge.record.repeat import Repeat
 from conformance.ports import implementations as frameworks
 from conformance.ports import memory
 from conformance.reference import Model

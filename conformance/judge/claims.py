@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from conformance.graph.model import Graph, Node, count_parameters
 from conformance.graph.rows import layers
 from conformance.graph.written import WRITTEN, written
-from conformance.judge.evidence import Record
+from conformance.judge.record.evidence import Record
 from conformance.kinds import counted_as
 from conformance.kinds.arrays import size
 from conformance.numbers.identity import departure

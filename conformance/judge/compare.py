@@ -22,8 +22,6 @@ from conformance.graph.align import Alignment, align, findings
 from conformance.graph.align import Finding as Difference
 from conformance.graph.alike import alike
 from conformance.graph.model import Graph
-from conformance.judge import folded
-from conformance.judge.evidence_rows import GraphRow
 from conformance.judge.finding import (
     DIFFER,
     INCONCLUSIVE,
@@ -36,6 +34,8 @@ from conformance.judge.finding import (
     Unjudged,
     finite,
 )
+from conformance.judge.port import folded
+from conformance.judge.record.rows import GraphRow
 from conformance.judge.results import Activation, Compare, Divergence, Port, common
 from conformance.numbers.activations import Progress, ResultPair, run_both
 from conformance.numbers.own_weights import Side, address

@@ -6,8 +6,8 @@ from typing import Any
 
 from conformance import reference
 from conformance.data import written
-from conformance.judge.port import judge
-from conformance.judge.subject import Stage
+from conformance.judge.port.subject import Stage
+from conformance.judge.port.verdict import judge
 from conformance.ports import loading
 from conformance.trace.port import Port
 

@@ -16,10 +16,11 @@ from msgspec import UNSET
 from conformance import reference
 from conformance.data import written
 from conformance.graph.model import Graph, Node
-from conformance.judge import published, results, sizes
+from conformance.judge import published, results
 from conformance.judge.gate import opened
-from conformance.judge.port import Judged, judge
-from conformance.judge.subject import Stage
+from conformance.judge.port import sizes
+from conformance.judge.port.subject import Stage
+from conformance.judge.port.verdict import Judged, judge
 from conformance.reference import Model
 from conformance.trace.canonical import canonical
 from conformance.trace.port import Port, Size, UntraceableModel

@@ -16,8 +16,9 @@ import pytest
 
 from conformance import reference
 from conformance.graph.model import Graph
-from conformance.judge import evidence, published
-from conformance.judge import examine as check
+from conformance.judge import published
+from conformance.judge.record import evidence
+from conformance.judge.record import examine as check
 from conformance.numbers.exact import Exact, exact
 from conformance.numbers.parity import Parity, parity
 from conformance.numbers.precision import ON

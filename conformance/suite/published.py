@@ -6,7 +6,7 @@ import sys
 
 from conformance import reference
 from conformance.judge import published
-from conformance.judge.examine import examine
+from conformance.judge.record.examine import examine
 from conformance.ports import implementations
 
 

@@ -5,8 +5,8 @@ from itertools import combinations
 import pytest
 
 from conformance import reference
-from conformance.judge import evidence
-from conformance.judge.agreement import joined
+from conformance.judge.record import evidence
+from conformance.judge.record.agreement import joined
 from conformance.ports import implementations as frameworks
 
 PAIRS = list(combinations(frameworks.frameworks(), 2))

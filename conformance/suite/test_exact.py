@@ -2,7 +2,7 @@
 
 import pytest
 
-from conformance.judge import exactness
+from conformance.judge.record import exactness
 from conformance.numbers.precision import ON
 
 pytestmark = pytest.mark.numbers

@@ -7,7 +7,7 @@ import pytest
 
 from conformance import reference
 from conformance.graph.rows import row_of
-from conformance.judge import modes
+from conformance.judge.record import modes
 from conformance.numbers.oracle import Oracle
 from conformance.numbers.parity import parity
 from conformance.numbers.precision import ON, PRECISIONS

@@ -1,9 +1,9 @@
 """What a plain run finds of a port of a small network."""
 
 from conformance import reference
-from conformance.judge import forward, plain
 from conformance.judge.finding import Part
-from conformance.judge.subject import subject
+from conformance.judge.port import forward, plain
+from conformance.judge.port.subject import subject
 from conformance.trace.port import Port
 
 TABLE = reference.find("LeNet-5-table")

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from conformance import reference
-from conformance.judge import idle, precision
-from conformance.judge.port import judge
-from conformance.judge.subject import subject
+from conformance.judge.port import idle, precision
+from conformance.judge.port.subject import subject
+from conformance.judge.port.verdict import judge
 from conformance.numbers.gradients import gradients
 from conformance.ports import implementations
 from conformance.trace import batch

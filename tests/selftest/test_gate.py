@@ -13,7 +13,7 @@ from conformance.graph.names import names
 from conformance.judge import identify, render
 from conformance.judge.finding import Finding
 from conformance.judge.hints import hint
-from conformance.judge.port import judge
+from conformance.judge.port.verdict import judge
 from conformance.judge.results import Baseline, Gate
 from conformance.ports import implementations as frameworks
 from tests.selftest import mutants

@@ -10,9 +10,9 @@ from conformance import reference
 from conformance.data import read, written
 from conformance.graph.align import align
 from conformance.judge import render
-from conformance.judge.evidence import Record
-from conformance.judge.network import outcome
-from conformance.judge.port import judge
+from conformance.judge.port.verdict import judge
+from conformance.judge.record.evidence import Record
+from conformance.judge.record.network import outcome
 from conformance.numbers.causes.roots import Root, stand_ins
 from conformance.numbers.parity import Parity, parity
 from conformance.ports import implementations as frameworks

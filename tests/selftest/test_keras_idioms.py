@@ -13,9 +13,9 @@ from keras import layers
 
 from conformance import reference
 from conformance.implementations.keras.layers import conv_bn
-from conformance.judge import idle, precision
-from conformance.judge.port import judge
-from conformance.judge.subject import subject
+from conformance.judge.port import idle, precision
+from conformance.judge.port.subject import subject
+from conformance.judge.port.verdict import judge
 from conformance.ports import implementations
 from conformance.trace.canonical import canonical
 from conformance.trace.keras.port import port

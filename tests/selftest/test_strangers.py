@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from conformance import reference
-from conformance.judge.port import judge
+from conformance.judge.port.verdict import judge
 from conformance.ports import implementations as frameworks
 from tests.selftest import mutants
 from tests.selftest.rows import rows

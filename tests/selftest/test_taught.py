@@ -2,8 +2,8 @@
 
 import pytest
 
-from conformance.judge.agreement import agreement
-from conformance.judge.evidence import Record
+from conformance.judge.record.agreement import agreement
+from conformance.judge.record.evidence import Record
 from conformance.numbers.own_weights import address
 from conformance.numbers.parity import parity
 from conformance.ports import implementations as frameworks

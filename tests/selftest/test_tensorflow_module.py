@@ -8,7 +8,7 @@ from types import ModuleType
 import pytest
 
 from conformance import reference
-from conformance.judge.port import judge
+from conformance.judge.port.verdict import judge
 from conformance.trace.canonical import canonical
 from conformance.trace.port import UntraceableModel
 from tests.selftest.plainly import plainly

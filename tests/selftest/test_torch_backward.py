@@ -5,7 +5,7 @@ from importlib.util import find_spec
 import pytest
 
 from conformance import reference
-from conformance.judge.port import judge
+from conformance.judge.port.verdict import judge
 
 if find_spec("torch") is None:
     pytest.skip("torch is not installed", allow_module_level=True)

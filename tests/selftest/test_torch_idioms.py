@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from conformance.graph.sharing import shared
-from conformance.judge import idle
+from conformance.judge.port import idle
 from conformance.trace.canonical import canonical
 from conformance.trace.port import NoGradient, Run, UntraceableModel
 from conformance.trace.probes import SAME

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from conformance import reference
-from conformance.judge.port import judge
+from conformance.judge.port.verdict import judge
 
 if find_spec("torch") is None:
     pytest.skip("torch is not installed", allow_module_level=True)

@@ -8,7 +8,7 @@ from typing import Any
 from msgspec import structs
 
 from conformance.graph.model import Graph, Node, Where
-from conformance.judge.evidence import Record, Run
+from conformance.judge.record.evidence import Record, Run
 from conformance.numbers.gradients import Gradients
 from conformance.numbers.parity import Control, NodeParity, Parity, SlotParity
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from conformance.graph.model import Graph, Node
-from conformance.judge.variants import Comparison, matches
+from conformance.judge.port.variants import Comparison, matches
 from conformance.reference.variants import PREPARED, Difference, Profile
 from conformance.trace.probes import SAME
 from conformance.values import text

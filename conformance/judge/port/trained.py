@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from functools import partial
 
-from conformance.judge import smaller
 from conformance.judge.finding import Finding, Part, Unjudged, finite
 from conformance.judge.hints import vanishes
-from conformance.judge.subject import Side, Subject
+from conformance.judge.port import smaller
+from conformance.judge.port.subject import Side, Subject
 from conformance.numbers.causes.roots import Root
 from conformance.numbers.gradients import IMAGE, Gradients, gradients
 from conformance.numbers.parity import Oracles, Parity, parity

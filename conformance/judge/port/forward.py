@@ -9,8 +9,8 @@ from functools import partial
 from conformance.judge import results
 from conformance.judge.finding import Finding, Json, Part, Unjudged, finite
 from conformance.judge.hints import vanishes
-from conformance.judge.structure import source
-from conformance.judge.subject import Side, Subject
+from conformance.judge.port.structure import source
+from conformance.judge.port.subject import Side, Subject
 from conformance.numbers.causes.roots import Root
 from conformance.numbers.deviation import NodeParity
 from conformance.numbers.parity import Parity, parity

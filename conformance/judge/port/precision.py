@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from conformance.graph.model import Node
 from conformance.judge.finding import Finding, Part, Remark
-from conformance.judge.subject import Subject
+from conformance.judge.port.subject import Subject
 from conformance.trace.tape import Tape
 
 

@@ -32,13 +32,13 @@ from conformance.data import written
 from conformance.files import strict
 from conformance.graph.model import Graph
 from conformance.judge import published
-from conformance.judge.damage import damage
-from conformance.judge.evidence_rows import SCHEMA, GraphRow, RecordRow, RunRow
+from conformance.judge.record.damage import damage
+from conformance.judge.record.rows import SCHEMA, GraphRow, RecordRow, RunRow
 from conformance.numbers.exact import Exact
 from conformance.numbers.gradients import Gradients
 from conformance.numbers.parity import Parity
 
-HERE = Path(__file__).parents[1]
+HERE = Path(__file__).parents[2]
 #: What evidence depends on, beside the implementation.
 ROOMS = ("graph", "kinds", "judge", "numbers", "trace")
 

@@ -8,7 +8,7 @@ from conformance.graph.alike import alike
 from conformance.graph.model import Graph
 from conformance.graph.resize import CannotResize, resized
 from conformance.graph.shrink import smallest
-from conformance.judge.subject import Side, Subject
+from conformance.judge.port.subject import Side, Subject
 from conformance.trace.canonical import canonical
 from conformance.trace.port import UntraceableModel
 from conformance.trace.tape import Tape

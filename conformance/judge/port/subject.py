@@ -13,11 +13,12 @@ from conformance.graph.align import Finding as Difference
 from conformance.graph.alike import alike
 from conformance.graph.model import Graph
 from conformance.graph.resize import CannotResize, resized, without
-from conformance.judge import preparation, published, sizes
-from conformance.judge.added import added
-from conformance.judge.altered import altered
+from conformance.judge import published
 from conformance.judge.finding import CheckName, Finding
-from conformance.judge.variants import Comparison, Explained, explain, left_out, matches
+from conformance.judge.port import preparation, sizes
+from conformance.judge.port.added import added
+from conformance.judge.port.altered import altered
+from conformance.judge.port.variants import Comparison, Explained, explain, left_out, matches
 from conformance.kinds import WEIGHTED
 from conformance.numbers.causes.roots import stand_ins
 from conformance.reference import Model

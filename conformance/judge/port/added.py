@@ -16,7 +16,7 @@ from conformance.graph.align import Finding as Difference
 from conformance.graph.align import equal
 from conformance.graph.model import Graph, Node
 from conformance.judge import published
-from conformance.judge.variants import Comparison, stated
+from conformance.judge.port.variants import Comparison, stated
 from conformance.kinds import NORM
 from conformance.reference import Model
 from conformance.reference.variants import Profile

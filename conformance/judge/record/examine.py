@@ -9,8 +9,8 @@ import numpy as np
 
 from conformance.graph.model import Graph, verify
 from conformance.graph.rows import row_of
-from conformance.judge.evidence import Record
-from conformance.judge.repeat import Progress, Repeat
+from conformance.judge.record.evidence import Record
+from conformance.judge.record.repeat import Progress, Repeat
 from conformance.numbers.exact import exact
 from conformance.numbers.gradients import gradients
 from conformance.numbers.parity import Oracles, Parity, parity

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from conformance.judge.finding import Part, Unjudged, finite
-from conformance.judge.precision import lowest
-from conformance.judge.subject import Subject
+from conformance.judge.port.precision import lowest
+from conformance.judge.port.subject import Subject
 from conformance.numbers.deviation import NodeParity, sample
 from conformance.numbers.parity import Parity
 from conformance.numbers.precision import FLOAT64, PRECISIONS

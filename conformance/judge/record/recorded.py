@@ -13,11 +13,11 @@ from msgspec.structs import replace
 
 from conformance.graph.model import Graph
 from conformance.judge import published
-from conformance.judge.evidence import Record
 from conformance.judge.finding import CheckName, Finding, Part
+from conformance.judge.port.structure import written
+from conformance.judge.port.subject import compared
+from conformance.judge.record.evidence import Record
 from conformance.judge.render import difference
-from conformance.judge.structure import written
-from conformance.judge.subject import compared
 from conformance.reference import Model
 
 

@@ -13,7 +13,7 @@ from copy import copy
 from conformance import reference
 from conformance.graph.align import Finding
 from conformance.graph.model import Graph, Node
-from conformance.judge.variants import Comparison, label
+from conformance.judge.port.variants import Comparison, label
 from conformance.reference import Model
 from conformance.reference.variants import Difference, Profile
 from conformance.trace.batch import SEVERAL

@@ -12,8 +12,8 @@ from time import perf_counter
 from typing import TypeVar
 
 from conformance.graph.model import Graph
-from conformance.judge import modes
-from conformance.judge.modes import Compared
+from conformance.judge.record import modes
+from conformance.judge.record.modes import Compared
 from conformance.judge.results import Repeated, Spread, Three
 from conformance.numbers.gradients import Gradients
 from conformance.numbers.parity import Parity

@@ -13,8 +13,8 @@ from itertools import groupby
 
 from conformance.graph.sharing import shared
 from conformance.judge.finding import Finding, Part, Remark
-from conformance.judge.subject import Subject
-from conformance.judge.unread import OPERATION
+from conformance.judge.port.subject import Subject
+from conformance.judge.port.unread import OPERATION
 from conformance.trace import batch
 from conformance.trace.tape import Fault
 

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from conformance import reference
-from conformance.judge.evidence_rows import GraphRow, RecordRow
+from conformance.judge.record.rows import GraphRow, RecordRow
 from conformance.numbers.deviation import NodeParity, SlotParity
 from conformance.numbers.gradients import Gradients
 from conformance.numbers.parity import Parity

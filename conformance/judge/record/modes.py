@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from math import inf, isfinite
 
 from conformance.graph.model import Graph
-from conformance.judge.evidence import Record
 from conformance.judge.finding import finite
+from conformance.judge.record.evidence import Record
 from conformance.numbers.adjoint import TRAINED
 from conformance.numbers.causes.roots import Root
 from conformance.numbers.deviation import Control, NodeParity, SlotParity

@@ -9,13 +9,14 @@ from dataclasses import dataclass, field
 from conformance import reference
 from conformance.graph.model import Graph
 from conformance.graph.rows import row_of
-from conformance.judge import exactness, recorded, results
+from conformance.judge import results
 from conformance.judge.claims import CannotMeasure, Verdict, judge, measure, shown
-from conformance.judge.evidence import Record
 from conformance.judge.finding import CheckName, Finding, Judgement, Part, Unjudged, finite
 from conformance.judge.hints import vanishes
-from conformance.judge.modes import Compared, compared
-from conformance.judge.repeat import Repeat
+from conformance.judge.record import exactness, recorded
+from conformance.judge.record.evidence import Record
+from conformance.judge.record.modes import Compared, compared
+from conformance.judge.record.repeat import Repeat
 from conformance.numbers.deviation import NodeParity, SlotParity
 from conformance.numbers.precision import PRECISIONS
 from conformance.reference import Claim, Model

@@ -11,12 +11,12 @@ from msgspec.structs import replace
 from conformance import reference
 from conformance.graph.align import Finding as Difference
 from conformance.graph.model import DRAWN
-from conformance.judge import unread
 from conformance.judge.finding import CheckName, Finding, Part, Remark, Unjudged
 from conformance.judge.hints import hint
-from conformance.judge.subject import TRAINED, Subject
-from conformance.judge.swaps import swapped
-from conformance.judge.variants import Comparison, matches
+from conformance.judge.port import unread
+from conformance.judge.port.subject import TRAINED, Subject
+from conformance.judge.port.swaps import swapped
+from conformance.judge.port.variants import Comparison, matches
 from conformance.reference import Model
 from conformance.values import text
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from conformance.graph.align import Finding as Difference
 from conformance.graph.model import Graph, Node
-from conformance.judge.variants import Comparison
+from conformance.judge.port.variants import Comparison
 
 #: The attribute of such a finding, unless the reader knows more of why.
 OPERATION = "operation"

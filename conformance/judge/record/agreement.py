@@ -22,7 +22,7 @@ from msgspec import structs
 
 from conformance.graph.align import Finding, align, findings
 from conformance.graph.model import Graph
-from conformance.judge.evidence import Record, Run
+from conformance.judge.record.evidence import Record, Run
 from conformance.numbers.deviation import NodeParity, SlotParity, distance, sample
 from conformance.numbers.gradients import Gradients
 from conformance.numbers.parity import Parity

@@ -13,22 +13,22 @@ from dataclasses import dataclass, field
 from msgspec.structs import replace
 
 from conformance.data import written
-from conformance.judge import (
+from conformance.judge import results
+from conformance.judge.finding import Finding, Json, Judgement, Part, Unjudged, Verdict
+from conformance.judge.hints import vanishes
+from conformance.judge.port import (
     faults,
     forward,
     idle,
     initialisation,
     plain,
     precision,
-    results,
     sizes,
     structure,
 )
-from conformance.judge import trained as trained_mode
-from conformance.judge.evidence_rows import GraphRow
-from conformance.judge.finding import Finding, Json, Judgement, Part, Unjudged, Verdict
-from conformance.judge.hints import vanishes
-from conformance.judge.subject import Stage, Subject, subject
+from conformance.judge.port import trained as trained_mode
+from conformance.judge.port.subject import Stage, Subject, subject
+from conformance.judge.record.rows import GraphRow
 from conformance.reference import Model
 from conformance.reference import variants as known
 from conformance.trace.port import Port, Size, UntraceableModel
