@@ -24,7 +24,9 @@ def check(subject: Subject) -> Part:
     if all(what for what, node in zip(lowered, nodes, strict=True) if node.kind == "conv"):
         kept = {_stored(subject.tape, nodes[i]) for i, _ in low} - {""}
         how = "stored" if kept else "computed"
-        hint = f"{how} in {what}, by a policy of mixed precision: their results are as precise as that"
+        hint = (
+            f"{how} in {what}, by a policy of mixed precision: their results are as precise as that"
+        )
         return Part(remarks=[Remark(name, "precision", "float32", what, there, hint)])
     last = side.names[low[-1][1]]
     several = f"{name} to {last} are" if name != last else f"{name} is"

@@ -61,21 +61,20 @@ class Subject:
         known = [each for each in self.candidates if not each.another]
         given = list(sizes.variants(self.size, self.model, self.whole))
         given += preparation.variants(self.whole, known)
-        return explain(self.whole, known, given)
+        found = explain(self.whole, known, given)
+        if found.unexplained:
+            less = self.whole.given
+            others = [each for each in self.candidates if each.another]
+            if less in others:  # its layers are left out here
+                others = [less]
+            for other in explain(self.whole, others).profiles:
+                return explain(self.whole, known, given, other)
+        return found
 
-    @cached_property
+    @property
     def another(self) -> known.Profile | None:
         """The other network that bears this one's name, if the port is that."""
-        if not self.explained.unexplained:
-            return None
-        others = [each for each in self.candidates if each.another]
-        if found := explain(self.whole, others).profiles:
-            return found[0]
-        for profile in others:
-            less = self.beside(profile)
-            if less and profile in explain(less.whole, [profile]).profiles:
-                return profile
-        return None
+        return self.explained.another
 
     def beside(self, profile: known.Profile) -> Subject | None:
         """The same port beside a variant that leaves layers with weights out of the network.
@@ -116,17 +115,17 @@ class Subject:
             return surplus + self.explained.exceptions + self.added
         seen: set[int] = set()
         nearly = [profile for profile, _ in self.explained.nearly]
-        for profile in self.explained.profiles + nearly:
+        for profile in self.explained.accepted + nearly:
             seen |= matches(comparison, profile, False) or set()
         left = [i for i in range(len(comparison.findings)) if i not in seen]
         own = [each for each in self.explained.exceptions if each.attribute not in TRAINED]
-        more = added(comparison, left, self.explained.profiles)
+        more = added(comparison, left, self.explained.accepted)
         return [comparison.findings[i] for i in left] + own + more
 
     @cached_property
     def added(self) -> list[Difference]:
         """What is wrong with the nodes that the accepted variants add."""
-        found = added(self.whole, self.explained.surplus, self.explained.profiles)
+        found = added(self.whole, self.explained.surplus, self.explained.accepted)
         return [each for each in found if each not in self.explained.exceptions]
 
     def side(self, training: bool = False) -> Side:
@@ -203,6 +202,10 @@ def _nearest(found: Subject) -> Subject:
         here = less.explained
         if (here.unexplained, profile not in there.profiles) <= (there.unexplained, False):
             best = less
+    if best.explained.unexplained:
+        others = [best.beside(each) for each in best.candidates if each.another]
+        found = [each for each in others if each and each.another]
+        best = min([best, *found], key=lambda each: each.explained.unexplained)
     return best
 
 

@@ -143,8 +143,8 @@ def backward(subject: Subject, side: Side, tape: Tape, expected: Oracles | None 
         "gradient", suspects[0], "gradient", expected=diverged.bound,
         found=finite(diverged.error),
         hint=f"the gradient is {share(found) or 'altered'} {here}: a detach, a no_grad, a"
-        " stop_gradient, a hook, a backward of its own? The first wrong one from the output back is that of"
-        f" {first}",
+        " stop_gradient, a hook, a backward of its own? The first wrong one from the output back"
+        f" is that of {first}",
     )  # fmt: skip
     return Part([wrong], planned, planned)
 
