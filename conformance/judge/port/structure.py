@@ -18,6 +18,7 @@ from conformance.judge.port.subject import TRAINED, Subject
 from conformance.judge.port.swaps import swapped
 from conformance.judge.port.variants import Comparison, matches
 from conformance.reference import Model
+from conformance.trace.rules.layout import zeros
 from conformance.values import text
 
 
@@ -135,6 +136,8 @@ def _written(comparison: Comparison, difference: Difference, check: CheckName) -
         attribute, want, have = "random", "nothing drawn", "numbers drawn in every call"
         when = "in training, where the network has none" if check == "training" else "in inference"
         said = f"{name}: numbers are drawn at random {when}, and the result depends on them"
+    elif attribute == "extra" and zeros(node):
+        said = f"{name}: what is computed there is multiplied by zero"
     elif attribute == "weights" and not said:
         want = "parameters"
         said = f"{name}: its weights are {have}, expected parameters"

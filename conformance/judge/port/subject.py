@@ -23,7 +23,7 @@ from conformance.kinds import WEIGHTED
 from conformance.numbers.causes.roots import stand_ins
 from conformance.reference import Model
 from conformance.reference import variants as known
-from conformance.trace.canonical import canonical
+from conformance.trace.canonical import canonical, without_zeros
 from conformance.trace.port import Port, Size, UntraceableModel
 from conformance.trace.tape import Tape
 
@@ -225,6 +225,16 @@ def _ordered(expected: Graph, found: Graph) -> tuple[Graph, Alignment, list[Diff
     return best
 
 
+def _beside(
+    expected: Graph, found: Graph
+) -> tuple[Graph, Graph, Alignment, list[Difference]]:
+    """Two graphs as they are compared."""
+    expected = published.by_convention(_pooled(expected, found), found)
+    found = alike(expected, found)
+    expected, alignment, differences = _ordered(expected, found)
+    return expected, found, alignment, differences
+
+
 def _pooled(expected: Graph, found: Graph) -> Graph:
     """The network less pools of one pixel, which do nothing, where the port's graph has none."""
     idle = {
@@ -259,9 +269,11 @@ def compared(
             sized, unsized = resized(paper, size, kept=_heads(paper, found)), ""
         except CannotResize:
             sized, unsized = paper, str(refused)
-    expected = published.by_convention(_pooled(sized, found), found)
-    found = alike(expected, found)
-    expected, alignment, differences = _ordered(expected, found)
+    expected, found, alignment, differences = _beside(sized, found)
+    if differences and (live := without_zeros(found)) is not found:
+        less = _beside(sized, live)
+        if len(less[3]) < len(differences):
+            expected, found, alignment, differences = less
     if unsized and not differences:
         raise UntraceableModel(unsized)
     return Comparison(expected, found, differences, model, alignment.pairs, paper, unsized, given)
