@@ -47,7 +47,13 @@ def work(job: Json, stage: Stage) -> Json:
     """The result of ``conformance identify`` for a job of ``port``, ``top``, ``size``, …"""
     port: Any = Remembering(opened(job, stage))
     stage("tracing the port", 0, 0)
-    graphs = _graphs(port, [tuple(job["size"])] if job["size"] else sizes.known())
+    asked = [tuple(job["size"])] if job["size"] else sizes.known()
+    try:
+        graphs = _graphs(port, asked)
+    except UntraceableModel:
+        if job["size"]:
+            raise
+        graphs = _graphs(port, sizes.grey())
     models = list(reference.models().values())
     parts = [model for model in models if _part(graphs, model)]
     whole = [model for model in models if model not in parts]

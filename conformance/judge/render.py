@@ -49,9 +49,6 @@ def gate(result: results.Gate) -> Document:
         Item(f"{each.name}, but not in {', '.join(each.but_not_in)}: {each.says}")
         for each in result.nearly
     ]
-    if other := result.another:
-        said = f"it is {other.name}, another network: {other.says} [{other.source}]"
-        found.items.append(Item(said))
     found.items += items(result)
     if result.forward:
         found.closing.append(_forward(result, result.forward))
