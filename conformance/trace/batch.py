@@ -71,11 +71,12 @@ def taught(port: Traced, size: Size, one: Tape, several: Tape, unread: set[int])
 
 def _shapes(one: Tape, several: Tape) -> Iterator[Fault]:
     """The first operation that has another number of axes for a single image."""
-    for alone, among in zip(one.operations, several.operations, strict=False):
+    pairs = zip(one.operations, several.operations, strict=False)
+    for value, (alone, among) in enumerate(pairs):
         if alone.name != among.name:
             return  # a step that moves nothing for one image, say: the outputs tell
         if len(alone.shape) != len(among.shape) and alone.name not in ("constant", "parameter"):
-            yield _lost(alone, among, _count(several))
+            yield _lost(alone, among, _count(several), value)
             return
 
 
@@ -83,7 +84,7 @@ def _outputs(one: Tape, several: Tape) -> Iterator[Fault]:
     for a, b in zip(one.outputs, several.outputs, strict=False):
         alone, among = one[a], several[b]
         if (_count(several), *alone.shape[1:]) != among.shape or alone.shape[:1] != (1,):
-            yield _lost(alone, among, _count(several))
+            yield _lost(alone, among, _count(several), a)
             return
 
 
@@ -92,11 +93,11 @@ def _count(tape: Tape) -> int:
     return tape[0].shape[tape[0].attributes["axes"].index("N")]
 
 
-def _lost(alone: Operation, among: Operation, count: int) -> Fault:
+def _lost(alone: Operation, among: Operation, count: int, value: int) -> Fault:
     want = (1, *among.shape[1:]) if among.shape[:1] == (count,) else "a batch axis"
     return Fault(
         "batch", want, alone.shape, f"for {count} images it is {among.shape}: the batch axis has"
-        " to come through for a single image too (squeeze() takes it away)", among.where,
+        " to come through for a single image too (squeeze() takes it away)", among.where, value,
     )  # fmt: skip
 
 
@@ -128,7 +129,7 @@ class Followed:
             if self._axis(operation.shape, place) != 0:
                 have = f"{operation.shape} for {self.count} images"
                 yield Fault("batch", "images along the first axis", have, ONE_BY_ONE,
-                            operation.where)  # fmt: skip
+                            operation.where, output)  # fmt: skip
                 return
 
     def _place(self, operation: Operation) -> Place:
@@ -162,7 +163,8 @@ class Followed:
     def _meet(self, operation: Operation, what: str) -> Place:
         """The images do not stay apart here."""
         why = STATISTICS if operation.name == "reduce" else ONE_BY_ONE
-        self.found.append(Fault("batch", "images apart", what, why, operation.where))
+        here = len(self.places)
+        self.found.append(Fault("batch", "images apart", what, why, operation.where, here))
         return None
 
     def _guess(self, operation: Operation) -> Place:

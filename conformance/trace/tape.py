@@ -79,6 +79,8 @@ class Fault:
     found: Any
     hint: str = ""
     where: Where = Where()
+    #: The tape's value at which it was seen; None where it is of no single one.
+    value: int | None = None
 
 
 class Tape:

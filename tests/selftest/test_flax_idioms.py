@@ -128,6 +128,20 @@ ENDS = {
 }
 
 
+MEETINGS = {
+    "right": (lambda x: x, []),
+    "softmax over the images": (lambda x: linen.softmax(x, 0), ["output softmax"]),
+    "one row": (lambda x: x.reshape(1, -1), ["output softmax"]),
+}
+
+
+@pytest.mark.parametrize(("end", "nodes"), MEETINGS.values(), ids=MEETINGS)
+def test_where_images_meet_is_named_though_the_module_is_one(end, nodes):
+    """In Linen an activation stands in the network itself: the first of them is not the place."""
+    found = judge(port(lambda: LeNet(end)), TABLE, numbers=False).findings
+    assert [each.node for each in found if each.attribute == "batch"] == nodes
+
+
 @pytest.mark.parametrize("form", [lambda end: lambda: LeNet(end), initialised])
 @pytest.mark.parametrize(("end", "right"), ENDS.values(), ids=ENDS)
 def test_a_plain_run_tells_what_asks_how_it_is_called(form, end, right):
