@@ -28,7 +28,7 @@ def check(subject: Subject) -> Part:
         taught = [] if len(seen) > len(subject.tape.faults) else _taught(subject)
     findings = [_finding(subject, fault) for fault in seen]
     findings += [_finding(subject, fault, training=True) for fault in taught]
-    return Part([*findings, *_shared(subject)], remarks=list(_frozen(subject)))
+    return Part([*findings, *_shared(subject)], remarks=[*_noted(subject), *_frozen(subject)])
 
 
 def _taught(subject: Subject) -> list[Fault]:
@@ -116,6 +116,12 @@ def _shared(subject: Subject) -> Iterator[Finding]:
 def _block(name: str) -> str:
     """The block that a node is in: its name without its own number and kind."""
     return name.split(" ")[0].rpartition("/")[0] or name.split(" ")[0]
+
+
+def _noted(subject: Subject) -> Iterator[Remark]:
+    for each in subject.tape.noted:
+        place = str(each.where)
+        yield Remark("", each.attribute, each.expected, each.found, place, each.hint)
 
 
 def _frozen(subject: Subject) -> Iterator[Remark]:

@@ -196,6 +196,7 @@ def matches(comparison: Comparison, profile: Profile, whole: bool = True) -> set
     Unless the ``whole`` of it is asked for, whatever is there of it is explained.
     """
     explained: set[int] = set()
+    asked = found = 0  # by rows that say how many
     for difference in profile.differences:
         if profile == comparison.given and leaves_out(difference):
             continue
@@ -206,7 +207,10 @@ def matches(comparison: Comparison, profile: Profile, whole: bool = True) -> set
         if whole and wanted is not None and len(matched) != wanted:
             return None
         explained |= matched
-    return explained
+        if wanted is not None:
+            asked, found = asked + 1, found + len(matched)
+    # What makes no difference is no variant by itself, such as of a tanh none of which is left.
+    return None if whole and asked and not found else explained
 
 
 def leaves_out(row: Difference) -> bool:
@@ -246,6 +250,7 @@ def _wanted(comparison: Comparison, row: Difference) -> int | None:
 def _matches(comparison: Comparison, finding: Finding, row: Difference) -> bool:
     return (
         finding.attribute == row.attribute
+        and _reads(comparison, finding, row)
         and _in_layer(comparison, comparison.anchor(finding), row.layer)
         and fnmatchcase(label(comparison.node(finding)), row.node)
         and _is(finding.expected, row.paper)
@@ -254,6 +259,18 @@ def _matches(comparison: Comparison, finding: Finding, row: Difference) -> bool:
             _is(_attribute(comparison.node(finding), name), value) for name, value in row.having
         )
     )
+
+
+def _reads(comparison: Comparison, finding: Finding, row: Difference) -> bool:
+    """Whether a norm that is there for each layer of a kind reads such a layer itself.
+
+    Behind a convolution and behind its ReLU it is another network.
+    """
+    if row.variant != "batch_norm" or row.attribute != "extra" or row.count[:5] != "each ":
+        return True
+    assert finding.found_node is not None
+    before = [comparison.found.nodes[i] for i in comparison.found.nodes[finding.found_node].inputs]
+    return any(fnmatchcase(label(node), f"{row.count[5:]}*") for node in before)
 
 
 def stated(comparison: Comparison, finding: Finding, profile: Profile) -> bool:
