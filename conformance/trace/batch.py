@@ -53,8 +53,11 @@ def faults(port: Traced, size: Size, one: Tape | None = None) -> list[Fault]:
             Fault("batch", f"takes {SEVERAL} images", f"fails: {refused}", "one image passes: a"
                   " shape is written for one image only, such as view(1, -1)")
         ]  # fmt: skip
-    found = list(_shapes(one, several)) or list(_outputs(one, several))
-    return found or list(Followed(several).faults())
+    if found := list(_shapes(one, several)):
+        return found
+    met, lost = list(Followed(several).faults()), list(_outputs(one, several))
+    # An output that has lost its images says so last: where they meet is the place.
+    return met if any(fault.value not in several.outputs for fault in met) else lost or met
 
 
 def taught(port: Traced, size: Size, one: Tape, several: Tape, unread: set[int]) -> list[Fault]:
@@ -202,7 +205,7 @@ class Followed:
             return self._guess(operation)
         axis, gone = self._axis(shape, place), on_left if first else on_right
         if axis == gone:
-            return self._meet(operation, f"a product over axis {axis}, the images'")
+            return self._meet(operation, "a product over the images")
         if axis is None and place and first and on_left == len(shape) - 1 and place[1] % shape[-1]:
             return self._meet(operation, "a product over numbers of several images")
         if axis is None:  # rows of pixels of every image
@@ -214,7 +217,7 @@ class Followed:
 
     def _softmax(self, operation: Operation, axis: int) -> Place:
         if operation.attributes["axis"] % len(operation.shape) == axis:
-            return self._meet(operation, f"{operation.name} over axis {axis}, the images'")
+            return self._meet(operation, f"{operation.name} over the images")
         return _around(operation.shape, axis)
 
     _lrn = _batch_norm = _softmax
@@ -223,7 +226,7 @@ class Followed:
         axes = operation.attributes["axes"]
         if axis in axes:
             how = operation.attributes["reduce"]
-            return self._meet(operation, f"{how} over axis {axis}, the images'")
+            return self._meet(operation, f"{how} over the images")
         left = sum(1 for i in axes if i < axis) if not operation.attributes["keep"] else 0
         return _around(operation.shape, axis - left)
 
@@ -246,7 +249,7 @@ class Followed:
 
     def _concat(self, operation: Operation, axis: int) -> Place:
         if axis == operation.attributes["axis"]:
-            return self._meet(operation, f"concat along axis {axis}, the images'")
+            return self._meet(operation, "concat along the images")
         return _around(operation.shape, axis)
 
     def _slice(self, operation: Operation, axis: int) -> Place:
@@ -258,7 +261,7 @@ class Followed:
 
     def _take(self, operation: Operation, axis: int) -> Place:
         if axis in operation.attributes.get("axes", (operation.attributes.get("axis"),)):
-            return self._meet(operation, f"{operation.name} along axis {axis}, the images'")
+            return self._meet(operation, f"{operation.name} along the images")
         return _around(operation.shape, axis)
 
     _reverse = _take

@@ -171,7 +171,10 @@ def _meant(comparison: Comparison, row: Difference) -> Any:
 def _exceptions(
     comparison: Comparison, row: Difference, matched: set[int], count: int
 ) -> list[Finding]:
-    """Where a row of a variant does not hold: the paper's value stands there."""
+    """Where a row of a variant does not hold: the paper's value stands there.
+
+    A layer that the variant adds is missing behind a node of the port's.
+    """
     there = {comparison.anchor(comparison.findings[i]) for i in matched}
     like = _meant(comparison, row)
     found: list[Finding] = []
@@ -179,14 +182,24 @@ def _exceptions(
         node = comparison.found.nodes[b]
         if a in there or not _in_layer(comparison, a, row.layer) or len(found) == count:
             continue
-        if row.attribute == "extra" and fnmatchcase(
-            label(comparison.expected.nodes[a]), f"{row.count[5:]}*"
-        ):
-            found.append(Finding("missing", row.variant, None, a, None))
+        if row.attribute == "extra":
+            if row.count.startswith("each ") and fnmatchcase(
+                label(comparison.expected.nodes[a]), f"{row.count[5:]}*"
+            ):
+                found.append(Finding("missing", row.variant, None, None, b))
         elif row.attribute == "missing" and _described(comparison.expected.nodes[a], row):
             found.append(Finding("extra", None, node.kind, None, b))
         elif row.attribute in node.attributes and _described(comparison.expected.nodes[a], row):
             found.append(Finding(row.attribute, like, node.attributes[row.attribute], a, b))
+    if row.attribute == "extra" and not row.count.startswith("each "):
+        # It would stand behind something else that the variant adds there, as a norm does.
+        found += [
+            Finding("missing", row.variant, None, None, f.found_node)
+            for f in comparison.findings
+            if f.attribute == "extra"
+            and f.found != row.variant
+            and _in_layer(comparison, comparison.anchor(f), row.layer)
+        ][:count]
     return found
 
 
