@@ -59,6 +59,27 @@ def test_a_type_and_an_axis_change_nothing(factory, training):
     assert nodes[0] == nodes[1]
 
 
+class Told(linen.Module):
+    """The same, whose switch is a field, or there is none."""
+
+    deterministic: bool | None = None
+    decay: bool | None = None
+
+    @linen.compact
+    def __call__(self, x: jax.Array) -> jax.Array:
+        still = self.deterministic if self.decay is None else True
+        return Net()(x, is_train=not still)
+
+
+@pytest.mark.parametrize("training", [False, True])
+@pytest.mark.parametrize(("factory", "alike"), [(Told, True), (lambda: Told(decay=False), False)])
+def test_a_field_may_be_the_switch(factory, alike, training):
+    """It is set as an argument of the call would be; where it says nothing, nothing is switched."""
+    graphs = [canonical(port(f).trace(SIZE, training)) for f in (factory, Net)]
+    nodes = [[(node.kind, node.attributes) for node in graph] for graph in graphs]
+    assert (nodes[0] == nodes[1]) is (alike or not training)
+
+
 class Assigned(nnx.Module):
     def __init__(self, rngs):
         self.last = nnx.Linear(64, 10, rngs=rngs)
