@@ -27,9 +27,7 @@ def flags(call: Callable[..., Any], training: bool) -> dict[str, Any]:
     parameters = inspect.signature(call).parameters
     empty = inspect.Parameter.empty
     defaults = {n: None if p.default is empty else p.default for n, p in parameters.items()}
-    return _switched(defaults, training) | (
-        {"rngs": nnx.Rngs(0)} if takes(call, "rngs") else {}
-    )
+    return _switched(defaults, training) | ({"rngs": nnx.Rngs(0)} if takes(call, "rngs") else {})
 
 
 def _switched(values: Mapping[str, Any], training: bool) -> dict[str, bool]:

@@ -111,7 +111,9 @@ def by_handle(variables: Sequence[Any]) -> dict[str, Any]:
 def _reason(error: BaseException) -> str:
     """Keras emphasises the reason, and repeats the arguments after it."""
     message = re.sub(r"\x1b\[\d*m", "", str(error)).partition("Arguments received")[0]
-    message = re.sub(r"Could not automatically infer .* Error encountered:", "", message, flags=re.S)
+    message = re.sub(
+        r"Could not automatically infer .* Error encountered:", "", message, flags=re.S
+    )
     return shorten(message, 300) or type(error).__name__
 
 
