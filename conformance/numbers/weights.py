@@ -11,18 +11,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from functools import lru_cache
-from itertools import product
 from math import prod, sqrt
 from threading import RLock
 from typing import Any, Protocol
 
 import numpy as np
 
-from conformance.chunks import each, slices, strips, tiles
+from conformance.chunks import each, fill, strips
 from conformance.graph.align import digest, places
 from conformance.graph.model import Graph, Node, Parameter
 from conformance.kinds import Spread
 from conformance.kinds.conv import connected
+from conformance.large import HELD, Large
 from conformance.numbers.drawn import DRAWN
 from conformance.trace.evaluation import evaluate
 from conformance.trace.probes import leaves
@@ -76,6 +76,9 @@ class Weights:
         node, place = self.graph.nodes[index], self.places[index]
         shape, (middle, reach) = node.slots[slot], self._range(index, slot)
         table = node.attributes.get("table") if slot == "kernel" else None
+
+        if len(shape) == 2 and prod(shape) >= HELD and not table and not middle:
+            return _late(digest(self.seed, place, slot), shape, reach)
 
         def draw() -> np.ndarray:
             values = _uniform(digest(self.seed, place, slot), shape, reach)
@@ -192,7 +195,7 @@ def carried(
 def stored(part: np.ndarray, parameter: Parameter) -> np.ndarray:
     """Walk a parameter's layout steps back, from the slot's part to the stored array."""
     if not parameter.steps and part.shape == parameter.shape:
-        return part
+        return np.asarray(part)
     result = np.empty(parameter.shape, part.dtype)
     # The steps lead from the stored array to the part: as far as they are views, they show where
     # in the result each number belongs.
@@ -203,6 +206,9 @@ def stored(part: np.ndarray, parameter: Parameter) -> np.ndarray:
         except ValueError:
             break
         del steps[0]
+    if isinstance(part, Large) and all(step == "reshape" for step, _ in steps):
+        part.write(place)
+        return result
     shapes = [place.shape]
     for step, argument in steps:
         before = shapes[-1]
@@ -218,9 +224,7 @@ def stored(part: np.ndarray, parameter: Parameter) -> np.ndarray:
             part = np.flip(part, argument)
         else:
             part = part.reshape(before)
-    # The two run through memory in different orders.
-    for tile in product(*map(slices, part.shape, tiles(part.ndim))):
-        place[tile] = part[tile]
+    fill(place, part)
     return result
 
 
@@ -266,14 +270,25 @@ def _uniform(key: bytes, shape: tuple[int, ...], reach: float) -> np.ndarray:
     """Uniform numbers in +-reach, a function of the key alone."""
     values = np.empty(shape)
     flat = values.reshape(-1)
-
-    def fill(part: slice) -> None:
-        count = np.random.Philox(key=int.from_bytes(key, "big"))
-        count.advance(part.start // 4)  # each count makes four numbers
-        some = flat[part]
-        np.random.Generator(count).random(out=some)
-        some -= 0.5
-        some *= 2 * reach
-
-    each(fill, strips(len(flat), flat.size))
+    each(lambda part: _draw(key, part.start, flat[part], reach), strips(len(flat), flat.size))
     return values
+
+
+def _late(key: bytes, shape: tuple[int, int], reach: float) -> Any:
+    """The same, drawn whenever they are read."""
+
+    def rows(part: slice) -> np.ndarray:
+        some = np.empty((min(part.stop, shape[0]) - part.start, shape[1]))
+        _draw(key, part.start * shape[1], some.reshape(-1), reach)
+        return some
+
+    return Large(shape, rows)
+
+
+def _draw(key: bytes, start: int, place: np.ndarray, reach: float) -> None:
+    """Fill a vector with the numbers from ``start`` on, a multiple of four."""
+    count = np.random.Philox(key=int.from_bytes(key, "big"))
+    count.advance(start // 4)  # each count makes four numbers
+    np.random.Generator(count).random(out=place)
+    place -= 0.5
+    place *= 2 * reach

@@ -163,6 +163,8 @@ class Recorder(TorchDispatchMode):
 
     def _execute(self, func: Any, args: Any, kwargs: Any) -> Any:
         """The shapes of what an operator returns."""
+        if func.overloadpacket.__name__ == "native_batch_norm":
+            return _normed(*args)
         result = func(*tree_map(on_meta, args), **tree_map(on_meta, kwargs))
         return tree_map(lambda x: Hollow(x) if isinstance(x, Tensor) else x, result)
 
@@ -248,6 +250,14 @@ class Recorder(TorchDispatchMode):
 
     def _passed(self, lines: range, operands: list[tuple[int, Tensor]], result: Any) -> None:
         """An operator has several lines, of which these have no tensor."""
+
+
+def _normed(x: Tensor, *others: Any) -> tuple[Hollow, ...]:
+    """What a batch norm returns.  PyTorch itself computes it step by step where there are only
+    shapes, and takes most of a trace for that."""
+    meta, training = on_meta(x), others[4]
+    kept = torch.empty(x.shape[1] if training else 0, dtype=x.dtype, device="meta")
+    return tuple(Hollow(each) for each in (torch.empty_like(meta), kept, kept.clone()))
 
 
 def _written(value: Value) -> int:
