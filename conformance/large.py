@@ -7,54 +7,42 @@ done with such a matrix it is an array like any other, made whole for that.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from math import prod
 from typing import Any
 
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
-from conformance.chunks import STRIP, each, fill, slices
+from conformance.chunks import STRIP, each, slices
 
-#: From so many numbers on a matrix is not held: 256 MiB in float64.
-HELD = 1 << 25
+#: From so many numbers on a matrix is not held: 128 MiB in float64.
+HELD = 1 << 24
 
 
 class Large(NDArrayOperatorsMixin):
-    """A matrix of rows x columns; ``make`` gives some of its rows, the same in every call."""
+    """A matrix of rows x columns, some of whose rows are made at a time."""
 
-    def __init__(
-        self, shape: tuple[int, int], make: Callable[[slice], np.ndarray], dtype: Any = np.float64
-    ) -> None:
-        self.shape, self.make, self.dtype = shape, make, np.dtype(dtype)
+    def __init__(self, shape: tuple[int, int], dtype: Any) -> None:
+        self.shape, self.dtype = shape, np.dtype(dtype)
         self.size, self.ndim = shape[0] * shape[1], 2
 
     @property
     def strips(self) -> list[slice]:
-        """Which rows are made at a time; a multiple of four of them but at the end."""
-        return slices(self.shape[0], max(4, STRIP // self.shape[1] // 4 * 4))
+        """Which rows are made at a time."""
+        return slices(self.shape[0], max(1, STRIP // self.shape[1]))
 
     def rows(self, part: slice) -> np.ndarray:
-        """Some rows, those of a strip or of several that follow each other."""
-        return self.make(part).astype(self.dtype, copy=False)
-
-    def astype(self, dtype: Any, **_: Any) -> Large:
-        return Large(self.shape, self.make, dtype)
+        """Some rows."""
+        raise NotImplementedError
 
     def write(self, place: np.ndarray) -> None:
         """Fill an array that has as many numbers, in the order of its axes."""
-        *before, rows, columns = place.shape
-        lead = int(np.prod(before))
-
-        def band(part: slice) -> None:
-            some = np.empty((*before, *place[..., part, :].shape[-2:]), self.dtype)
-            flat = some.reshape(lead, -1, columns)
-            for number in range(lead):
-                start = number * rows + part.start
-                flat[number] = self.rows(slice(start, start + flat.shape[1]))
-            fill(place[..., part, :], some)
-
-        # A band has everything that lies side by side in the place.
-        each(band, slices(rows, max(4, STRIP // columns // 4 * 4)))
+        lead, strips = place.shape[:-1], self.strips
+        if len(lead) == 1:
+            each(lambda part: np.copyto(place[part], self.rows(part)), strips)
+            return
+        for number, index in enumerate(np.ndindex(*lead)):
+            place[index] = self.rows(slice(number, number + 1))[0]
 
     def before(self, x: np.ndarray) -> np.ndarray:
         """``x @ self``; summed in one order, however many threads there are."""
@@ -100,12 +88,68 @@ class Large(NDArrayOperatorsMixin):
         return getattr(np.asarray(self), name)
 
 
+class Product(Large):
+    """``x.T @ y`` of two matrices of few rows: the gradient by a dense kernel."""
+
+    def __init__(self, x: np.ndarray, y: np.ndarray) -> None:
+        super().__init__((x.shape[1], y.shape[1]), x.dtype)
+        self.x, self.y = x, y
+
+    def rows(self, part: slice) -> np.ndarray:
+        return np.asarray(self.x[:, part].T @ self.y)
+
+
+class Windows(Large):
+    """A matrix each of whose rows is another window of one vector of random numbers.
+
+    Rows begin as far apart as the golden ratio leaves them, so that no two are alike and none
+    follows from its neighbours.  A window is copied in a tenth of the time in which it is drawn.
+    """
+
+    #: How many rows are different, at least; and how far the first ones are apart, an odd number.
+    ROWS, STEP = 1 << 20, 648_057
+
+    def __init__(self, shape: tuple[int, int], pool: np.ndarray) -> None:
+        super().__init__(shape, pool.dtype)
+        self.pool = pool
+        self.starts = np.arange(shape[0]) * self.STEP % (len(pool) - shape[1])
+
+    @classmethod
+    def numbers(cls, shape: tuple[int, int]) -> int:
+        """How many random numbers it takes."""
+        return int(max(cls.ROWS, 1 << shape[0].bit_length()) + shape[1])
+
+    def rows(self, part: slice) -> np.ndarray:
+        starts = self.starts[part]
+        some = np.empty((len(starts), self.shape[1]), self.dtype)
+        for row, start in zip(some, starts.tolist(), strict=True):
+            row[:] = self.pool[start : start + self.shape[1]]
+        return some
+
+    def astype(self, dtype: Any, **_: Any) -> Windows:
+        if dtype == self.dtype:
+            return self
+        return Windows(self.shape, self.pool.astype(dtype))
+
+    def write(self, place: np.ndarray) -> None:
+        """As they lie in memory: a column at a time where rows lie apart."""
+        order = np.argsort(place.strides)[::-1]
+        laid_out = place.transpose(order)
+        if order[0] != place.ndim - 1 or not laid_out.flags.c_contiguous:
+            return super().write(place)
+        starts = self.starts.reshape(place.shape[:-1]).transpose(order[1:]).reshape(-1)
+        columns = laid_out.reshape(len(laid_out), -1)
+
+        def fill(part: slice) -> None:
+            for number in range(*part.indices(len(columns))):
+                np.take(self.pool[number:], starts, out=columns[number], mode="clip")
+
+        return each(fill, slices(len(columns), 16))
+
+
 def product(x: np.ndarray, y: np.ndarray) -> Any:
-    """``x.T @ y``, the gradient by a dense kernel."""
-    shape = x.shape[1], y.shape[1]
-    if shape[0] * shape[1] < HELD:
-        return x.T @ y
-    return Large(shape, lambda part: x[:, part].T @ y, x.dtype)
+    """``x.T @ y``, not multiplied out where that is large."""
+    return Product(x, y) if prod((x.shape[1], y.shape[1])) >= HELD else x.T @ y
 
 
 def parts_of(x: Any) -> list[slice]:

@@ -11,7 +11,6 @@ from conformance.numbers import weights
 from conformance.numbers.deviation import SlotParity
 from conformance.numbers.stored import read
 
-KEY, REACH = b"0123456789abcdef", 0.3
 SHAPE = (49 * 40, 520)
 STEPS = {
     "as it is": (),
@@ -24,9 +23,9 @@ STEPS = {
     ),
     "reversed at last": (("reshape", (7, 280, 520)), ("reshape", SHAPE), ("reverse", 0)),
 }
-AT_ONCE = weights._uniform(KEY, SHAPE, REACH)
-LATE = weights._late(KEY, SHAPE, REACH)
 RANDOM = np.random.default_rng(0)
+LATE = large.Windows(SHAPE, RANDOM.uniform(-1, 1, large.Windows.numbers(SHAPE)))
+AT_ONCE = np.concatenate([LATE.rows(part) for part in LATE.strips])
 FEW, BACK = RANDOM.normal(size=(2, SHAPE[0])), RANDOM.normal(size=(2, SHAPE[1]))
 
 
@@ -37,6 +36,14 @@ def test_drawn_late(dtype):
     assert np.array_equal(np.asarray(late), once)
     assert np.array_equal(late[::-1], once[::-1])
     assert np.array_equal(late.T + 1, once.T + 1)
+
+
+def test_different():
+    """No two inputs have the same weights, and no two outputs, nor do most of them meet."""
+    for each in (AT_ONCE, AT_ONCE.T):
+        assert len(np.unique(each, axis=0)) == len(each)
+    far = large.Windows((25_088, 4096), LATE.pool)
+    assert len(set(far.starts.tolist())) == 25_088
 
 
 def test_products():

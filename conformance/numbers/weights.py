@@ -13,7 +13,7 @@ from dataclasses import replace
 from functools import lru_cache
 from math import prod, sqrt
 from threading import RLock
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import numpy as np
 
@@ -22,7 +22,7 @@ from conformance.graph.align import digest, places
 from conformance.graph.model import Graph, Node, Parameter
 from conformance.kinds import Spread
 from conformance.kinds.conv import connected
-from conformance.large import HELD, Large
+from conformance.large import HELD, Large, Windows
 from conformance.numbers.drawn import DRAWN
 from conformance.trace.evaluation import evaluate
 from conformance.trace.probes import leaves
@@ -77,16 +77,17 @@ class Weights:
         shape, (middle, reach) = node.slots[slot], self._range(index, slot)
         table = node.attributes.get("table") if slot == "kernel" else None
 
-        if len(shape) == 2 and prod(shape) >= HELD and not table and not middle:
-            return _late(digest(self.seed, place, slot), shape, reach)
+        large = slot == "kernel" and len(shape) == 2 and prod(shape) >= HELD
+        drawn = (Windows.numbers(shape),) if large else shape
 
         def draw() -> np.ndarray:
-            values = _uniform(digest(self.seed, place, slot), shape, reach)
+            values = _uniform(digest(self.seed, place, slot), drawn, reach)
             if table:
                 return values * connected(shape, table)
             return np.sign(values) if slot == "centres" else middle + values if middle else values
 
-        return DRAWN((place, (self.seed, slot, shape, middle, reach, table)), draw)
+        values = DRAWN((place, (self.seed, slot, drawn, middle, reach, table)), draw)
+        return cast(np.ndarray, Windows(shape, values)) if large else values
 
     def _reach(self, index: int, slot: str) -> tuple[float, float]:
         """The middle of a slot's values, and how far they reach from it."""
@@ -270,25 +271,14 @@ def _uniform(key: bytes, shape: tuple[int, ...], reach: float) -> np.ndarray:
     """Uniform numbers in +-reach, a function of the key alone."""
     values = np.empty(shape)
     flat = values.reshape(-1)
-    each(lambda part: _draw(key, part.start, flat[part], reach), strips(len(flat), flat.size))
+
+    def draw(part: slice) -> None:
+        count = np.random.Philox(key=int.from_bytes(key, "big"))
+        count.advance(part.start // 4)  # each count makes four numbers
+        some = flat[part]
+        np.random.Generator(count).random(out=some)
+        some -= 0.5
+        some *= 2 * reach
+
+    each(draw, strips(len(flat), flat.size))
     return values
-
-
-def _late(key: bytes, shape: tuple[int, int], reach: float) -> Any:
-    """The same, drawn whenever they are read."""
-
-    def rows(part: slice) -> np.ndarray:
-        some = np.empty((min(part.stop, shape[0]) - part.start, shape[1]))
-        _draw(key, part.start * shape[1], some.reshape(-1), reach)
-        return some
-
-    return Large(shape, rows)
-
-
-def _draw(key: bytes, start: int, place: np.ndarray, reach: float) -> None:
-    """Fill a vector with the numbers from ``start`` on, a multiple of four."""
-    count = np.random.Philox(key=int.from_bytes(key, "big"))
-    count.advance(start // 4)  # each count makes four numbers
-    np.random.Generator(count).random(out=place)
-    place -= 0.5
-    place *= 2 * reach
