@@ -154,9 +154,9 @@ def _run(
     parts = [ran.part]
     so_far = Judgement.of([*before, *parts], expect, rows)
     right = not so_far.findings and not so_far.open
-    if right and ran.parity:
-        parts.append(plain.check(asked, ran.parity))
     start, profiles = initialisation.check(asked, loaded)
+    if right and ran.parity:  # in the very model whose values have been looked at
+        parts.append(plain.check(asked, ran.parity))
     result.profiles += [each for each in profiles if each not in result.profiles]
     return [*parts, *(trained_mode.check(asked) if right else ()), start]
 
