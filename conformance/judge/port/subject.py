@@ -204,8 +204,8 @@ def _nearest(found: Subject) -> Subject:
             best = less
     if best.explained.unexplained:
         others = [best.beside(each) for each in best.candidates if each.another]
-        found = [each for each in others if each and each.another]
-        best = min([best, *found], key=lambda each: each.explained.unexplained)
+        named = [each for each in others if each and each.another]
+        best = min([best, *named], key=lambda each: each.explained.unexplained)
     return best
 
 
@@ -225,9 +225,7 @@ def _ordered(expected: Graph, found: Graph) -> tuple[Graph, Alignment, list[Diff
     return best
 
 
-def _beside(
-    expected: Graph, found: Graph
-) -> tuple[Graph, Graph, Alignment, list[Difference]]:
+def _beside(expected: Graph, found: Graph) -> tuple[Graph, Graph, Alignment, list[Difference]]:
     """Two graphs as they are compared."""
     expected = published.by_convention(_pooled(expected, found), found)
     found = alike(expected, found)
