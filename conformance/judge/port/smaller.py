@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from copy import copy
+from functools import partial
 
 from conformance.graph.alike import alike
 from conformance.graph.model import Graph
@@ -41,8 +42,10 @@ def _smaller(subject: Subject, side: Side) -> tuple[Side, Tape] | None:
     if (size := smallest(side.expected)) is None:
         return None
     other = copy(side)
+    # Keras has models that declare one size, whatever their layers take.
+    traced = getattr(subject.port, "resized", None) or partial(subject.port.trace, training=True)
     try:
-        tape = subject.port.trace(size, training=True)
+        tape = traced(size)
         other.expected = resized(side.expected, size, exactly=True)
         spelled = resized(side.comparison.expected, size, exactly=True)
         other.found = alike(spelled, canonical(tape))
