@@ -128,10 +128,18 @@ class Case:
     @cached_property
     def values(self) -> Parity:
         """The float64 run beside the right network, up to where the results part."""
+        both, pairs = oracles(self.correct, self.training), self.alignment.pairs
+        # A cause is looked for in what no result is seen of: that is computed anew.
+        unseen = set(range(len(self.right))) - {
+            a for a, b in pairs.items() if self.wrong.nodes[b].seen
+        }
+        for index, node in enumerate(self.right):
+            if index in unseen or unseen & set(node.inputs):
+                both.double.results.pop(index, None)
+                both.single.results.pop(index, None)
         return parity(
-            self.port, self.tape, self.wrong, self.right, self.alignment.pairs, to_the_end=False,
-            oracles=oracles(self.correct, self.training),
-        )  # fmt: skip
+            self.port, self.tape, self.wrong, self.right, pairs, to_the_end=False, oracles=both
+        )
 
     def parted(self) -> tuple[str, NodeParity] | None:
         """Where the results part in float64: the row and the node; None if they never do."""
