@@ -31,6 +31,9 @@ FAST = {
     "conv_general_dilated": (jax.lax.Precision.HIGH,) * 2,
 }
 
+#: How a way back is compiled, which runs once: optimising a whole network takes longer than that.
+ONCE = {"xla_backend_optimization_level": 0}
+
 #: What decides, and what constants are computed in.
 DOUBLE = Arithmetic(jnp.dtype(jnp.float64), PRODUCTS)
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from conformance.trace.fresh import Fresh
 from conformance.trace.jax.equations import evaluated
-from conformance.trace.jax.execution import as_array, computing, gpu
+from conformance.trace.jax.execution import ONCE, as_array, computing, gpu
 from conformance.trace.jax.plain import filled, plainly
 from conformance.trace.jax.program import KEPT, Program, program, stored
 from conformance.trace.jax.walk import Places, record, replay
@@ -197,7 +197,9 @@ def differentiate(
         picture = jnp.asarray(run.image, jnp.float64)
         with refusing("the model cannot go backward", NoGradient):
             above = [jnp.asarray(cotangent) for cotangent in cotangents]
-            found = jax.jit(pulled)(above, picture, *(arrays[i] for i in chosen))
+            found = jax.jit(pulled, compiler_options=ONCE)(
+                above, picture, *(arrays[i] for i in chosen)
+            )
     handles = [None, *(program.handles[i] for i in chosen)]
     return dict(zip(handles, map(np.asarray, found), strict=True))
 
@@ -223,5 +225,5 @@ def inside(program: Program, run: Run, cotangents: Arrays, wanted: frozenset[int
         with refusing("the model cannot go backward", NoGradient):
             above = [jnp.asarray(cotangent) for cotangent in cotangents]
             zeros = [jnp.zeros(var.aval.shape, jnp.float64) for var in chosen]
-            found = iter(map(np.asarray, jax.jit(pulled)(above, *zeros)))
+            found = iter(map(np.asarray, jax.jit(pulled, compiler_options=ONCE)(above, *zeros)))
     return {value: [next(found) for _ in made] for value, made in places.items()}
