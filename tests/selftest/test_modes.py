@@ -5,8 +5,11 @@ import pytest
 from conformance import reference
 from conformance.graph.align import align
 from conformance.graph.rows import row_of
+from conformance.graph.shrink import smallest
+from conformance.judge import published
 from conformance.numbers.gradients import gradients
-from conformance.numbers.parity import parity
+from conformance.numbers.parity import Oracles, parity
+from conformance.numbers.weights import BATCH
 from conformance.ports import implementations as frameworks
 from conformance.trace.canonical import canonical
 from tests.selftest.rows import parametrize, rows
@@ -20,20 +23,33 @@ def pytest_generate_tests(metafunc):
 
 
 class Case:
-    """A wrong model beside the right one."""
+    """A wrong model beside the right one, on the smallest image on which that is the same."""
 
     def __init__(self, room, wrong, training=False):
-        self.model = reference.find(wrong.architecture)
+        model = reference.find(wrong.architecture)
+        network = published.network(model)
+        size = smallest(network.training if training else network.inference) or model.input
+        right = frameworks.port(room, model).trace(size, training=training)
         self.port = frameworks.tracer(room).port(wrong.wrong)
-        self.tape = self.port.trace(self.model.input, training=training)
-        self.graph = canonical(self.tape)
-        right = frameworks.port(room, self.model).trace(self.model.input, training=training)
-        self.right = canonical(right)
+        self.tape = self.port.trace(size, training=training)
+        self.graph, self.right = canonical(self.tape), canonical(right)
         self.pairs = align(self.right, self.graph).pairs
-        self.rows = row_of(self.right, self.model.row_names)
+        self.rows = row_of(self.right, model.row_names)
+        self.training = training
+        #: What the right one computes, forward and back.
+        self.oracles = Oracles(self.right, 0, BATCH if training else 1)
 
-    def run(self, training=False):
-        return parity(self.port, self.tape, self.graph, self.right, self.pairs, training=training)
+    def run(self):
+        return parity(
+            self.port, self.tape, self.graph, self.right, self.pairs,
+            training=self.training, oracles=self.oracles,
+        )  # fmt: skip
+
+    def differentiated(self):
+        return gradients(
+            self.port, self.tape, self.graph, self.right, self.pairs,
+            training=self.training, oracles=self.oracles,
+        )  # fmt: skip
 
 
 def test_the_gradient_is_wrong_where_it_was_altered(backward):
@@ -43,7 +59,7 @@ def test_the_gradient_is_wrong_where_it_was_altered(backward):
     forward = case.run()
     assert not forward.problem
     assert forward.first_divergence is None
-    found = gradients(case.port, case.tape, case.graph, case.right, case.pairs)
+    found = case.differentiated()
     assert not found.problem
     first = found.first_divergence
     assert first is not None
@@ -60,15 +76,14 @@ def test_the_gradient_is_wrong_where_it_was_altered(backward):
 def test_the_gradient_of_training_is_wrong_where_it_was_altered(step):
     """Inference agrees, forward and back, and so do the values of training."""
     wrong = step[1]
-    case = Case(*step)
-    back = gradients(case.port, case.tape, case.graph, case.right, case.pairs)
+    back = Case(*step).differentiated()
     assert not back.problem
     assert back.first_divergence is None
-    case = Case(step[0], wrong, training=True)
-    forward = case.run(training=True)
+    case = Case(*step, training=True)
+    forward = case.run()
     assert not forward.problem
     assert forward.first_divergence is None
-    found = gradients(case.port, case.tape, case.graph, case.right, case.pairs, training=True)
+    found = case.differentiated()
     assert not found.problem
     first = found.first_divergence
     assert first is not None
@@ -78,8 +93,8 @@ def test_the_gradient_of_training_is_wrong_where_it_was_altered(step):
 def test_training_is_wrong_where_it_was_altered(training):
     """The first result that differs, or else the first running statistic, is the expected one."""
     wrong = training[1]
-    case = Case(training[0], wrong, training=True)
-    found = case.run(training=True)
+    case = Case(*training, training=True)
+    found = case.run()
     diverged = found.first_divergence
     statistic = next((each for each in found.statistics if not each.agrees), None)
     first = statistic if wrong.attribute == "statistics" else diverged
