@@ -238,7 +238,7 @@ def _read_run(folder: Path) -> Run:
 def _read_record(file: Path, name: str, checksum: str) -> Record:
     data = _listed(file, checksum)
     try:
-        row = read_row(_numbers(data), RecordRow)
+        row = read_row(_numbers(data) if _worded(file) else data, RecordRow)
         said = damage(row, name)
         if not said and written(row) != {"exact": [], **data}:
             said = "a field is missing, or one too many"
@@ -328,6 +328,12 @@ WORDS = {"inf": inf, "-inf": -inf, "nan": nan}
 TEXTS = frozenset(
     ("path", "line", "handle", "kind", "problem", "alteration", "causes", "slot", "model")
 )
+
+
+def _worded(file: Path) -> bool:
+    """Whether a number in a file may be written as a word: it is long to look at each."""
+    text = file.read_bytes()
+    return any(f'"{word}"'.encode() in text for word in WORDS)
 
 
 def _numbers(data: Any) -> Any:
