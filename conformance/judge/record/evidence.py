@@ -106,7 +106,8 @@ class Run:
 
 def code_identity(framework: str) -> str:
     """A digest of the sources that a run's evidence depends on."""
-    sources = [path for room in ROOMS for path in (HERE / room).rglob("*.py")]
+    sources = [*HERE.glob("*.py")]
+    sources += [path for room in ROOMS for path in (HERE / room).rglob("*.py")]
     digest = sha256()
     for path in sorted([*sources, *_room(framework).glob("*.py")]):
         digest.update(path.relative_to(HERE).as_posix().encode() + path.read_bytes())
@@ -192,17 +193,24 @@ def earlier_selftest(run: Run, folder: Path) -> dict[str, Any] | None:
     place = folder / run.name
     try:
         data = _load(place / "run.json")
-        same = all(
-            data.get(key) == value
-            for key, value in (
-                ("schema", SCHEMA), ("code", run.code), ("versions", run.versions),
-                ("seed", run.seed),
-            )
-        )  # fmt: skip
         checksum = data.get("selftest")
-        return _listed(place / SELFTEST, checksum) if same and checksum else None
+        return _listed(place / SELFTEST, checksum) if _same(run, data) and checksum else None
     except DamagedEvidence:
         return None
+
+
+def earlier(run: Run, folder: Path) -> Run | None:
+    """The run that ``run`` is going to replace, if that was one of the same and is not damaged."""
+    try:
+        place = folder / run.name
+        return _read_run(place) if _same(run, _load(place / "run.json")) else None
+    except DamagedEvidence:
+        return None
+
+
+def _same(run: Run, data: dict[str, Any]) -> bool:
+    now = {"schema": SCHEMA, "code": run.code, "versions": run.versions, "seed": run.seed}
+    return all(data.get(key) == value for key, value in now.items())
 
 
 def read(folder: Path) -> list[Run]:
@@ -230,6 +238,7 @@ def _read_run(folder: Path) -> Run:
     )
     for name, checksum in row.networks.items():
         run.records[name] = _read_record(folder / f"{name}.json", name, checksum)
+        run.placed[name] = run.records[name], checksum
     if row.selftest:
         run.selftest = _listed(folder / SELFTEST, row.selftest)
     return run
