@@ -22,7 +22,7 @@ HELD = 1 << 24
 class Large(NDArrayOperatorsMixin):
     """A matrix of rows x columns, some of whose rows are made at a time."""
 
-    def __init__(self, shape: tuple[int, int], dtype: Any) -> None:
+    def __init__(self, shape: tuple[int, ...], dtype: Any) -> None:
         self.shape, self.dtype = shape, np.dtype(dtype)
         self.size, self.ndim = shape[0] * shape[1], 2
 
@@ -109,13 +109,13 @@ class Windows(Large):
     #: How many rows are different, at least; and how far the first ones are apart, an odd number.
     ROWS, STEP = 1 << 20, 648_057
 
-    def __init__(self, shape: tuple[int, int], pool: np.ndarray) -> None:
+    def __init__(self, shape: tuple[int, ...], pool: np.ndarray) -> None:
         super().__init__(shape, pool.dtype)
         self.pool = pool
         self.starts = np.arange(shape[0]) * self.STEP % (len(pool) - shape[1])
 
     @classmethod
-    def numbers(cls, shape: tuple[int, int]) -> int:
+    def numbers(cls, shape: tuple[int, ...]) -> int:
         """How many random numbers it takes."""
         return int(max(cls.ROWS, 1 << shape[0].bit_length()) + shape[1])
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import permutations
+from typing import Any
 
 import numpy as np
 import pytest
@@ -26,7 +27,7 @@ STEPS = {
     "reversed at last": (("reshape", (7, 280, 520)), ("reshape", SHAPE), ("reverse", 0)),
 }
 RANDOM = np.random.default_rng(0)
-LATE = large.Windows(SHAPE, RANDOM.uniform(-1, 1, large.Windows.numbers(SHAPE)))
+LATE: Any = large.Windows(SHAPE, RANDOM.uniform(-1, 1, large.Windows.numbers(SHAPE)))
 AT_ONCE = np.concatenate([LATE.rows(part) for part in LATE.strips])
 FEW, BACK = RANDOM.normal(size=(2, SHAPE[0])), RANDOM.normal(size=(2, SHAPE[1]))
 

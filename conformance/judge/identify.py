@@ -49,7 +49,13 @@ def work(job: Json, stage: Stage) -> Json:
     port: Any = Remembering(opened(job, stage))
     stage("tracing the port", 0, 0)
     images = [tuple(job["size"])] if job["size"] else sizes.known()
-    first, graph = _first(port, images)
+    try:
+        first, graph = _first(port, images)
+    except UntraceableModel:
+        if job["size"]:
+            raise
+        images = sizes.grey()
+        first, graph = _first(port, images)
     models = list(reference.models().values())
     parts = [model for model in models if _part(images, model)]
     whole = [model for model in models if model not in parts]

@@ -27,9 +27,10 @@ from math import prod, sqrt
 from typing import Any
 
 import numpy as np
+from msgspec import UNSET, UnsetType
 
 from conformance.chunks import each, packed
-from conformance.data import Count, Row
+from conformance.data import Count, Row, Shape
 from conformance.graph.axes import to_neutral
 from conformance.graph.model import Graph, Node, Parameter
 from conformance.large import inner
@@ -50,12 +51,16 @@ IMAGE = "image"
 
 
 class Gradients(Row, frozen=True):
-    """All gradients of one model, from the output back, and control arms."""
+    """All gradients of one model, from the output back, and control arms.
+
+    ``image`` is the size of the image, where another was run than the graph's own.
+    """
 
     seed: Count
     slots: tuple[SlotParity, ...]
     controls: tuple[Control, ...]
     problem: str = ""
+    image: Shape | UnsetType = UNSET
 
     @property
     def first_divergence(self) -> SlotParity | None:

@@ -199,7 +199,21 @@ def _far(
 
 
 def _shape(node: Node, piece: Parameter) -> tuple[int, ...]:
-    return node.slots["kernel"] if piece.region is None else tuple(map(len, piece.region))
+    """A kernel as the port's own layer has it, which is what its initialiser was given.
+
+    A dense layer for a convolution over the whole map has another fan-out than that.
+    """
+    if piece.region is not None:
+        return tuple(map(len, piece.region))
+    if not any(attribute == "kind" for attribute, *_ in node.spelling):
+        return node.slots["kernel"]
+    shape = piece.shape
+    for step, argument in piece.steps[:-1]:  # the last one respells it
+        if step == "transpose":
+            shape = tuple(shape[axis] for axis in argument)
+        elif step == "reshape":
+            shape = argument
+    return shape
 
 
 def _usual(node: Node, shape: tuple[int, ...]) -> Iterator[tuple[str, float, float]]:

@@ -40,7 +40,7 @@ class Weights:
 
     def __init__(self, graph: Graph, seed: int = 0, like: Graph | None = None):
         self.graph, self.seed, self.like = graph, seed, like or graph
-        self.places = places(graph)
+        self.places = places(self.like)
         DRAWN.begin(self.places)
         self.moments = [spread.moment for spread in expected_spreads(self.like)]
         self._recent = lru_cache(maxsize=2)(self._slot)

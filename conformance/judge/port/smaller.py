@@ -1,4 +1,4 @@
-"""A port in training on the smallest image on which it is the same network."""
+"""A port on the smallest image on which it is the same network."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from conformance.graph.resize import CannotResize, resized
 from conformance.graph.shrink import smallest
 from conformance.judge.port.subject import Side, Subject
 from conformance.trace.canonical import canonical
-from conformance.trace.port import UntraceableModel
+from conformance.trace.port import Port, UntraceableModel
 from conformance.trace.tape import Tape
 
 
@@ -23,6 +23,19 @@ def taught(subject: Subject) -> tuple[Side, Tape]:
     side, tape = subject.side(training=True), subject.taught
     assert tape is not None
     return _smaller(subject, side) or (side, tape)
+
+
+def smaller(port: Port, graph: Graph, training: bool = False) -> tuple[Graph, Tape] | None:
+    """The graph of a port, and its tape, on the smallest image on which it is node for node the
+    same as ``graph``, which is that of the image as it is; None if on no smaller one."""
+    if (size := smallest(graph)) is None:
+        return None
+    try:
+        tape = port.trace(size, training=training)
+    except UntraceableModel:
+        return None
+    found = canonical(tape)
+    return (found, tape) if _same(found, graph) and _stored(found) == _stored(graph) else None
 
 
 def _smaller(subject: Subject, side: Side) -> tuple[Side, Tape] | None:

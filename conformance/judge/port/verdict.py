@@ -122,7 +122,9 @@ def judge(
     parts = [faults.apart(structure.check(asked), traced), traced, trained_mode.untaught(asked)]
     parts.append(precision.check(asked))
     if not asked.untraceable:  # auxiliary heads may be read in training
-        parts.append(idle.check(asked.tape, asked.taught, asked.port.trains))
+        pieces = [each for node in found for some in node.parameters.values() for each in some]
+        counted = {piece.handle for piece in pieces}
+        parts.append(idle.check(asked.tape, asked.taught, asked.port.trains, counted))
     if numbers and sizes.alone(asked.tape):
         result.judgement = Judgement.of(parts, expect, rows, variant=bool(result.profiles))
         seen(result)

@@ -13,6 +13,7 @@ from typing import Any
 
 import keras
 
+from conformance.trace.keras.images import augments
 from conformance.trace.keras.thread import in_a_thread
 from conformance.trace.places import refusing
 from conformance.trace.port import Size, UntraceableModel
@@ -79,9 +80,12 @@ def undeclared(model: Any) -> Iterator[None]:
 
 
 def training_by_default(model: Any) -> dict[str, bool]:
-    """What users pass in inference: nothing, unless the model trains by default."""
-    switch = inspect.signature(model.call).parameters.get("training")
-    return {"training": False} if switch is not None and switch.default is True else {}
+    """What users pass in inference: nothing, unless the model, or a layer that augments images,
+    trains by default."""
+    calls = [model.call] + [each.call for each in model._flatten_layers() if augments(each)]
+    switches = [inspect.signature(call).parameters.get("training") for call in calls]
+    trains = any(switch is not None and switch.default is True for switch in switches)
+    return {"training": False} if trains else {}
 
 
 def lowered(model: Any) -> dict[str, str]:
@@ -125,6 +129,9 @@ def by_handle(variables: Sequence[Any]) -> dict[str, Any]:
 def _reason(error: BaseException) -> str:
     """Keras emphasises the reason, and repeats the arguments after it."""
     message = re.sub(r"\x1b\[\d*m", "", str(error)).partition("Arguments received")[0]
+    message = re.sub(
+        r"Could not automatically infer .* Error encountered:", "", message, flags=re.S
+    )
     return shorten(message, 300) or type(error).__name__
 
 

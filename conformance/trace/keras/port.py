@@ -21,6 +21,7 @@ import keras  # noqa: E402
 import numpy as np  # noqa: E402
 
 from conformance.trace.fresh import SAME, Fresh  # noqa: E402
+from conformance.trace.keras.images import adapted_to, noted, prepared  # noqa: E402
 from conformance.trace.keras.model import (  # noqa: E402
     build,
     by_handle,
@@ -224,7 +225,7 @@ class KerasPort:
                 scope = keras.StatelessScope(initialize_variables=False)
                 scope.state_mapping.update(zip(map(id, variables.values()), arrays, strict=True))
                 free = undeclared(model) if declared else nullcontext()
-                with scope, free, one_line(called):
+                with scope, free, prepared(model, channels), one_line(called):
                     result = model(image, training=training)
                 given = dict(zip(variables, arrays, strict=True))
                 current = {h: scope.get_current_value(v) for h, v in variables.items()}
@@ -244,10 +245,12 @@ class KerasPort:
             tape.updates = dict(zip(replaced, tape.outputs[kept:], strict=True))
             tape.outputs = tape.outputs[:kept]
             tape.frozen = frozen(variables, model)
+            tape.noted = noted(model)
+            constants = adapted_to(model)
             tape.stored = {
                 handle: tuple(v.shape)
                 for handle, v in variables.items()
-                if keras.backend.is_float_dtype(v.dtype)
+                if keras.backend.is_float_dtype(v.dtype) and id(v) not in constants
             }
             for value, operation in enumerate(tape.operations):
                 inner = operation.where.path.rpartition("/")[2]

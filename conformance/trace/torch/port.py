@@ -285,7 +285,7 @@ class TorchPort:
         entered = register_module_forward_pre_hook(recorder.enter)
         left = register_module_forward_hook(recorder.leave, always_call=True)
         try:
-            with installed(module, state), recorder:
+            with installed(module, state), recorder.precisions.followed(), recorder:
                 output = self._call(module, image)
             outputs = _outputs(output)
             if not outputs or not all(isinstance(leaf, Tensor) for leaf in outputs):

@@ -26,6 +26,7 @@ from conformance.trace.torch.hollow import (
     share_of,
     unread,
 )
+from conformance.trace.torch.lowered import Precisions
 from conformance.trace.torch.operators import CONSTANTS, translation
 from conformance.trace.torch.patches import Patches, part_of
 
@@ -47,6 +48,9 @@ class Recorder(TorchDispatchMode):
         #: What is stored and not trained: it may have its values already.
         self._built: dict[str, Tensor] = dict(module.named_buffers())
         self._built |= {h: p for h, p in module.named_parameters() if not p.requires_grad}
+        self.precisions = Precisions(module)
+        for handle, low in self.precisions.stored.items():
+            self.precisions.note(state[handle], low)
         self._known = WeakTensorKeyDictionary()
         self._views = WeakTensorKeyDictionary()
         self._drawn = WeakTensorKeyDictionary()
@@ -116,7 +120,9 @@ class Recorder(TorchDispatchMode):
         if name in CONSTANTS:
             like = torch.empty(read[0].shape, dtype=read[0].dtype, device=read[0].device)
             return func(like, *args[1:], **kwargs)
+        low, start = self.precisions.result(name, read, args, kwargs), len(self.tape)
         if name == "_to_copy" and both_floating(read[0].dtype, kwargs.get("dtype")):
+            self._lifted(read[0], low)
             kwargs = {**kwargs, "dtype": read[0].dtype}  # one precision throughout
         if name == "index":
             args = (args[0], [_numbered(index) for index in args[1]])
@@ -126,9 +132,22 @@ class Recorder(TorchDispatchMode):
             shapes = [on_meta(x) for x in _listed(result)]
             for i, output in enumerate(_listed(result)):
                 self._views[output] = partial(self._viewed, where, func, shapes, args, kwargs, i)
+                self.precisions.note(output, low)
             return result
         self.tape.where = where
-        return self._computed(func, args, kwargs, read)
+        result = self._computed(func, args, kwargs, read)
+        if low:
+            for output in _tensors(result):
+                self.precisions.note(output, low)
+            made = (i for i in range(start, len(self.tape)) if self.tape[i].inputs)
+            self.tape.lowered |= dict.fromkeys(made, low)
+        return result
+
+    def _lifted(self, x: Tensor, low: str) -> None:
+        """Note what was brought down to a lower precision and back, with nothing in between."""
+        before = self.precisions.of(x)
+        if before and not low and id(x) not in self._handles:
+            self.tape.lowered.setdefault(self.of(x), before)
 
     def _unread(self, func: Any, args: Any, kwargs: Any) -> Any:
         """Compute a constant; what is drawn at random is none."""
@@ -222,6 +241,8 @@ class Recorder(TorchDispatchMode):
         handle = self._handles.get(id(x))
         if handle is not None:
             index = self.tape.parameter(handle, x.shape)
+            if low := self.precisions.stored.get(handle):
+                self.tape.lowered[index] = low
             built = self._built.get(handle)
             if built is not None and not built.is_meta and not isinstance(built, Hollow):
                 self.tape[index].attributes["array"] = built.detach().numpy()
