@@ -12,6 +12,8 @@ import msgspec
 from msgspec import Meta
 
 Count = Annotated[int, Meta(ge=0)]
+#: Height x width x channels, or fewer axes.
+Shape = tuple[Count, ...]
 Size = Annotated[float, Meta(ge=0)]
 #: SHA-256.
 Checksum = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]

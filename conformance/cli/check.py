@@ -19,7 +19,8 @@ from conformance.cli.output import Output, code
 from conformance.data import read, written
 from conformance.errors import Refused
 from conformance.files import folder
-from conformance.judge import render
+from conformance.judge import phrases, render
+from conformance.judge.document import COLOURS
 from conformance.judge.finding import overall
 from conformance.judge.record.examine import EVERY
 from conformance.judge.record.network import not_run
@@ -299,7 +300,7 @@ def _lines(row: Network, summary: str, width: int, output: Output) -> None:
     verdict = row.verdict
     room = max(map(len, frameworks.frameworks()))
     said = f"{row.architecture:{width}}  {row.framework:{room}}  "
-    line = Text.assemble(said, (f"{verdict:12}", render.COLOURS.get(verdict, "yellow")))
+    line = Text.assemble(said, (f"{verdict:12}", COLOURS.get(verdict, "yellow")))
     output.console.print(line, Text(summary), soft_wrap=True)
     for sentence in sentences(row.repeat) if row.repeat else ():
         output.line(f"    {sentence}")
@@ -313,4 +314,4 @@ def _lines(row: Network, summary: str, width: int, output: Output) -> None:
 def _last_line(who: str, result: Check, output: Output) -> None:
     counts = Counter(row.verdict for row in result.results)
     verdicts = ", ".join(f"{verdict} {count}" for verdict, count in sorted(counts.items()))
-    output.line(f"{who}: {verdicts}; {render.ran(result)}")
+    output.line(f"{who}: {verdicts}; {phrases.ran(result)}")

@@ -118,9 +118,11 @@ class Followed:
 
     def faults(self) -> Iterator[Fault]:
         """The first operation at which images meet, or an output without them."""
+        read = self.tape.behind(self.tape.outputs)
+        held = read if self.held is None else self.held & read
         for number, operation in enumerate(self.tape.operations):
             self.places.append(self._place(operation))
-            if self.held is not None and number not in self.held:
+            if number not in held:
                 self.found.clear()
             if self.found:
                 yield self.found[0]

@@ -238,8 +238,25 @@ class Tape:
     def elementwise(self, name: str, *operands: int) -> int:
         """A primitive of one or two operands, or a choice, applied to every element."""
         shapes = [self[operand].shape for operand in operands]
-        shape = shapes[0] if len(set(shapes)) == 1 else np.broadcast_shapes(*shapes)
+        if len(set(shapes)) == 1:
+            return self.emit(name, operands, shapes[0])
+        shape = np.broadcast_shapes(*shapes)
+        if name == "add":  # 0 sum(y), added so that y has a gradient
+            for x, y in (operands, operands[::-1]):
+                if self[x].shape == shape and self.vanishes(y):
+                    return x
         return self.emit(name, operands, shape)
+
+    def vanishes(self, value: int) -> bool:
+        """Whether a value is zero whatever it is made of: a product with zeros, a sum of such."""
+        op = self[value]
+        if op.name == "constant":
+            return not np.any(op.attributes["array"])
+        if op.name in ("reduce", "neg", "reshape", "transpose", "broadcast"):
+            return self.vanishes(op.inputs[0])
+        if op.name == "mul":
+            return any(self[i].name == "constant" and self.vanishes(i) for i in op.inputs)
+        return op.name == "add" and all(self.vanishes(i) for i in op.inputs)
 
     def select(self, condition: int, true: int, false: int) -> int:
         """Where the condition holds the one value, elsewhere the other."""

@@ -174,3 +174,55 @@ def test_images_meet_in_training_only():
 
     found = judge(port(Centred), NETWORK).findings
     assert [f.attribute for f in found] == ["batch"]
+
+
+class Dead(LeNet):
+    """A branch that is multiplied by zero: a map of the same size, a sum, a sum of weights."""
+
+    def __init__(self, add: Callable[[Any, Tensor], Tensor]) -> None:
+        super().__init__()
+        self.aux, self.add = nn.Linear(84, 84), add
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = torch.tanh(F.avg_pool2d(torch.tanh(self.c1(x)), 2))
+        x = torch.tanh(F.avg_pool2d(torch.tanh(self.c3(x)), 2))
+        x = torch.tanh(self.f6(torch.tanh(self.c5(x)).flatten(1)))
+        return self.output(self.add(self, x)).softmax(1)
+
+
+DEAD: dict[str, Callable[[Any, Tensor], Tensor]] = {
+    "a map": lambda net, x: x + 0 * net.aux(x),
+    "subtracted": lambda net, x: x + -0.0 * net.aux(x),
+    "a sum": lambda net, x: x + 0.0 * net.aux(x).sum(),
+    "weights": lambda net, x: x + 0.0 * sum(p.sum() for p in net.aux.parameters()),
+}
+
+
+@pytest.mark.parametrize("add", DEAD.values(), ids=DEAD)
+def test_a_branch_times_zero_is_named(add):
+    """It is no part of the network, and its stored arrays are not counted."""
+    found = judge(port(lambda: Dead(add)), NETWORK)
+    assert found.verdict == "conforms"
+    (remark,) = found.judgement.remarks
+    assert "aux" in f"{remark.found}" and "7,140 stored numbers are not counted" in remark.hint
+
+
+def test_a_branch_of_the_network_times_zero_is_a_finding():
+    """Said once, where it is multiplied."""
+
+    class Block(nn.Module):
+        def __init__(self, layer: nn.Module) -> None:
+            super().__init__()
+            self.layer = layer
+
+        def forward(self, x: Tensor) -> Tensor:
+            return 0 * self.layer(x)
+
+    def build() -> nn.Module:
+        net = LeNet()
+        net.c3 = Block(net.c3)
+        return net
+
+    (found,) = [f for f in judge(port(build), NETWORK, numbers=False).findings]
+    assert (found.node, found.attribute) == ("after C3", "extra")
+    assert "multiplied by zero" in found.said

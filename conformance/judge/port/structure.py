@@ -18,6 +18,7 @@ from conformance.judge.port.subject import TRAINED, Subject
 from conformance.judge.port.swaps import swapped
 from conformance.judge.port.variants import Comparison, matches
 from conformance.reference import Model
+from conformance.trace.rules.layout import zeros
 from conformance.values import text
 
 
@@ -30,10 +31,10 @@ def check(subject: Subject) -> Part:
         part.remarks.append(Remark("input", "size", subject.model.input, subject.size))
     part.remarks += _spellings(inference)
     # What a variant explains in training it explains in inference, where less of it may be seen.
-    profiles = subject.explained.profiles + [each for each, _ in subject.explained.nearly]
+    profiles = subject.explained.accepted + [each for each, _ in subject.explained.nearly]
     seen: set[int] = set().union(*(matches(inference, p, False) or () for p in profiles))
     left = own_causes(inference, [i for i in range(len(inference.findings)) if i not in seen])
-    part.findings = written(inference, left, "structure")
+    part.findings = [*_another(subject), *written(inference, left, "structure")]
     if training is not None:
         part.planned += len(training.expected)
         part.run += len(training.expected)
@@ -52,6 +53,19 @@ def check(subject: Subject) -> Part:
         trained = [each for each in unread.listed(training.found) if each not in said]
         part.open += [Unjudged("operation", each) for each in trained]
     return part
+
+
+def _another(subject: Subject) -> Iterator[Finding]:
+    """One finding for all that makes a port the network that only bears this one's name."""
+    if other := subject.another:
+        whole = subject.whole
+        first = min(whole.anchor(whole.findings[i]) for i in matches(whole, other, False) or ())
+        yield Finding(
+            check="structure", node=whole.names[first], attribute="network",
+            expected=subject.model.name, found=other.name,
+            sentence=f"it is {other.name}, another network: {other.says} [{other.source}]",
+            source=source(whole.model, whole.rows[first]),
+        )  # fmt: skip
 
 
 def _unread(finding: Finding) -> bool:
@@ -122,6 +136,8 @@ def _written(comparison: Comparison, difference: Difference, check: CheckName) -
         attribute, want, have = "random", "nothing drawn", "numbers drawn in every call"
         when = "in training, where the network has none" if check == "training" else "in inference"
         said = f"{name}: numbers are drawn at random {when}, and the result depends on them"
+    elif attribute == "extra" and zeros(node):
+        said = f"{name}: what is computed there is multiplied by zero"
     elif attribute == "weights" and not said:
         want = "parameters"
         said = f"{name}: its weights are {have}, expected parameters"

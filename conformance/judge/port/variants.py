@@ -31,6 +31,13 @@ class Explained:
     surplus: list[int] = field(default_factory=list)
     #: Variants that hold but for few places, and what differs from them there.
     nearly: list[tuple[Profile, list[Finding]]] = field(default_factory=list)
+    #: The other network that only bears the name: it explains differences, and is one itself.
+    another: Profile | None = None
+
+    @property
+    def accepted(self) -> list[Profile]:
+        """All that hold, the other network among them."""
+        return [*self.profiles, *([self.another] if self.another else [])]
 
     @property
     def unexplained(self) -> int:
@@ -108,11 +115,15 @@ class Comparison:
 
 
 def explain(
-    comparison: Comparison, profiles: Sequence[Profile], given: Sequence[Profile] = ()
+    comparison: Comparison,
+    profiles: Sequence[Profile],
+    given: Sequence[Profile] = (),
+    another: Profile | None = None,
 ) -> Explained:
     """The variants that together explain as many findings as possible.
 
-    Those that are ``given`` hold, even where they leave nothing to explain.
+    Those that are ``given`` hold, even where they leave nothing to explain.  What makes a port
+    ``another`` network is explained by that first.
     """
     candidates = []
     for profile in (*profiles, *given):
@@ -120,7 +131,8 @@ def explain(
         if matched or (matched is not None and profile == comparison.given):
             candidates.append((profile, matched))
     candidates.sort(key=lambda pair: (-len(pair[1]), pair[0].name))
-    result, left = Explained(), set(range(len(comparison.findings)))
+    result, left = Explained(another=another), set(range(len(comparison.findings)))
+    left -= (matches(comparison, another) if another else None) or set()
     for profile, matched in candidates:
         if matched & left or profile == comparison.given:
             result.profiles.append(profile)

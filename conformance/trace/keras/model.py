@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import inspect
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import partial
 from textwrap import shorten
 from typing import Any
@@ -59,6 +60,23 @@ def layout(model: Any, size: Size) -> str:
             return axes
     takes = "x".join("any" if n is None else str(n) for n in wanted)
     raise UntraceableModel(f"the model takes {takes}, not {height}x{width}x{channels}")
+
+
+@contextmanager
+def undeclared(model: Any) -> Iterator[None]:
+    """Let a model take images of any size that its layers take, and not only those it declares."""
+    models = [each for each in model._flatten_layers() if isinstance(each, keras.Model)]
+    before = [vars(each).get("_manual_input_spec", each) for each in models]
+    try:
+        for each in models:
+            each._manual_input_spec = None
+        yield
+    finally:
+        for each, spec in zip(models, before, strict=True):
+            if spec is each:  # it follows from its inputs
+                del each._manual_input_spec
+            else:
+                each._manual_input_spec = spec
 
 
 def training_by_default(model: Any) -> dict[str, bool]:
