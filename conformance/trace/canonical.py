@@ -51,9 +51,7 @@ def without_zeros(graph: Graph) -> Graph:
                 stands[index] = stands.get(left[0], left[0])
     if not stands:
         return graph
-    nodes = [
-        replace(node, inputs=tuple(stands.get(i, i) for i in node.inputs)) for node in graph
-    ]
+    nodes = [replace(node, inputs=tuple(stands.get(i, i) for i in node.inputs)) for node in graph]
     return _reachable(nodes, tuple(stands.get(i, i) for i in graph.outputs))
 
 

@@ -226,3 +226,142 @@ def test_a_branch_of_the_network_times_zero_is_a_finding():
     (found,) = [f for f in judge(port(build), NETWORK, numbers=False).findings]
     assert (found.node, found.attribute) == ("after C3", "extra")
     assert "multiplied by zero" in found.said
+
+
+def filled(x: Tensor) -> Tensor:
+    x = x.clone()
+    x[x < 0] = 0
+    return x
+
+
+RELUS: dict[str, Change] = {
+    "where": lambda x: torch.where(x > 0, x, 0.0),
+    "a mask": lambda x: x * (x > 0),
+    "a mask of numbers": lambda x: x * (x >= 0).to(x.dtype),
+    "masked_fill": lambda x: x.masked_fill(x <= 0, 0),
+    "assigned": filled,
+    "threshold": lambda x: F.threshold(x, 0, 0),
+}
+
+
+class Activated(LeNet):
+    """With another function in place of every tanh."""
+
+    def __init__(self, function: Change) -> None:
+        super().__init__()
+        self.function = function
+
+    def forward(self, x: Tensor) -> Tensor:
+        f = self.function
+        x = f(F.avg_pool2d(f(self.c1(x)), 2))
+        x = f(F.avg_pool2d(f(self.c3(x)), 2))
+        return self.output(f(self.f6(f(self.c5(x)).flatten(1)))).softmax(1)
+
+
+@pytest.mark.parametrize("relu", RELUS.values(), ids=RELUS)
+def test_a_relu_has_many_spellings(relu):
+    """By a choice, a mask or an assignment."""
+    found = judge(port(lambda: Activated(relu)), NETWORK, numbers=False)
+    assert [each.name for each in found.profiles] == ["ReLU"] and not found.findings
+
+
+@pytest.mark.parametrize(
+    "function",
+    [lambda x: torch.where(x > 0, x, 0.01 * x), F.hardswish, lambda x: F.threshold(x, 0.1, 0)],
+    ids=["leaky", "hard swish", "a threshold of 0.1"],
+)
+def test_another_function_is_no_relu(function):
+    """One finding a layer and no variant, behind the pools as well."""
+    found = judge(port(lambda: Activated(function)), NETWORK, numbers=False)
+    assert not found.profiles
+    assert [(f.attribute, f.expected) for f in found.findings] == [("operation", ("tanh",))] * 6
+
+
+def tiles(reduce: Callable[..., Tensor], inner: bool = True) -> Change:
+    """A pool of 2x2 as einops writes it; not ``inner``: of rows and columns far apart."""
+
+    def pool(x: Tensor) -> Tensor:
+        n, c, h, w = x.shape
+        if inner:
+            return reduce(x.reshape(n, c, h // 2, 2, w // 2, 2), (3, 5))
+        return reduce(x.reshape(n, c, 2, h // 2, 2, w // 2), (2, 4))
+
+    return pool
+
+
+class Tiled(LeNet):
+    def __init__(self, pool: Change) -> None:
+        super().__init__()
+        self.pool = pool
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = torch.tanh(self.pool(torch.tanh(self.c1(x))))
+        x = torch.tanh(F.avg_pool2d(torch.tanh(self.c3(x)), 2))
+        return self.output(torch.tanh(self.f6(torch.tanh(self.c5(x)).flatten(1)))).softmax(1)
+
+
+@pytest.mark.parametrize(
+    ("pool", "expected"),
+    [
+        (tiles(torch.mean), []),
+        (tiles(torch.amax), [("S2 avg_pool", "kind", "max_pool")]),
+        (tiles(torch.mean, inner=False), [("S2 avg_pool", "operation", ("reduce",))]),
+        (
+            lambda x: F.avg_pool2d(x, 2).unflatten(1, (2, 3)).transpose(1, 2).flatten(1, 2),
+            [("after S2 avg_pool", "extra", None)],
+        ),
+    ],
+    ids=["mean", "maximum", "far apart", "channels shuffled"],
+)
+def test_a_pool_of_reshapes(pool, expected):
+    """It is the pool that it computes, and channels that change places are told."""
+    found = judge(port(lambda: Tiled(pool)), NETWORK, numbers=False).findings
+    assert [(f.node, f.attribute) for f in found] == [each[:2] for each in expected]
+    if expected == [("S2 avg_pool", "kind", "max_pool")]:
+        assert found[0].found == "max_pool"
+
+
+class Listed(nn.Module):
+    """A convolution whose parameters stand in a plain list; ``known`` ones are registered too."""
+
+    def __init__(self, layer: nn.Conv2d, known: bool) -> None:
+        super().__init__()
+        if known:
+            self.own = nn.ParameterDict({"w": layer.weight, "b": layer.bias})
+        self.numbers = [layer.weight, layer.bias]
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.conv2d(x, *self.numbers)
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_parameters_in_a_plain_list(known):
+    """PyTorch registers none of them, unless they stand elsewhere as well."""
+
+    def build() -> nn.Module:
+        net = LeNet()
+        net.c3 = Listed(net.c3, known)
+        return net
+
+    found = judge(port(build), NETWORK)
+    if known:
+        assert found.verdict == "conforms"
+        return
+    (finding,) = found.findings
+    assert (finding.node, finding.attribute) == ("C3", "registration")
+    assert finding.found == "2 parameters in a plain list"
+
+
+def test_what_is_unread_in_both_modes_is_told_once():
+    """Several images are multiplied by another operator than one."""
+
+    class Unfolded(LeNet):
+        def forward(self, x: Tensor) -> Tensor:
+            x = torch.tanh(F.avg_pool2d(torch.tanh(self.c1(x)), 2))
+            columns = self.c3.weight.flatten(1) @ F.unfold(x, 5)
+            x = columns.unflatten(2, (10, 10)) + self.c3.bias.view(-1, 1, 1)
+            x = torch.tanh(F.avg_pool2d(torch.tanh(x), 2))
+            return self.output(torch.tanh(self.f6(torch.tanh(self.c5(x)).flatten(1)))).softmax(1)
+
+    (found,) = judge(port(Unfolded), NETWORK, numbers=False).findings
+    assert (found.node, found.attribute) == ("C3", "operation")

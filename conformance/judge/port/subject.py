@@ -225,9 +225,7 @@ def _ordered(expected: Graph, found: Graph) -> tuple[Graph, Alignment, list[Diff
     return best
 
 
-def _beside(
-    expected: Graph, found: Graph
-) -> tuple[Graph, Graph, Alignment, list[Difference]]:
+def _beside(expected: Graph, found: Graph) -> tuple[Graph, Graph, Alignment, list[Difference]]:
     """Two graphs as they are compared."""
     expected = published.by_convention(_pooled(expected, found), found)
     found = alike(expected, found)

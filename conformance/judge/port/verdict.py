@@ -123,7 +123,10 @@ def judge(
     parts.append(precision.check(asked))
     if not asked.untraceable:  # auxiliary heads may be read in training
         counted = {
-            piece.handle for node in found for pieces in node.parameters.values() for piece in pieces
+            piece.handle
+            for node in found
+            for pieces in node.parameters.values()
+            for piece in pieces
         }
         parts.append(idle.check(asked.tape, asked.taught, asked.port.trains, counted))
     if numbers and sizes.alone(asked.tape):

@@ -12,6 +12,7 @@ from functools import partial
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
+import torch
 from torch import Tensor
 
 from conformance.trace import composed
@@ -258,6 +259,20 @@ def clamp(
     return composed.clamp(recorder.tape, value, *bounds)
 
 
+def index_put(
+    recorder: Recorder, outputs: list[Tensor], x: Tensor, places: Sequence[Tensor | None],
+    new: Tensor, accumulate: bool = False,
+) -> int | None:  # fmt: skip
+    """One number where a mask of the whole tensor says so: x[x < 0] = 0."""
+    mask = places[0]
+    if accumulate or new.numel() != 1 or mask is None or len(places) > 1:
+        return None
+    if mask.dtype != torch.bool or mask.shape != x.shape:
+        return None
+    number = recorder.tape.reshape(recorder.of(new), ())
+    return recorder.tape.select(recorder.of(mask), number, recorder.of(x))
+
+
 def sum_or_difference(
     recorder: Recorder, outputs: list[Tensor], x: Any, y: Any, alpha: float = 1, *, word: str
 ) -> int:
@@ -281,7 +296,9 @@ def primitive(word: str) -> Translation:
 def identity(
     recorder: Recorder, outputs: list[Tensor], x: Tensor, *_: Any, **__: Any
 ) -> int | None:
-    """A copy; a cast between floating types is one."""
+    """A copy; a cast between floating types is one, and one of a mask is zeros and ones."""
+    if x.dtype == torch.bool and outputs[0].is_floating_point():
+        return recorder.tape.select(recorder.of(x), recorder.of(1.0), recorder.of(0.0))
     same = x.dtype == outputs[0].dtype or both_floating(x.dtype, outputs[0].dtype)
     return recorder.of(x) if same else None
 
@@ -322,6 +339,21 @@ SEVERAL: dict[str, Translation] = {
         recorder, outputs, y, x, *alpha, word="sub"
     ),
     "sigmoid": primitive("logistic"),
+    **{
+        word: primitive(name)
+        for word, name in {
+            "lt": "less",
+            "le": "less_equal",
+            "gt": "greater",
+            "ge": "greater_equal",
+            "where.self": "select",
+        }.items()
+    },
+    "masked_fill": algebra(lambda tape, x, mask, fill: tape.select(mask, fill, x)),
+    "index_put": index_put,
+    "threshold": algebra(
+        lambda tape, x, least, fill: tape.select(tape.elementwise("greater", x, least), x, fill)
+    ),
     "maximum": primitive("max"),
     "minimum": primitive("min"),
     # A division that rounds has an overload of its own and stays unknown.
