@@ -1,6 +1,7 @@
 """Ports of one small network in PyTorch, each with one thing that people do to it."""
 
 from collections.abc import Callable
+from functools import partial
 from importlib.util import find_spec
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 
 from conformance import reference
 from conformance.judge.port.verdict import judge
+from conformance.trace.canonical import canonical
 
 if find_spec("torch") is None:
     pytest.skip("torch is not installed", allow_module_level=True)
@@ -16,6 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from conformance.implementations.torch.resnet_cifar import MODELS
 from conformance.trace.torch.port import port
 
 NETWORK = reference.find("LeNet-5-table")
@@ -365,3 +368,75 @@ def test_what_is_unread_in_both_modes_is_told_once():
 
     (found,) = judge(port(Unfolded), NETWORK, numbers=False).findings
     assert (found.node, found.attribute) == ("C3", "operation")
+
+
+class Normal(nn.Module):
+    """A convolution and what normalises it."""
+
+    def __init__(self, layer: nn.Module, norm: nn.Module) -> None:
+        super().__init__()
+        self.layer, self.norm = layer, norm
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.norm(self.layer(x))
+
+
+NORMS: dict[str, tuple[Callable[[int], nn.Module], int]] = {
+    "instance": (nn.InstanceNorm2d, 16),
+    "instance, affine": (partial(nn.InstanceNorm2d, affine=True), 16),
+    "layer": (lambda maps: nn.LayerNorm((maps, 10, 10), elementwise_affine=False), 1),
+    "group": (partial(nn.GroupNorm, 4), 4),
+}
+
+
+@pytest.mark.parametrize(("norm", "groups"), NORMS.values(), ids=NORMS)
+def test_a_norm_of_each_image_is_said_as_that(norm, groups):
+    """With one image and with several, in inference and in training."""
+
+    def build() -> nn.Module:
+        net = LeNet()
+        net.c3 = Normal(net.c3, norm(16))
+        return net
+
+    model = port(build)
+    for training in (False, True):
+        nodes = [n for n in canonical(model.trace((32, 32, 1), training)) if "norm" in n.kind]
+        assert [(n.kind, n.attributes["groups"]) for n in nodes] == [("group_norm", groups)]
+        assert bool(nodes[0].slots) == ("affine" in str(norm) or groups == 4)
+    (finding,) = judge(model, NETWORK, numbers=False).findings
+    assert (finding.node, finding.attribute, finding.kind) == ("after C3", "extra", "group_norm")
+
+
+def test_another_norm_in_place_of_one_is_one_finding():
+    """A norm that is missing and one that is extra at the same place have one cause."""
+
+    def build() -> nn.Module:
+        net = MODELS["ResNet-20-CIFAR"]()
+        *_, (path, _) = [m for m in net.named_modules() if isinstance(m[1], nn.BatchNorm2d)]
+        inside, _, name = path.rpartition(".")
+        setattr(net.get_submodule(inside), name, nn.InstanceNorm2d(64))
+        return net
+
+    (found,) = judge(port(build), reference.find("ResNet-20-CIFAR"), numbers=False).findings
+    assert (found.attribute, found.expected, found.found) == ("kind", "batch_norm", "group_norm")
+
+
+def cropped(net: nn.Module, x: Tensor) -> Tensor:
+    """A random place in a padded image, as PyTorch's users draw it."""
+    if net.training:
+        top, left = torch.randint(0, 5, (2,)).tolist()
+        x = F.pad(x, (2, 2, 2, 2))[:, :, top : top + 32, left : left + 32]
+    return x
+
+
+def test_an_augmentation_is_found_in_training():
+    """It is said of the image, and as what it probably is."""
+
+    class Augmented(LeNet):
+        def forward(self, x: Tensor) -> Tensor:
+            return super().forward(cropped(self, x))
+
+    found = judge(port(Augmented), NETWORK, numbers=False)
+    (finding,) = found.findings
+    assert (finding.check, finding.node) == ("training", "after input")
+    assert "augmentation" in finding.hint and found.verdict == "deviates"
