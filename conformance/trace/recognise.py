@@ -265,9 +265,9 @@ def group_norm(piece: Piece) -> Layer | None:
 
 
 #: The order in which recognisers are asked.
-WHOLE = (radial_basis, upsampling, regrouped, activation, local_response, dropout)
+WHOLE = (radial_basis, upsampling, activation, local_response, dropout)
 #: Those that may recognise a part of something larger, such as a batch norm before its beta.
-PARTIAL = (batch_norm, group_norm)
+PARTIAL = (batch_norm, group_norm, regrouped)
 
 
 def in_training(momentum: float | None, unbiased: bool | None) -> dict[str, Any]:

@@ -45,11 +45,7 @@ def check(subject: Subject) -> Part:
         known = {_key(each) for each in every}
         surplus = own_causes(training, subject.explained.surplus)
         for each in written(training, surplus, "training"):
-            if _key(each) in known:
-                continue
-            if each.node == "after input":
-                part.findings.append(replace(each, hint=each.hint or AUGMENTED))
-            elif not _unread(each):
+            if _key(each) not in known and (each.node == "after input" or not _unread(each)):
                 part.findings.append(each)
     part.findings += _besides(subject)
     if len(inference.found.outputs) != len(inference.expected.outputs):
@@ -154,7 +150,7 @@ def _written(comparison: Comparison, difference: Difference, check: CheckName) -
         want = "parameters"
         said = f"{name}: its weights are {have}, expected parameters"
     elif attribute in ("extra", unread.OPERATION) and anchor in comparison.expected.inputs:
-        why = why or preparing(node)
+        why = why or (AUGMENTED if check == "training" else preparing(node))
     return Finding(
         check=check,
         node=name,
