@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import inspect
-import re
 import sys
 from collections.abc import Callable
 from contextlib import suppress
@@ -199,7 +198,7 @@ def _made(factory: Callable[..., Any]) -> object:
 
 def told(error: BaseException) -> str:
     """What went wrong, and where in the port, in one line."""
-    said = re.sub(r"\x1b\[[\d;]*m", "", " ".join(message(error).split()))  # Keras' emphasis
+    said = " ".join(message(error).split())
     said = said if len(said) <= 300 else f"{said[:297]}..."
     said = f"{type(error).__name__}: {said}" if said else type(error).__name__
     place = "" if isinstance(error, SyntaxError) else _place(error)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -13,6 +12,7 @@ from typing import Any
 
 import keras
 
+from conformance.printable import message
 from conformance.trace.keras.images import augments
 from conformance.trace.keras.thread import in_a_thread
 from conformance.trace.places import refusing
@@ -127,12 +127,8 @@ def by_handle(variables: Sequence[Any]) -> dict[str, Any]:
 
 
 def _reason(error: BaseException) -> str:
-    """Keras emphasises the reason, and repeats the arguments after it."""
-    message = re.sub(r"\x1b\[\d*m", "", str(error)).partition("Arguments received")[0]
-    message = re.sub(
-        r"Could not automatically infer .* Error encountered:", "", message, flags=re.S
-    )
-    return shorten(message, 300) or type(error).__name__
+    """Keras repeats the arguments after the reason."""
+    return shorten(message(error).partition("Arguments received")[0], 300) or type(error).__name__
 
 
 #: Say in one line what Keras cannot do and why.

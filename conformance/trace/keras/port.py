@@ -184,7 +184,9 @@ class KerasPort:
         return in_a_thread(partial(self._plain, values, images))
 
     def _plain(self, values: Mapping[str, np.ndarray], images: np.ndarray) -> list[np.ndarray]:
-        with keras.device("cpu:0"), one_line("called plainly the model fails"):
+        # PyTorch moves a parameter to cpu:0, and what has moved is a parameter no longer.
+        device = "cpu" if keras.backend.backend() == "torch" else "cpu:0"
+        with keras.device(device), one_line("called plainly the model fails"):
             model = self.factory()
             if model is self._made:
                 raise CannotExecute(SAME)
