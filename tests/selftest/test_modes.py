@@ -79,7 +79,7 @@ def test_the_gradient_of_training_is_wrong_where_it_was_altered(step):
     back = Case(*step).differentiated()
     assert not back.problem
     assert back.first_divergence is None
-    case = Case(*step, training=True)
+    case = Case(step[0], wrong, training=True)
     forward = case.run()
     assert not forward.problem
     assert forward.first_divergence is None
@@ -93,7 +93,7 @@ def test_the_gradient_of_training_is_wrong_where_it_was_altered(step):
 def test_training_is_wrong_where_it_was_altered(training):
     """The first result that differs, or else the first running statistic, is the expected one."""
     wrong = training[1]
-    case = Case(*training, training=True)
+    case = Case(training[0], wrong, training=True)
     found = case.run()
     diverged = found.first_divergence
     statistic = next((each for each in found.statistics if not each.agrees), None)
