@@ -10,6 +10,8 @@ from msgspec.structs import replace
 
 from conformance.graph.model import Graph, verify
 from conformance.graph.rows import row_of
+from conformance.graph.shrink import smallest
+from conformance.judge import published
 from conformance.judge.port.smaller import smaller
 from conformance.judge.record.evidence import Record
 from conformance.judge.record.repeat import Found, Progress, Repeat
@@ -21,6 +23,7 @@ from conformance.ports import implementations as frameworks
 from conformance.reference import Model
 from conformance.trace.canonical import canonical
 from conformance.trace.port import PLAIN, Execution, Port
+from conformance.trace.tape import Tape
 
 #: The name of all rows.
 EVERY = "all"
@@ -106,7 +109,7 @@ def _in_inference(
         for each in whole
     )
     if thorough:
-        small, tape = smaller(port, graph) or (graph, tape)
+        small, tape = _smaller(port, model, graph) or (graph, tape)
 
         def differentiate(seed: int, _: Progress) -> Gradients:
             given = Oracles(small, seed, 1, like=graph)
@@ -122,7 +125,7 @@ def _in_training(
     tape = port.trace(model.input, training=True)
     record.training = graph = verify(canonical(tape))
     if thorough:
-        small, tape = smaller(port, graph, training=True) or (graph, tape)
+        small, tape = _smaller(port, model, graph, training=True) or (graph, tape)
         # What the step computes is kept for its gradients; of several seeds it would be too much.
         alone = len(repeat.seeds) == 1
         once = Oracles(small, repeat.seeds[0], BATCH, like=graph) if alone else None
@@ -148,6 +151,17 @@ def _in_training(
 
         record.training_parity = repeat.run("training", graph, step, progress)
         record.training_gradients = repeat.run("training gradients", graph, differentiate, progress)
+
+
+def _smaller(
+    port: Port, model: Model, graph: Graph, training: bool = False
+) -> tuple[Graph, Tape] | None:
+    """A network on the smallest image on which it is the same one, in every framework alike.
+
+    One whose heads in training read whole maps may be declared for one size of image only.
+    """
+    taught = published.network(model).training if published.known(model.name) else graph
+    return smaller(port, graph, training) if smallest(taught) else None
 
 
 def _on(small: Graph, graph: Graph, found: Found) -> Found:
