@@ -57,9 +57,13 @@ def work(job: Json, stage: Stage) -> Json:
     models = list(reference.models().values())
     parts = [model for model in models if _part(graphs, model)]
     whole = [model for model in models if model not in parts]
-    near = sorted(whole, key=lambda model: _distance(graphs, model))[: TRACED * job["top"]]
+    whole.sort(key=lambda model: _distance(graphs, model))
+    near, far = whole[: TRACED * job["top"]], whole[TRACED * job["top"] :]
     candidates: list[Judged] = []
-    left_out = {"read maps inside a network, not images": [each.name for each in parts]}
+    left_out = {
+        "read maps inside a network, not images": [each.name for each in parts],
+        "have layers less like the port's than those compared": [each.name for each in far],
+    }
     for number, model in enumerate(near):
         stage(f"comparing with {model.name}", number, len(near))
         try:
