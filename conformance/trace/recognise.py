@@ -73,6 +73,19 @@ class Piece:
         return self.shape == tuple(prod(size for _, size in axis) for axis in self.axes)
 
     @cached_property
+    def moved(self) -> tuple[int, ...] | None:
+        """Where each axis was before, if the algebra at most exchanges them."""
+        left = list(enumerate(self.before))
+        found = []
+        for axis in self.axes:
+            at = next((entry for entry in left if entry[1] == axis), None)
+            if at is None:
+                return None
+            left.remove(at)
+            found.append(at[0])
+        return None if left else tuple(found)
+
+    @cached_property
     def channels(self) -> tuple[int, int] | None:
         """The axis of the channels before and after, of algebra without parameters."""
         before, after = axis_of(self.before, "C"), axis_of(self.axes, "C")
@@ -183,7 +196,7 @@ def activation(piece: Piece) -> Layer | None:
     """softmax, its logarithm, sigmoid, tanh or relu."""
     if not piece.keeps_its_shape or piece.channels is None:
         return None
-    kind = pointwise(piece.excerpt, *piece.channels)
+    kind = pointwise(piece.excerpt, *piece.channels, piece.moved)
     return Layer(kind) if kind else None
 
 
@@ -219,6 +232,8 @@ def batch_norm(piece: Piece) -> Layer | None:
     if piece.entry is None:
         return None
     part = excerpt(piece.tape, piece.entry, piece.end)
+    if _one_by_one(part, piece.axes):
+        return None
     for name in "CHW":
         axis = axis_of(piece.axes, name)
         if axis is None or (found := batch_normalisation(part, axis)) is None:
@@ -227,6 +242,13 @@ def batch_norm(piece: Piece) -> Layer | None:
         attributes = {"epsilon": found.epsilon} | in_training(None, None)
         return Layer("batch_norm", attributes | ({} if name == "C" else {"axis": name}), slots)
     return None
+
+
+def _one_by_one(part: Excerpt, axes: Axes) -> bool:
+    """Whether algebra of a single image would leave several apart: it sums over other axes only."""
+    batch = axis_of(axes, "N")
+    sums = [op.attributes["axes"] for op in part.tape.operations if op.name == "reduce"]
+    return batch == 0 and axes[0] == (("N", 1),) and bool(sums) and all(0 not in s for s in sums)
 
 
 def group_norm(piece: Piece) -> Layer | None:
@@ -243,9 +265,9 @@ def group_norm(piece: Piece) -> Layer | None:
 
 
 #: The order in which recognisers are asked.
-WHOLE = (radial_basis, upsampling, regrouped, activation, local_response, dropout)
+WHOLE = (radial_basis, upsampling, activation, local_response, dropout)
 #: Those that may recognise a part of something larger, such as a batch norm before its beta.
-PARTIAL = (batch_norm, group_norm)
+PARTIAL = (batch_norm, group_norm, regrouped)
 
 
 def in_training(momentum: float | None, unbiased: bool | None) -> dict[str, Any]:
@@ -271,23 +293,33 @@ def _rows(part: Excerpt, channel: int, outcome: int) -> Rows:
 
 
 @remembered
-def pointwise(part: Excerpt, channel: int, outcome: int) -> str | None:
+def pointwise(
+    part: Excerpt, channel: int, outcome: int, moved: tuple[int, ...] | None
+) -> str | None:
     """softmax, its logarithm, sigmoid, tanh or relu, whichever the algebra is."""
-    channels = part.tape[part.base].shape[channel]
-    pixels = max(3, DENSE // channels)
-    x = np.random.Generator(np.random.Philox(1989)).normal(size=(pixels, channels))
-    exp = np.exp(x - x.max(axis=1, keepdims=True))
-    candidates = {
-        "softmax": exp / exp.sum(axis=1, keepdims=True),
-        "log_softmax": np.log(exp / exp.sum(axis=1, keepdims=True)),
-        "sigmoid": 1 / (1 + np.exp(-x)),
-        "tanh": np.tanh(x),
-        "relu": np.maximum(x, 0),
-    }
-    if channels == 1:  # whatever divides a number by itself is a softmax of one
-        del candidates["softmax"], candidates["log_softmax"]
+    shape = part.tape[part.base].shape
+    random = np.random.Generator(np.random.Philox(1989))
+    x = random.normal(size=(max(3, DENSE // shape[channel]), shape[channel]))
+    x[:2, 0] = -1.0, 1.0  # of one channel as well, a ReLU is told from nothing at all
     out = _rows(part, channel, outcome)(x)
-    return next((kind for kind, y in candidates.items() if same(out, y)), None)
+    kind = next((kind for kind, y in _pointwise(x).items() if same(out, y)), None)
+    if kind is None or moved is None:
+        return kind
+    # Images of one colour do not tell what moves pixels, or mixes them.
+    image = random.normal(size=shape)
+    found = evaluate(part.tape, part.ends[0], {part.base: image}).transpose(np.argsort(moved))
+    expected = _pointwise(np.moveaxis(image, channel, -1))[kind]
+    return kind if same(np.moveaxis(found, channel, -1), expected) else None
+
+
+def _pointwise(x: np.ndarray) -> dict[str, np.ndarray]:
+    """What each activation makes of pixels, the channels along the last axis."""
+    found = {"sigmoid": 1 / (1 + np.exp(-x)), "tanh": np.tanh(x), "relu": np.maximum(x, 0)}
+    if x.shape[-1] == 1:  # whatever divides a number by itself is a softmax of one
+        return found
+    exp = np.exp(x - x.max(axis=-1, keepdims=True))
+    soft = exp / exp.sum(axis=-1, keepdims=True)
+    return {"softmax": soft, "log_softmax": np.log(soft)} | found
 
 
 @remembered

@@ -79,6 +79,8 @@ class Fault:
     found: Any
     hint: str = ""
     where: Where = Where()
+    #: The tape's value at which it was seen; None where it is of no single one.
+    value: int | None = None
 
 
 class Tape:
@@ -96,6 +98,8 @@ class Tape:
         self.where = Where()
         #: What is wrong besides what is computed: layers in a plain list, say.
         self.faults: list[Fault] = []
+        #: What is to be said besides, and is nothing wrong.
+        self.noted: list[Fault] = []
         #: Every stored array of the model, read or not, as far as the tracer knows: its shape.
         self.stored: dict[str, Shape] = {}
         #: Stored arrays that the model says are not trained, and others like them are.

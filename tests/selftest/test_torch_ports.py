@@ -124,7 +124,9 @@ def drawn(x: Tensor) -> Tensor:
 ONE = {
     "squeeze": ({"flat": torch.squeeze}, "batch", "takes one image|batch axis"),
     "view": ({"flat": lambda x: x.view(1, -1)}, "batch", "view"),
-    "mean of the batch": ({"flat": lambda x: x.mean(0, True).flatten(1)}, "batch", "batch axis"),
+    "mean of the batch": (
+        {"flat": lambda x: x.mean(0, True).flatten(1)}, "batch", "depend on the others",
+    ),
     "softmax of the batch": ({"end": lambda x: x.softmax(0)}, "batch", "depend on the others"),
     "channels before images": (
         {"flat": lambda x: x.transpose(0, 1).reshape(len(x), -1)}, "batch", "depend on the others",

@@ -12,7 +12,7 @@ from conformance import reference
 from conformance.graph.align import Finding as Difference
 from conformance.graph.model import DRAWN
 from conformance.judge.finding import CheckName, Finding, Part, Remark, Unjudged
-from conformance.judge.hints import hint
+from conformance.judge.hints import hint, preparing
 from conformance.judge.port import unread
 from conformance.judge.port.subject import TRAINED, Subject
 from conformance.judge.port.swaps import replaced, swapped
@@ -45,11 +45,7 @@ def check(subject: Subject) -> Part:
         known = {_key(each) for each in every}
         surplus = own_causes(training, subject.explained.surplus)
         for each in written(training, surplus, "training"):
-            if _key(each) in known:
-                continue
-            if each.node == "after input":
-                part.findings.append(replace(each, hint=each.hint or AUGMENTED))
-            elif not _unread(each):
+            if _key(each) not in known and (each.node == "after input" or not _unread(each)):
                 part.findings.append(each)
     part.findings += _besides(subject)
     if len(inference.found.outputs) != len(inference.expected.outputs):
@@ -153,13 +149,15 @@ def _written(comparison: Comparison, difference: Difference, check: CheckName) -
     elif attribute == "weights" and not said:
         want = "parameters"
         said = f"{name}: its weights are {have}, expected parameters"
+    elif attribute in ("extra", unread.OPERATION) and anchor in comparison.expected.inputs:
+        why = why or (AUGMENTED if check == "training" else preparing(node))
     return Finding(
         check=check,
         node=name,
         attribute=attribute,
         expected=want,
         found=have,
-        kind=node.kind,
+        kind=want if attribute == "missing" and isinstance(want, str) else node.kind,
         port_node=str(comparison.found.nodes[there].where) if there is not None else "",
         hint=why or hint(node.kind, difference.attribute, text(want), text(have)),
         sentence=said,

@@ -204,8 +204,8 @@ def _nearest(found: Subject) -> Subject:
             best = less
     if best.explained.unexplained:
         others = [best.beside(each) for each in best.candidates if each.another]
-        found = [each for each in others if each and each.another]
-        best = min([best, *found], key=lambda each: each.explained.unexplained)
+        named = [each for each in others if each and each.another]
+        best = min([best, *named], key=lambda each: each.explained.unexplained)
     return best
 
 

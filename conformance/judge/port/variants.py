@@ -183,7 +183,10 @@ def _meant(comparison: Comparison, row: Difference) -> Any:
 def _exceptions(
     comparison: Comparison, row: Difference, matched: set[int], count: int
 ) -> list[Finding]:
-    """Where a row of a variant does not hold: the paper's value stands there."""
+    """Where a row of a variant does not hold: the paper's value stands there.
+
+    A layer that the variant adds is missing behind a node of the port's.
+    """
     there = {comparison.anchor(comparison.findings[i]) for i in matched}
     like = _meant(comparison, row)
     found: list[Finding] = []
@@ -191,14 +194,24 @@ def _exceptions(
         node = comparison.found.nodes[b]
         if a in there or not _in_layer(comparison, a, row.layer) or len(found) == count:
             continue
-        if row.attribute == "extra" and fnmatchcase(
-            label(comparison.expected.nodes[a]), f"{row.count[5:]}*"
-        ):
-            found.append(Finding("missing", row.variant, None, a, None))
+        if row.attribute == "extra":
+            if row.count.startswith("each ") and fnmatchcase(
+                label(comparison.expected.nodes[a]), f"{row.count[5:]}*"
+            ):
+                found.append(Finding("missing", row.variant, None, None, b))
         elif row.attribute == "missing" and _described(comparison.expected.nodes[a], row):
             found.append(Finding("extra", None, node.kind, None, b))
         elif row.attribute in node.attributes and _described(comparison.expected.nodes[a], row):
             found.append(Finding(row.attribute, like, node.attributes[row.attribute], a, b))
+    if row.attribute == "extra" and not row.count.startswith("each "):
+        # It would stand behind something else that the variant adds there, as a norm does.
+        found += [
+            Finding("missing", row.variant, None, None, f.found_node)
+            for f in comparison.findings
+            if f.attribute == "extra"
+            and f.found != row.variant
+            and _in_layer(comparison, comparison.anchor(f), row.layer)
+        ][:count]
     return found
 
 
@@ -208,6 +221,7 @@ def matches(comparison: Comparison, profile: Profile, whole: bool = True) -> set
     Unless the ``whole`` of it is asked for, whatever is there of it is explained.
     """
     explained: set[int] = set()
+    asked = found = 0  # by rows that say how many
     for difference in profile.differences:
         if profile == comparison.given and leaves_out(difference):
             continue
@@ -218,7 +232,10 @@ def matches(comparison: Comparison, profile: Profile, whole: bool = True) -> set
         if whole and wanted is not None and len(matched) != wanted:
             return None
         explained |= matched
-    return explained
+        if wanted is not None:
+            asked, found = asked + 1, found + len(matched)
+    # What makes no difference is no variant by itself, such as of a tanh none of which is left.
+    return None if whole and asked and not found else explained
 
 
 def leaves_out(row: Difference) -> bool:
@@ -262,6 +279,7 @@ def _wanted(comparison: Comparison, row: Difference) -> int | None:
 def _matches(comparison: Comparison, finding: Finding, row: Difference) -> bool:
     return (
         finding.attribute == row.attribute
+        and _reads(comparison, finding, row)
         and _in_layer(comparison, comparison.anchor(finding), row.layer)
         and fnmatchcase(label(comparison.node(finding)), row.node)
         and _is(finding.expected, row.paper)
@@ -270,6 +288,18 @@ def _matches(comparison: Comparison, finding: Finding, row: Difference) -> bool:
             _is(_attribute(comparison.node(finding), name), value) for name, value in row.having
         )
     )
+
+
+def _reads(comparison: Comparison, finding: Finding, row: Difference) -> bool:
+    """Whether a norm that is there for each layer of a kind reads such a layer itself.
+
+    Behind a convolution and behind its ReLU it is another network.
+    """
+    if row.variant != "batch_norm" or row.attribute != "extra" or row.count[:5] != "each ":
+        return True
+    assert finding.found_node is not None
+    before = [comparison.found.nodes[i] for i in comparison.found.nodes[finding.found_node].inputs]
+    return any(fnmatchcase(label(node), f"{row.count[5:]}*") for node in before)
 
 
 def stated(comparison: Comparison, finding: Finding, profile: Profile) -> bool:

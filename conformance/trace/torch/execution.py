@@ -108,25 +108,18 @@ def plain(
     values: Mapping[str, np.ndarray],
     images: np.ndarray,
 ) -> Any:
-    """What a module returns for a batch, with values in its stored arrays; they are put back.
+    """What a module returns for a batch, with values in its stored arrays, where they stay.
 
     It is called as its users call it: under no mode, no hook and no other class of tensor.
     """
     stored = dict([*module.named_parameters(), *module.named_buffers()])
-    stored = {handle: stored[handle] for handle in values}
-    before = {handle: tensor.detach().clone() for handle, tensor in stored.items()}
-    training = module.training
-    built = any(tensor.is_inference() for tensor in stored.values())
+    built = any(stored[handle].is_inference() for handle in values)
     with torch.inference_mode() if built else torch.no_grad():
-        try:
-            for handle, tensor in stored.items():
-                tensor.copy_(torch.from_numpy(np.require(values[handle], None, ["C", "W"])))
-            batch = torch.from_numpy(images.transpose(0, 3, 1, 2)).to(_taken(stored.values()))
-            return module.eval()(given(batch.contiguous()))
-        finally:
-            for handle, tensor in stored.items():
-                tensor.copy_(before[handle])
-            module.train(training)
+        for handle, array in values.items():
+            stored[handle].copy_(torch.from_numpy(np.require(array, None, ["C", "W"])))
+        taken = _taken(stored[handle] for handle in values)
+        batch = torch.from_numpy(images.transpose(0, 3, 1, 2)).to(taken)
+        return module.eval()(given(batch.contiguous()))
 
 
 def _taken(stored: Iterable[Tensor]) -> torch.dtype:

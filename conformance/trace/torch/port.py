@@ -95,8 +95,8 @@ class TorchPort:
         self._made: Any = None
         self._faults: list[Fault] = []
         self._module: nn.Module | None = None
-        #: A model with its weights that has been called, and has them again.
-        self._called: Any = None
+        #: A model with its weights whose values have been looked at.
+        self._whole: Any = None
         #: The way back through the last run, where it was asked for.
         self._back: Back | None = None
         #: The layout in which it takes its images, found out when it is first traced.
@@ -240,8 +240,8 @@ class TorchPort:
     def own(self) -> Own:
         """What the model stores when it is built with its weights."""
         with refusing(f"{self.name}() does not build with its weights"), torch.no_grad():
-            made, self._called = self._called, None
-            module = unwrapped(self.factory() if made is None else made).eval()
+            self._whole = self.factory()
+            module = unwrapped(self._whole).eval()
             registered(module)
             if self._size and any(is_lazy(tensor) for tensor in module.parameters()):
                 height, width, channels = self._size
@@ -252,12 +252,12 @@ class TorchPort:
     def plain(self, values: Mapping[str, np.ndarray], images: np.ndarray) -> list[np.ndarray]:
         """The outputs of the factory's own model on a batch, in its precision, unobserved."""
         with refusing(self.name):
-            module = unwrapped(self.factory())
+            made, self._whole = self._whole, None
+            module = unwrapped(self.factory() if made is None else made)
             registered(module)
             if any(is_lazy(tensor) for tensor in module.parameters()):
                 self._call(module.eval(), _channels_first(images[:1]))
             output = plain(module, self._given or _as_it_is, values, images)
-            self._called = module
             return [_channels_behind(as_array(leaf)) for leaf in _outputs(output)]
 
     def _ready(self, image: Tensor) -> nn.Module:

@@ -182,6 +182,11 @@ class Recorder(TorchDispatchMode):
 
     def _execute(self, func: Any, args: Any, kwargs: Any) -> Any:
         """The shapes of what an operator returns."""
+        name = func.overloadpacket.__name__
+        if name == "native_batch_norm":
+            return _normed(*args)
+        if name == "relu" or (name == "add" and _of_one_shape(*args[:2])):
+            return Hollow(_like(on_meta(args[0])))
         result = func(*tree_map(on_meta, args), **tree_map(on_meta, kwargs))
         return tree_map(lambda x: Hollow(x) if isinstance(x, Tensor) else x, result)
 
@@ -269,6 +274,29 @@ class Recorder(TorchDispatchMode):
 
     def _passed(self, lines: range, operands: list[tuple[int, Tensor]], result: Any) -> None:
         """An operator has several lines, of which these have no tensor."""
+
+
+# PyTorch computes a norm, a ReLU and a sum step by step where there are only shapes, in Python, and
+# most of a trace would go into that.
+
+
+def _normed(x: Tensor, *others: Any) -> tuple[Hollow, ...]:
+    """What a batch norm returns: the map and, in training, what it has normalised by."""
+    kept = [torch.empty(x.shape[1] if others[4] else 0, dtype=x.dtype, device="meta")] * 2
+    return tuple(Hollow(each) for each in (_like(on_meta(x)), *kept))
+
+
+def _like(x: Tensor) -> Tensor:
+    if x.is_contiguous():
+        return torch.empty(x.shape, dtype=x.dtype, device="meta")
+    return torch.empty_like(x)
+
+
+def _of_one_shape(x: Any, y: Any) -> bool:
+    """Whether a sum is as its parts are."""
+    parts = [each for each in (x, y) if isinstance(each, Tensor)]
+    kinds = {(each.shape, each.dtype, each.is_contiguous()) for each in parts}
+    return len(parts) == 2 and len(kinds) == 1 and x.is_contiguous()
 
 
 def _written(value: Value) -> int:
