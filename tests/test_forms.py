@@ -243,6 +243,24 @@ def test_a_statistic_that_several_norms_replace_has_one_momentum(times, axis):
     assert not canonical(tape).unknown
 
 
+def test_a_norm_by_the_batch_reads_zeros_around_a_map():
+    """Cells around a map that a norm reads, and no convolution, are a layer in front of it."""
+
+    def write(tape, x):
+        around = tape.pad(x, ((0, 0), (0, 0), (1, 1), (1, 1)))
+        return updated(tape, around, tape.parameter("mean", (4,)), 0.9, 1)[0]
+
+    assert kinds(graph(write)) == ["input", "pad", "batch_norm"]
+
+
+def test_places_taken_in_their_order_are_all_of_them():
+    """A roll of a single image along the batch is nothing, and one of rows is not."""
+    assert kinds(graph(lambda tape, x: tape.take(x, 0, (0, 1)))) == ["input"]
+    assert kinds(graph(lambda tape, x: tape.take(x, 2, (5, 0, 1, 2, 3, 4)))) == [
+        "input", "unknown:take",
+    ]  # fmt: skip
+
+
 def test_a_batch_norm_is_one_on_any_batch():
     """A function that is linear where its input hardly varies is no norm."""
 
