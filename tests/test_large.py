@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import permutations
 from typing import Any
 
 import numpy as np
@@ -52,6 +53,14 @@ def test_products():
     """Products with them on either side are those of the whole matrix, but for rounding."""
     assert np.allclose(FEW @ LATE, FEW @ AT_ONCE, rtol=1e-12, atol=1e-12)
     assert np.allclose(LATE.behind(BACK), BACK @ AT_ONCE.T, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("order", [o for o in permutations((1, 2, 3)) if o != (1, 2, 3)], ids=str)
+def test_flattened(order):
+    """A map that is flattened in another order gives other results, every one of them."""
+    cells = FEW.reshape(2, 7, 7, 40)
+    wrong = cells.transpose(0, *order).reshape(2, -1) @ LATE
+    assert (np.abs(wrong - FEW @ LATE) > 1e-6).all()
 
 
 @pytest.mark.parametrize("steps", STEPS.values(), ids=STEPS)

@@ -60,6 +60,7 @@ example:
   conformance check resnet50 --exact
   conformance check --device gpu --evidence evidence
   conformance check --framework keras --evidence evidence
+  conformance check --thorough --evidence evidence --resume
 """
 
 
@@ -108,6 +109,11 @@ def options(command: ArgumentParser) -> None:
     command.add_argument(
         "--evidence", type=Path, metavar="DIR", help="leave what was found in DIR, for 'report'"
     )
+    command.add_argument(
+        "--resume", action="store_true",
+        help="go on from the evidence in DIR: what conforms by a run of the same code, versions and"
+        " seed is kept, and not run again",
+    )  # fmt: skip
     arguments.form(command)
     arguments.baseline(command)
     arguments.schema(command, "check")
@@ -133,6 +139,8 @@ def run(options: Namespace) -> int:
     options.executions = _executions(options)
     chosen = _frameworks(options.framework or [])
     options.whole = _whole(options)
+    if options.resume and not options.evidence:
+        raise Refused("--resume goes on from evidence: add --evidence DIR")
     if options.evidence:
         folder(options.evidence)
     alone = len(chosen) == 1
@@ -274,6 +282,7 @@ def _job(name: str, models: list[Model], options: Namespace) -> Json:
         "seed": options.seed,
         "repeat": options.repeat,
         "arrays": options.arrays or [],
+        "resume": options.resume,
         "evidence": str(options.evidence.resolve()) if options.evidence else None,
         "debug": options.debug,
         "patience": PATIENCE,

@@ -41,6 +41,11 @@ KEEPING = {"GLIBC_TUNABLES": ":".join(f"glibc.malloc.{each}" for each in KEPT)}
 Json = dict[str, Any]
 
 
+def environment(variables: Mapping[str, str]) -> dict[str, str]:
+    """The environment of a process of ours: ``variables`` first, then what the user has set."""
+    return SLEEPING | KEEPING | dict(os.environ) | dict(variables)
+
+
 @dataclass(slots=True)
 class Limits:
     """Seconds and bytes that a port may take; None for no limit."""
@@ -102,14 +107,13 @@ class _Sandbox:
     def __init__(self, job: Json, variables: Mapping[str, str], who: str) -> None:
         self.token, self.who, self.stage = token_hex(8), who, "starting"
         self.start = time.monotonic()
-        environment = SLEEPING | KEEPING | dict(os.environ) | dict(variables)
         try:
             self.answers, answers = os.pipe()
             try:
                 self.process = subprocess.Popen(
                     boot.command("conformance.ports.supervisor", str(answers)),
                     stdin=subprocess.PIPE, stdout=subprocess.PIPE, pass_fds=(answers,),
-                    start_new_session=True, env=environment,
+                    start_new_session=True, env=environment(variables),
                 )  # fmt: skip
             finally:
                 os.close(answers)

@@ -235,7 +235,8 @@ def running(part: Excerpt, channel: int) -> tuple[str, float, bool] | None:
 
     The excerpt's ends are the new statistic and the old one.
     """
-    return replaced(part.tape, (part.base,), *part.ends, channel)
+    new, old = part.ends
+    return replaced(part.tape, (part.base,), new, old, channel)
 
 
 def replaced(

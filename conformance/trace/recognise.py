@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from conformance.graph.axes import Axes, axis_of
+from conformance.graph.axes import Axes, axis_of, name_of
 from conformance.trace.evaluation import evaluate
 from conformance.trace.excerpt import Excerpt, excerpt, remembered
 from conformance.trace.meanings import Algebra
@@ -25,6 +25,9 @@ from conformance.trace.probes import leaves, same
 from conformance.trace.tape import Tape
 
 Rows = Callable[[np.ndarray], np.ndarray]
+
+#: So many numbers leave no gap in which a function could be another one.
+DENSE = 256
 
 #: So many draws tell the rate of a dropout.
 DRAWS = 64
@@ -148,6 +151,47 @@ def upsampling(piece: Piece) -> Layer | None:
     return Layer("upsample", {"factor": tuple(factors[axis or 0] for axis in spatial)})
 
 
+def regrouped(piece: Piece) -> Layer | None:
+    """Windows side by side, or channels in another order, as reshapes have them."""
+    names = "".join(name_of(axis) for axis in piece.before)
+    if piece.channels is None or sorted(names) != sorted("NCHW") or piece.axes != piece.before:
+        return None
+    before, after = piece.tape[piece.base].shape, piece.shape
+    if len(after) != len(before):
+        return None
+    x = np.random.Generator(np.random.Philox(2017)).normal(size=before)
+    try:
+        out = evaluate(piece.tape, piece.end, {piece.base: x})
+    except (KeyError, ValueError):
+        return None
+    return _shuffled(x, out, names.index("C")) if out.shape == x.shape else _tiled(x, out, names)
+
+
+def _shuffled(x: np.ndarray, out: np.ndarray, channel: int) -> Layer | None:
+    where = {float(value): i for i, value in enumerate(np.moveaxis(x, channel, 0)[:, 0, 0, 0])}
+    order = [where.get(float(value), -1) for value in np.moveaxis(out, channel, 0)[:, 0, 0, 0]]
+    if sorted(order) != sorted(where.values()) or order == sorted(order):
+        return None
+    if not np.array_equal(np.take(x, order, channel), out):
+        return None
+    return Layer("channel_order", {"order": tuple(order)})
+
+
+def _tiled(x: np.ndarray, out: np.ndarray, names: str) -> Layer | None:
+    whole = zip(names, x.shape, out.shape, strict=True)
+    if any(n % m or (name in "NC" and n != m) for name, n, m in whole):
+        return None
+    size = tuple(n // m for n, m in zip(x.shape, out.shape, strict=True))
+    tiles = x.reshape([n for pair in zip(out.shape, size, strict=True) for n in pair])
+    kernel = size[names.index("H")], size[names.index("W")]
+    attributes = {"kernel": kernel, "stride": kernel, "padding": ((0, 0), (0, 0))}
+    if same(out, tiles.max(axis=(1, 3, 5, 7))):
+        return Layer("max_pool", attributes)
+    if same(out, tiles.mean(axis=(1, 3, 5, 7))):
+        return Layer("avg_pool", attributes | {"count_include_pad": True})
+    return None
+
+
 def activation(piece: Piece) -> Layer | None:
     """softmax, its logarithm, sigmoid, tanh or relu."""
     if not piece.keeps_its_shape or piece.channels is None:
@@ -223,7 +267,7 @@ def group_norm(piece: Piece) -> Layer | None:
 #: The order in which recognisers are asked.
 WHOLE = (radial_basis, upsampling, activation, local_response, dropout)
 #: Those that may recognise a part of something larger, such as a batch norm before its beta.
-PARTIAL = (batch_norm, group_norm)
+PARTIAL = (batch_norm, group_norm, regrouped)
 
 
 def in_training(momentum: float | None, unbiased: bool | None) -> dict[str, Any]:
@@ -255,7 +299,7 @@ def pointwise(
     """softmax, its logarithm, sigmoid, tanh or relu, whichever the algebra is."""
     shape = part.tape[part.base].shape
     random = np.random.Generator(np.random.Philox(1989))
-    x = random.normal(size=(3, shape[channel]))
+    x = random.normal(size=(max(3, DENSE // shape[channel]), shape[channel]))
     x[:2, 0] = -1.0, 1.0  # of one channel as well, a ReLU is told from nothing at all
     out = _rows(part, channel, outcome)(x)
     kind = next((kind for kind, y in _pointwise(x).items() if same(out, y)), None)

@@ -15,11 +15,14 @@ from conformance.judge.finding import CheckName, Finding, Part, Remark, Unjudged
 from conformance.judge.hints import hint, preparing
 from conformance.judge.port import unread
 from conformance.judge.port.subject import TRAINED, Subject
-from conformance.judge.port.swaps import swapped
+from conformance.judge.port.swaps import replaced, swapped
 from conformance.judge.port.variants import Comparison, matches
 from conformance.reference import Model
 from conformance.trace.rules.layout import zeros
 from conformance.values import text
+
+#: What a port does to its image in training only.
+AUGMENTED = "an augmentation inside the model? Leave it to what reads the images"
 
 
 def check(subject: Subject) -> Part:
@@ -42,7 +45,7 @@ def check(subject: Subject) -> Part:
         known = {_key(each) for each in every}
         surplus = own_causes(training, subject.explained.surplus)
         for each in written(training, surplus, "training"):
-            if _key(each) not in known and not _unread(each):
+            if _key(each) not in known and (each.node == "after input" or not _unread(each)):
                 part.findings.append(each)
     part.findings += _besides(subject)
     if len(inference.found.outputs) != len(inference.expected.outputs):
@@ -109,14 +112,19 @@ def own_causes(comparison: Comparison, indices: list[int]) -> list[int]:
 
 
 def _key(finding: Finding) -> tuple[Any, ...]:
-    """What makes two findings, of inference and of training, one."""
+    """What makes two findings, of inference and of training, one.
+
+    What cannot be read may be written otherwise for several images.
+    """
+    if finding.attribute == unread.OPERATION:
+        return finding.node, finding.attribute
     return finding.node, finding.attribute, str(finding.expected), str(finding.found)
 
 
 def written(comparison: Comparison, indices: Iterable[int], check: CheckName) -> list[Finding]:
     """Differences of a comparison, by their numbers, in the paper's names and the port's own."""
     differences = swapped(comparison.expected, [comparison.findings[i] for i in indices])
-    differences = unread.gathered(comparison, differences)
+    differences = unread.gathered(comparison, replaced(comparison, differences))
     return [_written(comparison, each, check) for each in differences]
 
 
@@ -142,7 +150,7 @@ def _written(comparison: Comparison, difference: Difference, check: CheckName) -
         want = "parameters"
         said = f"{name}: its weights are {have}, expected parameters"
     elif attribute in ("extra", unread.OPERATION) and anchor in comparison.expected.inputs:
-        why = why or preparing(node)
+        why = why or (AUGMENTED if check == "training" else preparing(node))
     return Finding(
         check=check,
         node=name,

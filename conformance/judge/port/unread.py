@@ -91,7 +91,7 @@ def _joined(words: tuple[str, ...]) -> str:
 
 def _word(node: Node) -> str:
     """An operation by its own name, without its library's."""
-    return node.kind.rpartition(":")[2].rpartition(".")[2]
+    return node.kind.rpartition(":")[2].rpartition(".")[2].strip("_")
 
 
 def _groups(graph: Graph, nodes: set[int]) -> Iterator[set[int]]:

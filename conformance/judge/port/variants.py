@@ -266,10 +266,14 @@ def _wanted(comparison: Comparison, row: Difference) -> int | None:
             and _in_layer(comparison, comparison.behind(index), row.layer)
             for index, node in enumerate(comparison.found)
         )
-    places = [i for i in range(len(comparison.expected)) if _in_layer(comparison, i, row.layer)]
-    if row.attribute != "missing":  # what is not there differs in nothing else
-        places = [i for i in places if i in comparison.pairs]
-    return sum(_described(comparison.expected.nodes[i], row) for i in places)
+    nodes = enumerate(comparison.expected)
+    places = [
+        i for i, node in nodes if _described(node, row) and _in_layer(comparison, i, row.layer)
+    ]
+    if row.attribute == "missing":
+        return len(places)
+    # What is not there differs in nothing else; where none is, the row does not hold.
+    return sum(i in comparison.pairs for i in places) or bool(places)
 
 
 def _matches(comparison: Comparison, finding: Finding, row: Difference) -> bool:

@@ -248,6 +248,9 @@ def _of_the_batch(parity: Parity, graph: Graph, norms: set[int | None]) -> Itera
     In ``momentum * old + (1 - momentum) * new`` a sample's variance makes the second part
     ``count / (count - 1)`` times as large; what was there before is canonical.
     """
+    if not norms:
+        yield from parity.statistics
+        return
     weights = Weights(graph, parity.seed)
     size = parity.image or graph.nodes[graph.inputs[0]].shape
     maps = [sides(graph, axis, size[axis]) for axis in (0, 1)]

@@ -110,7 +110,7 @@ class TorchPort:
                 try:
                     with Weightless():
                         self._made = self.factory()
-                except (NotImplementedError, RuntimeError):
+                except (NotImplementedError, RuntimeError, TypeError):
                     # A factory that looks at its own weights or moves them needs real ones.
                     self._made = self.factory()
         return self._made
@@ -132,6 +132,7 @@ class TorchPort:
 
     def _trace(self, size: Size, training: bool, batch: int) -> Tape:
         self._size = size
+        self.built()  # in the type that its author has by default
         height, width, channels = size
         image = torch.empty(batch, channels, height, width, dtype=torch.float64, device="meta")
         with torch.no_grad(), computing(), unloaded():
