@@ -59,9 +59,12 @@ def apart(structure: Part, seen: Part) -> Part:
 
 
 def _finding(subject: Subject, fault: Fault, training: bool = False) -> Finding:
+    node = _row(subject, fault, training)
+    fails = isinstance(fault.found, str) and fault.found.startswith("fails: ")
     return Finding(
         check="structure",
-        node=_row(subject, fault, training),
+        node=node,
+        sentence=f"{node}: it {fault.found}; expected that it {fault.expected}" if fails else "",
         attribute=fault.attribute,
         expected=fault.expected,
         found=fault.found,
