@@ -143,7 +143,7 @@ def test_an_unfinished_port_is_told_so_whatever_it_says_of_other_images():
     with pytest.raises(Unfinished):
         sizes.traced(constant, reference.find("VGG-D"))
     with pytest.raises(Unfinished):
-        identify._graphs(constant, sizes.known())
+        identify._first(constant, sizes.known())
 
 
 def test_port_is_tried_on_the_images_of_others():
