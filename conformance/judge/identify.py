@@ -24,7 +24,7 @@ from conformance.judge.port.subject import Stage
 from conformance.judge.port.verdict import Judged, judge
 from conformance.reference import Model
 from conformance.trace.canonical import canonical
-from conformance.trace.port import Port, Size, UntraceableModel
+from conformance.trace.port import Port, Size, Unfinished, UntraceableModel
 from conformance.values import text
 
 Json = dict[str, Any]
@@ -113,6 +113,8 @@ def _first(port: Port, images: list[Size]) -> tuple[Size, Graph]:
     for size in images:
         try:
             return size, canonical(sizes.at(port, size))
+        except Unfinished as reason:  # it takes this image, whatever it says of others
+            raise reason from None
         except UntraceableModel as reason:
             refused = refused or reason
     assert refused is not None

@@ -13,7 +13,7 @@ from itertools import groupby
 
 from conformance.graph.sharing import shared
 from conformance.judge.finding import Finding, Part, Remark
-from conformance.judge.port.subject import Side, Subject
+from conformance.judge.port.subject import Subject
 from conformance.judge.port.unread import OPERATION
 from conformance.trace import batch
 from conformance.trace.tape import Fault
@@ -59,9 +59,12 @@ def apart(structure: Part, seen: Part) -> Part:
 
 
 def _finding(subject: Subject, fault: Fault, training: bool = False) -> Finding:
+    node = _row(subject, fault, training)
+    fails = isinstance(fault.found, str) and fault.found.startswith("fails: ")
     return Finding(
         check="structure",
-        node=_row(subject.side(training), fault),
+        node=node,
+        sentence=f"{node}: it {fault.found}; expected that it {fault.expected}" if fails else "",
         attribute=fault.attribute,
         expected=fault.expected,
         found=fault.found,
@@ -70,12 +73,14 @@ def _finding(subject: Subject, fault: Fault, training: bool = False) -> Finding:
     )
 
 
-def _row(side: Side, fault: Fault) -> str:
+def _row(subject: Subject, fault: Fault, training: bool) -> str:
     """The network's own name for the place: of the first node that comes of it, or stands there."""
+    side, tape = subject.side(training), subject.taught if training else subject.tape
     nodes = side.found.nodes
-    if fault.value is not None:
-        after = {nodes[j].value: i for i, j in side.pairs.items() if nodes[j].value >= fault.value}
-        return side.names[after[min(after)] if after else side.expected.outputs[0]]
+    if fault.value is not None and tape is not None:
+        after = sorted((nodes[j].value, i) for i, j in side.pairs.items())
+        comes = (i for value, i in after if fault.value in tape.behind((value,)))
+        return side.names[next(comes, side.expected.outputs[0])]
     for expected, found in sorted(side.pairs.items()):
         here = nodes[found].where
         inside = fault.where.path and f"{here.path}.".startswith(f"{fault.where.path}.")

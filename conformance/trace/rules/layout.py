@@ -231,7 +231,10 @@ def channels_of(walk: Walk, op: Step, x: Flow) -> Plain | Chosen | None:
 
 @rule("take")
 def take(walk: Walk, op: Step, x: Flow) -> Plain | Chosen | None:
-    """x[..., indices] -> some channels of x."""
+    """x[..., indices] -> some channels of x; all of an axis in their order are x."""
+    if [*np.ravel(op["indices"])] == [*range(walk.shape(x)[op["axis"]])]:
+        flow = walk.placed(x)
+        return Plain(flow.node, flow.axes, op.value) if op.shape == walk.shape(x) else None
     if name_of(x.axes[op["axis"]]) != "C":
         return None
     return _chosen(walk, op, x, op["axis"], tuple(int(i) for i in np.ravel(op["indices"])))
