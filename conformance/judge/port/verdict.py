@@ -118,9 +118,8 @@ def judge(
         "found": written(GraphRow.of(found)),
         "pairs": {str(a): b for a, b in asked.inference.pairs.items()},
     }
-    traced = faults.check(asked)
-    parts = [faults.apart(structure.check(asked), traced), traced, trained_mode.untaught(asked)]
-    parts.append(precision.check(asked))
+    parts = faults.apart(structure.check(asked), faults.check(asked))
+    parts += [trained_mode.untaught(asked), precision.check(asked)]
     if not asked.untraceable:  # auxiliary heads may be read in training
         pieces = [each for node in found for some in node.parameters.values() for each in some]
         counted = {piece.handle for piece in pieces}
