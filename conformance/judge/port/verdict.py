@@ -21,6 +21,7 @@ from conformance.judge.port import (
     forward,
     idle,
     initialisation,
+    order,
     plain,
     precision,
     sizes,
@@ -119,7 +120,7 @@ def judge(
         "pairs": {str(a): b for a, b in asked.inference.pairs.items()},
     }
     parts = faults.apart(structure.check(asked), faults.check(asked))
-    parts += [trained_mode.untaught(asked), precision.check(asked)]
+    parts += [trained_mode.untaught(asked), precision.check(asked), order.check(asked)]
     if not asked.untraceable:  # auxiliary heads may be read in training
         pieces = [each for node in found for some in node.parameters.values() for each in some]
         counted = {piece.handle for piece in pieces}
