@@ -8,6 +8,7 @@ from math import log10
 from pathlib import Path
 from typing import Any
 
+from conformance.files import read as text_of
 from conformance.files import strict
 from conformance.judge.record import evidence
 from conformance.judge.record.evidence import DamagedEvidence
@@ -40,7 +41,7 @@ def load(path: Path) -> Json:
         return results(runs)
     file = path / "results.json" if path.is_dir() else path
     try:
-        data = strict(file.read_text(encoding="utf-8"))
+        data = strict(text_of(file))
     except (OSError, ValueError) as error:
         raise DamagedEvidence(f"{file}: cannot be read ({error})") from None
     from jsonschema import Draft202012Validator

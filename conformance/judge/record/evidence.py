@@ -29,6 +29,7 @@ from safetensors.numpy import load_file, save_file
 
 from conformance.data import read as read_row
 from conformance.data import written
+from conformance.files import read as text_of
 from conformance.files import strict
 from conformance.graph.model import Graph
 from conformance.judge import published
@@ -309,7 +310,7 @@ def _whole(file: Path, checksum: str) -> Path:
 
 def _load(path: Path) -> dict[str, Any]:
     try:
-        data = strict(path.read_text(encoding="utf-8"))
+        data = strict(text_of(path))
     except (OSError, ValueError) as error:
         raise DamagedEvidence(f"{path}: cannot be read ({error}); record it again") from None
     if not isinstance(data, dict):

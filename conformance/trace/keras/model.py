@@ -12,6 +12,7 @@ from typing import Any
 
 import keras
 
+from conformance.printable import message
 from conformance.trace.keras.thread import in_a_thread
 from conformance.trace.places import refusing
 from conformance.trace.port import Size, UntraceableModel
@@ -106,8 +107,8 @@ def by_handle(variables: Sequence[Any]) -> dict[str, Any]:
 
 def _reason(error: BaseException) -> str:
     """Keras emphasises the reason, and repeats the arguments after it."""
-    message = re.sub(r"\x1b\[\d*m", "", str(error)).partition("Arguments received")[0]
-    return shorten(message, 300) or type(error).__name__
+    said = re.sub(r"\x1b\[\d*m", "", message(error)).partition("Arguments received")[0]
+    return shorten(said, 300) or type(error).__name__
 
 
 #: Say in one line what Keras cannot do and why.

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from conformance.trace.port import PLAIN, Arrays, Execution, Gradients
+from conformance.trace.torch.build import switched
 
 
 def gpu() -> str:
@@ -102,7 +103,7 @@ def plain(
             batch = torch.from_numpy(images.transpose(0, 3, 1, 2)).to(
                 torch.float64 if double else torch.float32
             )
-            return module.eval()(given(batch.contiguous()))
+            return switched(module, False)(given(batch.contiguous()))
         finally:
             for handle, tensor in stored.items():
                 tensor.copy_(before[handle])
