@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from math import log10
@@ -34,12 +35,13 @@ def load(path: Path) -> Json:
 
     Raises :class:`~conformance.judge.record.evidence.DamagedEvidence`.
     """
-    if path.is_dir() and not (path / "results.json").is_file():
+    folder = os.path.isdir(path)  # whatever name it is
+    if folder and not (path / "results.json").is_file():
         runs = evidence.read(path)
         if not runs:
             raise DamagedEvidence(f"{path}: neither evidence nor results.json is in it")
         return results(runs)
-    file = path / "results.json" if path.is_dir() else path
+    file = path / "results.json" if folder else path
     try:
         data = strict(text_of(file))
     except (OSError, ValueError) as error:

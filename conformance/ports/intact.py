@@ -50,8 +50,8 @@ class Interpreter:
         for name, (module, _) in self.modules.items():
             if sys.modules.get(name) is not module:
                 return f"removes the module {name}"
-        for name, before in self.finders.items():
-            if any(each not in getattr(sys, name) for each in before):
+        for name, entries in self.finders.items():
+            if any(each not in getattr(sys, name) for each in entries):
                 return f"takes entries out of sys.{name}"
         if sys.getrecursionlimit() < self.depth:
             return f"lowers the recursion limit to {sys.getrecursionlimit()}"

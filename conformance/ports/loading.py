@@ -76,7 +76,11 @@ def _factory(module: ModuleType, where: str, name: str) -> Callable[[], Any]:
 
 
 def _file(path: Path) -> ModuleType:
-    if not path.is_file():
+    try:
+        found = path.is_file()
+    except OSError as error:  # a name that no file can have
+        raise BadPort(f"{path.name[:99]}: {error.strerror}") from None
+    if not found:
         raise BadPort(f"{path}: no such file")
     spec = importlib.util.spec_from_file_location(path.stem, path)
     assert spec is not None and spec.loader is not None

@@ -208,7 +208,7 @@ def earlier_selftest(run: Run, folder: Path) -> dict[str, Any] | None:
 
 def read(folder: Path) -> list[Run]:
     """Every run under ``folder``, by name, or none.  Raises :class:`DamagedEvidence`."""
-    if not folder.is_dir():
+    if not os.path.isdir(folder):  # whatever name it is
         raise DamagedEvidence(f"{folder}: no such folder; run the frameworks' checks first")
     return [_read_run(path.parent) for path in sorted(folder.glob("[!.]*/run.json"))]
 
