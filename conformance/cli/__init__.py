@@ -120,6 +120,8 @@ MARGIN = 96 << 20
 
 #: Commands whose exit code is what was asked for, and their words beside it.
 VERDICTS = ("check", "gate", "identify", "compare", "report")
+#: Options by which a command tells something about itself, and nothing else.
+TELLING = {"-h", "--help", "--schema", "--version"}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -143,7 +145,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if words[0].lost:
         streams.give_up(1)
         _told(f"cannot write to standard output: {words[0].lost}", code)
-        return code if code or _chosen(given) in VERDICTS else USAGE
+        verdict = _chosen(given) in VERDICTS and not TELLING.intersection(given)
+        return code if code or verdict else USAGE
     return code
 
 
@@ -168,15 +171,14 @@ def _room_for_numpy() -> None:
 
 
 def _run(given: list[str]) -> int:
+    options = argparse.Namespace(debug="--debug" in given)
     try:
         if _chosen(given) not in WITHOUT_NUMPY:
             _room_for_numpy()
-        options = parser(_chosen(given)).parse_args(given)
-    except SystemExit as done:
-        return int(done.code or 0)
-    except Refused as refused:
-        return _told(str(refused), refused.code)
-    try:
+        try:
+            options = parser(_chosen(given)).parse_args(given)
+        except SystemExit as done:
+            return int(done.code or 0)
         with stopping():
             code: int = options.function(options)
         return code

@@ -12,7 +12,7 @@ from sysconfig import get_path
 from types import ModuleType
 from typing import Any
 
-from conformance.trace.places import is_library, line
+from conformance.trace.places import LIBRARIES, is_library, line
 
 #: Lists in :mod:`sys` by which everybody's imports are found.
 FINDERS = ("meta_path", "path_hooks", "path")
@@ -47,6 +47,10 @@ class Interpreter:
 
     def _changed(self) -> str:
         """The first thing that is not what it was."""
+        for name in LIBRARIES:
+            file = getattr(sys.modules.get(name), "__file__", None) or "-packages"
+            if "-packages" not in file and not file.startswith(self.folders):
+                return f"hides the library {name} by {file}"
         for name, (module, _) in self.modules.items():
             if sys.modules.get(name) is not module:
                 return f"removes the module {name}"

@@ -82,6 +82,8 @@ def _file(path: Path) -> ModuleType:
         raise BadPort(f"{path.name[:99]}: {error.strerror}") from None
     if not found:
         raise BadPort(f"{path}: no such file")
+    if path.stem in {each.library for each in registry.tracers().values()}:
+        raise BadPort(f"{path} hides the library {path.stem}: give the file another name")
     spec = importlib.util.spec_from_file_location(path.stem, path)
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)

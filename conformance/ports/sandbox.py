@@ -31,8 +31,9 @@ LOOK, PATIENCE = 0.2, 15.0
 LONGEST = 64 << 20
 
 #: Threads of a framework that wait awake take the processor from whoever else computes: our own
-#: oracle and other programs.  Asleep they lose microseconds.
-SLEEPING = {"OMP_WAIT_POLICY": "passive"}
+#: oracle and other programs.  Asleep they lose microseconds.  A breakpoint that was left in a port
+#: has nobody to talk to.
+QUIETLY = {"OMP_WAIT_POLICY": "passive", "PYTHONBREAKPOINT": "0"}
 
 Json = dict[str, Any]
 
@@ -105,7 +106,7 @@ class _Sandbox:
                 self.process = subprocess.Popen(
                     boot.command("conformance.ports.supervisor", str(answers)),
                     stdin=subprocess.PIPE, stdout=subprocess.PIPE, pass_fds=(answers,),
-                    start_new_session=True, env=SLEEPING | dict(os.environ) | dict(variables),
+                    start_new_session=True, env=QUIETLY | dict(os.environ) | dict(variables),
                 )  # fmt: skip
             finally:
                 os.close(answers)
