@@ -143,7 +143,7 @@ def _unsigned(module: Any) -> Callable[..., Any]:
     """The module, or the function of it that a signature of float32 keeps from float64."""
     call: Any = type(module).__call__
     if getattr(call, "input_signature", None) is None:
-        return module  # type: ignore[no-any-return]
+        return module
     return partial(call.python_function, module)
 
 
