@@ -272,8 +272,7 @@ def _wanted(comparison: Comparison, row: Difference) -> int | None:
     ]
     if row.attribute == "missing":
         return len(places)
-    # What is not there differs in nothing else; where none is, the row does not hold.
-    return sum(i in comparison.pairs for i in places) or bool(places)
+    return sum(i in comparison.pairs for i in places)  # what is not there differs in nothing else
 
 
 def _matches(comparison: Comparison, finding: Finding, row: Difference) -> bool:
@@ -293,13 +292,15 @@ def _matches(comparison: Comparison, finding: Finding, row: Difference) -> bool:
 def _reads(comparison: Comparison, finding: Finding, row: Difference) -> bool:
     """Whether a norm that is there for each layer of a kind reads such a layer itself.
 
-    Behind a convolution and behind its ReLU it is another network.
+    Behind a convolution and behind its ReLU it is another network.  Where one layer of many is
+    named, it is only counted.
     """
-    if row.variant != "batch_norm" or row.attribute != "extra" or row.count[:5] != "each ":
+    kind = row.count.removeprefix("each ")
+    if row.variant != "batch_norm" or row.attribute != "extra" or kind == row.count or " " in kind:
         return True
     assert finding.found_node is not None
     before = [comparison.found.nodes[i] for i in comparison.found.nodes[finding.found_node].inputs]
-    return any(fnmatchcase(label(node), f"{row.count[5:]}*") for node in before)
+    return any(fnmatchcase(label(node), f"{kind}*") for node in before)
 
 
 def stated(comparison: Comparison, finding: Finding, profile: Profile) -> bool:
