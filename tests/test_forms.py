@@ -271,6 +271,37 @@ def test_a_batch_norm_is_one_on_any_batch():
     assert "batch_norm" not in kinds(graph(arctangent, (2, 4, 16, 16)))
 
 
+def moving(tape, x, stored):
+    """A batch norm of the batch's statistics, and what it makes of the ``stored`` ones."""
+    along = (0, 2, 3)
+    mean = tape.reduce(x, "mean", along)
+    centred = tape.elementwise("sub", x, tape.reshape(mean, (1, 4, 1, 1)))
+    variance = tape.reduce(tape.elementwise("mul", centred, centred), "mean", along)
+    steadied = tape.elementwise("add", variance, tape.constant(1e-5))
+    scale = tape.elementwise("mul", tape.elementwise("rsqrt", steadied), stored["gamma"])
+    for name, new in (("mean", mean), ("variance", variance)):
+        kept = tape.elementwise("mul", stored[name], tape.constant(0.9))
+        fresh = tape.elementwise("mul", new, tape.constant(0.1))
+        stored[name] = tape.updates[name] = tape.elementwise("add", kept, fresh)
+    return tape.elementwise("mul", centred, tape.reshape(scale, (1, 4, 1, 1)))
+
+
+@pytest.mark.parametrize("times", [1, 2, 3])
+def test_a_norm_in_several_places_moves_its_statistics_in_turn(times):
+    """Each place is a norm, and has the share that one step keeps."""
+
+    def write(tape, x):
+        stored = {name: tape.parameter(name, (4,)) for name in ("gamma", "mean", "variance")}
+        for number in range(times):
+            x = tape.elementwise("relu", conv(tape, x, f"kernel {number}", 4))
+            x = moving(tape, x, stored)
+        return x
+
+    norms = [node for node in graph(write) if node.kind == "batch_norm"]
+    assert [node.attributes["momentum"] for node in norms] == [0.9] * times
+    assert kinds(graph(write))[1:] == ["conv", "relu", "batch_norm"] * times
+
+
 def test_a_sum_of_one_result_and_itself_has_two_inputs():
     """``x + x`` is a sum, and both of its inputs are there."""
     found = graph(lambda tape, x: tape.elementwise("add", x, x))

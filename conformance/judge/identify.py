@@ -59,9 +59,13 @@ def work(job: Json, stage: Stage) -> Json:
     models = list(reference.models().values())
     parts = [model for model in models if _part(images, model)]
     whole = [model for model in models if model not in parts]
-    near = sorted(whole, key=lambda model: _distance(graph, model))[: TRACED * job["top"]]
+    whole.sort(key=lambda model: _distance(graph, model))
+    near, far = whole[: TRACED * job["top"]], whole[TRACED * job["top"] :]
     candidates: list[Judged] = []
-    left_out = {"read maps inside a network, not images": [each.name for each in parts]}
+    left_out = {
+        "read maps inside a network, not images": [each.name for each in parts],
+        "have layers less like the port's than those compared": [each.name for each in far],
+    }
     for number, model in enumerate(near):
         stage(f"comparing with {model.name}", number, len(near))
         try:

@@ -257,8 +257,8 @@ class Retraced(Tape):
         ):
             raise UntraceableModel(
                 f"line {index} of the tape was {there.name} {there.shape} and is now {here.name}"
-                f" {here.shape} in {here.where}; a model to be compared must compute the same"
-                " steps every time"
+                f" {here.shape}{f' in {here.where}' if str(here.where) else ''}; a model to be"
+                " compared must compute the same steps every time"
             )
         return index
 
@@ -279,9 +279,9 @@ def checked(tape: Tape) -> Tape:
     for number, output in enumerate(tape.outputs, 1):
         if output not in reached:
             which = f"output {number}" if len(tape.outputs) > 1 else "the output"
-            where = tape[output].where
+            where = str(tape[output].where).strip("()")
             raise Unfinished(
-                f"{which} does not depend on the image{f' ({where})' if str(where) else ''}: the"
+                f"{which} does not depend on the image{f' ({where})' if where else ''}: the"
                 " model is unfinished, or returns a constant or a parameter"
             )
     return tape

@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.extend.core import ClosedJaxpr
 
+from conformance.printable import message
 from conformance.trace.jax.execution import DOUBLE, in_precision, lower_type
 from conformance.trace.places import reason
 from conformance.trace.port import Own, UntraceableModel
@@ -110,7 +111,7 @@ def _traced(function: Callable[..., Any], inputs: Sequence[Any]) -> ClosedJaxpr:
 
 def unbound(error: NameError) -> str | None:
     """The axis over devices whose name an error misses, if that is what it says."""
-    found = re.search(r"unbound axis name:? *(\w+)", str(error))
+    found = re.search(r"unbound axis name:? *(\w+)", message(error))
     return found[1] if found else None
 
 

@@ -40,7 +40,8 @@ def reshape(walk: Walk, op: Step, x: Flowing) -> Plain | None:
     if (flow := settled(walk, x)) is None or (axes := reshaped(flow.axes, op.shape)) is None:
         return None
     merged = next((a for a in axes if len([atom for atom in a if atom[0] != "N"]) > 1), None)
-    if merged and merged not in flow.axes:
+    beside = {name for axis in axes if axis != merged for name, _ in axis}
+    if merged and merged not in flow.axes and "C" not in beside:
         attributes = {"order": spatial_order(merged)}
         return walk.node("flatten", attributes, (flow.node,), axes, op.value)
     return Plain(flow.node, axes, op.value)
