@@ -139,7 +139,7 @@ class ModulePort:
         return module
 
 
-def _unsigned(module: Any) -> Callable[..., Any]:
+def _unsigned(module: Any) -> Any:
     """The module, or the function of it that a signature of float32 keeps from float64."""
     call: Any = type(module).__call__
     if getattr(call, "input_signature", None) is None:
