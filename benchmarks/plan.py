@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib.util import find_spec
+from itertools import product
 
 from conformance.ports import implementations as frameworks
 
@@ -24,6 +25,9 @@ TOOLS = {
     "flax": (("tabulate",),),
 }  # fmt: skip
 
+
+#: The networks whose gate is timed.
+NETWORKS = ("ResNet-18", "ResNet-50", "VGG-D", "Inception-v4")
 
 #: How many times as long as other tools the gate of ResNet-50 may take.
 GATED = {
@@ -69,15 +73,15 @@ def measurements() -> Iterator[Measurement]:
             repeats=5,
             ratio=3.0,
         )
-    for probe, repeats in (("gate_structure", 5), ("gate", 3)):
-        tools = [("torch", tool, "ResNet-50", device) for tool, device in TOOLS["torch"]]
+    for network, (probe, repeats) in product(NETWORKS, (("gate_structure", 5), ("gate", 3))):
+        tools = [("torch", tool, network, device) for tool, device in TOOLS["torch"]]
         yield Measurement(
-            f"{probe}-torch-ResNet-50",
-            f"{probe.replace('_', ', ')} of ResNet-50 in torch",
-            (("ours", probe, "torch", "ResNet-50"), *tools),
+            f"{probe}-torch-{network}",
+            f"{probe.replace('_', ', ')} of {network} in torch",
+            (("ours", probe, "torch", network), *tools),
             {"seconds": None, "peak": None},
             repeats=repeats,
-            ratios=GATED[probe],
+            ratios=GATED[probe] if network == "ResNet-50" else {},
         )
     for framework in frameworks.frameworks():
         for network in ("ResNet-50", "VGG-D"):

@@ -89,9 +89,22 @@ def packed(x: np.ndarray) -> np.ndarray:
     if x.flags.c_contiguous:
         return x
     result = np.empty(x.shape, x.dtype)
-    for tile in product(*map(slices, x.shape, tiles(x.ndim))):
-        result[tile] = x[tile]
+    fill(result, x)
     return result
+
+
+def fill(place: np.ndarray, x: np.ndarray) -> None:
+    """Write an array into another one, tile by tile: the two may run through memory differently."""
+
+    def write(tile: tuple[slice, ...]) -> None:
+        place[tile] = x[tile]
+
+    parts = product(*map(slices, x.shape, tiles(x.ndim)))
+    if x.size < 16 * STRIP:
+        for part in parts:
+            write(part)
+    else:
+        each(write, parts)
 
 
 def tiles(axes: int) -> list[int]:

@@ -5,6 +5,7 @@ msgspec builds JSON from the rows, refuses what is none, and derives the JSON Sc
 
 from __future__ import annotations
 
+import json
 from math import isfinite
 from typing import Annotated, Any, TypeVar
 
@@ -12,6 +13,8 @@ import msgspec
 from msgspec import Meta
 
 Count = Annotated[int, Meta(ge=0)]
+#: Height x width x channels, or fewer axes.
+Shape = tuple[Count, ...]
 Size = Annotated[float, Meta(ge=0)]
 #: SHA-256.
 Checksum = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
@@ -31,7 +34,11 @@ def read(data: Any, of: type[Some]) -> Some:
 
 def written(data: Any) -> Any:
     """Rows as JSON."""
-    return plain(msgspec.to_builtins(data, enc_hook=_number))
+    built = msgspec.to_builtins(data, enc_hook=_number)
+    try:
+        return json.loads(json.dumps(built, allow_nan=False))
+    except ValueError:  # a number without end
+        return plain(built)
 
 
 def plain(value: Any) -> Any:

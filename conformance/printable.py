@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 #: No message of anybody is longer, and no name in one; the result for programs has all of it.
@@ -16,9 +17,13 @@ def line(text: str, longest: int = MESSAGE) -> str:
 
 
 def message(error: BaseException) -> str:
-    """What an exception says; empty where it cannot even say it."""
+    """What an exception says; empty where it cannot even say it.
+
+    Keras sets what it says in bold, and says first what it could not infer for that reason.
+    """
     try:
-        return str(error)
+        return re.sub(r"\x1b\[\d*m|Could not automatically infer .*? encountered:\s*", "",
+                      str(error), flags=re.S)  # fmt: skip
     except Exception:
         return ""
 

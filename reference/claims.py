@@ -5,11 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 from conformance.reference.printed import Printed, Value
 
 #: A count of a whole network in a formula: ``total(weights: ResNet-50)``.
 TOTAL = re.compile(r"total\(([^:()]+): ([^()]+)\)")
+
+#: How a print stands to what was found; see :meth:`Claim.status`.
+Status = Literal["contradicted", "ambiguous", "rounded", "confirmed", "cited"]
 
 #: What can be printed, and the conventions by which each may be counted.  ``by row`` is a total
 #: of rows that each name their own; a quantity without conventions can be counted in one way only.
@@ -128,7 +132,7 @@ class Claim:
         """Whether what was found is what the claim holds, after its dispute if it has one."""
         return self._agree(self.decided, self.holds, found)
 
-    def status(self, found: Value | tuple[str, ...]) -> str:
+    def status(self, found: Value | tuple[str, ...]) -> Status:
         """How the print stands to what was found.
 
         ``confirmed``; ``rounded`` where its digits are cut off, not rounded; ``ambiguous`` where

@@ -9,11 +9,13 @@ from math import log10
 from pathlib import Path
 from typing import Any
 
+from conformance.data import read
 from conformance.files import read as text_of
 from conformance.files import strict
 from conformance.judge.record import evidence
 from conformance.judge.record.evidence import DamagedEvidence
-from conformance.reports.results import STATUSES, VERDICTS, Json, results, schema
+from conformance.reports.results import STATUSES, VERDICTS, Json, results
+from conformance.reports.rows import Results
 
 #: Statuses that say nothing against what is built, however they change among themselves.
 _SOUND = frozenset(STATUSES) - {"deviates", "unmeasured"}
@@ -46,12 +48,10 @@ def load(path: Path) -> Json:
         data = strict(text_of(file))
     except (OSError, ValueError) as error:
         raise DamagedEvidence(f"{file}: cannot be read ({error})") from None
-    from jsonschema import Draft202012Validator
-
-    for breach in Draft202012Validator(schema()).iter_errors(data):
-        place = "".join(f"[{each!r}]" for each in breach.absolute_path)
-        said = " ".join(breach.message.split())[:120]
-        raise DamagedEvidence(f"{file}: not results of this version: {said} {place}".rstrip())
+    try:
+        read(data, Results)
+    except ValueError as wrong:
+        raise DamagedEvidence(f"{file}: not results of this version: {wrong}") from None
     found: Json = data
     return found
 

@@ -274,7 +274,8 @@ def _parity(view: View, networks: list[Json]) -> Iterator[str]:
         " roundings of single and double. Each control arm is one node computed wrongly on"
         " purpose, and has to exceed the bound; `by` is how many times the least of them does."
         " Of some networks a step of training is compared as well, with the running statistics"
-        " that it leaves, and the gradients of both by the image and by every slot."
+        " that it leaves, and the gradients of both by the image and by every slot: on the smallest"
+        " image on which the network is the same one."
     )
     header = [
         "network",

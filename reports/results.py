@@ -1,6 +1,6 @@
 """All that runs and arithmetic say of the reference, as one plain dictionary.
 
-It has a schema (``results.schema.json``) and a fixed order, and holds no date, host or duration.
+It has the form of :class:`.Results` and a fixed order, and holds no date, host or duration.
 What differs a little from machine to machine stands under keys named ``measured`` and
 ``environment``; :func:`stable` leaves those out, so that two results can be compared.
 """
@@ -15,7 +15,9 @@ from fractions import Fraction
 from functools import cached_property
 from itertools import combinations
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
+
+from msgspec import UNSET, UnsetType
 
 from conformance import reference
 from conformance.data import written
@@ -26,16 +28,31 @@ from conformance.judge.record import exactness, recorded
 from conformance.judge.record.agreement import Agreement, joined
 from conformance.judge.record.evidence import DamagedEvidence, Record, Run
 from conformance.judge.record.modes import Compared, compared, finite
+from conformance.judge.results import Checks, ExactRun
 from conformance.reference import Claim, Model, Printed
-from conformance.reports.numbers import parity, place, result, selftest
+from conformance.reports.numbers import parity, place, selftest, slot
+from conformance.reports.rows import (
+    AgreementRow,
+    Arithmetic,
+    ClaimRow,
+    Difference,
+    Environment,
+    Largest,
+    Measured,
+    NetworkRow,
+    NotRun,
+    Place,
+    Results,
+    RunChecks,
+    RunRow,
+    Status,
+    Totals,
+    Verdict,
+    VerdictRow,
+)
 
-SCHEMA = 1
-
-#: Statuses of a claim, the worst first; a claim has the worst of what its runs and formula say.
-STATUSES = (DEVIATES, "contradicted", "ambiguous", "unmeasured", "rounded", "confirmed", "cited")
-
-#: Verdicts on a network in a run, the worst first.
-VERDICTS = (DEVIATES, "inconclusive", "not run", "conforms")
+STATUSES: tuple[Status, ...] = get_args(Status)
+VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
 
 #: Keys of what may differ between two machines that agree.
 LOCAL = frozenset({"measured", "environment"})
@@ -70,16 +87,18 @@ def results(runs: list[Run], documents: Path = reference.HERE) -> Json:
             if subject := subjects.get((run.name, claim.model)):
                 subject.judge(claim)
     claims = [_claim(claim, runs, subjects) for claim in reference.claims(folder=documents)]
-    counts = Counter(claim["status"] for claim in claims)
-    return {
-        "schema": SCHEMA,
-        "runs": [_run(run) for run in runs],
-        "counts": {status: counts[status] for status in STATUSES},
-        "checks": {run.name: _checks(run, claims, subjects) for run in runs},
-        "selftest": {run.name: selftest(run.selftest) for run in runs if run.selftest},
-        "networks": [_network(model, runs, subjects) for model in models.values()],
-        "claims": claims,
-    }
+    counts = Counter(claim.status for claim in claims)
+    found = Results(
+        schema=1,
+        runs=tuple(map(_run, runs)),
+        counts={status: counts[status] for status in STATUSES},
+        checks={run.name: _checks(run, claims, subjects) for run in runs},
+        selftest={run.name: selftest(run.selftest) for run in runs if run.selftest},
+        networks=tuple(_network(model, runs, subjects) for model in models.values()),
+        claims=tuple(claims),
+    )
+    rows: Json = written(found)
+    return rows
 
 
 def stable(value: Any) -> Any:
@@ -102,18 +121,11 @@ def _member(key: str, value: Any) -> str:
     return f"{line(key)}: " + (f"[\n{lines}\n]" if lines else line(value))
 
 
-def schema() -> Json:
-    """The JSON Schema of the results."""
-    text = Path(__file__).with_name("results.schema.json").read_text(encoding="utf-8")
-    loaded: Json = json.loads(text)
-    return loaded
-
-
 @dataclass(slots=True)
 class Judged:
     """A claim in a run: what was found and its status, or the reason why nothing was."""
 
-    status: str = ""
+    status: Status | None = None
     found: Any = None
     sentence: str = ""
     reason: str = ""
@@ -157,12 +169,12 @@ class Subject:
         verdict = judge(claim, self.run.name, found)
         self.judged[claim.id] = Judged(verdict.status, found, str(verdict))
 
-    def place(self, graph: Graph, node: int | None, slot: str = "") -> Json | None:
+    def place(self, graph: Graph, node: int | None, slot: str = "") -> Place | None:
         """A node as a reader finds it: the paper's row and the port's own address."""
         if node is None:
             return None
         rows = self.rows if graph is self.record.graph else self.owners(graph)
-        return place(graph, rows, node) | ({"slot": slot} if slot else {})
+        return place(graph, rows, node, slot)
 
 
 def _refuse(runs: list[Run], models: Iterable[str]) -> None:
@@ -175,17 +187,12 @@ def _refuse(runs: list[Run], models: Iterable[str]) -> None:
                 raise DamagedEvidence(f"{run.name}: the reference has no network {name!r}")
 
 
-def _run(run: Run) -> Json:
-    return {
-        "name": run.name,
-        "framework": run.framework,
-        "device": run.device,
-        "seed": run.seed,
-        "environment": {"versions": dict(sorted(run.versions.items())), "code": run.code},
-    }
+def _run(run: Run) -> RunRow:
+    environment = Environment(dict(sorted(run.versions.items())), run.code)
+    return RunRow(run.name, run.framework, run.device, run.seed, environment)
 
 
-def _claim(claim: Claim, runs: list[Run], subjects: dict[tuple[str, str], Subject]) -> Json:
+def _claim(claim: Claim, runs: list[Run], subjects: dict[tuple[str, str], Subject]) -> ClaimRow:
     found = {
         run.name: subject.judged[claim.id]
         for run in runs
@@ -193,81 +200,80 @@ def _claim(claim: Claim, runs: list[Run], subjects: dict[tuple[str, str], Subjec
     }
     arithmetic = _arithmetic(claim)
     statuses = [each.status for each in found.values() if each.status]
-    if arithmetic and (not statuses or arithmetic["status"] == DEVIATES):
-        statuses.append(arithmetic["status"])
+    if arithmetic and (not statuses or arithmetic.status == DEVIATES):
+        statuses.append(arithmetic.status)
     if claim.quantity == "cited":
         statuses = ["cited"]
-    return {
-        "id": claim.id,
-        "family": claim.family,
-        "model": claim.model,
-        "layer": claim.layer,
-        "subject": claim.subject,
-        "quantity": claim.quantity,
-        "printed": claim.printed,
-        "convention": claim.convention,
-        "document": claim.document,
-        "section": claim.section,
-        "line": claim.line,
-        "counted": claim.counted,
-        "why": claim.why,
-        "alternative": claim.alternative,
-        "status": min(statuses, key=STATUSES.index, default="unmeasured"),
-        "arithmetic": arithmetic,
-        "runs": {
-            name: {"reason": each.reason}
+    return ClaimRow(
+        id=claim.id,
+        family=claim.family,
+        model=claim.model,
+        layer=claim.layer,
+        subject=claim.subject,
+        quantity=claim.quantity,
+        printed=claim.printed,
+        convention=claim.convention,
+        document=claim.document,
+        section=claim.section,
+        line=claim.line,
+        counted=claim.counted,
+        why=claim.why,
+        alternative=claim.alternative,
+        status=min(statuses, key=STATUSES.index, default="unmeasured"),
+        arithmetic=arithmetic,
+        runs={
+            name: Measured(reason=each.reason)
             if each.reason
-            else {"found": _plain(each.found), "status": each.status}
+            else Measured(_plain(each.found), each.status or UNSET)
             for name, each in found.items()
         },
-    }
+    )
 
 
-def _arithmetic(claim: Claim) -> Json | None:
+def _arithmetic(claim: Claim) -> Arithmetic | None:
     """What the claim's formula comes to; it may bear out the print or what holds instead."""
     if not claim.expression or claim.quantity == "cited":
         return None
     value = Printed(claim.expression).value
     borne_out = claim.agrees(value) or Printed(claim.printed, claim.k).agrees_with(value)
-    return {
-        "expression": claim.expression,
-        "value": _plain(value),
-        "status": claim.status(value) if borne_out else DEVIATES,
-    }
+    status = claim.status(value) if borne_out else DEVIATES
+    return Arithmetic(claim.expression, _plain(value), status)
 
 
-def _checks(run: Run, claims: list[Json], subjects: dict[tuple[str, str], Subject]) -> Json:
+def _checks(
+    run: Run, claims: list[ClaimRow], subjects: dict[tuple[str, str], Subject]
+) -> RunChecks:
     """How many checks the run meant to do, how many it did, and why not the rest."""
-    planned = [each for each in claims if each["model"] and each["status"] != "cited"]
+    planned = [each for each in claims if each.model and each.status != "cited"]
     missing: dict[str, list[str]] = {}
     for each in planned:
-        outcome = each["runs"].get(run.name, {"reason": "the network was not run"})
-        if "reason" in outcome:
-            missing.setdefault(outcome["reason"], []).append(each["id"])
+        outcome = each.runs.get(run.name, Measured(reason="the network was not run"))
+        if outcome.reason:
+            missing.setdefault(outcome.reason, []).append(each.id)
     own = [subject for (name, _), subject in subjects.items() if name == run.name]
     values = [each.modes["inference"] for each in own if "inference" in each.modes]
-    return {
-        "claims": {"planned": len(planned), "run": len(planned) - sum(map(len, missing.values()))},
-        "nodes": {
-            "planned": sum(_computed(each.record.graph) for each in own),
-            "run": sum(len(each.results) for each in values),
-        },
-        "not_run": [{"reason": reason, "claims": ids} for reason, ids in missing.items()],
-    }
+    return RunChecks(
+        claims=Checks(len(planned), len(planned) - sum(map(len, missing.values()))),
+        nodes=Checks(
+            sum(_computed(each.record.graph) for each in own),
+            sum(len(each.results) for each in values),
+        ),
+        not_run=tuple(NotRun(reason, tuple(ids)) for reason, ids in missing.items()),
+    )
 
 
 def _computed(graph: Graph) -> int:
     return sum(node.kind != "input" for node in graph)
 
 
-def _network(model: Model, runs: list[Run], subjects: dict[tuple[str, str], Subject]) -> Json:
+def _network(model: Model, runs: list[Run], subjects: dict[tuple[str, str], Subject]) -> NetworkRow:
     own = {run.name: subjects.get((run.name, model.name)) for run in runs}
     present = {name: subject for name, subject in own.items() if subject}
-    return {
-        "model": model.name,
-        "family": model.family,
-        "verdicts": {name: _verdict(subject) for name, subject in own.items()},
-        "totals": {name: _totals(each.record.graph) for name, each in present.items()},
+    return NetworkRow(
+        model=model.name,
+        family=model.family,
+        verdicts={name: _verdict(subject) for name, subject in own.items()},
+        totals={name: _totals(each.record.graph) for name, each in present.items()},
         **{
             key: {
                 name: parity(each.modes[mode], each.owners(each.modes[mode].graph))
@@ -276,7 +282,7 @@ def _network(model: Model, runs: list[Run], subjects: dict[tuple[str, str], Subj
             }
             for key, mode in MODES.items()
         },
-        "executions": {
+        executions={
             name: {
                 mode: parity(found, each.owners(found.graph))
                 for mode, found in each.modes.items()
@@ -284,25 +290,25 @@ def _network(model: Model, runs: list[Run], subjects: dict[tuple[str, str], Subj
             }
             for name, each in present.items()
         },
-        **_exact(present),
-        "agreement": [_agreement(a, b) for a, b in combinations(present.values(), 2)],
-    }
+        exact=_exact(present),
+        agreement=tuple(_agreement(a, b) for a, b in combinations(present.values(), 2)),
+    )
 
 
-def _exact(present: dict[str, Subject]) -> Json:
+def _exact(present: dict[str, Subject]) -> dict[str, tuple[ExactRun, ...]] | UnsetType:
     """What runs on whole numbers found, by run; nothing where there was none."""
     found = {
-        name: [written(exactness.row(each.record.graph, run)) for run in each.record.exact]
+        name: tuple(exactness.row(each.record.graph, run) for run in each.record.exact)
         for name, each in present.items()
         if each.record.exact
     }
-    return {"exact": found} if found else {}
+    return found or UNSET
 
 
-def _verdict(subject: Subject | None) -> Json:
+def _verdict(subject: Subject | None) -> VerdictRow:
     """A network in a run: conforms, deviates, or why neither can be said."""
     if subject is None:
-        return {"verdict": "not run", "reasons": []}
+        return VerdictRow("not run", ())
     wrong = [each.sentence for each in subject.judged.values() if each.status == DEVIATES]
     published = recorded.structure(subject.record, subject.model, subject.run.name)
     wrong += [each.said for each in published.findings]
@@ -313,7 +319,7 @@ def _verdict(subject: Subject | None) -> Json:
     for mode, found in subject.modes.items():
         said = "" if mode == "inference" else f"{mode}: "
         if first := found.first_divergence:
-            at = result(found, subject.owners(found.graph), first)
+            at = place(found.graph, subject.owners(found.graph), first.node, slot(first))
             wrong.append(f"{said}the first value that differs is that of {_named(at)}")
         doubts += [said + doubt for doubt in found.doubts()]
     for run in subject.record.exact:
@@ -322,47 +328,48 @@ def _verdict(subject: Subject | None) -> Json:
             wrong.append(said)
         doubts += [f"exact in {run.precision}: {each}" for each in exactness.doubts(graph, run)]
     if wrong:
-        return {"verdict": DEVIATES, "reasons": wrong}
-    return {"verdict": "inconclusive" if doubts else "conforms", "reasons": doubts}
+        return VerdictRow(DEVIATES, tuple(wrong))
+    return VerdictRow("inconclusive" if doubts else "conforms", tuple(doubts))
 
 
-def _totals(graph: Graph) -> Json:
-    return {
-        "trainable": graph.parameters("trainable"),
-        "with_running_statistics": graph.parameters("with running statistics"),
-        "multiply_adds": graph.multiply_adds,
-        "connections": graph.connections,
-        "weight_layers": graph.depth,
-        "nodes": len(graph),
-    }
+def _totals(graph: Graph) -> Totals:
+    return Totals(
+        trainable=graph.parameters("trainable"),
+        with_running_statistics=graph.parameters("with running statistics"),
+        multiply_adds=graph.multiply_adds,
+        connections=graph.connections,
+        weight_layers=graph.depth,
+        nodes=len(graph),
+    )
 
 
-def _agreement(first: Subject, second: Subject) -> Json:
+def _agreement(first: Subject, second: Subject) -> AgreementRow:
     found: Agreement = joined(first.run, second.run, first.model.name)
     modes = found.modes.values()
-    apart = next((mode for mode in modes if mode.first_divergence), None)
+    divergences = (
+        first.place(mode.graph, *mode.first_divergence) for mode in modes if mode.first_divergence
+    )
     worst = max(modes, key=lambda mode: mode.largest)
-    return {
-        "first": first.run.name,
-        "second": second.run.name,
-        "agrees": found.agrees,
-        "complete": all(mode.complete for mode in modes),
-        "planned": sum(mode.planned for mode in modes),
-        "compared": sum(mode.compared for mode in modes),
-        "whole": sum(mode.whole for mode in modes),
-        "problem": found.problem,
-        "alone": list(found.alone),
-        "findings": list(_findings(found, first, second)),
-        "conventions": sorted({each.attribute for mode in modes for each in mode.conventions}),
-        "first_divergence": apart and first.place(apart.graph, *(apart.first_divergence or ())),
-        "measured": {
-            "largest": finite(worst.largest),
-            "node": worst.worst and first.place(worst.graph, *worst.worst),
-        },
-    }
+    return AgreementRow(
+        first=first.run.name,
+        second=second.run.name,
+        agrees=found.agrees,
+        complete=all(mode.complete for mode in modes),
+        planned=sum(mode.planned for mode in modes),
+        compared=sum(mode.compared for mode in modes),
+        whole=sum(mode.whole for mode in modes),
+        problem=found.problem,
+        alone=tuple(found.alone),
+        findings=tuple(_findings(found, first, second)),
+        conventions=tuple(sorted({each.attribute for mode in modes for each in mode.conventions})),
+        first_divergence=next(divergences, None),
+        measured=Largest(
+            finite(worst.largest), worst.worst and first.place(worst.graph, *worst.worst)
+        ),
+    )
 
 
-def _findings(found: Agreement, first: Subject, second: Subject) -> Iterator[Json]:
+def _findings(found: Agreement, first: Subject, second: Subject) -> Iterator[Difference]:
     """What differs in any mode; in training only what inference does not show as well."""
     said = set()
     for name, mode in found.modes.items():
@@ -372,24 +379,17 @@ def _findings(found: Agreement, first: Subject, second: Subject) -> Iterator[Jso
                 second.place(mode.other, each.found_node),
             )
             sides = _plain(each.expected), _plain(each.found)
-            told = str((each.attribute, sides, [place and place["where"] for place in places]))
+            told = str((each.attribute, sides, [place and place.where for place in places]))
             if name == "inference" or told not in said:
-                yield {
-                    "mode": name,
-                    "attribute": each.attribute,
-                    "first": sides[0],
-                    "second": sides[1],
-                    "first_node": places[0],
-                    "second_node": places[1],
-                }
+                yield Difference(name, each.attribute, *sides, *places)
             said.add(told)
 
 
-def _named(place: Json) -> str:
+def _named(place: Place) -> str:
     """A node's place in words: its row, what it is, its number and the port's address."""
-    where = f", {place['where']}" if place["where"] else ""
-    kind = f"{place['kind']}'s {place['slot']}" if "slot" in place else place["kind"]
-    return f"{place['row'] or 'no row'} {kind} (node {place['node']}{where})"
+    where = f", {place.where}" if place.where else ""
+    kind = f"{place.kind}'s {place.slot}" if place.slot else place.kind
+    return f"{place.row or 'no row'} {kind} (node {place.node}{where})"
 
 
 def _plain(value: Any) -> Any:

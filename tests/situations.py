@@ -65,6 +65,8 @@ PORTS = {
     "endless_line.py": "import os\nfor n in range(3, 64):\n    try:\n        while True:"
     " os.write(n, b'x' * 65536)\n    except OSError: pass\n",
     "escapes.py": "def net(): raise ValueError('a\\x1b[2J\\x07\\u202e\\u2028b')\n",
+    "bold.py": "def net(): raise ValueError('Could not automatically infer this. Error encountered:"
+    "\\n\\n\\x1b[1mbold\\x1b[0m')\n",
     "surrogate.py": "def net(): raise ValueError('a\\udc80b')\n",
     "long.py": "def net(): raise ValueError('x' * 100000)\n",
     "seterr.py": "import numpy\nnumpy.seterr(all='raise')\ndef net(): return 7\n",
@@ -181,6 +183,7 @@ BUILDS = [
     gate("recursion.py:net", 2, "RecursionError"),
     gate("wordless.py:net", 2, r"does not build a model: E \(.*wordless.py:3\)"),
     gate("escapes.py:net", 2, r"a\\x1b\[2J\\x07\\u202e b"),
+    gate("bold.py:net", 2, r"ValueError: bold \(.*bold.py:1\)"),
     gate("surrogate.py:net", 2, r"a\\udc80b"),
     gate("nul.py:net", 2, r"a\\x00b"),
     gate("long.py:net", 2, r"xxx\.\.\.", never="x{400}"),

@@ -1,8 +1,10 @@
 """Keras computes with more than TensorFlow: what is found is the same, of the right one."""
 
 import json
+import os
 import subprocess
 import sys
+from importlib.util import find_spec
 
 import numpy as np
 import pytest
@@ -105,3 +107,27 @@ def test_an_unknown_backend_is_one_line(monkeypatch):
     tracer = frameworks.tracer("keras")
     with pytest.raises(tracer.UntraceableModel, match="set KERAS_BACKEND to tensorflow, jax or"):
         tracer.backend("numpy")
+
+
+AUGMENTED = """
+import keras, numpy
+from conformance.trace.keras.port import port
+layers = keras.layers
+def build():
+    kept = [layers.Input((8, 8, 1)), layers.RandomZoom(0.2), layers.Flatten(), layers.Dense(3)]
+    return keras.Sequential(kept)
+model = port(build)
+model.trace((8, 8, 1), training=True)
+print(*[each.shape for each in model.plain({}, numpy.zeros((3, 8, 8, 1)))])
+"""
+
+
+@pytest.mark.parametrize("backend", ["jax", "torch"])
+def test_what_stores_a_random_state_is_called_plainly(backend):
+    """An augmentation has integers among its variables, which no backend trains."""
+    if not all(map(find_spec, ("keras", backend))):
+        pytest.skip(f"keras and {backend} are not installed")
+    environment = {**os.environ, "KERAS_BACKEND": backend, "PYTHONPATH": ":".join(sys.path)}
+    command = [sys.executable, "-c", AUGMENTED]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert done.stdout.split("\n")[-2:] == ["(3, 3)", ""], done.stderr[-500:]

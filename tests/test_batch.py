@@ -106,6 +106,19 @@ def test_images_that_meet_are_a_fault(write, why):
     assert any(each in fault.hint for each in why.split("|"))
 
 
+def test_a_row_of_all_images_is_met_where_it_is_read():
+    """And not at the output, which has lost them long since."""
+
+    def one_row(t, x, n):
+        row = t.reshape(x, (1, n * 48))
+        hidden = t.dot(row, t.parameter("kernel", (n * 48, 5)), (1, 0))
+        return t.elementwise("tanh", t.dot(hidden, t.parameter("last", (5, 10)), (1, 0)))
+
+    (fault,) = batch.faults(Port(one_row), (4, 4, 3))
+    tape = Port(one_row).trace((4, 4, 3), batch=batch.SEVERAL)
+    assert (tape[fault.value].name, tape[fault.value].shape) == ("dot", (1, 5))
+
+
 def test_an_output_that_reads_no_image_is_refused():
     """A constant is no model."""
     tape = Tape()

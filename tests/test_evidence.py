@@ -6,9 +6,12 @@ from hashlib import sha256
 
 import numpy as np
 import pytest
+from msgspec import UNSET
 from msgspec.structs import replace as changed
 
+from conformance.data import written
 from conformance.graph.model import Graph, Node, Parameter
+from conformance.graph.resize import resized
 from conformance.judge.record.agreement import agreement, joined
 from conformance.judge.record.evidence import DamagedEvidence, Record, Run, read, write
 from conformance.kinds.batch_norm import running_statistics
@@ -27,9 +30,12 @@ PARITY = Parity(0, (VALUES,), (CONTROL,))
 GRADIENTS = Gradients(0, (SLOT,), (CONTROL,))
 STEP = changed(PARITY, statistics=(SLOT,))
 RECORD = Record("Tiny", GRAPH, PARITY, GRAPH, STEP, GRADIENTS, training_gradients=GRADIENTS)
+SMALL = replace(RECORD, gradients=changed(GRADIENTS, image=(3, 3, 3)))
 
 
-@pytest.mark.parametrize("record", [RECORD, Record("Tiny", GRAPH)], ids=["thorough", "traced"])
+@pytest.mark.parametrize(
+    "record", [RECORD, SMALL, Record("Tiny", GRAPH)], ids=["thorough", "small", "traced"]
+)
 def test_a_record_is_read_as_it_was_written(record, tmp_path):
     """Training, running statistics and gradients included; or none of them."""
     write(Run("one", "cpu", {"one": "1.0"}, 0, "c0de", {"Tiny": record}), tmp_path)
@@ -44,6 +50,7 @@ def test_a_record_is_read_as_it_was_written(record, tmp_path):
         ("Tiny.json", {"parity": {}}),
         ("Tiny.json", {"note": "well"}),
         ("Tiny.json", {"executions": [{"seed": 0, "nodes": [], "controls": []}]}),
+        ("Tiny.json", {"gradients": written(changed(GRADIENTS, image=(2, 2, 3)))}),
     ],
     ids=str,
 )
@@ -112,6 +119,7 @@ def test_equal_gradients_agree():
         (None, "one of the runs only"),
         (changed(GRADIENTS, problem="it has no gradient"), "it has no gradient"),
         (changed(GRADIENTS, slots=()), "no value in the"),
+        (changed(GRADIENTS, image=(3, 3, 3)), "images have different sizes"),
         (
             changed(GRADIENTS, slots=(changed(SLOT, slot="kernel"),)),
             "no value in the",
@@ -135,25 +143,33 @@ def test_gradients_that_differ_are_no_agreement(which, other, problem):
 NORM = ("gamma", "beta", "mean", "variance")
 
 
-def taught(unbiased, **changes):
-    """A record of a norm that is in training, its statistics as the oracle has them."""
+def taught(unbiased, side=4, **changes):
+    """A record of a norm that is in training, its statistics as the oracle has them.
+
+    The images of its step are of another size than the graph's where ``side`` is.
+    """
     attributes = {"epsilon": 0.1, "statistics": "batch", "momentum": 0.9, "unbiased": unbiased}
     slots: dict[str, tuple[int, ...]] = dict.fromkeys(NORM, (3,))
     parameters: dict[str, tuple[Parameter, ...]] = {n: (Parameter(n, (3,)),) for n in NORM}
     norm = Node("batch_norm", attributes | changes, (0,), (4, 4, 3), parameters, slots)
     graph = Graph([Node("input", {}, (), (4, 4, 3)), norm], (0,), (1,))
-    weights = Weights(graph)
-    oracle = Oracle(graph, weights.slot, weights.images(BATCH))
+    image = (side, side, 3)
+    small = resized(graph, image, exactly=True)
+    weights = Weights(small, like=graph)
+    oracle = Oracle(small, weights.slot, weights.images(BATCH))
     stored = running_statistics(norm, oracle.parameters(1), oracle.result(0))
     statistics = [SlotParity.of(1, slot, new, new, 1e-7) for slot, new in stored.items()]
     values = NodeParity(1, 1.0, 1e-14, 1e-10, (0.5, 0.25))
-    step = Parity(0, (values,), (CONTROL,), statistics=tuple(statistics))
+    run = UNSET if side == 4 else image
+    step = Parity(0, (values,), (CONTROL,), statistics=tuple(statistics), image=run)
     return Record("Tiny", GRAPH, PARITY, graph, step)
 
 
-def test_a_convention_is_stated_and_no_finding():
+@pytest.mark.parametrize("side", [4, 3])
+def test_a_convention_is_stated_and_no_finding(side):
     """A sample's variance on one side and the batch's on the other: the same network."""
-    for pair in ((taught(True), taught(False)), (taught(False), taught(True))):
+    one, other = taught(True, side), taught(False, side)
+    for pair in ((one, other), (other, one)):
         found = agreement(*pair)
         assert found.agrees
         assert [each.attribute for each in found.modes["training"].conventions] == ["unbiased"]
@@ -182,6 +198,7 @@ def test_a_convention_hides_nothing(unbiased, slot):
         ({"training_parity": None}, "training: values were recorded in one of the runs only"),
         ({"training_parity": changed(PARITY, seed=1)}, "training: seeds"),
         ({"training_parity": changed(PARITY, problem="2 outputs")}, "training: 2 outputs"),
+        ({"training_parity": taught(True, side=3).training_parity}, "images have different sizes"),
         ({"training_parity": changed(PARITY, nodes=(VALUES,))}, "has no value in the"),
         ({"training": taught(False, momentum=0.99).training}, ""),
         ({"training": taught(False, momentum=None).training}, ""),

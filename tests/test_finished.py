@@ -107,6 +107,38 @@ def test_the_next_network_is_checked(room, monkeypatch, tmp_path):
     assert kept(tmp_path) == [RIGHT.name]
 
 
+def test_resume(room, monkeypatch, tmp_path, capfd):
+    """What conforms is kept, and no less is asked of it than of a new run."""
+    ran = []
+
+    def counting(framework, model, **options):
+        ran.extend([model.name] * options["numbers"])
+        return examine(framework, model, **options)
+
+    def checked(*more):
+        ran.clear()
+        both = [SMALLEST.name, RIGHT.name]
+        arguments = ["check", *both, "--framework", room, "--evidence", str(tmp_path), *more]
+        assert main(arguments) == 0
+        assert kept(tmp_path) == sorted(both)
+        return [*ran]
+
+    here(monkeypatch, counting)
+    both = [SMALLEST.name, RIGHT.name]
+    assert checked() == both
+    capfd.readouterr()
+    assert checked("--resume") == []
+    assert capfd.readouterr().out.count("  kept: ") == 2
+    assert checked() == checked("--resume", "--exact") == checked("--resume", "--seed", "1") == both
+    assert checked("--resume") == both  # the seed is 0 again
+
+
+def test_resume_goes_on_from_evidence(capfd):
+    """There is nothing to go on from without a folder."""
+    assert main(["check", "--resume"]) == 2
+    assert "add --evidence DIR" in capfd.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("said", "size"),
     [

@@ -161,6 +161,46 @@ def test_relu6_is_a_clip_on_maps_of_any_size(size):
     assert said(found)[1:] == [("clip", {"low": 0.0, "high": 6.0}, (0,), (size, size, 4))]
 
 
+MOVED = {
+    "rows exchanged": (lambda tape, x: tape.reverse(x, (2,)), "unknown:reverse"),
+    "rows exchanged by a product": (
+        lambda tape, x: tape.elementwise(
+            "mul", tape.reverse(x, (2,)), tape.elementwise("greater", x, tape.constant(0.0))
+        ),
+        "unknown:mul",
+    ),
+}
+
+
+@pytest.mark.parametrize(("write", "kind"), MOVED.values(), ids=MOVED)
+def test_what_moves_pixels_is_no_activation(write, kind):
+    """Images of one colour do not show it, nor does one channel whose samples are positive."""
+    assert kinds(graph(write, (2, 1, 6, 6)))[-1] == kind
+    assert kinds(graph(lambda tape, x: tape.elementwise("relu", x), (2, 1, 6, 6)))[-1] == "relu"
+
+
+def normalised(axes):
+    def write(tape, x):
+        centred = tape.elementwise("sub", x, tape.reduce(x, "mean", axes, keep=True))
+        square = tape.elementwise("mul", centred, centred)
+        steadied = tape.elementwise(
+            "add", tape.reduce(square, "mean", axes, keep=True), tape.constant(1e-5)
+        )
+        return tape.elementwise("mul", centred, tape.elementwise("rsqrt", steadied))
+
+    return write
+
+
+@pytest.mark.parametrize("count", [1, 2])
+@pytest.mark.parametrize(
+    ("axes", "kind"),
+    [((0, 2, 3), "batch_norm"), ((1, 2, 3), "group_norm")],
+)
+def test_a_single_image_tells_its_own_statistics_from_the_batchs(axes, kind, count):
+    """Of one image they are the same numbers, and not the same norm."""
+    assert kinds(graph(normalised(axes), (count, 1, 6, 6))) == ["input", kind]
+
+
 def test_a_batch_norm_is_one_on_any_batch():
     """A function that is linear where its input hardly varies is no norm."""
 

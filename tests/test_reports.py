@@ -9,12 +9,14 @@ from pathlib import Path
 import jsonschema
 import pytest
 
+from conformance.data import schema
 from conformance.judge.claims import CannotMeasure
 from conformance.judge.record import evidence
 from conformance.judge.record.agreement import agreement
 from conformance.judge.record.evidence import DamagedEvidence
 from conformance.reports import folder, markdown
-from conformance.reports.results import dumped, results, schema, stable
+from conformance.reports.results import dumped, results, stable
+from conformance.reports.rows import Results
 from tests.selftest.tiny import (
     PROFILE,
     REFERENCE,
@@ -97,7 +99,7 @@ def write(documents, tmp_path):
 @pytest.mark.parametrize("runs", EVIDENCE.values(), ids=EVIDENCE)
 def test_results_have_their_schema(runs, documents):
     """Whatever the evidence, the results are what the published schema says."""
-    jsonschema.validate(json.loads(dumped(results(runs, documents))), schema())
+    jsonschema.validate(json.loads(dumped(results(runs, documents))), schema(Results))
 
 
 @pytest.mark.parametrize("runs", EVIDENCE.values(), ids=EVIDENCE)

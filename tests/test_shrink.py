@@ -1,6 +1,9 @@
 """The smallest image on which a network is the same one, and a port that is not."""
 
+from typing import Any
+
 import pytest
+from msgspec import UNSET
 
 from conformance import reference
 from conformance.graph.resize import resized
@@ -8,6 +11,8 @@ from conformance.graph.shrink import smallest
 from conformance.judge import published
 from conformance.judge.port import smaller
 from conformance.judge.port.subject import subject
+from conformance.judge.record.examine import examine
+from conformance.judge.record.modes import compared
 from conformance.ports import implementations as frameworks
 from conformance.trace.port import UntraceableModel
 
@@ -38,6 +43,9 @@ class OneSize:
     def __init__(self, port, size, otherwise=None):
         self.port, self.size, self.otherwise = port, size, otherwise
         self.framework, self.trains = port.framework, port.trains
+
+    def __getattr__(self, name):
+        return getattr(self.port, name)
 
     def trace(self, size, training=False, batch=None):
         if size == self.size:
@@ -73,3 +81,20 @@ def test_another_network_on_a_small_image_is_run_on_the_whole(resnet):
     whole = (32, 32, 3), (2, 3, 32, 32)
     assert trained(OneSize(resnet(), (32, 32, 3))) == whole
     assert trained(OneSize(resnet(), (32, 32, 3), resnet("ResNet-32-CIFAR"))) == whole
+
+
+def test_a_record_says_on_which_image_training_was_run(resnet, monkeypatch):
+    """The smallest where the network is the same one there, in training and backwards; else its
+    own, of which nothing is said."""
+    model = reference.find("ResNet-20-CIFAR")
+    others = {(12, 12, 3): resnet(), UNSET: OneSize(resnet(), (32, 32, 3))}
+    for image, port in others.items():
+        monkeypatch.setattr(frameworks, "port", lambda *names, port=port: port)
+        record: Any = examine("torch", model, thorough=True)
+        assert record.training.nodes[0].shape == model.input
+        for found in (record.gradients, record.training_parity, record.training_gradients):
+            assert found.image == image
+            assert found.first_divergence is None
+            assert all(each.caught for each in found.controls)
+        modes = [*compared(record).values()]
+        assert [each.planned for each in modes] == [len(each.results) for each in modes]

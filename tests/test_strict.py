@@ -7,6 +7,7 @@ import pytest
 from conformance import reference
 from conformance.graph.align import align, findings
 from conformance.graph.model import Graph, Node, Parameter
+from conformance.graph.resize import without
 from conformance.judge import published
 from conformance.judge.port.added import added
 from conformance.judge.port.altered import altered
@@ -37,14 +38,14 @@ def changed(graph, change):
     return Graph(nodes, graph.inputs, graph.outputs)
 
 
-def with_norms(graph, **attributes):
-    """A batch norm behind every convolution."""
+def with_norms(graph, behind="conv", without=-1, **attributes):
+    """A batch norm behind every convolution, or its ReLU, but for the one of a number."""
     usual = {"epsilon": 1e-5, "momentum": 0.9, "statistics": "batch", "unbiased": False}
     nodes: list[Node] = []
     at: list[int] = []
-    for node in graph:
+    for number, node in enumerate(graph):
         nodes.append(replace(node, inputs=tuple(at[i] for i in node.inputs)))
-        if node.kind == "conv":
+        if node.kind == behind and len(node.shape) == 3 and number != without:
             slots = {slot: node.shape[-1:] for slot in ("gamma", "beta", "mean", "variance")}
             pieces: dict[str, tuple[Parameter, ...]] = {
                 s: (Parameter(f"{len(nodes)} {s}", size),) for s, size in slots.items()
@@ -81,6 +82,34 @@ def test_strange_norms_are_findings(attribute, value):
     convolutions = [n for n in published.network(PLAIN).training if n.kind == "conv"]
     assert len(found) == len(convolutions)
     assert {(each.attribute, each.found) for each in found} == {(attribute, value)}
+
+
+def test_a_norm_of_a_variant_reads_the_layer_that_it_is_for():
+    """Behind the ReLU it is not the variant that has it behind the convolution."""
+    graph = published.network(PLAIN).training
+    found = explained(compared(PLAIN, with_norms(graph, "relu")))
+    assert [each.name for each in found.profiles] == ["batch norm behind every ReLU"]
+    assert not found.surplus
+
+
+def test_a_layer_that_a_variant_adds_everywhere_else_is_missing():
+    """It is missed behind the port's own layer, and the oracle does without it."""
+    graph = published.network(PLAIN).training
+    second = [i for i, node in enumerate(graph) if node.kind == "conv"][1]
+    comparison = compared(PLAIN, with_norms(graph, without=second))
+    ((profile, (each,)),) = explained(comparison).nearly
+    assert (profile.name, each.attribute, each.expected) == ("batch norm", "missing", "batch_norm")
+    assert (comparison.anchor(each), each.expected_node) == (second, None)
+    assert altered(comparison, [each]) is not None
+
+
+def test_what_makes_no_difference_is_no_variant_by_itself():
+    """Where every tanh is missing none has become a ReLU."""
+    taught = reference.find("LeNet-5-table")
+    graph = published.network(taught).training
+    none = {i for i, node in enumerate(graph) if node.kind == "tanh"}
+    found = explained(compared(taught, without(graph, none)))
+    assert "ReLU" not in [each.name for each in found.profiles]
 
 
 def strides(rows):

@@ -22,7 +22,7 @@ ROOMS = {
     "conformance": set(
         "conformance msgspec numpy psutil pytest rich safetensors threadpoolctl".split()
     ),
-    "reports": set("conformance jinja2 jsonschema markupsafe numpy rich tabulate".split()),
+    "reports": set("conformance jinja2 markupsafe msgspec numpy rich tabulate".split()),
     "tests": set(
         "benchmarks conformance tests jsonschema msgspec numpy psutil pytest rich safetensors"
         " selenium threadpoolctl yaml".split()

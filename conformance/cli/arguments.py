@@ -17,14 +17,11 @@ class Schema(argparse.Action):
 
 
 def _schema(name: str) -> dict[str, Any]:
-    if name == "results":
-        from conformance.reports import results as reported
-
-        return reported.schema()
     from conformance import data
     from conformance.judge import results
+    from conformance.reports.rows import Results
 
-    return data.schema(results.OF[name])
+    return data.schema(Results if name == "results" else results.OF[name])
 
 
 def schema(command: argparse.ArgumentParser, name: str) -> None:

@@ -19,7 +19,8 @@ from conformance.cli.output import Output, code
 from conformance.data import read, written
 from conformance.errors import Refused
 from conformance.files import folder
-from conformance.judge import render
+from conformance.judge import phrases, render
+from conformance.judge.document import COLOURS
 from conformance.judge.finding import overall
 from conformance.judge.record.examine import EVERY
 from conformance.judge.record.network import not_run
@@ -59,6 +60,7 @@ example:
   conformance check resnet50 --exact
   conformance check --device gpu --evidence evidence
   conformance check --framework keras --evidence evidence
+  conformance check --thorough --evidence evidence --resume
 """
 
 
@@ -107,6 +109,11 @@ def options(command: ArgumentParser) -> None:
     command.add_argument(
         "--evidence", type=Path, metavar="DIR", help="leave what was found in DIR, for 'report'"
     )
+    command.add_argument(
+        "--resume", action="store_true",
+        help="go on from the evidence in DIR: what conforms by a run of the same code, versions and"
+        " seed is kept, and not run again",
+    )  # fmt: skip
     arguments.form(command)
     arguments.baseline(command)
     arguments.schema(command, "check")
@@ -132,6 +139,8 @@ def run(options: Namespace) -> int:
     options.executions = _executions(options)
     chosen = _frameworks(options.framework or [])
     options.whole = _whole(options)
+    if options.resume and not options.evidence:
+        raise Refused("--resume goes on from evidence: add --evidence DIR")
     if options.evidence:
         folder(options.evidence)
     alone = len(chosen) == 1
@@ -273,6 +282,7 @@ def _job(name: str, models: list[Model], options: Namespace) -> Json:
         "seed": options.seed,
         "repeat": options.repeat,
         "arrays": options.arrays or [],
+        "resume": options.resume,
         "evidence": str(options.evidence.resolve()) if options.evidence else None,
         "debug": options.debug,
         "patience": PATIENCE,
@@ -299,7 +309,7 @@ def _lines(row: Network, summary: str, width: int, output: Output) -> None:
     verdict = row.verdict
     room = max(map(len, frameworks.frameworks()))
     said = f"{row.architecture:{width}}  {row.framework:{room}}  "
-    line = Text.assemble(said, (f"{verdict:12}", render.COLOURS.get(verdict, "yellow")))
+    line = Text.assemble(said, (f"{verdict:12}", COLOURS.get(verdict, "yellow")))
     output.console.print(line, Text(summary), soft_wrap=True)
     for sentence in sentences(row.repeat) if row.repeat else ():
         output.line(f"    {sentence}")
@@ -313,4 +323,4 @@ def _lines(row: Network, summary: str, width: int, output: Output) -> None:
 def _last_line(who: str, result: Check, output: Output) -> None:
     counts = Counter(row.verdict for row in result.results)
     verdicts = ", ".join(f"{verdict} {count}" for verdict, count in sorted(counts.items()))
-    output.line(f"{who}: {verdicts}; {render.ran(result)}")
+    output.line(f"{who}: {verdicts}; {phrases.ran(result)}")

@@ -15,6 +15,7 @@ from conformance.files import refuse_early
 from conformance.judge import render
 from conformance.judge.answers import compared
 from conformance.judge.compare import compare
+from conformance.judge.document import Document
 from conformance.judge.results import Compare, printable
 
 Json = dict[str, Any]
@@ -68,7 +69,7 @@ def work(job: Json, say: Callable[..., None]) -> Json:
     return result | ({"drawing": found.drawing()} if job["drawing"] else {})
 
 
-def render_text(document: render.Document, result: Compare, output: Output) -> None:
+def render_text(document: Document, result: Compare, output: Output) -> None:
     """A table of what differs between what was compared and the verdict."""
     for letter, side in (("A", result.a), ("B", result.b)):
         size = f"{side.nodes} nodes, {side.numbers:,} numbers"

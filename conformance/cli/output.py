@@ -15,7 +15,7 @@ from conformance.files import put, refuse_early
 from conformance.printable import line
 
 if TYPE_CHECKING:
-    from conformance.judge.render import Document
+    from conformance.judge.document import Document
     from conformance.judge.results import Compare, Gate, Identify, Network
 
 #: Columns that a table gets at least, whatever COLUMNS says.

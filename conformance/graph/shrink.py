@@ -26,19 +26,20 @@ def smallest(graph: Graph) -> tuple[int, int, int] | None:
 
 
 def _smallest(graph: Graph, axis: int, most: int) -> int:
-    return next((side for side in range(LEAST, most) if _fits(graph, axis, side)), most)
+    return next((side for side in range(LEAST, most) if sides(graph, axis, side)), most)
 
 
-def _fits(graph: Graph, axis: int, side: int) -> bool:
-    """Whether every node is itself where the image has another side."""
-    sides: list[int] = []
+def sides(graph: Graph, axis: int, side: int) -> list[int]:
+    """How long each node's result is where the image has another side; empty where a node would
+    not be itself."""
+    found: list[int] = []
     for node in graph:
-        now = {sides[i] for i in node.inputs} or {side}
+        now = {found[i] for i in node.inputs} or {side}
         after = None if len(now) > 1 else _side(graph, node, axis, now.pop())
         if after is None or after < min(LEAST, _of(node, axis)):
-            return False
-        sides.append(after)
-    return True
+            return []
+        found.append(after)
+    return found
 
 
 def _side(graph: Graph, node: Node, axis: int, now: int) -> int | None:

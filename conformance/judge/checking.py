@@ -9,7 +9,9 @@ from conformance import reference
 from conformance.data import written
 from conformance.errors import INCONCLUSIVE, Refused
 from conformance.files import cannot_write
+from conformance.judge.finding import CONFORMS
 from conformance.judge.record import evidence
+from conformance.judge.record.evidence import Record
 from conformance.judge.record.examine import examine
 from conformance.judge.record.network import Checked, compared_with, not_run, outcome, summary
 from conformance.judge.record.repeat import Repeat
@@ -34,23 +36,27 @@ def work(job: Json, say: Say) -> Json:
     name = job["framework"]
     say(f"starting {name}")
     gpu = {"gpu": _gpu(name)} if job["device"] == "gpu" else {}
-    versions = frameworks.tracer(name).versions() | gpu
+    versions = frameworks.versions(name) | gpu
     code = evidence.code_identity(name)
     backend = frameworks.backend(name)
     run = evidence.Run(name, job["device"], versions, job["seed"], code, backend=backend)
     place = Path(job["evidence"]) if job["evidence"] else None
     if place:
         run.selftest = evidence.earlier_selftest(run, place)
+    if place and job["resume"] and (earlier := evidence.earlier(run, place)):
+        run.records, run.placed = earlier.records, earlier.placed
     about = {"device": job["device"], "versions": versions}
     say.part({"framework": about, "backend": backend})
     for each in job["architectures"]:
         model = reference.find(each)
         say(f"checking {model.name}")
-        found = _outcome(run, model, job, say)
+        kept = _kept(run, model, job)
+        found = kept or _outcome(run, model, job, say)
         if place:
             with cannot_write(place):
                 evidence.write(run, place)
-        say.part({"row": written(found.row()), "summary": summary(found)})
+        said = f"kept: {summary(found)}" if kept else summary(found)
+        say.part({"row": written(found.row()), "summary": said})
     return {}
 
 
@@ -59,6 +65,16 @@ def _gpu(name: str) -> str:
     if found := frameworks.tracer(name).gpu():
         return str(found)
     raise Refused(f"{name} sees no GPU here: leave out --device gpu", INCONCLUSIVE)
+
+
+def _kept(run: evidence.Run, model: Model, job: Json) -> Checked | None:
+    """A network that conforms by the record that is in place, which has all that is asked for."""
+    if (record := run.records.get(model.name)) is None or job["repeat"] > 1 or job["arrays"]:
+        return None
+    if {each["precision"] for each in job["whole"]} - {each.precision for each in record.exact}:
+        return None
+    found = _judged(run, model, record, job)
+    return found if found.verdict == CONFORMS else None
 
 
 def _outcome(run: evidence.Run, model: Model, job: Json, say: Say) -> Checked:
@@ -75,17 +91,25 @@ def _outcome(run: evidence.Run, model: Model, job: Json, say: Say) -> Checked:
             arrays=job["arrays"], repeat=repeat,
             progress=lambda done, total: say(f"checking {model.name}", done, total),
         )  # fmt: skip
-        beside = {
-            each.name: run.records.get(each.name) or examine(run.framework, each, numbers=False)
-            for each in compared_with(model)
-            if _implemented(run.framework, each)
-        }
+        found = _judged(run, model, record, job, repeat)
     except Exception as error:
         said = memory.shortage(error)
         if not said and not isinstance(error, UntraceableModel):
             raise
         return not_run(run.framework, model, said or str(error))
     run.records[model.name] = record
+    return found
+
+
+def _judged(
+    run: evidence.Run, model: Model, record: Record, job: Json, repeat: Repeat | None = None
+) -> Checked:
+    others = [Execution(**each) for each in job["executions"]]
+    beside = {
+        each.name: run.records.get(each.name) or examine(run.framework, each, numbers=False)
+        for each in compared_with(model)
+        if _implemented(run.framework, each)
+    }
     return outcome(
         run.framework, model, record, job["numbers"], beside, job["thorough"], repeat, others
     )

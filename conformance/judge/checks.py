@@ -67,11 +67,12 @@ def failure(check: Check, result: Gate, every: list[Check]) -> list[str]:
         return [] if result.expected.get(check.of) else [gone]
     if check.kind == "complete":
         return _incomplete(result)
-    from conformance.judge import render
+
+    from conformance.judge import phrases
 
     rows = _rows(every)
     mine = [each for each in result.findings if _asks(each, every, rows) == check]
-    lines = [line for group in render.causes(mine) for line in render.cause(group)]
+    lines = [line for group in phrases.causes(mine) for line in phrases.cause(group)]
     lines += [f"  the paper: {each}" for each in dict.fromkeys(f.source for f in mine) if each]
     if check.kind == "training":
         lines += [each.why for each in result.open if each.check == "training"]
@@ -100,7 +101,7 @@ def _asks(finding: Finding, every: list[Check], rows: list[str]) -> Check:
 
 def _compared(row: str, result: Gate, rows: list[str]) -> list[str]:
     """Why the values of a row are not known to be right; nothing where they are."""
-    from conformance.judge import render
+    from conformance.judge import phrases
 
     forward = result.forward
     if not forward:
@@ -110,7 +111,7 @@ def _compared(row: str, result: Gate, rows: list[str]) -> list[str]:
         return [f"not everything was compared: {each}" for each in left]
     parted = row_of_node(forward.first_divergence, rows)
     if parted == row:
-        return [render.divergence(forward)]
+        return [phrases.divergence(forward)]
     if parted and rows.index(row) < rows.index(parted):
         return []
     return [f"not compared: values part at {forward.first_divergence}"]

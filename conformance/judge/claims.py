@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from math import isfinite, prod
-from typing import Any, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
 from conformance.graph.model import Graph, Node, count_parameters
 from conformance.graph.rows import layers
@@ -17,9 +17,10 @@ from conformance.kinds.arrays import size
 from conformance.numbers.identity import departure
 from conformance.numbers.oracle import CannotCompute
 from conformance.reference import Claim
+from conformance.reference.claims import Status
 from conformance.values import text
 
-DEVIATES = "deviates"
+DEVIATES: Final = "deviates"
 
 #: What inference does not show, or not all of.
 TRAINING = frozenset({"operations", "dropout", "epsilon", "momentum"})
@@ -40,7 +41,7 @@ class Verdict:
     claim: Claim
     source: str
     found: Any
-    status: str
+    status: Status | Literal["deviates"]
 
     @property
     def conforms(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from typing import Any
 
 from conformance import reference
@@ -36,7 +37,12 @@ def work(job: Json, stage: Stage) -> Json:
 
 def opened(job: Json, stage: Stage) -> Port:
     """The port of a job, with the tracer of its framework."""
-    stage("importing the port", 0, 0)
-    factory = loading.load(job["port"])
-    stage("building the port", 0, 0)
-    return loading.opened(factory, job["framework"])
+    gc.disable()  # what importing a framework makes is there to stay
+    try:
+        stage("importing the port", 0, 0)
+        factory = loading.load(job["port"])
+        stage("building the port", 0, 0)
+        return loading.opened(factory, job["framework"])
+    finally:
+        gc.freeze()  # a collection looks at what is made from here on, not at all of that again
+        gc.enable()

@@ -5,6 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from conformance.graph.model import Node
+from conformance.kinds import WEIGHTED
+from conformance.values import text
+
 #: By kind and attribute (``*`` for any kind): a sentence with places for what was expected and
 #: found, in the words of :func:`conformance.values.text`.
 HINTS: dict[tuple[str, str], str] = {
@@ -56,6 +60,20 @@ def hint(kind: str, attribute: str, expected: str, found: str) -> str:
         "counted": "counted" if found == "yes" else "not counted",
     }
     return sentence.format(**words)
+
+
+def preparing(node: Node) -> str:
+    """A sentence for what is done to the image in front of the network, if it may be a preparation
+    of images."""
+    if node.slots or node.has(WEIGHTED):
+        return ""
+    does = ""
+    if node.kind == "group_norm":
+        does = "each image is normalised by its own mean and deviation; "
+    elif node.kind == "scale":
+        factor, offset = (text(node.attributes.get(each, 0)) for each in ("factor", "offset"))
+        does = f"the image is made {factor} x + {offset}; "
+    return f"{does}leave the preparation of images to what feeds the model, or take a known one"
 
 
 #: How many causes of one error are named.

@@ -7,6 +7,7 @@ of those as the gate does, structure only.
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import suppress
 from functools import cache
 from math import log
 from typing import Any
@@ -47,17 +48,25 @@ def work(job: Json, stage: Stage) -> Json:
     """The result of ``conformance identify`` for a job of ``port``, ``top``, ``size``, …"""
     port: Any = Remembering(opened(job, stage))
     stage("tracing the port", 0, 0)
-    graphs = _graphs(port, [tuple(job["size"])] if job["size"] else sizes.known())
+    images = [tuple(job["size"])] if job["size"] else sizes.known()
+    try:
+        first, graph = _first(port, images)
+    except UntraceableModel:
+        if job["size"]:
+            raise
+        images = sizes.grey()
+        first, graph = _first(port, images)
     models = list(reference.models().values())
-    parts = [model for model in models if _part(graphs, model)]
+    parts = [model for model in models if _part(images, model)]
     whole = [model for model in models if model not in parts]
-    near = sorted(whole, key=lambda model: _distance(graphs, model))[: TRACED * job["top"]]
+    near = sorted(whole, key=lambda model: _distance(graph, model))[: TRACED * job["top"]]
     candidates: list[Judged] = []
     left_out = {"read maps inside a network, not images": [each.name for each in parts]}
     for number, model in enumerate(near):
         stage(f"comparing with {model.name}", number, len(near))
         try:
-            candidates.append(judge(port, model, size=_size(graphs, model), numbers=False))
+            size = model.input if model.input in images and _takes(port, model.input) else first
+            candidates.append(judge(port, model, size=size, numbers=False))
         except UntraceableModel as refused:  # the two have no size of image in common
             left_out.setdefault(str(refused), []).append(model.name)
     if not candidates:
@@ -89,37 +98,37 @@ def _candidate(found: results.Gate) -> results.Candidate:
     )  # fmt: skip
 
 
-def _part(graphs: dict[Size, Graph], model: Model) -> bool:
+def _part(images: list[Size], model: Model) -> bool:
     """Whether a network reads maps where the port reads an image: a module, a block."""
-    return model.input[-1] > sizes.CHANNELS and all(size[-1] <= sizes.CHANNELS for size in graphs)
+    return model.input[-1] > sizes.CHANNELS and all(size[-1] <= sizes.CHANNELS for size in images)
 
 
-def _graphs(port: Port, images: list[Size]) -> dict[Size, Graph]:
-    """The port on images of several sizes; those that it refuses are left out."""
-    found: dict[Size, Graph] = {}
+def _first(port: Port, images: list[Size]) -> tuple[Size, Graph]:
+    """The first of these images that a port takes, and its graph for that."""
     refused: UntraceableModel | None = None
     for size in images:
         try:
-            found[size] = canonical(sizes.at(port, size))
+            return size, canonical(sizes.at(port, size))
         except UntraceableModel as reason:
             refused = refused or reason
-    if not found:
-        assert refused is not None
-        raise refused
-    return found
+    assert refused is not None
+    raise refused
 
 
-def _size(graphs: dict[Size, Graph], model: Model) -> Size:
-    """The size at which a port is compared: the network's, or the first that the port takes."""
-    return model.input if model.input in graphs else next(iter(graphs))
+def _takes(port: Port, size: Size) -> bool:
+    with suppress(UntraceableModel):
+        sizes.at(port, size)
+        return True
+    return False
 
 
-def _distance(graphs: dict[Size, Graph], model: Model) -> float:
+def _distance(graph: Graph, model: Model) -> float:
     """How unlike a port is to a network: its layers with weights, and what its kernels hold.
 
-    Kernels of dense layers do not count: they are as large as the image makes the last map.
+    Kernels of dense layers do not count: they are as large as the image makes the last map.  So
+    one size of image tells as much as another.
     """
-    graph, paper = graphs[_size(graphs, model)], published.network(model).inference
+    paper = published.network(model).inference
     theirs, ours = (Counter(map(_layer, each)) for each in (graph, paper))
     del theirs[""], ours[""]
     unlike = (ours - theirs).total() + (theirs - ours).total()

@@ -1,18 +1,13 @@
-"""Results for people, from the JSON of a command: a terminal's lines, Markdown, a badge.
-
-A result becomes a :class:`Document`, and a document is written in either form.
-"""
+"""Results for people, from the JSON of a command: each becomes a :class:`.Document`, or a badge."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
-from string import ascii_lowercase
-from typing import Any, TypeVar
+from typing import Any
 
 from msgspec import UNSET
 
 from conformance.judge import results
+from conformance.judge.document import Document, Item
 from conformance.judge.finding import (
     CONFORMS,
     DEVIATES,
@@ -23,11 +18,17 @@ from conformance.judge.finding import (
     Remark,
 )
 from conformance.judge.hints import vanishes
+from conformance.judge.phrases import (
+    agreed,
+    baseline,
+    cause,
+    causes,
+    difference,
+    divergence,
+    is_known,
+    ran,
+)
 from conformance.values import text
-
-Place = TypeVar("Place", Finding, Remark)
-#: What a baseline may know.
-Judged = results.Gate | results.Compare | results.Network
 
 #: How many root causes are shown; the result has them all.
 SHOWN = 12
@@ -37,57 +38,7 @@ FEW = 3
 
 MORE = "more root causes: --json FILE has them all"
 
-COLOURS = {CONFORMS: "green", VARIANT: "green", SAME: "green", DEVIATES: "red", DIFFER: "red"}
-MARKS = {CONFORMS: "✅", VARIANT: "✅", SAME: "✅", DEVIATES: "❌", DIFFER: "❌"}
 BADGE = {CONFORMS: "brightgreen", VARIANT: "green", DEVIATES: "red"}
-
-
-@dataclass(slots=True)
-class Item:
-    """One thing to be read: a first line, what belongs to it, and whether it is a finding."""
-
-    first: str
-    rest: Sequence[str] = ()
-    finding: bool = False
-
-
-@dataclass(slots=True)
-class Document:
-    """A verdict in one line, what it rests on, and counts at the end."""
-
-    headline: str
-    verdict: str
-    items: list[Item] = field(default_factory=list)
-    closing: list[str] = field(default_factory=list)
-    columns: Sequence[str] = ()
-    rows: list[Sequence[str]] = field(default_factory=list)
-    known: bool = False
-
-    @property
-    def colour(self) -> str:
-        """Of the headline on a terminal."""
-        return COLOURS.get(self.verdict, "yellow")
-
-    def lines(self) -> list[str]:
-        """Everything behind the headline, for a terminal."""
-        said = []
-        for item in self.items:
-            said += [f"  {item.first}", *(f"    {line}" for line in item.rest)]
-        return [*said, *(f"  {line}" for line in self.closing)]
-
-    def markdown(self) -> str:
-        """A block for a job summary: under a screen when green, a block a root cause when red."""
-        mark = "⚠️" if self.known else MARKS.get(self.verdict, "⚠️")
-        said = [f"### {mark} {_plain(self.headline)}", ""]
-        if self.rows:
-            said += [_row(self.columns), _row("---" for _ in self.columns)]
-            said += [*(_row(map(_plain, row)) for row in self.rows), ""]
-        for item in self.items:
-            first = _plain(item.first)
-            said.append(f"- **{first}**" if item.finding else f"- {first}")
-            said += [f"  {_plain(line.strip())}  " for line in item.rest]
-        said += ["", *map(_plain, self.closing)]
-        return "\n".join(said) + "\n"
 
 
 def gate(result: results.Gate) -> Document:
@@ -98,9 +49,6 @@ def gate(result: results.Gate) -> Document:
         Item(f"{each.name}, but not in {', '.join(each.but_not_in)}: {each.says}")
         for each in result.nearly
     ]
-    if other := result.another:
-        said = f"it is {other.name}, another network: {other.says} [{other.source}]"
-        found.items.append(Item(said))
     found.items += items(result)
     if result.forward:
         found.closing.append(_forward(result, result.forward))
@@ -278,20 +226,6 @@ def _remark(group: list[Remark]) -> Item:
     return Item(f"remark: {first.node or first.port_node}: {said}{more}")
 
 
-def ran(result: Judged | results.Check) -> str:
-    """How many checks ran."""
-    checks = result.checks
-    return f"{checks.run:,} of {checks.planned:,} checks ran"
-
-
-def baseline(result: Judged) -> list[str]:
-    """What a baseline knew, if there is one."""
-    if result.baseline is UNSET:
-        return []
-    known, gone = result.baseline.known, len(result.baseline.gone)
-    return [f"baseline: {known} known finding{'' if known == 1 else 's'}, {gone} fixed"]
-
-
 def headline(result: results.Gate) -> str:
     """The verdict in one line."""
     verdict = result.verdict.replace("-as-variant", " as")
@@ -300,79 +234,6 @@ def headline(result: results.Gate) -> str:
     elif is_known(result):
         verdict += " (no new findings)"
     return f"{result.port} ({result.framework}) and {result.architecture}: {verdict}"
-
-
-def is_known(result: Judged) -> bool:
-    """Whether a baseline knew all that there is to find."""
-    deviates = result.verdict in (DEVIATES, DIFFER)
-    return deviates and result.baseline is not UNSET and not result.findings
-
-
-def causes(findings: Iterable[Place]) -> list[list[Place]]:
-    """Findings by root cause: one wrong default in fifty layers is shown once."""
-    groups: dict[str, list[Place]] = {}
-    for finding in findings:
-        # Of what was measured the error is another at every node; what makes it vanish is not.
-        measured: bool = getattr(finding, "inherited", UNSET) is not UNSET
-        alike = ("check", "kind", "attribute", *(("hint",) if measured else ("expected", "found")))
-        key = repr([getattr(finding, name, None) for name in alike])
-        groups.setdefault(key, []).append(finding)
-    return list(groups.values())
-
-
-def cause(group: list[Finding]) -> list[str]:
-    """One root cause: where, what and why."""
-    first = group[0]
-    mode = " (training only)" if first.check == "training" else ""
-    said = [first.said or f"{first.node}: {difference(first)}{mode}"]
-    if first.port_node:
-        said.append(f"  in {first.port_node}")
-    if len(group) > 1:
-        places = [each.node for each in group[1:]]
-        shown = ", ".join(places[:3]) + (", …" if len(places) > 3 else "")
-        said.append(f"  and at {len(places)} more like it: {shown}")
-    if first.hint:
-        said.append(f"  {first.hint}")
-    if inherited := sum(f.inherited for f in group if f.inherited is not UNSET):
-        them = "it" if len(group) == 1 else "them"
-        inherit = "node inherits" if inherited == 1 else "nodes inherit"
-        said.append(f"  {inherited} {inherit} the error from {them}")
-    return said
-
-
-def difference(finding: Finding | Remark) -> str:
-    """What differs: ``stride is 2x2, expected 1x1``."""
-    kind, attribute = getattr(finding, "kind", "").replace("_", " "), finding.attribute
-    found, check = finding.found, getattr(finding, "check", "")
-    match check, attribute:
-        case "initialisation", _:
-            return f"{attribute} of {kind}: {found}"
-        case "gradient", _:
-            return f"the gradient of {kind} is wrong, by {_size(found)}"
-        case "training", "mean" | "variance" if isinstance(found, bool):
-            return f"running {attribute} of {kind} is {'' if found else 'not '}updated"
-        case "training", "mean" | "variance":
-            return f"running {attribute} of {kind} is off by {_size(found)}"
-        case "training", "value":
-            return f"values of {kind} are off by {_size(found)}"
-        case _, "missing" | "extra":
-            return f"{kind} is {attribute}"
-        case _, "value":
-            return f"{kind} computes something else"
-        case _, "order" | "kind":
-            return f"the {attribute} is {_listed(found)}, expected {_listed(finding.expected)}"
-    want, have = (text(side) or "none" for side in (finding.expected, finding.found))
-    if attribute == "inputs":
-        return f"inputs of {kind} are {have}, expected {want}"
-    return f"{attribute} is {have}, expected {want}"
-
-
-def _listed(value: Any) -> str:
-    """Kinds one after the other, or branches by their letters."""
-    if not isinstance(value, list | tuple):
-        return str(value).replace("_", " ")
-    named = (ascii_lowercase[each] if isinstance(each, int) else each or "?" for each in value)
-    return ", ".join(str(name).replace("_", " ") for name in named)
 
 
 def _forward(result: results.Gate, forward: results.Forward) -> str:
@@ -384,30 +245,6 @@ def _forward(result: results.Gate, forward: results.Forward) -> str:
     return divergence(forward) if said else f"{divergence(forward)}; {why}"
 
 
-def divergence(forward: results.Forward) -> str:
-    """Where values differ first, by how much, and how well all before agrees."""
-    size, at = _size(forward.error), forward.first_divergence or ""
-    before = 0.0 if forward.before is UNSET else forward.before
-    at = at if at.startswith("after ") else f"at {at}"
-    return (
-        f"first divergence {at} ({forward.port_node}): {size} in"
-        f" float64, bound {forward.bound:.0e}; everything before agrees to"
-        f" {before:.0e}"
-    )
-
-
-def _size(error: float | None) -> str:
-    return f"{error:.1e}" if error is not None else "another shape, or no number"
-
-
-def agreed(forward: results.Forward) -> str:
-    """How many nodes agree, and how well."""
-    return (
-        f"{forward.compared} nodes agree to {forward.error:.0e} in float64"
-        f" (bound {forward.bound:.0e})"
-    )
-
-
 def badge(result: results.Gate) -> dict[str, Any]:
     """What a shields.io endpoint answers."""
     return {
@@ -416,14 +253,3 @@ def badge(result: results.Gate) -> dict[str, Any]:
         "message": result.verdict.replace("-as-variant", f" as {result.variant}"),
         "color": BADGE.get(result.verdict, "lightgrey"),
     }
-
-
-def _row(cells: Iterable[str]) -> str:
-    return f"| {' | '.join(cells)} |"
-
-
-def _plain(words: str) -> str:
-    """Words in which nothing is Markdown or HTML, whatever a port is called."""
-    for mark in "\\`*_{}[]<>#|~":
-        words = words.replace(mark, f"\\{mark}" if mark not in "<>" else f"&{'lg'[mark == '>']}t;")
-    return words.replace("\n", " ")

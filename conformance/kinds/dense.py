@@ -18,6 +18,7 @@ from conformance.kinds.hypotheses import (
     uses,
 )
 from conformance.kinds.kind import WEIGHTED, WHOLE, Arithmetic, Gradients, Kind, Node, Spread, Step
+from conformance.large import Large, product
 
 
 def dense(o: Arithmetic, node: Node, slots: dict[str, np.ndarray], x: np.ndarray) -> np.ndarray:
@@ -26,9 +27,10 @@ def dense(o: Arithmetic, node: Node, slots: dict[str, np.ndarray], x: np.ndarray
 
 
 def dense_adjoint(step: Step, g: np.ndarray) -> Gradients:
-    (x,) = step.inputs
-    to_input = (g @ step.slots["kernel"].T).reshape(x.shape)
-    return [to_input], {"kernel": x.reshape(len(x), -1).T @ g, "bias": over_channels(g)}
+    (x,), kernel = step.inputs, step.slots["kernel"]
+    to_input = kernel.behind(g) if isinstance(kernel, Large) else g @ kernel.T
+    of_kernel = product(x.reshape(len(x), -1), g)
+    return [to_input.reshape(x.shape)], {"kernel": of_kernel, "bias": over_channels(g)}
 
 
 DENSE = Kind(

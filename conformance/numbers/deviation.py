@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from math import inf, isfinite, sqrt
+from typing import Any
 
 import numpy as np
 
 from conformance.chunks import each, packed, strips
 from conformance.data import Count, Row
+from conformance.large import Large, inner, part_of, parts_of
 from conformance.numbers.precision import FLOAT64
 
 #: How many values of each node's result are kept, to be compared with other frameworks' results.
@@ -57,9 +59,9 @@ class SlotParity(Row, frozen=True):
 
         An expected array that is nothing but rounding is measured on another ``scale``.
         """
-        got, square = packed(got), float(np.vdot(want, want))
+        got, square = packed(got), inner(want, want)
         rms = scale or sqrt(square / want.size) or 1.0
-        share = float(np.vdot(got, want)) / square if square else 1.0
+        share = inner(got, want) / square if square else 1.0
         error = distance(got, want, rms)
         return cls(node, slot, rms, error, cost * FLOAT64.margin, share, sample(got))
 
@@ -82,15 +84,20 @@ def distance(got: np.ndarray, want: np.ndarray, rms: float) -> float:
     """The largest difference over the root mean square; infinite for what is not comparable."""
     if got.shape != want.shape:
         return inf
-    # In one order of memory: numbers that lie apart cost many times what subtracting them does.
-    a, b = np.ascontiguousarray(got).reshape(-1), np.ascontiguousarray(want).reshape(-1)
+    a: Any = got
+    b: Any = want
+    parts = parts_of(want)
+    if not isinstance(want, Large):
+        # In one order of memory: numbers that lie apart cost many times what subtracting them does.
+        a, b = np.ascontiguousarray(got).reshape(-1), np.ascontiguousarray(want).reshape(-1)
+        parts = strips(len(a), a.size)
     largest = [0.0]
 
     def measure(part: slice) -> None:
-        apart = a[part] - b[part]
+        apart = part_of(a, part) - part_of(b, part)
         largest.append(float(np.max(np.abs(apart, out=apart), initial=0.0)))
 
-    each(measure, strips(len(a), a.size))
+    each(measure, parts)
     furthest = float(np.max(largest))  # what is not a number is not passed over
     return furthest / rms if isfinite(furthest) and isfinite(rms) else inf
 

@@ -21,16 +21,19 @@ rounding of a double.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from math import prod, sqrt
 from typing import Any
 
 import numpy as np
+from msgspec import UNSET, UnsetType
 
 from conformance.chunks import each, packed
-from conformance.data import Count, Row
+from conformance.data import Count, Row, Shape
 from conformance.graph.axes import to_neutral
 from conformance.graph.model import Graph, Node, Parameter
+from conformance.large import inner
 from conformance.numbers.adjoint import TRAINED, backward
 from conformance.numbers.deviation import Control, SlotParity, distance
 from conformance.numbers.located import located
@@ -48,12 +51,16 @@ IMAGE = "image"
 
 
 class Gradients(Row, frozen=True):
-    """All gradients of one model, from the output back, and control arms."""
+    """All gradients of one model, from the output back, and control arms.
+
+    ``image`` is the size of the image, where another was run than the graph's own.
+    """
 
     seed: Count
     slots: tuple[SlotParity, ...]
     controls: tuple[Control, ...]
     problem: str = ""
+    image: Shape | UnsetType = UNSET
 
     @property
     def first_divergence(self) -> SlotParity | None:
@@ -169,7 +176,7 @@ def _laid_out(tape: Tape, output: int, node: Node, cotangent: np.ndarray) -> np.
 
 
 def _rms(array: np.ndarray) -> float:
-    return sqrt(float(np.vdot(array, array)) / array.size)
+    return sqrt(inner(array, array) / array.size)
 
 
 def _together(*walks: Iterator[Any]) -> Iterator[list[Any]]:
@@ -224,6 +231,7 @@ class _Comparison:
             above[output] = above[output] + cotangent if output in above else cotangent
         consumers = self.expected.consumers()
         costs = self.costs
+        left = Counter(piece.handle for pieces in self.pieces.values() for piece in pieces)
         wide, narrow = backward(double, above), backward(single, above, double)
         for (index, gradient, of_slots), (_, rough, rough_slots) in _together(wide, narrow):
             nearer = (costs[i] for i in consumers[index] if i in costs)
@@ -240,6 +248,10 @@ class _Comparison:
                         whole(self.found.nodes[self.pairs[index]], slot, received.__getitem__)
                     )
                     self._compare(index, slot, want, rough_slots[slot], got, costs[index])
+                left.subtract(piece.handle for piece in pieces)
+                for piece in pieces:  # what has been compared makes room
+                    if not left[piece.handle]:
+                        received.pop(piece.handle, None)
 
     def _compare(
         self, index: int, slot: str, want: np.ndarray, rough: np.ndarray, got: np.ndarray,

@@ -18,6 +18,7 @@ from math import erf, inf, isfinite, log, prod, sqrt
 
 import numpy as np
 
+from conformance.chunks import each, strips
 from conformance.graph.model import Graph, Node, Parameter
 from conformance.numbers.stored import read, whole
 
@@ -142,7 +143,7 @@ def _schemes(
 ) -> list[str] | str:
     """The schemes that a kernel may have been drawn from; or a sentence, why from none at all."""
     stored, shape = own(piece.handle), _shape(graph.nodes[index], piece)
-    least, most = float(stored.min()), float(stored.max())
+    least, most, mean, deviation = _moments(stored)
     if not (isfinite(least) and isfinite(most)):
         return "not finite"
     if least == most:
@@ -150,20 +151,34 @@ def _schemes(
     if count := _alike(read(stored, piece).reshape(shape)):
         return f"{count} of {shape[-1]} outputs are equal to another: they will learn the same"
     farthest = max(-least, most)
-    values = stored.reshape(-1)  # in whatever order
-    deviation = sqrt(float(np.vdot(values, values)) / values.size)
     share = FAMILY_WISE / kernels
     schemes = list(_usual(graph.nodes[index], shape))
-    mean = float(np.mean(values))
-    if 2 * np.exp(-values.size / 2 * (mean / deviation) ** 2) < share:
+    if 2 * np.exp(-stored.size / 2 * (mean / deviation) ** 2) < share:
         return f"its mean is {mean:.3g}, not 0, at a spread of {deviation:.3g}"
-    spread = [s for s in schemes if _probable(values.size, deviation / s[1]) >= share]
+    spread = [s for s in schemes if _probable(stored.size, deviation / s[1]) >= share]
     named = [
         name
         for name, expected, reach in spread
-        if _reaches(values.size, farthest / expected, reach) >= share
+        if _reaches(stored.size, farthest / expected, reach) >= share
     ]
     return named or [f"the spread of {name}" for name, _, _ in spread]
+
+
+def _moments(stored: np.ndarray) -> tuple[float, float, float, float]:
+    """The least and the largest number, the mean and the root of the mean square, in float64."""
+    flat = stored.reshape(-1)  # in whatever order
+    parts = strips(flat.size, flat.size)
+    found = np.empty((len(parts), 4))
+
+    def look(place: int) -> None:
+        some = flat[parts[place]].astype(np.float64)
+        found[place] = some.min(), some.max(), some.sum(), np.vdot(some, some)
+
+    with np.errstate(all="ignore"):
+        each(look, range(len(parts)))
+    least, most, total, squares = found.T
+    mean, square = float(total.sum()) / flat.size, float(squares.sum()) / flat.size
+    return float(least.min()), float(most.max()), mean, sqrt(square)
 
 
 def _far(
@@ -172,7 +187,7 @@ def _far(
 ) -> str:  # fmt: skip
     """A spread that no scheme has, beside what most other kernels have, or else the nearest."""
     node = graph.nodes[index]
-    deviation = sqrt(float(np.mean(own(piece.handle) ** 2)))
+    *_, deviation = _moments(own(piece.handle))
     schemes = {name: expected for name, expected, _ in _usual(node, _shape(node, piece))}
     if popular and (likely := popular.most_common(1)[0][0]) in schemes:
         name, others = likely, f", which {popular[likely]} other kernels have"
@@ -184,7 +199,21 @@ def _far(
 
 
 def _shape(node: Node, piece: Parameter) -> tuple[int, ...]:
-    return node.slots["kernel"] if piece.region is None else tuple(map(len, piece.region))
+    """A kernel as the port's own layer has it, which is what its initialiser was given.
+
+    A dense layer for a convolution over the whole map has another fan-out than that.
+    """
+    if piece.region is not None:
+        return tuple(map(len, piece.region))
+    if not any(attribute == "kind" for attribute, *_ in node.spelling):
+        return node.slots["kernel"]
+    shape = piece.shape
+    for step, argument in piece.steps[:-1]:  # the last one respells it
+        if step == "transpose":
+            shape = tuple(shape[axis] for axis in argument)
+        elif step == "reshape":
+            shape = argument
+    return shape
 
 
 def _usual(node: Node, shape: tuple[int, ...]) -> Iterator[tuple[str, float, float]]:

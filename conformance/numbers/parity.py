@@ -14,9 +14,10 @@ from collections.abc import Callable
 from math import prod, sqrt
 
 import numpy as np
+from msgspec import UNSET, UnsetType
 
 from conformance.chunks import each, packed
-from conformance.data import Count, Row
+from conformance.data import Count, Row, Shape
 from conformance.graph.axes import to_neutral
 from conformance.graph.model import Graph, Node
 from conformance.kinds import KINDS, POOLING
@@ -73,6 +74,7 @@ class Parity(Row, frozen=True):
     ``statistics`` are the running means and variances that one training step leaves behind.
     ``precision`` and ``compiled`` are as in :class:`~conformance.trace.port.Execution`.
     ``roots`` are the nodes that are wrong by themselves, and why; float64 alone can tell.
+    ``image`` is the size of the image, where another was run than the graph's own.
     """
 
     seed: Count
@@ -83,6 +85,7 @@ class Parity(Row, frozen=True):
     precision: Named = PLAIN.precision
     compiled: bool = False
     roots: tuple[Root, ...] = ()
+    image: Shape | UnsetType = UNSET
 
     @property
     def first_divergence(self) -> NodeParity | None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from conformance.chunks import packed
 from conformance.graph.model import Graph, Node, Parameter
 from conformance.kinds.conv import connected
 
@@ -19,8 +20,16 @@ def read(array: np.ndarray, parameter: Parameter) -> np.ndarray:
         elif step == "reverse":
             array = np.flip(array, argument)
         else:
-            array = array.reshape(argument)
+            array = _reshaped(array, argument)
     return array
+
+
+def _reshaped(array: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """A view, or a copy made tile by tile where the numbers have to move."""
+    try:
+        return array.reshape(shape, copy=False)
+    except ValueError:
+        return packed(array).reshape(shape)
 
 
 class Slots:
@@ -45,7 +54,7 @@ def whole(node: Node, slot: str, own: Callable[[str], np.ndarray]) -> np.ndarray
     """One slot in neutral layout, with whatever stands where a connection table hides it."""
     shape, pieces = node.slots[slot], node.parameters[slot]
     if len(pieces) == 1 and pieces[0].region is None:
-        return read(own(pieces[0].handle), pieces[0]).reshape(shape)
+        return _reshaped(read(own(pieces[0].handle), pieces[0]), shape)
     values = np.zeros(shape)
     for piece in pieces:
         place: Any = ... if piece.region is None else np.ix_(*piece.region)

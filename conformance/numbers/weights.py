@@ -11,18 +11,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from functools import lru_cache
-from itertools import product
 from math import prod, sqrt
 from threading import RLock
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import numpy as np
 
-from conformance.chunks import each, slices, strips, tiles
+from conformance.chunks import each, fill, strips
 from conformance.graph.align import digest, places
 from conformance.graph.model import Graph, Node, Parameter
 from conformance.kinds import Spread
 from conformance.kinds.conv import connected
+from conformance.large import HELD, Large, Windows
 from conformance.numbers.drawn import DRAWN
 from conformance.trace.evaluation import evaluate
 from conformance.trace.probes import leaves
@@ -40,7 +40,7 @@ class Weights:
 
     def __init__(self, graph: Graph, seed: int = 0, like: Graph | None = None):
         self.graph, self.seed, self.like = graph, seed, like or graph
-        self.places = places(graph)
+        self.places = places(self.like)
         DRAWN.begin(self.places)
         self.moments = [spread.moment for spread in expected_spreads(self.like)]
         self._recent = lru_cache(maxsize=2)(self._slot)
@@ -77,13 +77,17 @@ class Weights:
         shape, (middle, reach) = node.slots[slot], self._range(index, slot)
         table = node.attributes.get("table") if slot == "kernel" else None
 
+        large = slot == "kernel" and len(shape) == 2 and prod(shape) >= HELD
+        drawn = (Windows.numbers(shape),) if large else shape
+
         def draw() -> np.ndarray:
-            values = _uniform(digest(self.seed, place, slot), shape, reach)
+            values = _uniform(digest(self.seed, place, slot), drawn, reach)
             if table:
                 return values * connected(shape, table)
             return np.sign(values) if slot == "centres" else middle + values if middle else values
 
-        return DRAWN((place, (self.seed, slot, shape, middle, reach, table)), draw)
+        values = DRAWN((place, (self.seed, slot, drawn, middle, reach, table)), draw)
+        return cast(np.ndarray, Windows(shape, values)) if large else values
 
     def _reach(self, index: int, slot: str) -> tuple[float, float]:
         """The middle of a slot's values, and how far they reach from it."""
@@ -192,7 +196,7 @@ def carried(
 def stored(part: np.ndarray, parameter: Parameter) -> np.ndarray:
     """Walk a parameter's layout steps back, from the slot's part to the stored array."""
     if not parameter.steps and part.shape == parameter.shape:
-        return part
+        return np.asarray(part)
     result = np.empty(parameter.shape, part.dtype)
     # The steps lead from the stored array to the part: as far as they are views, they show where
     # in the result each number belongs.
@@ -203,6 +207,9 @@ def stored(part: np.ndarray, parameter: Parameter) -> np.ndarray:
         except ValueError:
             break
         del steps[0]
+    if isinstance(part, Large) and all(step == "reshape" for step, _ in steps):
+        part.write(place)
+        return result
     shapes = [place.shape]
     for step, argument in steps:
         before = shapes[-1]
@@ -218,9 +225,7 @@ def stored(part: np.ndarray, parameter: Parameter) -> np.ndarray:
             part = np.flip(part, argument)
         else:
             part = part.reshape(before)
-    # The two run through memory in different orders.
-    for tile in product(*map(slices, part.shape, tiles(part.ndim))):
-        place[tile] = part[tile]
+    fill(place, part)
     return result
 
 
@@ -267,7 +272,7 @@ def _uniform(key: bytes, shape: tuple[int, ...], reach: float) -> np.ndarray:
     values = np.empty(shape)
     flat = values.reshape(-1)
 
-    def fill(part: slice) -> None:
+    def draw(part: slice) -> None:
         count = np.random.Philox(key=int.from_bytes(key, "big"))
         count.advance(part.start // 4)  # each count makes four numbers
         some = flat[part]
@@ -275,5 +280,5 @@ def _uniform(key: bytes, shape: tuple[int, ...], reach: float) -> np.ndarray:
         some -= 0.5
         some *= 2 * reach
 
-    each(fill, strips(len(flat), flat.size))
+    each(draw, strips(len(flat), flat.size))
     return values

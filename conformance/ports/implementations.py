@@ -6,7 +6,7 @@ import pkgutil
 from collections.abc import Callable
 from difflib import get_close_matches
 from functools import cache
-from importlib import import_module
+from importlib import import_module, metadata
 from importlib.util import find_spec
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -70,6 +70,15 @@ def tracer(framework: str) -> ModuleType:
     """The framework's tracer.  Raises :class:`NotInstalled`."""
     require(framework)
     return import_module(f"conformance.trace.{framework}.port")
+
+
+def versions(framework: str) -> dict[str, str]:
+    """The releases that a run depends on: the framework's own, and the oracle's.
+
+    Raises :class:`NotInstalled`.
+    """
+    found: dict[str, str] = tracer(framework).versions()
+    return found | {"numpy": metadata.version("numpy")}
 
 
 def named(framework: str) -> dict[str, set[str]]:

@@ -152,9 +152,10 @@ def opened(factory: Callable[..., Any], framework: str | None = None) -> Port:
     if framework is not None:
         return _port(registry.find(framework), factory)
     refused: dict[str, UntraceableModel] = {}
-    for tracer in registry.tracers().values():
-        if tracer.library not in sys.modules:
-            continue
+    imported = [each for each in registry.tracers().values() if each.library in sys.modules]
+    named = _named(factory)
+    # Keras brings other libraries along, and each would build the model first.
+    for tracer in sorted(imported, key=lambda each: each.library not in named):
         port = _port(tracer, factory)
         try:
             model = port.built()
@@ -174,6 +175,16 @@ def opened(factory: Callable[..., Any], framework: str | None = None) -> Port:
         cause = first.__cause__ or first
         raise BadPort(f"the factory does not build a model: {told(cause)}") from cause
     return _port(_owner(_made(factory)), factory)
+
+
+def _named(factory: Callable[..., Any]) -> set[str]:
+    """The libraries that the module of a factory is of, or has names for."""
+    if inspect.isfunction(factory):
+        names = factory.__globals__
+    else:
+        names = vars(sys.modules.get(str(getattr(factory, "__module__", "")), object))
+    modules = [each.__name__ for each in names.values() if isinstance(each, ModuleType)]
+    return {name.partition(".")[0] for name in (str(names.get("__name__")), *modules)}
 
 
 def _port(tracer: Tracer, factory: Callable[..., Any]) -> Port:

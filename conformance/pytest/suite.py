@@ -252,7 +252,7 @@ class Examined:
     def run(self, framework: str) -> evidence.Run:
         if framework not in self.runs:
             tracer = frameworks.tracer(framework)
-            versions = tracer.versions()
+            versions = frameworks.versions(framework)
             if self.device == "gpu":
                 versions["gpu"] = tracer.gpu()
             code = evidence.code_identity(framework)

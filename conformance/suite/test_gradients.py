@@ -1,7 +1,7 @@
 """In training and backwards: one network a family computes what its graph says there too.
 
-A network costs about four times as much here as in inference.  So of each family one is taken,
-the one with the most kinds of layers.
+This costs more than inference, though it is run on the smallest image on which a network is the
+same one.  So of each family one is taken, the one with the most kinds of layers.
 """
 
 import pytest

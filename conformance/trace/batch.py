@@ -53,8 +53,11 @@ def faults(port: Traced, size: Size, one: Tape | None = None) -> list[Fault]:
             Fault("batch", f"takes {SEVERAL} images", f"fails: {refused}", "one image passes: a"
                   " shape is written for one image only, such as view(1, -1)")
         ]  # fmt: skip
-    found = list(_shapes(one, several)) or list(_outputs(one, several))
-    return found or list(Followed(several).faults())
+    if found := list(_shapes(one, several)):
+        return found
+    met, lost = list(Followed(several).faults()), list(_outputs(one, several))
+    # An output that has lost its images says so last: where they meet is the place.
+    return met if any(fault.value not in several.outputs for fault in met) else lost or met
 
 
 def taught(port: Traced, size: Size, one: Tape, several: Tape, unread: set[int]) -> list[Fault]:
@@ -71,11 +74,12 @@ def taught(port: Traced, size: Size, one: Tape, several: Tape, unread: set[int])
 
 def _shapes(one: Tape, several: Tape) -> Iterator[Fault]:
     """The first operation that has another number of axes for a single image."""
-    for alone, among in zip(one.operations, several.operations, strict=False):
+    pairs = zip(one.operations, several.operations, strict=False)
+    for value, (alone, among) in enumerate(pairs):
         if alone.name != among.name:
             return  # a step that moves nothing for one image, say: the outputs tell
         if len(alone.shape) != len(among.shape) and alone.name not in ("constant", "parameter"):
-            yield _lost(alone, among, _count(several))
+            yield _lost(alone, among, _count(several), value)
             return
 
 
@@ -83,7 +87,7 @@ def _outputs(one: Tape, several: Tape) -> Iterator[Fault]:
     for a, b in zip(one.outputs, several.outputs, strict=False):
         alone, among = one[a], several[b]
         if (_count(several), *alone.shape[1:]) != among.shape or alone.shape[:1] != (1,):
-            yield _lost(alone, among, _count(several))
+            yield _lost(alone, among, _count(several), a)
             return
 
 
@@ -92,11 +96,11 @@ def _count(tape: Tape) -> int:
     return tape[0].shape[tape[0].attributes["axes"].index("N")]
 
 
-def _lost(alone: Operation, among: Operation, count: int) -> Fault:
+def _lost(alone: Operation, among: Operation, count: int, value: int) -> Fault:
     want = (1, *among.shape[1:]) if among.shape[:1] == (count,) else "a batch axis"
     return Fault(
         "batch", want, alone.shape, f"for {count} images it is {among.shape}: the batch axis has"
-        " to come through for a single image too (squeeze() takes it away)", among.where,
+        " to come through for a single image too (squeeze() takes it away)", among.where, value,
     )  # fmt: skip
 
 
@@ -114,9 +118,11 @@ class Followed:
 
     def faults(self) -> Iterator[Fault]:
         """The first operation at which images meet, or an output without them."""
+        read = self.tape.behind(self.tape.outputs)
+        held = read if self.held is None else self.held & read
         for number, operation in enumerate(self.tape.operations):
             self.places.append(self._place(operation))
-            if self.held is not None and number not in self.held:
+            if number not in held:
                 self.found.clear()
             if self.found:
                 yield self.found[0]
@@ -128,7 +134,7 @@ class Followed:
             if self._axis(operation.shape, place) != 0:
                 have = f"{operation.shape} for {self.count} images"
                 yield Fault("batch", "images along the first axis", have, ONE_BY_ONE,
-                            operation.where)  # fmt: skip
+                            operation.where, output)  # fmt: skip
                 return
 
     def _place(self, operation: Operation) -> Place:
@@ -162,7 +168,8 @@ class Followed:
     def _meet(self, operation: Operation, what: str) -> Place:
         """The images do not stay apart here."""
         why = STATISTICS if operation.name == "reduce" else ONE_BY_ONE
-        self.found.append(Fault("batch", "images apart", what, why, operation.where))
+        here = len(self.places)
+        self.found.append(Fault("batch", "images apart", what, why, operation.where, here))
         return None
 
     def _guess(self, operation: Operation) -> Place:
@@ -200,7 +207,7 @@ class Followed:
             return self._guess(operation)
         axis, gone = self._axis(shape, place), on_left if first else on_right
         if axis == gone:
-            return self._meet(operation, f"a product over axis {axis}, the images'")
+            return self._meet(operation, "a product over the images")
         if axis is None and place and first and on_left == len(shape) - 1 and place[1] % shape[-1]:
             return self._meet(operation, "a product over numbers of several images")
         if axis is None:  # rows of pixels of every image
@@ -212,7 +219,7 @@ class Followed:
 
     def _softmax(self, operation: Operation, axis: int) -> Place:
         if operation.attributes["axis"] % len(operation.shape) == axis:
-            return self._meet(operation, f"{operation.name} over axis {axis}, the images'")
+            return self._meet(operation, f"{operation.name} over the images")
         return _around(operation.shape, axis)
 
     _lrn = _batch_norm = _softmax
@@ -221,7 +228,7 @@ class Followed:
         axes = operation.attributes["axes"]
         if axis in axes:
             how = operation.attributes["reduce"]
-            return self._meet(operation, f"{how} over axis {axis}, the images'")
+            return self._meet(operation, f"{how} over the images")
         left = sum(1 for i in axes if i < axis) if not operation.attributes["keep"] else 0
         return _around(operation.shape, axis - left)
 
@@ -244,7 +251,7 @@ class Followed:
 
     def _concat(self, operation: Operation, axis: int) -> Place:
         if axis == operation.attributes["axis"]:
-            return self._meet(operation, f"concat along axis {axis}, the images'")
+            return self._meet(operation, "concat along the images")
         return _around(operation.shape, axis)
 
     def _slice(self, operation: Operation, axis: int) -> Place:
@@ -256,7 +263,7 @@ class Followed:
 
     def _take(self, operation: Operation, axis: int) -> Place:
         if axis in operation.attributes.get("axes", (operation.attributes.get("axis"),)):
-            return self._meet(operation, f"{operation.name} along axis {axis}, the images'")
+            return self._meet(operation, f"{operation.name} along the images")
         return _around(operation.shape, axis)
 
     _reverse = _take

@@ -14,6 +14,7 @@ from conformance.graph.model import Graph, Node
 from conformance.trace import rules
 from conformance.trace.meanings import Flowing
 from conformance.trace.port import UntraceableModel
+from conformance.trace.rules.layout import zeros
 from conformance.trace.rules.training import follow
 from conformance.trace.tape import Tape
 from conformance.trace.walk import AXES, Walk
@@ -38,6 +39,20 @@ def canonical(tape: Tape) -> Graph:
     for index in other.inputs:
         other.nodes[index].attributes["layout"] = ", ".join(words)
     return other
+
+
+def without_zeros(graph: Graph) -> Graph:
+    """The same function less what is multiplied by zero and added; the graph itself if none is."""
+    stands: dict[int, int] = {}
+    for index, node in enumerate(graph):
+        if node.kind == "add" and not node.parameters:
+            left = [i for i in node.inputs if not zeros(graph.nodes[i])]
+            if len(left) == 1:
+                stands[index] = stands.get(left[0], left[0])
+    if not stands:
+        return graph
+    nodes = [replace(node, inputs=tuple(stands.get(i, i) for i in node.inputs)) for node in graph]
+    return _reachable(nodes, tuple(stands.get(i, i) for i in graph.outputs))
 
 
 def _walked(tape: Tape) -> tuple[Graph, dict[str, str]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -235,15 +235,30 @@ def running(part: Excerpt, channel: int) -> tuple[str, float, bool] | None:
 
     The excerpt's ends are the new statistic and the old one.
     """
-    tape, base, (new, statistic) = part.tape, part.base, part.ends
-    shape = tape[base].shape
+    new, old = part.ends
+    return replaced(part.tape, (part.base,), new, old, channel)
+
+
+def replaced(
+    tape: Tape, bases: Sequence[int], new: int, statistic: int, channel: int
+) -> tuple[str, float, bool] | None:
+    """The same of a statistic that norms of several ``bases`` replace, one after the other.
+
+    Given one batch at all of them, together they keep as much as a momentum to that power.
+    """
+    shape = tape[bases[0]].shape
     x, mean, variance = _batch(shape, channel)
     cells = x.size // shape[channel]
     old = probes(tape, {statistic})[statistic]
-    first = evaluate(tape, new, {base: x, statistic: old})
-    second = evaluate(tape, new, {base: x, statistic: old + 1})
-    momentum = float(f"{np.ravel(second - first)[0]:.8g}")
-    share = np.ravel((first - momentum * old) / (1 - momentum))
+    known = dict.fromkeys(bases, x)
+    first = evaluate(tape, new, known | {statistic: old})
+    second = evaluate(tape, new, known | {statistic: old + 1})
+    kept = np.ravel(second - first)[0]
+    if not 0 <= kept < 1:
+        return None
+    momentum = float(f"{kept ** (1 / len(bases)):.8g}")
+    kept = momentum ** len(bases)
+    share = np.ravel((first - kept * old) / (1 - kept))
     for slot, expected, correction in (
         ("mean", mean, False),
         ("variance", variance, False),

@@ -104,6 +104,11 @@ class Own:
         """A copy in float64.  Raises :class:`KeyError` where nothing is stored by this name."""
         return np.array(self.arrays[handle], np.float64, order="C")
 
+    def held(self, handle: str) -> np.ndarray:
+        """The array itself, to be read; in float64 where NumPy has no arithmetic for its type."""
+        array = self.arrays[handle]
+        return array if array.dtype in (np.float32, np.float64) else self(handle)
+
 
 class Port(Protocol):
     """One factory and the model that it builds."""
@@ -161,7 +166,8 @@ class Port(Protocol):
         """The port's own values: the model is built once more, with its weights, and let go.
 
         Two calls agree where the factory is seeded or loads what it holds.  A model that makes
-        its weights on the first call needs a size: trace it first.
+        its weights on the first call needs a size: trace it first.  The arrays hold until the
+        port is run plainly.
         Raises :class:`UntraceableModel`.
         """
 
@@ -169,7 +175,8 @@ class Port(Protocol):
         """The outputs of the factory's own model, called as its users call it, unobserved.
 
         In inference and the model's own precision, on the processor, without compiling it.
-        ``values`` has the stored arrays that the tape reads, by handle.  Images, and outputs
+        ``values`` has the stored arrays that the tape reads, by handle, each made when it is asked
+        for: once.  Images, and outputs
         that are images, are batch x height x width x channels.
         Raises :class:`UntraceableModel`, and :class:`CannotExecute` where this cannot be had.
         """

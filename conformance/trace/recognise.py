@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from conformance.graph.axes import Axes, axis_of
+from conformance.graph.axes import Axes, axis_of, name_of
 from conformance.trace.evaluation import evaluate
 from conformance.trace.excerpt import Excerpt, excerpt, remembered
 from conformance.trace.meanings import Algebra
@@ -25,6 +25,9 @@ from conformance.trace.probes import leaves, same
 from conformance.trace.tape import Tape
 
 Rows = Callable[[np.ndarray], np.ndarray]
+
+#: So many numbers leave no gap in which a function could be another one.
+DENSE = 256
 
 #: So many draws tell the rate of a dropout.
 DRAWS = 64
@@ -68,6 +71,19 @@ class Piece:
     @cached_property
     def keeps_its_shape(self) -> bool:
         return self.shape == tuple(prod(size for _, size in axis) for axis in self.axes)
+
+    @cached_property
+    def moved(self) -> tuple[int, ...] | None:
+        """Where each axis was before, if the algebra at most exchanges them."""
+        left = list(enumerate(self.before))
+        found = []
+        for axis in self.axes:
+            at = next((entry for entry in left if entry[1] == axis), None)
+            if at is None:
+                return None
+            left.remove(at)
+            found.append(at[0])
+        return None if left else tuple(found)
 
     @cached_property
     def channels(self) -> tuple[int, int] | None:
@@ -135,11 +151,52 @@ def upsampling(piece: Piece) -> Layer | None:
     return Layer("upsample", {"factor": tuple(factors[axis or 0] for axis in spatial)})
 
 
+def regrouped(piece: Piece) -> Layer | None:
+    """Windows side by side, or channels in another order, as reshapes have them."""
+    names = "".join(name_of(axis) for axis in piece.before)
+    if piece.channels is None or sorted(names) != sorted("NCHW") or piece.axes != piece.before:
+        return None
+    before, after = piece.tape[piece.base].shape, piece.shape
+    if len(after) != len(before):
+        return None
+    x = np.random.Generator(np.random.Philox(2017)).normal(size=before)
+    try:
+        out = evaluate(piece.tape, piece.end, {piece.base: x})
+    except (KeyError, ValueError):
+        return None
+    return _shuffled(x, out, names.index("C")) if out.shape == x.shape else _tiled(x, out, names)
+
+
+def _shuffled(x: np.ndarray, out: np.ndarray, channel: int) -> Layer | None:
+    where = {float(value): i for i, value in enumerate(np.moveaxis(x, channel, 0)[:, 0, 0, 0])}
+    order = [where.get(float(value), -1) for value in np.moveaxis(out, channel, 0)[:, 0, 0, 0]]
+    if sorted(order) != sorted(where.values()) or order == sorted(order):
+        return None
+    if not np.array_equal(np.take(x, order, channel), out):
+        return None
+    return Layer("channel_order", {"order": tuple(order)})
+
+
+def _tiled(x: np.ndarray, out: np.ndarray, names: str) -> Layer | None:
+    whole = zip(names, x.shape, out.shape, strict=True)
+    if any(n % m or (name in "NC" and n != m) for name, n, m in whole):
+        return None
+    size = tuple(n // m for n, m in zip(x.shape, out.shape, strict=True))
+    tiles = x.reshape([n for pair in zip(out.shape, size, strict=True) for n in pair])
+    kernel = size[names.index("H")], size[names.index("W")]
+    attributes = {"kernel": kernel, "stride": kernel, "padding": ((0, 0), (0, 0))}
+    if same(out, tiles.max(axis=(1, 3, 5, 7))):
+        return Layer("max_pool", attributes)
+    if same(out, tiles.mean(axis=(1, 3, 5, 7))):
+        return Layer("avg_pool", attributes | {"count_include_pad": True})
+    return None
+
+
 def activation(piece: Piece) -> Layer | None:
     """softmax, its logarithm, sigmoid, tanh or relu."""
     if not piece.keeps_its_shape or piece.channels is None:
         return None
-    kind = pointwise(piece.excerpt, *piece.channels)
+    kind = pointwise(piece.excerpt, *piece.channels, piece.moved)
     return Layer(kind) if kind else None
 
 
@@ -175,6 +232,8 @@ def batch_norm(piece: Piece) -> Layer | None:
     if piece.entry is None:
         return None
     part = excerpt(piece.tape, piece.entry, piece.end)
+    if _one_by_one(part, piece.axes):
+        return None
     for name in "CHW":
         axis = axis_of(piece.axes, name)
         if axis is None or (found := batch_normalisation(part, axis)) is None:
@@ -183,6 +242,13 @@ def batch_norm(piece: Piece) -> Layer | None:
         attributes = {"epsilon": found.epsilon} | in_training(None, None)
         return Layer("batch_norm", attributes | ({} if name == "C" else {"axis": name}), slots)
     return None
+
+
+def _one_by_one(part: Excerpt, axes: Axes) -> bool:
+    """Whether algebra of a single image would leave several apart: it sums over other axes only."""
+    batch = axis_of(axes, "N")
+    sums = [op.attributes["axes"] for op in part.tape.operations if op.name == "reduce"]
+    return batch == 0 and axes[0] == (("N", 1),) and bool(sums) and all(0 not in s for s in sums)
 
 
 def group_norm(piece: Piece) -> Layer | None:
@@ -201,7 +267,7 @@ def group_norm(piece: Piece) -> Layer | None:
 #: The order in which recognisers are asked.
 WHOLE = (radial_basis, upsampling, activation, local_response, dropout)
 #: Those that may recognise a part of something larger, such as a batch norm before its beta.
-PARTIAL = (batch_norm, group_norm)
+PARTIAL = (batch_norm, group_norm, regrouped)
 
 
 def in_training(momentum: float | None, unbiased: bool | None) -> dict[str, Any]:
@@ -227,22 +293,33 @@ def _rows(part: Excerpt, channel: int, outcome: int) -> Rows:
 
 
 @remembered
-def pointwise(part: Excerpt, channel: int, outcome: int) -> str | None:
+def pointwise(
+    part: Excerpt, channel: int, outcome: int, moved: tuple[int, ...] | None
+) -> str | None:
     """softmax, its logarithm, sigmoid, tanh or relu, whichever the algebra is."""
-    channels = part.tape[part.base].shape[channel]
-    x = np.random.Generator(np.random.Philox(1989)).normal(size=(3, channels))
-    exp = np.exp(x - x.max(axis=1, keepdims=True))
-    candidates = {
-        "softmax": exp / exp.sum(axis=1, keepdims=True),
-        "log_softmax": np.log(exp / exp.sum(axis=1, keepdims=True)),
-        "sigmoid": 1 / (1 + np.exp(-x)),
-        "tanh": np.tanh(x),
-        "relu": np.maximum(x, 0),
-    }
-    if channels == 1:  # whatever divides a number by itself is a softmax of one
-        del candidates["softmax"], candidates["log_softmax"]
+    shape = part.tape[part.base].shape
+    random = np.random.Generator(np.random.Philox(1989))
+    x = random.normal(size=(max(3, DENSE // shape[channel]), shape[channel]))
+    x[:2, 0] = -1.0, 1.0  # of one channel as well, a ReLU is told from nothing at all
     out = _rows(part, channel, outcome)(x)
-    return next((kind for kind, y in candidates.items() if same(out, y)), None)
+    kind = next((kind for kind, y in _pointwise(x).items() if same(out, y)), None)
+    if kind is None or moved is None:
+        return kind
+    # Images of one colour do not tell what moves pixels, or mixes them.
+    image = random.normal(size=shape)
+    found = evaluate(part.tape, part.ends[0], {part.base: image}).transpose(np.argsort(moved))
+    expected = _pointwise(np.moveaxis(image, channel, -1))[kind]
+    return kind if same(np.moveaxis(found, channel, -1), expected) else None
+
+
+def _pointwise(x: np.ndarray) -> dict[str, np.ndarray]:
+    """What each activation makes of pixels, the channels along the last axis."""
+    found = {"sigmoid": 1 / (1 + np.exp(-x)), "tanh": np.tanh(x), "relu": np.maximum(x, 0)}
+    if x.shape[-1] == 1:  # whatever divides a number by itself is a softmax of one
+        return found
+    exp = np.exp(x - x.max(axis=-1, keepdims=True))
+    soft = exp / exp.sum(axis=-1, keepdims=True)
+    return {"softmax": soft, "log_softmax": np.log(soft)} | found
 
 
 @remembered

@@ -18,7 +18,7 @@ from conformance.trace.tape import Tape
 def constant(tape: Tape, x: Stored) -> float | None:
     """The one number that a stored value repeats, if it is that."""
     if leaves(tape, x.value):
-        return None
+        return 0.0 if tape.vanishes(x.value) else None
     try:
         array = evaluate(tape, x.value, {})
     except KeyError:

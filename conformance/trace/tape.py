@@ -79,6 +79,8 @@ class Fault:
     found: Any
     hint: str = ""
     where: Where = Where()
+    #: The tape's value at which it was seen; None where it is of no single one.
+    value: int | None = None
 
 
 class Tape:
@@ -96,6 +98,8 @@ class Tape:
         self.where = Where()
         #: What is wrong besides what is computed: layers in a plain list, say.
         self.faults: list[Fault] = []
+        #: What is to be said besides, and is nothing wrong.
+        self.noted: list[Fault] = []
         #: Every stored array of the model, read or not, as far as the tracer knows: its shape.
         self.stored: dict[str, Shape] = {}
         #: Stored arrays that the model says are not trained, and others like them are.
@@ -234,8 +238,25 @@ class Tape:
     def elementwise(self, name: str, *operands: int) -> int:
         """A primitive of one or two operands, or a choice, applied to every element."""
         shapes = [self[operand].shape for operand in operands]
-        shape = shapes[0] if len(set(shapes)) == 1 else np.broadcast_shapes(*shapes)
+        if len(set(shapes)) == 1:
+            return self.emit(name, operands, shapes[0])
+        shape = np.broadcast_shapes(*shapes)
+        if name == "add":  # 0 sum(y), added so that y has a gradient
+            for x, y in (operands, operands[::-1]):
+                if self[x].shape == shape and self.vanishes(y):
+                    return x
         return self.emit(name, operands, shape)
+
+    def vanishes(self, value: int) -> bool:
+        """Whether a value is zero whatever it is made of: a product with zeros, a sum of such."""
+        op = self[value]
+        if op.name == "constant":
+            return not np.any(op.attributes["array"])
+        if op.name in ("reduce", "neg", "reshape", "transpose", "broadcast"):
+            return self.vanishes(op.inputs[0])
+        if op.name == "mul":
+            return any(self[i].name == "constant" and self.vanishes(i) for i in op.inputs)
+        return op.name == "add" and all(self.vanishes(i) for i in op.inputs)
 
     def select(self, condition: int, true: int, false: int) -> int:
         """Where the condition holds the one value, elsewhere the other."""

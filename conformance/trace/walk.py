@@ -55,15 +55,22 @@ class Walk:
 
     def _meaning(self, op: Step) -> Meaning:
         operands = [self.means[i] for i in op.inputs]
+        flowing = [o for o in operands if isinstance(o, Flowing)]
+        if len({x.node for x in flowing}) > 1 and self.unread(op.value):
+            # Such as what two norms make of one statistic: it takes apart nothing that is read.
+            return self.opaque(op.value, [x.node for x in flowing])
         if (named := self.by_rule(op, operands)) is not None:
             return named
-        flowing = [o for o in operands if isinstance(o, Flowing)]
         if not flowing:
             return Stored(op.value)
         for function in rules(ANY, operands):
             if (found := function(self, op, *operands)) is not None:
                 return found
         return self.opaque(op.value, [self.placed(x).node for x in flowing])
+
+    def unread(self, value: int) -> bool:
+        """Whether no output depends on a value."""
+        return not self.readers[value] and value not in self.outputs
 
     def by_rule(self, op: Step, operands: Sequence[Meaning]) -> Any:
         """What an operation means by the rules that name it; None if none of them has it."""

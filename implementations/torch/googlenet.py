@@ -79,7 +79,7 @@ def googlenet() -> WithHeads:
         pool4=pool(),
         inception_5a=inception(832, 256, 160, 320, 32, 128, 128),
         inception_5b=inception(832, 384, 192, 384, 48, 128, 128),
-        avgpool=nn.AvgPool2d(kernel_size=7),
+        avgpool=nn.AdaptiveAvgPool2d(1),
         flatten=nn.Flatten(),
         dropout=nn.Dropout(0.4),
         linear=nn.Linear(1024, 1000),

@@ -74,7 +74,7 @@ def inception_resnet_c(inputs: int) -> nn.Sequential:  # Figure 19
 
 def classifier(inputs: int) -> OrderedDict[str, nn.Module]:
     return OrderedDict(
-        avgpool=nn.AvgPool2d(kernel_size=8),
+        avgpool=nn.AdaptiveAvgPool2d(1),
         flatten=nn.Flatten(),
         dropout=nn.Dropout(0.2),
         fc=nn.Linear(inputs, 1000),

@@ -76,7 +76,7 @@ def inception_v2() -> nn.Sequential:
         inception_4e=reduction(576, 128, 192, 192, 256),
         inception_5a=inception(1024, 352, 192, 320, 160, 224, average_pool(), 128),
         inception_5b=inception(1024, 352, 192, 320, 192, 224, same_pool(), 128),
-        avgpool=nn.AvgPool2d(kernel_size=7),
+        avgpool=nn.AdaptiveAvgPool2d(1),
         flatten=nn.Flatten(),
         linear=nn.Linear(1024, 1000),
     ))

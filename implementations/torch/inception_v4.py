@@ -75,7 +75,7 @@ def inception_v4() -> nn.Sequential:  # Figure 9
         inception_b=repeat(inception_b, 7),
         reduction_b=reduction_b(),
         inception_c=repeat(inception_c, 3),
-        avgpool=nn.AvgPool2d(kernel_size=8),
+        avgpool=nn.AdaptiveAvgPool2d(1),
         flatten=nn.Flatten(),
         dropout=nn.Dropout(0.2),
         fc=nn.Linear(1536, 1000),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from math import isfinite
 from typing import Any
 
@@ -15,7 +15,9 @@ from conformance.graph.model import Graph
 from conformance.graph.rows import row_of
 from conformance.numbers.gradients import gradients
 from conformance.numbers.initial import initial
-from conformance.numbers.parity import NodeParity, Parity, parity
+from conformance.numbers.integers import Integers
+from conformance.numbers.parity import NodeParity, Oracles, Parity, parity
+from conformance.numbers.precision import FLOAT32
 from conformance.ports import implementations as frameworks
 from conformance.trace.canonical import canonical
 from conformance.trace.port import Port, UntraceableModel
@@ -44,6 +46,21 @@ class Correct:
         anew = Correct(self.framework, self.model.name).graph(training)
         graph = self.graph(training)
         return findings(graph, anew, align(graph, anew))
+
+
+# Wrong models of one network follow each other: what the right one computes is kept for the next.
+
+
+@lru_cache(maxsize=1)
+def oracles(correct: Correct, training: bool) -> Oracles:
+    """What a right network computes for one image, each node once."""
+    return Oracles(correct.graph(training), 0, 1)
+
+
+@lru_cache(maxsize=1)
+def integers(correct: Correct, training: bool) -> Integers:
+    """A right network in whole numbers."""
+    return Integers(correct.graph(training), 0, FLOAT32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,8 +129,9 @@ class Case:
     def values(self) -> Parity:
         """The float64 run beside the right network, up to where the results part."""
         return parity(
-            self.port, self.tape, self.wrong, self.right, self.alignment.pairs, to_the_end=False
-        )
+            self.port, self.tape, self.wrong, self.right, self.alignment.pairs, to_the_end=False,
+            oracles=oracles(self.correct, self.training),
+        )  # fmt: skip
 
     def parted(self) -> tuple[str, NodeParity] | None:
         """Where the results part in float64: the row and the node; None if they never do."""

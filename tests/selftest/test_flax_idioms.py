@@ -59,6 +59,27 @@ def test_a_type_and_an_axis_change_nothing(factory, training):
     assert nodes[0] == nodes[1]
 
 
+class Told(linen.Module):
+    """The same, whose switch is a field, or there is none."""
+
+    deterministic: bool | None = None
+    decay: bool | None = None
+
+    @linen.compact
+    def __call__(self, x: jax.Array) -> jax.Array:
+        still = self.deterministic if self.decay is None else True
+        return Net()(x, is_train=not still)
+
+
+@pytest.mark.parametrize("training", [False, True])
+@pytest.mark.parametrize(("factory", "alike"), [(Told, True), (lambda: Told(decay=False), False)])
+def test_a_field_may_be_the_switch(factory, alike, training):
+    """It is set as an argument of the call would be; where it says nothing, nothing is switched."""
+    graphs = [canonical(port(f).trace(SIZE, training)) for f in (factory, Net)]
+    nodes = [[(node.kind, node.attributes) for node in graph] for graph in graphs]
+    assert (nodes[0] == nodes[1]) is (alike or not training)
+
+
 class Assigned(nnx.Module):
     def __init__(self, rngs):
         self.last = nnx.Linear(64, 10, rngs=rngs)
@@ -126,6 +147,20 @@ ENDS = {
     "asks how many images": (lambda x: x if len(x) < 3 else jnp.roll(x, 1, 1), False),
     "asks for the precision": (lambda x: x if x.dtype == jnp.float64 else 2 * x, False),
 }
+
+
+MEETINGS = {
+    "right": (lambda x: x, []),
+    "softmax over the images": (lambda x: linen.softmax(x, 0), ["output softmax"]),
+    "one row": (lambda x: x.reshape(1, -1), ["output softmax"]),
+}
+
+
+@pytest.mark.parametrize(("end", "nodes"), MEETINGS.values(), ids=MEETINGS)
+def test_where_images_meet_is_named_though_the_module_is_one(end, nodes):
+    """In Linen an activation stands in the network itself: the first of them is not the place."""
+    found = judge(port(lambda: LeNet(end)), TABLE, numbers=False).findings
+    assert [each.node for each in found if each.attribute == "batch"] == nodes
 
 
 @pytest.mark.parametrize("form", [lambda end: lambda: LeNet(end), initialised])

@@ -10,7 +10,7 @@ from conformance.cli import baseline, main
 from conformance.data import read, schema, written
 from conformance.errors import Refused
 from conformance.graph.names import names
-from conformance.judge import identify, render
+from conformance.judge import identify, phrases, render
 from conformance.judge.finding import Finding
 from conformance.judge.hints import hint
 from conformance.judge.port.verdict import judge
@@ -143,7 +143,7 @@ def test_badge_has_the_verdict():
 def test_a_statistic_is_missing_or_off(found, said):
     """That a step does not touch it is no error of size zero."""
     finding = FINDING | {"check": "training", "kind": "batch_norm", "attribute": "mean"}
-    assert render.difference(Finding(**finding | {"found": found})) == said
+    assert phrases.difference(Finding(**finding | {"found": found})) == said
 
 
 def test_a_norm_that_no_step_moves_is_told():

@@ -165,6 +165,53 @@ def test_a_sequential_model_says_where_its_channels_are():
     assert tape[0].attributes["axes"] == "NCHW"
 
 
+SMALL = (32, 32, 1)
+PREPARED = {
+    "flip": (lambda: [layers.RandomFlip("horizontal")], [], ["augmentation"]),
+    "in a model": (
+        lambda: [keras.Sequential([layers.RandomZoom(0.2), layers.RandomRotation(0.1)])],
+        [],
+        ["augmentation"] * 2,
+    ),
+    "its own size": (lambda: [layers.Resizing(32, 32)], [], []),
+    "another size": (lambda: [layers.Resizing(16, 32), layers.Resizing(32, 32)], ["operation"], []),
+    "not adapted": (lambda: [layers.Normalization()], [], ["adapted"]),
+    "adapted": (lambda: [adapted()], ["extra"], []),
+    "noise": (lambda: [layers.GaussianNoise(0.1)], ["random"], []),
+}
+
+
+def adapted():
+    """To numbers that cannot be the mean and deviation of images."""
+    layer = layers.Normalization()
+    layer.adapt(np.array([-7.0, -1.0]).reshape(2, 1, 1, 1))
+    return layer
+
+
+@pytest.mark.parametrize(("before", "found", "remarks"), PREPARED.values(), ids=PREPARED)
+def test_what_prepares_images_is_no_layer_of_the_network(before, found, remarks):
+    """What augments, or makes an image as large as it is, is a remark or nothing at all."""
+
+    def build():
+        return keras.Sequential([layers.Input(SMALL), *before(), *lenet().layers])
+
+    judged = judge(port(build), TABLE)
+    assert [each.attribute for each in judged.findings if each.check != "forward"] == found
+    assert [each.attribute for each in judged.judgement.remarks] == remarks
+    assert judged.verdict == ("deviates" if found else "conforms")
+
+
+def test_what_augments_maps_of_the_network_is_found():
+    """Behind the first layer it changes what the network computes while it trains."""
+
+    def build():
+        first, *rest = lenet().layers
+        return keras.Sequential([layers.Input(SMALL), first, layers.RandomFlip(), *rest])
+
+    found = judge(port(build), TABLE, numbers=False).findings
+    assert {(each.check, each.attribute) for each in found} >= {("training", "random")}
+
+
 def unchanged(x):
     return x
 

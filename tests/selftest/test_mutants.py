@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from dataclasses import replace
+from functools import lru_cache
 
 import pytest
 
@@ -9,7 +10,17 @@ from conformance.numbers.exact import exact
 from conformance.ports import implementations as frameworks
 from conformance.trace.port import Execution
 from tests.selftest import causes, mutants
-from tests.selftest.corpus import CHECKS, Case, Correct, Judged, Tally, judge, judged_graphs
+from tests.selftest.corpus import (
+    CHECKS,
+    Case,
+    Correct,
+    Judged,
+    Tally,
+    integers,
+    judge,
+    judged_graphs,
+    oracles,
+)
 
 
 def pytest_generate_tests(metafunc):
@@ -41,13 +52,16 @@ def _numbers(metafunc):
 def correct(_examined):
     """A right network of a framework, with the graphs that the session has traced already."""
 
+    @lru_cache(maxsize=1)
     def of(room, name):
         network = Correct(room, name)
         record = _examined.traced(room, network.model)
         network.graphs = {False: record.graph, True: record.training}
         return network
 
-    return of
+    yield of
+    oracles.cache_clear()
+    integers.cache_clear()
 
 
 @pytest.fixture(scope="module")
@@ -113,7 +127,7 @@ def test_whole_numbers_see_the_bug(case):
         pytest.skip("whole numbers are run in inference, on what float64 sees")
     found = exact(
         case.port, case.tape, case.wrong, case.right, case.alignment.pairs,
-        how=Execution("float32"),
+        how=Execution("float32"), integers=integers(case.correct, case.training),
     )  # fmt: skip
     without = {node.node for node in found.nodes if node.reason}
     assert found.first_difference or parted[1].node in without

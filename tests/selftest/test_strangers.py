@@ -57,6 +57,8 @@ def test_library_is_known(room, stranger):
     if stranger.another:
         assert found.verdict == "deviates"
         assert found.another is not None and found.another.name == stranger.another
+        (finding,) = found.findings
+        assert (finding.attribute, finding.found) == ("network", stranger.another)
         return
     assert not found.findings, found.findings[:3]
     assert not {each.attribute for each in found.judgement.remarks} & {"unread", "unused"}

@@ -1,6 +1,7 @@
 """Ports of one small network in PyTorch, each with one thing that people do to it."""
 
 from collections.abc import Callable
+from functools import partial
 from importlib.util import find_spec
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 
 from conformance import reference
 from conformance.judge.port.verdict import judge
+from conformance.trace.canonical import canonical
 
 if find_spec("torch") is None:
     pytest.skip("torch is not installed", allow_module_level=True)
@@ -16,6 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from conformance.implementations.torch.resnet_cifar import MODELS
 from conformance.trace.torch.port import port
 
 NETWORK = reference.find("LeNet-5-table")
@@ -121,7 +124,9 @@ def drawn(x: Tensor) -> Tensor:
 ONE = {
     "squeeze": ({"flat": torch.squeeze}, "batch", "takes one image|batch axis"),
     "view": ({"flat": lambda x: x.view(1, -1)}, "batch", "view"),
-    "mean of the batch": ({"flat": lambda x: x.mean(0, True).flatten(1)}, "batch", "batch axis"),
+    "mean of the batch": (
+        {"flat": lambda x: x.mean(0, True).flatten(1)}, "batch", "depend on the others",
+    ),
     "softmax of the batch": ({"end": lambda x: x.softmax(0)}, "batch", "depend on the others"),
     "channels before images": (
         {"flat": lambda x: x.transpose(0, 1).reshape(len(x), -1)}, "batch", "depend on the others",
@@ -174,3 +179,266 @@ def test_images_meet_in_training_only():
 
     found = judge(port(Centred), NETWORK).findings
     assert [f.attribute for f in found] == ["batch"]
+
+
+class Dead(LeNet):
+    """A branch that is multiplied by zero: a map of the same size, a sum, a sum of weights."""
+
+    def __init__(self, add: Callable[[Any, Tensor], Tensor]) -> None:
+        super().__init__()
+        self.aux, self.add = nn.Linear(84, 84), add
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = torch.tanh(F.avg_pool2d(torch.tanh(self.c1(x)), 2))
+        x = torch.tanh(F.avg_pool2d(torch.tanh(self.c3(x)), 2))
+        x = torch.tanh(self.f6(torch.tanh(self.c5(x)).flatten(1)))
+        return self.output(self.add(self, x)).softmax(1)
+
+
+DEAD: dict[str, Callable[[Any, Tensor], Tensor]] = {
+    "a map": lambda net, x: x + 0 * net.aux(x),
+    "subtracted": lambda net, x: x + -0.0 * net.aux(x),
+    "a sum": lambda net, x: x + 0.0 * net.aux(x).sum(),
+    "weights": lambda net, x: x + 0.0 * sum(p.sum() for p in net.aux.parameters()),
+}
+
+
+@pytest.mark.parametrize("add", DEAD.values(), ids=DEAD)
+def test_a_branch_times_zero_is_named(add):
+    """It is no part of the network, and its stored arrays are not counted."""
+    found = judge(port(lambda: Dead(add)), NETWORK)
+    assert found.verdict == "conforms"
+    (remark,) = found.judgement.remarks
+    assert "aux" in f"{remark.found}" and "7,140 stored numbers are not counted" in remark.hint
+
+
+def test_a_branch_of_the_network_times_zero_is_a_finding():
+    """Said once, where it is multiplied."""
+
+    class Block(nn.Module):
+        def __init__(self, layer: nn.Module) -> None:
+            super().__init__()
+            self.layer = layer
+
+        def forward(self, x: Tensor) -> Tensor:
+            return 0 * self.layer(x)
+
+    def build() -> nn.Module:
+        net = LeNet()
+        net.c3 = Block(net.c3)
+        return net
+
+    (found,) = [f for f in judge(port(build), NETWORK, numbers=False).findings]
+    assert (found.node, found.attribute) == ("after C3", "extra")
+    assert "multiplied by zero" in found.said
+
+
+def filled(x: Tensor) -> Tensor:
+    x = x.clone()
+    x[x < 0] = 0
+    return x
+
+
+RELUS: dict[str, Change] = {
+    "where": lambda x: torch.where(x > 0, x, 0.0),
+    "a mask": lambda x: x * (x > 0),
+    "a mask of numbers": lambda x: x * (x >= 0).to(x.dtype),
+    "masked_fill": lambda x: x.masked_fill(x <= 0, 0),
+    "assigned": filled,
+    "threshold": lambda x: F.threshold(x, 0, 0),
+}
+
+
+class Activated(LeNet):
+    """With another function in place of every tanh."""
+
+    def __init__(self, function: Change) -> None:
+        super().__init__()
+        self.function = function
+
+    def forward(self, x: Tensor) -> Tensor:
+        f = self.function
+        x = f(F.avg_pool2d(f(self.c1(x)), 2))
+        x = f(F.avg_pool2d(f(self.c3(x)), 2))
+        return self.output(f(self.f6(f(self.c5(x)).flatten(1)))).softmax(1)
+
+
+@pytest.mark.parametrize("relu", RELUS.values(), ids=RELUS)
+def test_a_relu_has_many_spellings(relu):
+    """By a choice, a mask or an assignment."""
+    found = judge(port(lambda: Activated(relu)), NETWORK, numbers=False)
+    assert [each.name for each in found.profiles] == ["ReLU"] and not found.findings
+
+
+@pytest.mark.parametrize(
+    "function",
+    [lambda x: torch.where(x > 0, x, 0.01 * x), F.hardswish, lambda x: F.threshold(x, 0.1, 0)],
+    ids=["leaky", "hard swish", "a threshold of 0.1"],
+)
+def test_another_function_is_no_relu(function):
+    """One finding a layer and no variant, behind the pools as well."""
+    found = judge(port(lambda: Activated(function)), NETWORK, numbers=False)
+    assert not found.profiles
+    assert [(f.attribute, f.expected) for f in found.findings] == [("operation", ("tanh",))] * 6
+
+
+def tiles(reduce: Callable[..., Tensor], inner: bool = True) -> Change:
+    """A pool of 2x2 as einops writes it; not ``inner``: of rows and columns far apart."""
+
+    def pool(x: Tensor) -> Tensor:
+        n, c, h, w = x.shape
+        if inner:
+            return reduce(x.reshape(n, c, h // 2, 2, w // 2, 2), (3, 5))
+        return reduce(x.reshape(n, c, 2, h // 2, 2, w // 2), (2, 4))
+
+    return pool
+
+
+class Tiled(LeNet):
+    def __init__(self, pool: Change) -> None:
+        super().__init__()
+        self.pool = pool
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = torch.tanh(self.pool(torch.tanh(self.c1(x))))
+        x = torch.tanh(F.avg_pool2d(torch.tanh(self.c3(x)), 2))
+        return self.output(torch.tanh(self.f6(torch.tanh(self.c5(x)).flatten(1)))).softmax(1)
+
+
+@pytest.mark.parametrize(
+    ("pool", "expected"),
+    [
+        (tiles(torch.mean), []),
+        (tiles(torch.amax), [("S2 avg_pool", "kind", "max_pool")]),
+        (tiles(torch.mean, inner=False), [("S2 avg_pool", "operation", ("reduce",))]),
+        (
+            lambda x: F.avg_pool2d(x, 2).unflatten(1, (2, 3)).transpose(1, 2).flatten(1, 2),
+            [("after S2 avg_pool", "extra", None)],
+        ),
+    ],
+    ids=["mean", "maximum", "far apart", "channels shuffled"],
+)
+def test_a_pool_of_reshapes(pool, expected):
+    """It is the pool that it computes, and channels that change places are told."""
+    found = judge(port(lambda: Tiled(pool)), NETWORK, numbers=False).findings
+    assert [(f.node, f.attribute) for f in found] == [each[:2] for each in expected]
+    if expected == [("S2 avg_pool", "kind", "max_pool")]:
+        assert found[0].found == "max_pool"
+
+
+class Listed(nn.Module):
+    """A convolution whose parameters stand in a plain list; ``known`` ones are registered too."""
+
+    def __init__(self, layer: nn.Conv2d, known: bool) -> None:
+        super().__init__()
+        if known:
+            self.own = nn.ParameterDict({"w": layer.weight, "b": layer.bias})
+        self.numbers = [layer.weight, layer.bias]
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.conv2d(x, *self.numbers)
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_parameters_in_a_plain_list(known):
+    """PyTorch registers none of them, unless they stand elsewhere as well."""
+
+    def build() -> nn.Module:
+        net = LeNet()
+        net.c3 = Listed(net.c3, known)
+        return net
+
+    found = judge(port(build), NETWORK)
+    if known:
+        assert found.verdict == "conforms"
+        return
+    (finding,) = found.findings
+    assert (finding.node, finding.attribute) == ("C3", "registration")
+    assert finding.found == "2 parameters in a plain list"
+
+
+def test_what_is_unread_in_both_modes_is_told_once():
+    """Several images are multiplied by another operator than one."""
+
+    class Unfolded(LeNet):
+        def forward(self, x: Tensor) -> Tensor:
+            x = torch.tanh(F.avg_pool2d(torch.tanh(self.c1(x)), 2))
+            columns = self.c3.weight.flatten(1) @ F.unfold(x, 5)
+            x = columns.unflatten(2, (10, 10)) + self.c3.bias.view(-1, 1, 1)
+            x = torch.tanh(F.avg_pool2d(torch.tanh(x), 2))
+            return self.output(torch.tanh(self.f6(torch.tanh(self.c5(x)).flatten(1)))).softmax(1)
+
+    (found,) = judge(port(Unfolded), NETWORK, numbers=False).findings
+    assert (found.node, found.attribute) == ("C3", "operation")
+
+
+class Normal(nn.Module):
+    """A convolution and what normalises it."""
+
+    def __init__(self, layer: nn.Module, norm: nn.Module) -> None:
+        super().__init__()
+        self.layer, self.norm = layer, norm
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.norm(self.layer(x))
+
+
+NORMS: dict[str, tuple[Callable[[int], nn.Module], int]] = {
+    "instance": (nn.InstanceNorm2d, 16),
+    "instance, affine": (partial(nn.InstanceNorm2d, affine=True), 16),
+    "layer": (lambda maps: nn.LayerNorm((maps, 10, 10), elementwise_affine=False), 1),
+    "group": (partial(nn.GroupNorm, 4), 4),
+}
+
+
+@pytest.mark.parametrize(("norm", "groups"), NORMS.values(), ids=NORMS)
+def test_a_norm_of_each_image_is_said_as_that(norm, groups):
+    """With one image and with several, in inference and in training."""
+
+    def build() -> nn.Module:
+        net = LeNet()
+        net.c3 = Normal(net.c3, norm(16))
+        return net
+
+    model = port(build)
+    for training in (False, True):
+        nodes = [n for n in canonical(model.trace((32, 32, 1), training)) if "norm" in n.kind]
+        assert [(n.kind, n.attributes["groups"]) for n in nodes] == [("group_norm", groups)]
+        assert bool(nodes[0].slots) == ("affine" in str(norm) or groups == 4)
+    (finding,) = judge(model, NETWORK, numbers=False).findings
+    assert (finding.node, finding.attribute, finding.kind) == ("after C3", "extra", "group_norm")
+
+
+def test_another_norm_in_place_of_one_is_one_finding():
+    """A norm that is missing and one that is extra at the same place have one cause."""
+
+    def build() -> nn.Module:
+        net = MODELS["ResNet-20-CIFAR"]()
+        *_, (path, _) = [m for m in net.named_modules() if isinstance(m[1], nn.BatchNorm2d)]
+        inside, _, name = path.rpartition(".")
+        setattr(net.get_submodule(inside), name, nn.InstanceNorm2d(64))
+        return net
+
+    (found,) = judge(port(build), reference.find("ResNet-20-CIFAR"), numbers=False).findings
+    assert (found.attribute, found.expected, found.found) == ("kind", "batch_norm", "group_norm")
+
+
+def cropped(net: nn.Module, x: Tensor) -> Tensor:
+    """A random place in a padded image, as PyTorch's users draw it."""
+    if net.training:
+        top, left = torch.randint(0, 5, (2,)).tolist()
+        x = F.pad(x, (2, 2, 2, 2))[:, :, top : top + 32, left : left + 32]
+    return x
+
+
+def test_an_augmentation_is_found_in_training():
+    """It is said of the image, and as what it probably is."""
+
+    class Augmented(LeNet):
+        def forward(self, x: Tensor) -> Tensor:
+            return super().forward(cropped(self, x))
+
+    found = judge(port(Augmented), NETWORK, numbers=False)
+    (finding,) = found.findings
+    assert (finding.check, finding.node) == ("training", "after input")
+    assert "augmentation" in finding.hint and found.verdict == "deviates"

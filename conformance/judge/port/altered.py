@@ -18,12 +18,14 @@ SIZING = frozenset({"kernel", "stride", "padding", "dilation"})
 def altered(comparison: Comparison, surplus: Iterable[Difference]) -> Graph | None:
     """The port's graph with every difference undone that no variant accepts.
 
-    None where one cannot be undone at its own node, as what is missing there.
+    None where one cannot be undone at its own node, as what of the paper's is missing there.
     """
     nodes: dict[int, Node] = dict(enumerate(comparison.found))
     anew = False
     for each in surplus:
         index = each.found_node
+        if each.attribute == "missing" and each.expected_node is None:
+            continue  # a layer that a variant would add: nothing of the paper's is missing
         if index is None or each.attribute not in nodes[index].attributes:
             return None
         named = isinstance(each.expected, str) and each.attribute != "statistics"

@@ -13,7 +13,7 @@ from itertools import groupby
 
 from conformance.graph.sharing import shared
 from conformance.judge.finding import Finding, Part, Remark
-from conformance.judge.port.subject import Subject
+from conformance.judge.port.subject import Side, Subject
 from conformance.judge.port.unread import OPERATION
 from conformance.trace import batch
 from conformance.trace.tape import Fault
@@ -22,10 +22,13 @@ from conformance.trace.tape import Fault
 def check(subject: Subject) -> Part:
     """Everything that was seen on the way to the graph, and is not in it."""
     seen = [*subject.tape.faults]
+    taught: list[Fault] = []
     if not any(fault.attribute == "batch" for fault in seen):
-        seen += batch.faults(subject.port, subject.size, subject.tape) or _taught(subject)
+        seen += batch.faults(subject.port, subject.size, subject.tape)
+        taught = [] if len(seen) > len(subject.tape.faults) else _taught(subject)
     findings = [_finding(subject, fault) for fault in seen]
-    return Part([*findings, *_shared(subject)], remarks=list(_frozen(subject)))
+    findings += [_finding(subject, fault, training=True) for fault in taught]
+    return Part([*findings, *_shared(subject)], remarks=[*_noted(subject), *_frozen(subject)])
 
 
 def _taught(subject: Subject) -> list[Fault]:
@@ -55,10 +58,10 @@ def apart(structure: Part, seen: Part) -> Part:
     return Part(planned=structure.planned, run=structure.run, remarks=structure.remarks)
 
 
-def _finding(subject: Subject, fault: Fault) -> Finding:
+def _finding(subject: Subject, fault: Fault, training: bool = False) -> Finding:
     return Finding(
         check="structure",
-        node=_row(subject, fault),
+        node=_row(subject.side(training), fault),
         attribute=fault.attribute,
         expected=fault.expected,
         found=fault.found,
@@ -67,10 +70,12 @@ def _finding(subject: Subject, fault: Fault) -> Finding:
     )
 
 
-def _row(subject: Subject, fault: Fault) -> str:
-    """The network's own name for the place, if a node of the port's stands there."""
-    side = subject.side()
+def _row(side: Side, fault: Fault) -> str:
+    """The network's own name for the place: of the first node that comes of it, or stands there."""
     nodes = side.found.nodes
+    if fault.value is not None:
+        after = {nodes[j].value: i for i, j in side.pairs.items() if nodes[j].value >= fault.value}
+        return side.names[after[min(after)] if after else side.expected.outputs[0]]
     for expected, found in sorted(side.pairs.items()):
         here = nodes[found].where
         inside = fault.where.path and f"{here.path}.".startswith(f"{fault.where.path}.")
@@ -111,6 +116,12 @@ def _shared(subject: Subject) -> Iterator[Finding]:
 def _block(name: str) -> str:
     """The block that a node is in: its name without its own number and kind."""
     return name.split(" ")[0].rpartition("/")[0] or name.split(" ")[0]
+
+
+def _noted(subject: Subject) -> Iterator[Remark]:
+    for each in subject.tape.noted:
+        place = str(each.where)
+        yield Remark("", each.attribute, each.expected, each.found, place, each.hint)
 
 
 def _frozen(subject: Subject) -> Iterator[Remark]:

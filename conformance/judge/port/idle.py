@@ -5,7 +5,7 @@ Such a layer changes no result, is no node of the graph and is not in the totals
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from math import prod
 
 from conformance.graph.model import Where
@@ -16,12 +16,16 @@ from conformance.trace.tape import Shape, Tape
 LAYERS = frozenset({"conv", "dot", "window", "batch_norm", "group_norm", "lrn"})
 
 
-def check(inference: Tape, training: Tape | None, trains: bool) -> Part:
+def check(
+    inference: Tape, training: Tape | None, trains: bool, counted: Collection[str] = ()
+) -> Part:
     """Layers that neither inference nor training reads, of a port that ``trains``; of one that
     does not, those that inference does not read.
+
+    What is multiplied by zero is not read, unless it is of the arrays that are ``counted``.
     """
     tapes = [inference, *([training] if training else [])]
-    return Part(remarks=list(_remarks([Read(tape) for tape in tapes], trains)))
+    return Part(remarks=list(_remarks([Read(tape) for tape in tapes], trains, {*counted})))
 
 
 class Read:
@@ -52,12 +56,26 @@ class Read:
         ops = (self.tape[value] for value in self.live)
         return {op.attributes["handle"] for op in ops if op.name == "parameter"}
 
+    @property
+    def lost(self) -> set[str]:
+        """Those of them that are read for what is multiplied by zero only."""
+        seen: set[int] = set()
+        stack = [*self.tape.outputs]
+        while stack:
+            if (value := stack.pop()) in seen or value < 0:
+                continue
+            seen.add(value)
+            stack.extend([] if self.tape.vanishes(value) else self.tape[value].inputs)
+        kept = (self.tape[value] for value in seen)
+        return self.handles - {op.attributes["handle"] for op in kept if op.name == "parameter"}
 
-def _remarks(reads: list[Read], trains: bool) -> Iterator[Remark]:
+
+def _remarks(reads: list[Read], trains: bool, counted: set[str]) -> Iterator[Remark]:
     held: dict[str, Shape] = {}
     for read in reads:  # JAX has all of them on the tape; what a random stream stores is no weight
         held |= read.tape.stored or read.tape.parameters
-    live: set[str] = set().union(*(read.handles for read in reads))
+    lost = set[str].intersection(*(read.lost for read in reads)) - counted
+    live: set[str] = set().union(*(read.handles for read in reads)) - lost
     where = {handle: place for read in reversed(reads) for handle, place in read.reader.items()}
     # One of its arrays says which layer the others belong to: the one that reads it.
     paths = {_layer(handle): place.path for handle, place in where.items() if place.path}
@@ -73,7 +91,8 @@ def _remarks(reads: list[Read], trains: bool) -> Iterator[Remark]:
         not_counted = f"its {count:,} stored numbers are not counted"
         places = [where[handle] for handle in sorted(handles) if handle in where]
         if places:
-            said = f"computed and never read{when}: {not_counted}"
+            done = "multiplied by zero" if lost.intersection(handles) else "never read"
+            said = f"computed and {done}{when}: {not_counted}"
             yield Remark("", "unread", "read", layer, str(places[0]), said)
         else:
             said = f"no output depends on it{when}: {not_counted}"

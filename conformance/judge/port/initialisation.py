@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from conformance.graph.align import Finding as Difference
-from conformance.graph.model import Graph
+from conformance.graph.model import Graph, Node
 from conformance.judge.finding import Finding, Part, Unjudged
 from conformance.judge.port.structure import source
 from conformance.judge.port.subject import Subject
@@ -31,7 +31,7 @@ def check(subject: Subject, loaded: bool) -> tuple[Part, list[Profile]]:
     """
     subject.stage("looking at initial values", 0, 0)
     comparison = subject.inference
-    own = None if loaded else subject.port.own()
+    own = None if loaded else subject.port.own().held
     if own is None or trained(comparison.found, own) or _folded(comparison):
         why = "initial values (the port comes with trained ones)"
         return Part(unjudged=[Unjudged("initialisation", why)]), []
@@ -74,9 +74,9 @@ def _alike(comparison: Comparison, own: Own) -> list[Finding]:
         pieces = node.parameters.get("kernel", ())
         if not pieces:
             continue
-        values = whole(node, "kernel", own)
-        before = first.setdefault((values.shape, sample(values)), [])
-        equal = (i for i in before if np.array_equal(values, whole(nodes[i], "kernel", own)))
+        values = _kernel(node, own)
+        before = first.setdefault((node.slots["kernel"], sample(values)), [])
+        equal = (i for i in before if np.array_equal(values, _kernel(nodes[i], own)))
         if (other := next(equal, None)) is None:
             before.append(index)
             continue
@@ -92,6 +92,13 @@ def _alike(comparison: Comparison, own: Own) -> list[Finding]:
             )
         )  # fmt: skip
     return alike
+
+
+def _kernel(node: Node, own: Own) -> np.ndarray:
+    """A kernel in the layout of the one array that it is stored in, or its own."""
+    pieces = node.parameters["kernel"]
+    alone = len(pieces) == 1 and pieces[0].region is None
+    return own(pieces[0].handle) if alone else whole(node, "kernel", own)
 
 
 def _variants(

@@ -7,7 +7,7 @@ the one whose results are known; the third is another, so that a batch that mixe
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -47,7 +47,7 @@ def check(subject: Subject, ran: Parity) -> Part:
     one, other = weights.images(2)
     given = carried(side.found, counterparts(weights, side.found, side.pairs), subject.tape)
     try:
-        results = run({handle: given(handle) for handle in handles}, np.stack([one, one, other]))
+        results = run(Values(handles, given), np.stack([one, one, other]))
     except CannotExecute as refused:
         return Part(unjudged=[Unjudged("forward", f"{PLAINLY}: {refused}")])
     except UntraceableModel as refused:
@@ -67,6 +67,27 @@ def check(subject: Subject, ran: Parity) -> Part:
                 )
             )  # fmt: skip
     return part
+
+
+class Values(Mapping[str, np.ndarray]):
+    """Arrays by their handles, each made when it is asked for: all at once would be much."""
+
+    def __init__(self, handles: Iterable[str], given: Callable[[str], np.ndarray]) -> None:
+        self.handles, self.given = dict.fromkeys(handles), given
+
+    def __getitem__(self, handle: str) -> np.ndarray:
+        if handle not in self.handles:
+            raise KeyError(handle)
+        return self.given(handle)
+
+    def __contains__(self, handle: object) -> bool:
+        return handle in self.handles
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.handles)
+
+    def __len__(self) -> int:
+        return len(self.handles)
 
 
 def _error(results: list[Any], place: int, expected: NodeParity) -> float:

@@ -22,7 +22,11 @@ def check(subject: Subject) -> Part:
     found, expected = next((pair for pair in low if nodes[pair[0]].slots), low[0])
     name, there, what = side.names[expected], str(nodes[found].where), lowered[found]
     if all(what for what, node in zip(lowered, nodes, strict=True) if node.kind == "conv"):
-        hint = "a policy of mixed precision: the layers are right, their results as precise as that"
+        kept = {_stored(subject.tape, nodes[i]) for i, _ in low} - {""}
+        how = "stored" if kept else "computed"
+        hint = (
+            f"{how} in {what}, by a policy of mixed precision: their results are as precise as that"
+        )
         return Part(remarks=[Remark(name, "precision", "float32", what, there, hint)])
     last = side.names[low[-1][1]]
     several = f"{name} to {last} are" if name != last else f"{name} is"
@@ -36,8 +40,11 @@ def check(subject: Subject) -> Part:
 
 def _lowered(tape: Tape, node: Node) -> str:
     """In what less than float32 a node is computed, or its parameters are stored."""
-    if node.value in tape.lowered:
-        return tape.lowered[node.value]
+    return tape.lowered.get(node.value) or _stored(tape, node)
+
+
+def _stored(tape: Tape, node: Node) -> str:
+    """In what less than float32 a node's parameters are stored."""
     stored = {
         tape[value].attributes["handle"]: what
         for value, what in tape.lowered.items()

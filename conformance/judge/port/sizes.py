@@ -33,7 +33,7 @@ def traced(port: Port, model: Model) -> tuple[Size, Tape]:
     try:
         return model.input, at(port, model.input)
     except UntraceableModel as refused:
-        for size in known():
+        for size in (*known(), *grey()):
             try:
                 return size, at(port, size)
             except UntraceableModel:
@@ -64,6 +64,13 @@ def known() -> list[Size]:
     """The images that the networks of the reference take, the usual ones first."""
     images = [model.input for model in reference.models().values() if model.input[-1] <= CHANNELS]
     return sorted(set(images), key=lambda size: (-images.count(size), size))
+
+
+def grey() -> list[Size]:
+    """The same images with one channel where the networks take three, and the other way round."""
+    other = {1: CHANNELS, CHANNELS: 1}
+    turned = [(*size[:2], other[size[-1]]) for size in known() if size[-1] in other]
+    return [size for size in dict.fromkeys(turned) if size not in known()]
 
 
 def variants(size: Size, model: Model, comparison: Comparison) -> Iterator[Profile]:

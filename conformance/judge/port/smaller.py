@@ -1,8 +1,9 @@
-"""A port in training on the smallest image on which it is the same network."""
+"""A port on the smallest image on which it is the same network."""
 
 from __future__ import annotations
 
 from copy import copy
+from functools import partial
 
 from conformance.graph.alike import alike
 from conformance.graph.model import Graph
@@ -10,7 +11,7 @@ from conformance.graph.resize import CannotResize, resized
 from conformance.graph.shrink import smallest
 from conformance.judge.port.subject import Side, Subject
 from conformance.trace.canonical import canonical
-from conformance.trace.port import UntraceableModel
+from conformance.trace.port import Port, UntraceableModel
 from conformance.trace.tape import Tape
 
 
@@ -24,12 +25,27 @@ def taught(subject: Subject) -> tuple[Side, Tape]:
     return _smaller(subject, side) or (side, tape)
 
 
+def smaller(port: Port, graph: Graph, training: bool = False) -> tuple[Graph, Tape] | None:
+    """The graph of a port, and its tape, on the smallest image on which it is node for node the
+    same as ``graph``, which is that of the image as it is; None if on no smaller one."""
+    if (size := smallest(graph)) is None:
+        return None
+    try:
+        tape = port.trace(size, training=training)
+    except UntraceableModel:
+        return None
+    found = canonical(tape)
+    return (found, tape) if _same(found, graph) and _stored(found) == _stored(graph) else None
+
+
 def _smaller(subject: Subject, side: Side) -> tuple[Side, Tape] | None:
     if (size := smallest(side.expected)) is None:
         return None
     other = copy(side)
+    # Keras has models that declare one size, whatever their layers take.
+    traced = getattr(subject.port, "resized", None) or partial(subject.port.trace, training=True)
     try:
-        tape = subject.port.trace(size, training=True)
+        tape = traced(size)
         other.expected = resized(side.expected, size, exactly=True)
         spelled = resized(side.comparison.expected, size, exactly=True)
         other.found = alike(spelled, canonical(tape))

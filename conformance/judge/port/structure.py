@@ -12,13 +12,17 @@ from conformance import reference
 from conformance.graph.align import Finding as Difference
 from conformance.graph.model import DRAWN
 from conformance.judge.finding import CheckName, Finding, Part, Remark, Unjudged
-from conformance.judge.hints import hint
+from conformance.judge.hints import hint, preparing
 from conformance.judge.port import unread
 from conformance.judge.port.subject import TRAINED, Subject
-from conformance.judge.port.swaps import swapped
+from conformance.judge.port.swaps import replaced, swapped
 from conformance.judge.port.variants import Comparison, matches
 from conformance.reference import Model
+from conformance.trace.rules.layout import zeros
 from conformance.values import text
+
+#: What a port does to its image in training only.
+AUGMENTED = "an augmentation inside the model? Leave it to what reads the images"
 
 
 def check(subject: Subject) -> Part:
@@ -30,10 +34,10 @@ def check(subject: Subject) -> Part:
         part.remarks.append(Remark("input", "size", subject.model.input, subject.size))
     part.remarks += _spellings(inference)
     # What a variant explains in training it explains in inference, where less of it may be seen.
-    profiles = subject.explained.profiles + [each for each, _ in subject.explained.nearly]
+    profiles = subject.explained.accepted + [each for each, _ in subject.explained.nearly]
     seen: set[int] = set().union(*(matches(inference, p, False) or () for p in profiles))
     left = own_causes(inference, [i for i in range(len(inference.findings)) if i not in seen])
-    part.findings = written(inference, left, "structure")
+    part.findings = [*_another(subject), *written(inference, left, "structure")]
     if training is not None:
         part.planned += len(training.expected)
         part.run += len(training.expected)
@@ -41,7 +45,7 @@ def check(subject: Subject) -> Part:
         known = {_key(each) for each in every}
         surplus = own_causes(training, subject.explained.surplus)
         for each in written(training, surplus, "training"):
-            if _key(each) not in known and not _unread(each):
+            if _key(each) not in known and (each.node == "after input" or not _unread(each)):
                 part.findings.append(each)
     part.findings += _besides(subject)
     if len(inference.found.outputs) != len(inference.expected.outputs):
@@ -52,6 +56,19 @@ def check(subject: Subject) -> Part:
         trained = [each for each in unread.listed(training.found) if each not in said]
         part.open += [Unjudged("operation", each) for each in trained]
     return part
+
+
+def _another(subject: Subject) -> Iterator[Finding]:
+    """One finding for all that makes a port the network that only bears this one's name."""
+    if other := subject.another:
+        whole = subject.whole
+        first = min(whole.anchor(whole.findings[i]) for i in matches(whole, other, False) or ())
+        yield Finding(
+            check="structure", node=whole.names[first], attribute="network",
+            expected=subject.model.name, found=other.name,
+            sentence=f"it is {other.name}, another network: {other.says} [{other.source}]",
+            source=source(whole.model, whole.rows[first]),
+        )  # fmt: skip
 
 
 def _unread(finding: Finding) -> bool:
@@ -95,14 +112,19 @@ def own_causes(comparison: Comparison, indices: list[int]) -> list[int]:
 
 
 def _key(finding: Finding) -> tuple[Any, ...]:
-    """What makes two findings, of inference and of training, one."""
+    """What makes two findings, of inference and of training, one.
+
+    What cannot be read may be written otherwise for several images.
+    """
+    if finding.attribute == unread.OPERATION:
+        return finding.node, finding.attribute
     return finding.node, finding.attribute, str(finding.expected), str(finding.found)
 
 
 def written(comparison: Comparison, indices: Iterable[int], check: CheckName) -> list[Finding]:
     """Differences of a comparison, by their numbers, in the paper's names and the port's own."""
     differences = swapped(comparison.expected, [comparison.findings[i] for i in indices])
-    differences = unread.gathered(comparison, differences)
+    differences = unread.gathered(comparison, replaced(comparison, differences))
     return [_written(comparison, each, check) for each in differences]
 
 
@@ -122,16 +144,20 @@ def _written(comparison: Comparison, difference: Difference, check: CheckName) -
         attribute, want, have = "random", "nothing drawn", "numbers drawn in every call"
         when = "in training, where the network has none" if check == "training" else "in inference"
         said = f"{name}: numbers are drawn at random {when}, and the result depends on them"
+    elif attribute == "extra" and zeros(node):
+        said = f"{name}: what is computed there is multiplied by zero"
     elif attribute == "weights" and not said:
         want = "parameters"
         said = f"{name}: its weights are {have}, expected parameters"
+    elif attribute in ("extra", unread.OPERATION) and anchor in comparison.expected.inputs:
+        why = why or (AUGMENTED if check == "training" else preparing(node))
     return Finding(
         check=check,
         node=name,
         attribute=attribute,
         expected=want,
         found=have,
-        kind=node.kind,
+        kind=want if attribute == "missing" and isinstance(want, str) else node.kind,
         port_node=str(comparison.found.nodes[there].where) if there is not None else "",
         hint=why or hint(node.kind, difference.attribute, text(want), text(have)),
         sentence=said,

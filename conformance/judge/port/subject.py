@@ -23,7 +23,7 @@ from conformance.kinds import WEIGHTED
 from conformance.numbers.causes.roots import stand_ins
 from conformance.reference import Model
 from conformance.reference import variants as known
-from conformance.trace.canonical import canonical
+from conformance.trace.canonical import canonical, without_zeros
 from conformance.trace.port import Port, Size, UntraceableModel
 from conformance.trace.tape import Tape
 
@@ -61,21 +61,20 @@ class Subject:
         known = [each for each in self.candidates if not each.another]
         given = list(sizes.variants(self.size, self.model, self.whole))
         given += preparation.variants(self.whole, known)
-        return explain(self.whole, known, given)
+        found = explain(self.whole, known, given)
+        if found.unexplained:
+            less = self.whole.given
+            others = [each for each in self.candidates if each.another]
+            if less in others:  # its layers are left out here
+                others = [less]
+            for other in explain(self.whole, others).profiles:
+                return explain(self.whole, known, given, other)
+        return found
 
-    @cached_property
+    @property
     def another(self) -> known.Profile | None:
         """The other network that bears this one's name, if the port is that."""
-        if not self.explained.unexplained:
-            return None
-        others = [each for each in self.candidates if each.another]
-        if found := explain(self.whole, others).profiles:
-            return found[0]
-        for profile in others:
-            less = self.beside(profile)
-            if less and profile in explain(less.whole, [profile]).profiles:
-                return profile
-        return None
+        return self.explained.another
 
     def beside(self, profile: known.Profile) -> Subject | None:
         """The same port beside a variant that leaves layers with weights out of the network.
@@ -116,17 +115,17 @@ class Subject:
             return surplus + self.explained.exceptions + self.added
         seen: set[int] = set()
         nearly = [profile for profile, _ in self.explained.nearly]
-        for profile in self.explained.profiles + nearly:
+        for profile in self.explained.accepted + nearly:
             seen |= matches(comparison, profile, False) or set()
         left = [i for i in range(len(comparison.findings)) if i not in seen]
         own = [each for each in self.explained.exceptions if each.attribute not in TRAINED]
-        more = added(comparison, left, self.explained.profiles)
+        more = added(comparison, left, self.explained.accepted)
         return [comparison.findings[i] for i in left] + own + more
 
     @cached_property
     def added(self) -> list[Difference]:
         """What is wrong with the nodes that the accepted variants add."""
-        found = added(self.whole, self.explained.surplus, self.explained.profiles)
+        found = added(self.whole, self.explained.surplus, self.explained.accepted)
         return [each for each in found if each not in self.explained.exceptions]
 
     def side(self, training: bool = False) -> Side:
@@ -203,6 +202,10 @@ def _nearest(found: Subject) -> Subject:
         here = less.explained
         if (here.unexplained, profile not in there.profiles) <= (there.unexplained, False):
             best = less
+    if best.explained.unexplained:
+        others = [best.beside(each) for each in best.candidates if each.another]
+        named = [each for each in others if each and each.another]
+        best = min([best, *named], key=lambda each: each.explained.unexplained)
     return best
 
 
@@ -220,6 +223,14 @@ def _ordered(expected: Graph, found: Graph) -> tuple[Graph, Alignment, list[Diff
             break
     assert best is not None
     return best
+
+
+def _beside(expected: Graph, found: Graph) -> tuple[Graph, Graph, Alignment, list[Difference]]:
+    """Two graphs as they are compared."""
+    expected = published.by_convention(_pooled(expected, found), found)
+    found = alike(expected, found)
+    expected, alignment, differences = _ordered(expected, found)
+    return expected, found, alignment, differences
 
 
 def _pooled(expected: Graph, found: Graph) -> Graph:
@@ -256,9 +267,11 @@ def compared(
             sized, unsized = resized(paper, size, kept=_heads(paper, found)), ""
         except CannotResize:
             sized, unsized = paper, str(refused)
-    expected = published.by_convention(_pooled(sized, found), found)
-    found = alike(expected, found)
-    expected, alignment, differences = _ordered(expected, found)
+    expected, found, alignment, differences = _beside(sized, found)
+    if differences and (live := without_zeros(found)) is not found:
+        less = _beside(sized, live)
+        if len(less[3]) < len(differences):
+            expected, found, alignment, differences = less
     if unsized and not differences:
         raise UntraceableModel(unsized)
     return Comparison(expected, found, differences, model, alignment.pairs, paper, unsized, given)

@@ -1,4 +1,4 @@
-"""Two layers in the other order are one difference, not one for each attribute of either."""
+"""Two layers in the other order, and a norm in place of another one, are one difference each."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from conformance.graph.align import Finding as Difference
 from conformance.graph.align import equal
 from conformance.graph.model import Graph, Node
+from conformance.judge.port.variants import Comparison
+from conformance.kinds import NORM
 from conformance.values import text
 
 
@@ -29,6 +31,29 @@ def swapped(expected: Graph, differences: list[Difference]) -> list[Difference]:
         names = [_name(one, "expected"), _name(one, "found")]
         whole = Difference("order", tuple(names), tuple(names[::-1]), first, one[0].found_node)
         gone |= dict.fromkeys([*one, *other], None) | {one[0]: whole}
+    kept = [gone.get(each, each) for each in differences]
+    return [each for each in kept if each is not None]
+
+
+def replaced(comparison: Comparison, differences: list[Difference]) -> list[Difference]:
+    """The differences, with a norm that is missing and another that stands there as one."""
+    expected, found = comparison.expected, comparison.found
+    there: dict[int | None, Difference] = {}
+    for each in differences:
+        if each.attribute == "extra" and each.found_node is not None:
+            node = found.nodes[each.found_node]
+            if node.has(NORM):
+                there.setdefault(comparison.back.get(node.inputs[0]), each)
+    gone: dict[Difference, Difference | None] = {}
+    for each in differences:
+        if each.attribute != "missing" or each.expected_node is None:
+            continue
+        node = expected.nodes[each.expected_node]
+        if node.has(NORM) and (other := there.pop(node.inputs[0], None)) is not None:
+            assert other.found_node is not None
+            kind = found.nodes[other.found_node].kind
+            one = Difference("kind", node.kind, kind, each.expected_node, other.found_node)
+            gone |= {other: None, each: one}
     kept = [gone.get(each, each) for each in differences]
     return [each for each in kept if each is not None]
 

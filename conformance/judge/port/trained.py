@@ -142,9 +142,9 @@ def backward(subject: Subject, side: Side, tape: Tape, expected: Oracles | None 
     wrong = side.finding(
         "gradient", suspects[0], "gradient", expected=diverged.bound,
         found=finite(diverged.error),
-        hint=f"the gradient is {share(found) or 'altered'} {here}: a detach, a stop_gradient,"
-        " a hook, a backward of its own? The first wrong one from the output back is that of"
-        f" {first}",
+        hint=f"the gradient is {share(found) or 'altered'} {here}: a detach, a no_grad, a"
+        " stop_gradient, a hook, a backward of its own? The first wrong one from the output back"
+        f" is that of {first}",
     )  # fmt: skip
     return Part([wrong], planned, planned)
 

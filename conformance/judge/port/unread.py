@@ -68,13 +68,17 @@ def worded(comparison: Comparison, difference: Difference, where: str) -> tuple[
 
 def listed(graph: Graph) -> Iterator[str]:
     """What of a graph is not read and no finding explains, each operation once."""
-    places: dict[str, list[str]] = {}
+    places: dict[str, dict[str, None]] = {}
     for node in graph.unknown:
         if "why" not in node.attributes:
-            places.setdefault(node.kind.rpartition(":")[2], []).append(str(node.where))
-    for word, (first, *others) in places.items():
+            places.setdefault(node.kind.rpartition(":")[2], {})[str(node.where)] = None
+    together: dict[tuple[str, ...], list[str]] = {}
+    for word, where in places.items():
+        together.setdefault(tuple(where), []).append(word)
+    for (first, *others), words in together.items():
         more = f" and in {len(others)} more places" if others else ""
-        yield f"unsupported operation {word} at {first}{more}"
+        several = "s" if len(words) > 1 else ""
+        yield f"unsupported operation{several} {_joined(tuple(words))} at {first}{more}"
 
 
 def _listed(words: tuple[str, ...]) -> str:
@@ -87,7 +91,7 @@ def _joined(words: tuple[str, ...]) -> str:
 
 def _word(node: Node) -> str:
     """An operation by its own name, without its library's."""
-    return node.kind.rpartition(":")[2].rpartition(".")[2]
+    return node.kind.rpartition(":")[2].rpartition(".")[2].strip("_")
 
 
 def _groups(graph: Graph, nodes: set[int]) -> Iterator[set[int]]:

@@ -31,6 +31,13 @@ class Explained:
     surplus: list[int] = field(default_factory=list)
     #: Variants that hold but for few places, and what differs from them there.
     nearly: list[tuple[Profile, list[Finding]]] = field(default_factory=list)
+    #: The other network that only bears the name: it explains differences, and is one itself.
+    another: Profile | None = None
+
+    @property
+    def accepted(self) -> list[Profile]:
+        """All that hold, the other network among them."""
+        return [*self.profiles, *([self.another] if self.another else [])]
 
     @property
     def unexplained(self) -> int:
@@ -108,11 +115,15 @@ class Comparison:
 
 
 def explain(
-    comparison: Comparison, profiles: Sequence[Profile], given: Sequence[Profile] = ()
+    comparison: Comparison,
+    profiles: Sequence[Profile],
+    given: Sequence[Profile] = (),
+    another: Profile | None = None,
 ) -> Explained:
     """The variants that together explain as many findings as possible.
 
-    Those that are ``given`` hold, even where they leave nothing to explain.
+    Those that are ``given`` hold, even where they leave nothing to explain.  What makes a port
+    ``another`` network is explained by that first.
     """
     candidates = []
     for profile in (*profiles, *given):
@@ -120,7 +131,8 @@ def explain(
         if matched or (matched is not None and profile == comparison.given):
             candidates.append((profile, matched))
     candidates.sort(key=lambda pair: (-len(pair[1]), pair[0].name))
-    result, left = Explained(), set(range(len(comparison.findings)))
+    result, left = Explained(another=another), set(range(len(comparison.findings)))
+    left -= (matches(comparison, another) if another else None) or set()
     for profile, matched in candidates:
         if matched & left or profile == comparison.given:
             result.profiles.append(profile)
@@ -171,7 +183,10 @@ def _meant(comparison: Comparison, row: Difference) -> Any:
 def _exceptions(
     comparison: Comparison, row: Difference, matched: set[int], count: int
 ) -> list[Finding]:
-    """Where a row of a variant does not hold: the paper's value stands there."""
+    """Where a row of a variant does not hold: the paper's value stands there.
+
+    A layer that the variant adds is missing behind a node of the port's.
+    """
     there = {comparison.anchor(comparison.findings[i]) for i in matched}
     like = _meant(comparison, row)
     found: list[Finding] = []
@@ -179,14 +194,24 @@ def _exceptions(
         node = comparison.found.nodes[b]
         if a in there or not _in_layer(comparison, a, row.layer) or len(found) == count:
             continue
-        if row.attribute == "extra" and fnmatchcase(
-            label(comparison.expected.nodes[a]), f"{row.count[5:]}*"
-        ):
-            found.append(Finding("missing", row.variant, None, a, None))
+        if row.attribute == "extra":
+            if row.count.startswith("each ") and fnmatchcase(
+                label(comparison.expected.nodes[a]), f"{row.count[5:]}*"
+            ):
+                found.append(Finding("missing", row.variant, None, None, b))
         elif row.attribute == "missing" and _described(comparison.expected.nodes[a], row):
             found.append(Finding("extra", None, node.kind, None, b))
         elif row.attribute in node.attributes and _described(comparison.expected.nodes[a], row):
             found.append(Finding(row.attribute, like, node.attributes[row.attribute], a, b))
+    if row.attribute == "extra" and not row.count.startswith("each "):
+        # It would stand behind something else that the variant adds there, as a norm does.
+        found += [
+            Finding("missing", row.variant, None, None, f.found_node)
+            for f in comparison.findings
+            if f.attribute == "extra"
+            and f.found != row.variant
+            and _in_layer(comparison, comparison.anchor(f), row.layer)
+        ][:count]
     return found
 
 
@@ -196,6 +221,7 @@ def matches(comparison: Comparison, profile: Profile, whole: bool = True) -> set
     Unless the ``whole`` of it is asked for, whatever is there of it is explained.
     """
     explained: set[int] = set()
+    asked = found = 0  # by rows that say how many
     for difference in profile.differences:
         if profile == comparison.given and leaves_out(difference):
             continue
@@ -206,7 +232,10 @@ def matches(comparison: Comparison, profile: Profile, whole: bool = True) -> set
         if whole and wanted is not None and len(matched) != wanted:
             return None
         explained |= matched
-    return explained
+        if wanted is not None:
+            asked, found = asked + 1, found + len(matched)
+    # What makes no difference is no variant by itself, such as of a tanh none of which is left.
+    return None if whole and asked and not found else explained
 
 
 def leaves_out(row: Difference) -> bool:
@@ -237,15 +266,20 @@ def _wanted(comparison: Comparison, row: Difference) -> int | None:
             and _in_layer(comparison, comparison.behind(index), row.layer)
             for index, node in enumerate(comparison.found)
         )
-    places = [i for i in range(len(comparison.expected)) if _in_layer(comparison, i, row.layer)]
-    if row.attribute != "missing":  # what is not there differs in nothing else
-        places = [i for i in places if i in comparison.pairs]
-    return sum(_described(comparison.expected.nodes[i], row) for i in places)
+    nodes = enumerate(comparison.expected)
+    places = [
+        i for i, node in nodes if _described(node, row) and _in_layer(comparison, i, row.layer)
+    ]
+    if row.attribute == "missing":
+        return len(places)
+    # What is not there differs in nothing else; where none is, the row does not hold.
+    return sum(i in comparison.pairs for i in places) or bool(places)
 
 
 def _matches(comparison: Comparison, finding: Finding, row: Difference) -> bool:
     return (
         finding.attribute == row.attribute
+        and _reads(comparison, finding, row)
         and _in_layer(comparison, comparison.anchor(finding), row.layer)
         and fnmatchcase(label(comparison.node(finding)), row.node)
         and _is(finding.expected, row.paper)
@@ -254,6 +288,18 @@ def _matches(comparison: Comparison, finding: Finding, row: Difference) -> bool:
             _is(_attribute(comparison.node(finding), name), value) for name, value in row.having
         )
     )
+
+
+def _reads(comparison: Comparison, finding: Finding, row: Difference) -> bool:
+    """Whether a norm that is there for each layer of a kind reads such a layer itself.
+
+    Behind a convolution and behind its ReLU it is another network.
+    """
+    if row.variant != "batch_norm" or row.attribute != "extra" or row.count[:5] != "each ":
+        return True
+    assert finding.found_node is not None
+    before = [comparison.found.nodes[i] for i in comparison.found.nodes[finding.found_node].inputs]
+    return any(fnmatchcase(label(node), f"{row.count[5:]}*") for node in before)
 
 
 def stated(comparison: Comparison, finding: Finding, profile: Profile) -> bool:

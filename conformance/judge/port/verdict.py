@@ -122,7 +122,9 @@ def judge(
     parts = [faults.apart(structure.check(asked), traced), traced, trained_mode.untaught(asked)]
     parts.append(precision.check(asked))
     if not asked.untraceable:  # auxiliary heads may be read in training
-        parts.append(idle.check(asked.tape, asked.taught, asked.port.trains))
+        pieces = [each for node in found for some in node.parameters.values() for each in some]
+        counted = {piece.handle for piece in pieces}
+        parts.append(idle.check(asked.tape, asked.taught, asked.port.trains, counted))
     if numbers and sizes.alone(asked.tape):
         result.judgement = Judgement.of(parts, expect, rows, variant=bool(result.profiles))
         seen(result)
@@ -151,9 +153,9 @@ def _run(
     parts = [ran.part]
     so_far = Judgement.of([*before, *parts], expect, rows)
     right = not so_far.findings and not so_far.open
-    if right and ran.parity:
-        parts.append(plain.check(asked, ran.parity))
     start, profiles = initialisation.check(asked, loaded)
+    if right and ran.parity:  # in the very model whose values have been looked at
+        parts.append(plain.check(asked, ran.parity))
     result.profiles += [each for each in profiles if each not in result.profiles]
     return [*parts, *(trained_mode.check(asked) if right else ()), start]
 

@@ -22,6 +22,7 @@ from msgspec import structs
 
 from conformance.graph.align import Finding, align, findings
 from conformance.graph.model import Graph
+from conformance.graph.shrink import sides
 from conformance.judge.record.evidence import Record, Run
 from conformance.numbers.deviation import NodeParity, SlotParity, distance, sample
 from conformance.numbers.gradients import Gradients
@@ -162,6 +163,8 @@ def _values(a: tuple[Graph, Parity | None], b: tuple[Graph, Parity | None]) -> M
     problem = first.problem or second.problem
     if first.seed != second.seed:
         problem = f"seeds {first.seed} and {second.seed} are different weights"
+    elif first.image != second.image:
+        problem = "the images have different sizes"
     elif not nodes:
         problem = problem or "no nodes correspond"
     return _compared(replace(mode, problem=problem), left, right, alignment.pairs, nodes)
@@ -196,7 +199,8 @@ def _gradients(a: tuple[Graph, Gradients | None], b: tuple[Graph, Gradients | No
     mode = Mode(graph, other, 0, 0, alignment.complete)
     if first is None or second is None:
         return replace(mode, problem="gradients were recorded in one of the runs only")
-    mode = replace(mode, problem=first.problem or second.problem)
+    sizes = "" if first.image == second.image else "the images have different sizes"
+    mode = replace(mode, problem=first.problem or second.problem or sizes)
     left, right = _by_key(first.slots), _by_key(second.slots)
     return _compared(mode, left, right, alignment.pairs, [])
 
@@ -244,12 +248,17 @@ def _of_the_batch(parity: Parity, graph: Graph, norms: set[int | None]) -> Itera
     In ``momentum * old + (1 - momentum) * new`` a sample's variance makes the second part
     ``count / (count - 1)`` times as large; what was there before is canonical.
     """
+    if not norms:
+        yield from parity.statistics
+        return
     weights = Weights(graph, parity.seed)
+    size = parity.image or graph.nodes[graph.inputs[0]].shape
+    maps = [sides(graph, axis, size[axis]) for axis in (0, 1)]
     for each in parity.statistics:
         node = graph.nodes[each.node]
         if each.node in norms and each.slot == "variance" and node.attributes[UNBIASED]:
             old = sample(weights.slot(each.node, each.slot))
-            count = BATCH * prod(graph.nodes[node.inputs[0]].shape[:-1])
+            count = BATCH * prod(side[node.inputs[0]] for side in maps)
             kept = node.attributes["momentum"]
             found = (x - (x - kept * y) / count for x, y in zip(each.sample, old, strict=False))
             each = structs.replace(each, sample=tuple(found))

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from conformance import reference
+from conformance.graph.shrink import smallest
 from conformance.judge.record.rows import GraphRow, RecordRow
 from conformance.numbers.deviation import NodeParity, SlotParity
 from conformance.numbers.gradients import Gradients
@@ -55,6 +56,8 @@ def _compared(compared: Parity | Gradients, graph: GraphRow | None, key: str) ->
     if graph is None:
         yield f"{key} is of a mode that has no graph"
         return
+    if compared.image and compared.image != smallest(graph.graph()):
+        yield f"{key} is of an image on which nothing is run"
     if isinstance(compared, Parity):
         values: list[NodeParity | SlotParity] = [*compared.nodes, *compared.statistics]
     else:

@@ -107,7 +107,8 @@ class Run:
 
 def code_identity(framework: str) -> str:
     """A digest of the sources that a run's evidence depends on."""
-    sources = [path for room in ROOMS for path in (HERE / room).rglob("*.py")]
+    sources = [*HERE.glob("*.py")]
+    sources += [path for room in ROOMS for path in (HERE / room).rglob("*.py")]
     digest = sha256()
     for path in sorted([*sources, *_room(framework).glob("*.py")]):
         digest.update(path.relative_to(HERE).as_posix().encode() + path.read_bytes())
@@ -193,17 +194,24 @@ def earlier_selftest(run: Run, folder: Path) -> dict[str, Any] | None:
     place = folder / run.name
     try:
         data = _load(place / "run.json")
-        same = all(
-            data.get(key) == value
-            for key, value in (
-                ("schema", SCHEMA), ("code", run.code), ("versions", run.versions),
-                ("seed", run.seed),
-            )
-        )  # fmt: skip
         checksum = data.get("selftest")
-        return _listed(place / SELFTEST, checksum) if same and checksum else None
+        return _listed(place / SELFTEST, checksum) if _same(run, data) and checksum else None
     except DamagedEvidence:
         return None
+
+
+def earlier(run: Run, folder: Path) -> Run | None:
+    """The run that ``run`` is going to replace, if that was one of the same and is not damaged."""
+    try:
+        place = folder / run.name
+        return _read_run(place) if _same(run, _load(place / "run.json")) else None
+    except DamagedEvidence:
+        return None
+
+
+def _same(run: Run, data: dict[str, Any]) -> bool:
+    now = {"schema": SCHEMA, "code": run.code, "versions": run.versions, "seed": run.seed}
+    return all(data.get(key) == value for key, value in now.items())
 
 
 def read(folder: Path) -> list[Run]:
@@ -231,6 +239,7 @@ def _read_run(folder: Path) -> Run:
     )
     for name, checksum in row.networks.items():
         run.records[name] = _read_record(folder / f"{name}.json", name, checksum)
+        run.placed[name] = run.records[name], checksum
     if row.selftest:
         run.selftest = _listed(folder / SELFTEST, row.selftest)
     return run
@@ -239,7 +248,7 @@ def _read_run(folder: Path) -> Run:
 def _read_record(file: Path, name: str, checksum: str) -> Record:
     data = _listed(file, checksum)
     try:
-        row = read_row(_numbers(data), RecordRow)
+        row = read_row(_numbers(data) if _worded(file) else data, RecordRow)
         said = damage(row, name)
         if not said and written(row) != {"exact": [], **data}:
             said = "a field is missing, or one too many"
@@ -329,6 +338,12 @@ WORDS = {"inf": inf, "-inf": -inf, "nan": nan}
 TEXTS = frozenset(
     ("path", "line", "handle", "kind", "problem", "alteration", "causes", "slot", "model")
 )
+
+
+def _worded(file: Path) -> bool:
+    """Whether a number in a file may be written as a word: it is long to look at each."""
+    text = file.read_bytes()
+    return any(f'"{word}"'.encode() in text for word in WORDS)
 
 
 def _numbers(data: Any) -> Any:

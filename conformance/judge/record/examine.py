@@ -6,13 +6,15 @@ import gc
 from collections.abc import Callable, Collection, Sequence
 
 import numpy as np
+from msgspec.structs import replace
 
 from conformance.graph.model import Graph, verify
 from conformance.graph.rows import row_of
+from conformance.judge.port.smaller import smaller
 from conformance.judge.record.evidence import Record
-from conformance.judge.record.repeat import Progress, Repeat
+from conformance.judge.record.repeat import Found, Progress, Repeat
 from conformance.numbers.exact import exact
-from conformance.numbers.gradients import gradients
+from conformance.numbers.gradients import Gradients, gradients
 from conformance.numbers.parity import Oracles, Parity, parity
 from conformance.numbers.weights import BATCH
 from conformance.ports import implementations as frameworks
@@ -40,7 +42,8 @@ def examine(
 ) -> Record:
     """Trace our implementation of ``model`` in inference and in training and, with ``numbers``,
     compare what it computes in inference with the oracle; with ``thorough`` also what it
-    computes in training and how it differentiates, in both, at about six times the cost.
+    computes in training and how it differentiates, in both, on the smallest image on which it is
+    the same network.
 
     ``how`` has to be in float64, which decides; ``others`` are further ways to execute it, and
     ``whole`` those in which it is executed on whole numbers, where not a bit may differ.
@@ -103,9 +106,13 @@ def _in_inference(
         for each in whole
     )
     if thorough:
-        record.gradients = repeat.run(
-            "gradients", graph, lambda seed, _: gradients(port, tape, graph, seed=seed), progress
-        )
+        small, tape = smaller(port, graph) or (graph, tape)
+
+        def differentiate(seed: int, _: Progress) -> Gradients:
+            given = Oracles(small, seed, 1, like=graph)
+            return _on(small, graph, gradients(port, tape, small, seed=seed, oracles=given))
+
+        record.gradients = repeat.run("gradients", graph, differentiate, progress)
     return record
 
 
@@ -115,22 +122,39 @@ def _in_training(
     tape = port.trace(model.input, training=True)
     record.training = graph = verify(canonical(tape))
     if thorough:
+        small, tape = smaller(port, graph, training=True) or (graph, tape)
         # What the step computes is kept for its gradients; of several seeds it would be too much.
-        once = Oracles(graph, repeat.seeds[0], BATCH) if len(repeat.seeds) == 1 else None
-        record.training_parity = repeat.run(
-            "training",
-            graph,
-            lambda seed, shown: parity(
-                port, tape, graph, seed=seed, progress=shown, training=True, oracles=once
-            ),
-            progress,
-        )
-        record.training_gradients = repeat.run(
-            "training gradients",
-            graph,
-            lambda seed, _: gradients(port, tape, graph, seed=seed, training=True, oracles=once),
-            progress,
-        )
+        alone = len(repeat.seeds) == 1
+        once = Oracles(small, repeat.seeds[0], BATCH, like=graph) if alone else None
+
+        def given(seed: int) -> Oracles:
+            return once or Oracles(small, seed, BATCH, like=graph)
+
+        def step(seed: int, shown: Progress) -> Parity:
+            return _on(
+                small,
+                graph,
+                parity(
+                    port, tape, small, seed=seed, progress=shown, training=True, oracles=given(seed)
+                ),
+            )
+
+        def differentiate(seed: int, _: Progress) -> Gradients:
+            return _on(
+                small,
+                graph,
+                gradients(port, tape, small, seed=seed, training=True, oracles=given(seed)),
+            )
+
+        record.training_parity = repeat.run("training", graph, step, progress)
+        record.training_gradients = repeat.run("training gradients", graph, differentiate, progress)
+
+
+def _on(small: Graph, graph: Graph, found: Found) -> Found:
+    """What was found, and on which image if not on that of the graph."""
+    if small is graph:
+        return found
+    return replace(found, image=small.nodes[small.inputs[0]].shape)
 
 
 def telling(graph: Graph) -> int:

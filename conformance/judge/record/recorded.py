@@ -14,10 +14,10 @@ from msgspec.structs import replace
 from conformance.graph.model import Graph
 from conformance.judge import published
 from conformance.judge.finding import CheckName, Finding, Part
+from conformance.judge.phrases import difference
 from conformance.judge.port.structure import written
 from conformance.judge.port.subject import compared
 from conformance.judge.record.evidence import Record
-from conformance.judge.render import difference
 from conformance.reference import Model
 
 

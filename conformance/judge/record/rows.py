@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 from msgspec import UNSET, Meta, UnsetType
 
-from conformance.data import Checksum, Count, Row
+from conformance.data import Checksum, Count, Row, Shape
 from conformance.graph.model import Graph, Node, Parameter, Where
 from conformance.numbers.exact import Exact
 from conformance.numbers.gradients import Gradients
@@ -18,7 +18,6 @@ from conformance.numbers.precision import Device
 
 SCHEMA = 3
 
-Shape = tuple[Count, ...]
 #: A network's name, which is that of its file.
 Name = Annotated[str, Meta(pattern=r"^\w[\w.-]*$")]
 

@@ -42,6 +42,12 @@ def stand_ins(expected: Graph, found: Graph, pairs: dict[int, int]) -> dict[int,
     unknown one of the same size; or both are outputs.  Its result can be compared, whatever
     computes it.
     """
+    while more := _instead(expected, found, pairs):
+        pairs = pairs | more
+    return pairs
+
+
+def _instead(expected: Graph, found: Graph, pairs: dict[int, int]) -> dict[int, int]:
     taken = set(pairs.values())
     instead: dict[int, int] = {}
     sides = [(expected.nodes[a].inputs, found.nodes[b].inputs) for a, b in pairs.items()]
@@ -55,7 +61,7 @@ def stand_ins(expected: Graph, found: Graph, pairs: dict[int, int]) -> dict[int,
             ):  # fmt: skip
                 instead[m] = u
                 taken.add(u)
-    return pairs | instead
+    return instead
 
 
 class Roots:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
@@ -23,18 +24,33 @@ INFERENCE = frozenset(
 
 def flags(call: Callable[..., Any], training: bool) -> dict[str, Any]:
     """The arguments that switch a module's call between training and inference."""
-    given: dict[str, Any] = {}
-    for name, parameter in inspect.signature(call).parameters.items():
-        if parameter.default is not parameter.empty and not isinstance(
-            parameter.default, bool | None
-        ):
-            continue
+    parameters = inspect.signature(call).parameters
+    empty = inspect.Parameter.empty
+    defaults = {n: None if p.default is empty else p.default for n, p in parameters.items()}
+    return _switched(defaults, training) | ({"rngs": nnx.Rngs(0)} if takes(call, "rngs") else {})
+
+
+def _switched(values: Mapping[str, Any], training: bool) -> dict[str, bool]:
+    """Those of the named values that say whether a network trains, as they are in a mode."""
+    given: dict[str, bool] = {}
+    for name, value in values.items():
         words = set(name.lower().split("_"))
+        if not isinstance(value, bool | None):
+            continue
         if words & TRAINING:
             given[name] = training
         elif words & INFERENCE:
             given[name] = not training
-    return given | ({"rngs": nnx.Rngs(0)} if takes(call, "rngs") else {})
+    return given
+
+
+def switched(module: Any, training: bool) -> Any:
+    """A Linen module in a mode: one whose call has no switch may have a field that is one."""
+    if flags(type(module).__call__, training).keys() - {"rngs"}:
+        return module
+    own = [f.name for f in dataclasses.fields(module) if f.name not in ("parent", "name")]
+    given = _switched({name: getattr(module, name) for name in own}, training)
+    return module.clone(**given) if given else module
 
 
 def takes(function: Callable[..., Any], name: str) -> bool:
@@ -51,6 +67,7 @@ def as_pair(
     module: Any, shape: tuple[int, ...], training: bool
 ) -> tuple[Callable[[Any, Any], Any], Any, list[str]]:
     """A Linen module as a pair, initialised on shapes alone, and the handles training replaces."""
+    module = switched(module, training)
     given = flags(type(module).__call__, training)
     # A stream of any other name falls back to that of the parameters.
     keys = dict.fromkeys(("params", "dropout"), jax.random.key(0))

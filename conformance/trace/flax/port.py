@@ -13,7 +13,7 @@ import numpy as np
 from flax import linen, nnx
 
 from conformance.trace.flax.build import build, made
-from conformance.trace.flax.calls import as_pair, flags
+from conformance.trace.flax.calls import as_pair, flags, switched
 from conformance.trace.flax.model import Model, fill, weights
 from conformance.trace.flax.scopes import module_of
 from conformance.trace.jax import port as jaxprs
@@ -57,6 +57,7 @@ class FlaxPort(jaxprs.JaxPort):
                 case linen.Module() as module:
                     if self.size is None:
                         raise UntraceableModel("a Linen module has no weights before it is traced")
+                    module = switched(module, False)
                     given = flags(type(module).__call__, False)
                     keys = {"params": jax.random.key(0), "dropout": jax.random.key(0)}
                     return stored(module.init(keys, jnp.zeros((1, *self.size)), **given))

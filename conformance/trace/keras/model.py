@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import inspect
-import re
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import partial
 from textwrap import shorten
 from typing import Any
@@ -13,6 +13,7 @@ from typing import Any
 import keras
 
 from conformance.printable import message
+from conformance.trace.keras.images import augments
 from conformance.trace.keras.thread import in_a_thread
 from conformance.trace.places import refusing
 from conformance.trace.port import Size, UntraceableModel
@@ -61,10 +62,30 @@ def layout(model: Any, size: Size) -> str:
     raise UntraceableModel(f"the model takes {takes}, not {height}x{width}x{channels}")
 
 
+@contextmanager
+def undeclared(model: Any) -> Iterator[None]:
+    """Let a model take images of any size that its layers take, and not only those it declares."""
+    models = [each for each in model._flatten_layers() if isinstance(each, keras.Model)]
+    before = [vars(each).get("_manual_input_spec", each) for each in models]
+    try:
+        for each in models:
+            each._manual_input_spec = None
+        yield
+    finally:
+        for each, spec in zip(models, before, strict=True):
+            if spec is each:  # it follows from its inputs
+                del each._manual_input_spec
+            else:
+                each._manual_input_spec = spec
+
+
 def training_by_default(model: Any) -> dict[str, bool]:
-    """What users pass in inference: nothing, unless the model trains by default."""
-    switch = inspect.signature(model.call).parameters.get("training")
-    return {"training": False} if switch is not None and switch.default is True else {}
+    """What users pass in inference: nothing, unless the model, or a layer that augments images,
+    trains by default."""
+    calls = [model.call] + [each.call for each in model._flatten_layers() if augments(each)]
+    switches = [inspect.signature(call).parameters.get("training") for call in calls]
+    trains = any(switch is not None and switch.default is True for switch in switches)
+    return {"training": False} if trains else {}
 
 
 def lowered(model: Any) -> dict[str, str]:
@@ -106,9 +127,8 @@ def by_handle(variables: Sequence[Any]) -> dict[str, Any]:
 
 
 def _reason(error: BaseException) -> str:
-    """Keras emphasises the reason, and repeats the arguments after it."""
-    said = re.sub(r"\x1b\[\d*m", "", message(error)).partition("Arguments received")[0]
-    return shorten(said, 300) or type(error).__name__
+    """Keras repeats the arguments after the reason."""
+    return shorten(message(error).partition("Arguments received")[0], 300) or type(error).__name__
 
 
 #: Say in one line what Keras cannot do and why.

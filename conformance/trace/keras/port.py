@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
 from importlib import import_module
@@ -20,6 +21,7 @@ import keras  # noqa: E402
 import numpy as np  # noqa: E402
 
 from conformance.trace.fresh import SAME, Fresh  # noqa: E402
+from conformance.trace.keras.images import adapted_to, noted, prepared  # noqa: E402
 from conformance.trace.keras.model import (  # noqa: E402
     build,
     by_handle,
@@ -30,6 +32,7 @@ from conformance.trace.keras.model import (  # noqa: E402
     one_line,
     prepare,
     training_by_default,
+    undeclared,
     whole,
 )
 from conformance.trace.keras.thread import in_a_thread, in_precision  # noqa: E402
@@ -116,6 +119,12 @@ class KerasPort:
         count = images(training, batch)
         return checked(in_precision(PLAIN, partial(self._record, count, size, training)))
 
+    def resized(self, size: Size) -> Tape:
+        """A step of training on an image of another size than the model declares, if it does."""
+        assert self._size is not None
+        record = partial(self._record, images(True), size, True, declared=self._size)
+        return checked(in_precision(PLAIN, record))
+
     def run(self, run: Run, wanted: frozenset[int], observe: Observer) -> dict[str, np.ndarray]:
         """See :class:`conformance.trace.port.Port`; compiled as the backend does it."""
         run = _laid_out(self._typed(run))
@@ -175,7 +184,9 @@ class KerasPort:
         return in_a_thread(partial(self._plain, values, images))
 
     def _plain(self, values: Mapping[str, np.ndarray], images: np.ndarray) -> list[np.ndarray]:
-        with keras.device("cpu:0"), one_line("called plainly the model fails"):
+        # PyTorch moves a parameter to cpu:0, and what has moved is a parameter no longer.
+        device = "cpu" if keras.backend.backend() == "torch" else "cpu:0"
+        with keras.device(device), one_line("called plainly the model fails"):
             model = self.factory()
             if model is self._made:
                 raise CannotExecute(SAME)
@@ -192,7 +203,10 @@ class KerasPort:
             results = [keras.ops.convert_to_numpy(each) for each in found]
             return [r.transpose(0, 2, 3, 1) if first and r.ndim == 4 else r for r in results]
 
-    def _record(self, batch: int, size: Size, training: bool, how: Execution = PLAIN) -> Tape:
+    def _record(
+        self, batch: int, size: Size, training: bool, how: Execution = PLAIN,
+        declared: Size | None = None,
+    ) -> Tape:  # fmt: skip
         height, width, channels = size
         called = f"the model cannot be called on an image of {height}x{width}x{channels}"
         with self.backend.computing(how):
@@ -202,7 +216,7 @@ class KerasPort:
                 raise UntraceableModel(
                     f"the factory returns {type(model).__name__}, not a Keras 3 model"
                 )
-            axes = layout(model, size)
+            axes = layout(model, declared or size)
             shape = (batch, *size) if axes == "NHWC" else (batch, channels, height, width)
             with one_line(called):
                 prepare(model, shape, how.dtype)
@@ -212,7 +226,8 @@ class KerasPort:
             def function(image: Any, *arrays: Any) -> Any:
                 scope = keras.StatelessScope(initialize_variables=False)
                 scope.state_mapping.update(zip(map(id, variables.values()), arrays, strict=True))
-                with scope, one_line(called):
+                free = undeclared(model) if declared else nullcontext()
+                with scope, free, prepared(model, channels), one_line(called):
                     result = model(image, training=training)
                 given = dict(zip(variables, arrays, strict=True))
                 current = {h: scope.get_current_value(v) for h, v in variables.items()}
@@ -232,10 +247,12 @@ class KerasPort:
             tape.updates = dict(zip(replaced, tape.outputs[kept:], strict=True))
             tape.outputs = tape.outputs[:kept]
             tape.frozen = frozen(variables, model)
+            tape.noted = noted(model)
+            constants = adapted_to(model)
             tape.stored = {
                 handle: tuple(v.shape)
                 for handle, v in variables.items()
-                if keras.backend.is_float_dtype(v.dtype)
+                if keras.backend.is_float_dtype(v.dtype) and id(v) not in constants
             }
             for value, operation in enumerate(tape.operations):
                 inner = operation.where.path.rpartition("/")[2]

@@ -80,7 +80,9 @@ def resolved(walk: Walk, x: Algebra) -> Flow:
     It is taken apart where one value holds all that goes on.  The longest parts with a name are
     layers, a part of one operation is what its rule says, and any other is opaque.
     """
-    ends = [*_waists(walk, x), x.value]
+    # With more axes than an image it is on its way to somewhere.
+    waists = [i for i in _waists(walk, x) if len(walk.tape[i].shape) <= len(walk.letters)]
+    ends = [*waists, x.value]
     start: Flow = x.base
     at = 0
     while at < len(ends):

@@ -94,7 +94,11 @@ def is_zero(walk: Walk, x: Flowing | Stored) -> bool:
         return without and x.slope is not None and is_zero(walk, x.slope)
     if not isinstance(x, Plain):
         return False
-    node = walk.of(x)
+    return zeros(walk.of(x))
+
+
+def zeros(node: Node) -> bool:
+    """Whether a node's result is zero whatever it reads."""
     return node.kind == "scale" and node.attributes == {"factor": 0.0} and "beta" not in node.slots
 
 

@@ -265,6 +265,13 @@ def upsampled(walk: Walk, x: Plain, factor: tuple[int, int], axes: Axes, value: 
     return walk.node("upsample", attributes, (source,), axes, value)
 
 
+@makes("max_pool")
+@makes("avg_pool")
+def side_by_side(walk: Walk, x: Algebra, layer: Layer) -> Plain:
+    axes = resized(walk.of(x.base).axes, walk.shape(x))
+    return make(walk, layer.kind, layer.attributes, x.node, axes, x.value)
+
+
 @makes("upsample")
 def repeated(walk: Walk, x: Algebra, layer: Layer) -> Plain:
     axes = resized(walk.of(x.base).axes, walk.shape(x))

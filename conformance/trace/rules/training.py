@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from conformance.graph.axes import axis_of
 from conformance.graph.model import Parameter
 from conformance.trace.excerpt import excerpt
-from conformance.trace.meanings import Algebra
-from conformance.trace.norms import running
+from conformance.trace.meanings import Flowing
+from conformance.trace.norms import replaced, running
 from conformance.trace.stored import fill
 from conformance.trace.walk import Walk
 
@@ -23,16 +23,33 @@ def follow(walk: Walk, updates: Mapping[str, int]) -> None:
     }
     for handle, new in updates.items():
         x = walk.means.get(new)
-        if not isinstance(x, Algebra) or x.node not in norms:
+        if not isinstance(x, Flowing):
             continue
-        norm, base = norms[x.node], walk.nodes[x.node]
-        channel = axis_of(base.axes, "C")
-        assert channel is not None  # the norm was recognised by it
-        part = excerpt(walk.tape, base.value, new, stored[handle])
-        if (found := running(part, channel)) is None:
+        several = [walk.nodes[i] for i in sorted(_behind(walk, x.node))]
+        channel = axis_of(several[0].axes, "C")
+        if channel is None or len({each.axes for each in several}) > 1:
             continue
-        slot, norm.attributes["momentum"], unbiased = found
-        if slot == "variance":
-            norm.attributes["unbiased"] = unbiased
+        if len(several) == 1:
+            part = excerpt(walk.tape, several[0].value, new, stored[handle])
+            found = running(part, channel) if x.node in norms else None
+        else:
+            values = [each.value for each in several]
+            found = replaced(walk.tape, values, new, stored[handle], channel)
+        if found is None:
+            continue
+        slot, momentum, unbiased = found
         parameter = Parameter(handle, walk.tape[stored[handle]].shape)
-        fill(norm, slot, parameter, base.axes[channel])
+        for base in _behind(walk, x.node) & norms.keys():
+            norm = norms[base]
+            norm.attributes["momentum"] = momentum
+            if slot == "variance":
+                norm.attributes["unbiased"] = unbiased
+            fill(norm, slot, parameter, walk.nodes[base].axes[channel])
+
+
+def _behind(walk: Walk, index: int) -> set[int]:
+    """The nodes whose norms replace one statistic, such as those of one norm used twice."""
+    node = walk.nodes[index]
+    if node.known or not walk.unread(node.value):
+        return {index}
+    return set().union(*(_behind(walk, i) for i in node.inputs))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -12,6 +12,9 @@ from torch import Tensor, nn
 from conformance.graph.model import Where
 from conformance.trace.port import UntraceableModel
 from conformance.trace.tape import Fault
+
+#: Layers or parameters.
+Kept = TypeVar("Kept", nn.Module, nn.Parameter)
 
 #: Wrappers that compute what they wrap, and where they keep it.
 WRAPPERS = {
@@ -49,7 +52,7 @@ def switched(module: nn.Module, training: bool) -> nn.Module:
 
 
 def registered(module: nn.Module) -> list[Fault]:
-    """Give the layers that a module keeps in plain lists and dictionaries a name of their own.
+    """Give what a module keeps in plain lists and dictionaries a name of its own.
 
     PyTorch sees none of them: their parameters are not trained, saved or moved, and ``eval()``
     does not reach them.  They are followed like the others, and each place is a fault.
@@ -59,8 +62,21 @@ def registered(module: nn.Module) -> list[Fault]:
         for name, value in list(vars(parent).items()):
             if name.startswith("_") or name in parent._modules:
                 continue
-            if layers := list(_layers(value)):
-                own = f"{name}[]"  # the attribute stays the list that the forward reads
+            own = f"{name}[]"  # the attribute stays the list that the forward reads
+            known = {id(parameter) for parameter in module.parameters()}
+            loose = [x for x in _inside(value, nn.Parameter) if id(x) not in known]
+            if loose:
+                parent._modules[own] = nn.ParameterList(loose)
+                found.append(
+                    Fault(
+                        "registration", "registered parameters",
+                        f"{len(loose)} parameters in a plain {type(value).__name__}",
+                        "use nn.ParameterList or nn.ParameterDict: PyTorch trains and saves none"
+                        " that a plain one holds",
+                        Where(path or name),
+                    )
+                )  # fmt: skip
+            elif layers := list(_inside(value, nn.Module)):
                 parent._modules[own] = nn.ModuleList(layers)
                 place = f"{path}.{name}" if path else name
                 found.append(
@@ -76,13 +92,13 @@ def registered(module: nn.Module) -> list[Fault]:
     return found
 
 
-def _layers(value: Any) -> Iterator[nn.Module]:
-    """The layers in a list, a tuple or a dictionary, and in what that holds."""
-    if isinstance(value, nn.Module):
+def _inside(value: Any, kind: type[Kept]) -> Iterator[Kept]:
+    """The layers, or parameters, in a list, a tuple or a dictionary, and in what that holds."""
+    if isinstance(value, kind):
         yield value
     elif isinstance(value, list | tuple | dict):
         for each in value.values() if isinstance(value, dict) else value:
-            yield from _layers(each)
+            yield from _inside(each, kind)
 
 
 @contextmanager
@@ -92,19 +108,39 @@ def installed(module: nn.Module, state: dict[str, Tensor]) -> Iterator[None]:
     Buffers that the module replaces are in ``state`` afterwards, and its own are back.
     """
     own = {id(tensor): handle for handle, tensor in _stored(module)}
-    places: list[tuple[Any, str, Tensor]] = []
+    places: list[tuple[Any, Any, Tensor]] = []
     for each in module.modules():
         for table in (each._parameters, each._buffers):
             places += [(table, name, x) for name, x in table.items() if x is not None]
+    lists = [each for part in module.modules() for each in _plain(_public(part))]
+    places += [
+        (each, key, x)
+        for each in lists
+        for key, x in (each.items() if isinstance(each, dict) else enumerate(each))
+        if isinstance(x, nn.Parameter) and id(x) in own
+    ]
     for table, name, tensor in places:
         table[name] = state.get(own[id(tensor)], tensor)
     try:
         yield
     finally:
         for table, name, tensor in places:
-            if (handle := own[id(tensor)]) in state:
+            if (handle := own[id(tensor)]) in state and table[name] is not tensor:
                 state[handle] = table[name]
             table[name] = tensor
+
+
+def _public(module: nn.Module) -> dict[str, Any]:
+    """The attributes of a module that are its author's."""
+    return {name: value for name, value in vars(module).items() if name[:1] != "_"}
+
+
+def _plain(value: Any) -> Iterator[Any]:
+    """Lists and dictionaries that may hold parameters, and those inside of them."""
+    for each in value.values() if isinstance(value, dict) else value:
+        if isinstance(each, list | dict):
+            yield each
+            yield from _plain(each)
 
 
 def _stored(module: nn.Module) -> Iterator[tuple[str, Tensor]]:

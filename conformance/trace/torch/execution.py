@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from typing import Any
 
@@ -54,6 +54,7 @@ def computing(how: Execution = PLAIN) -> Iterator[torch.device]:
                 enabled=True, deterministic=True, benchmark=False, allow_tf32=fast
             ),
             device if how.device == "gpu" else nullcontext(),
+            _tracked(),
         ):
             yield device
     finally:
@@ -61,6 +62,27 @@ def computing(how: Execution = PLAIN) -> Iterator[torch.device]:
         torch.set_float32_matmul_precision(before[1])
         settings.allow_bf16_reduced_precision_reduction = before[2]
         settings.allow_fp16_reduced_precision_reduction = before[3]
+
+
+@contextmanager
+def _tracked() -> Iterator[None]:
+    """Let inference mode be no_grad: nobody can follow what a tensor of its own is given."""
+    before = torch._C._InferenceMode
+    torch._C._InferenceMode = _NoGradient
+    try:
+        yield
+    finally:
+        torch._C._InferenceMode = before
+
+
+class _NoGradient(torch.no_grad):
+    """What inference mode computes; outside it, gradients are as they were."""
+
+    def __new__(cls, mode: bool = True) -> Any:
+        return super().__new__(cls) if mode else nullcontext()
+
+    def __init__(self, mode: bool = True) -> None:
+        super().__init__()
 
 
 def pulled(
@@ -87,24 +109,23 @@ def plain(
     values: Mapping[str, np.ndarray],
     images: np.ndarray,
 ) -> Any:
-    """What a module returns for a batch, with values in its stored arrays; they are put back.
+    """What a module returns for a batch, with values in its stored arrays, where they stay.
 
     It is called as its users call it: under no mode, no hook and no other class of tensor.
     """
     stored = dict([*module.named_parameters(), *module.named_buffers()])
-    stored = {handle: stored[handle] for handle in values}
-    before = {handle: tensor.detach().clone() for handle, tensor in stored.items()}
-    training = module.training
-    with torch.no_grad():
-        try:
-            for handle, tensor in stored.items():
-                tensor.copy_(torch.from_numpy(np.require(values[handle], None, ["C", "W"])))
-            double = any(tensor.dtype == torch.float64 for tensor in stored.values())
-            batch = torch.from_numpy(images.transpose(0, 3, 1, 2)).to(
-                torch.float64 if double else torch.float32
-            )
-            return switched(module, False)(given(batch.contiguous()))
-        finally:
-            for handle, tensor in stored.items():
-                tensor.copy_(before[handle])
-            module.train(training)
+    built = any(stored[handle].is_inference() for handle in values)
+    with torch.inference_mode() if built else torch.no_grad():
+        for handle, array in values.items():
+            stored[handle].copy_(torch.from_numpy(np.require(array, None, ["C", "W"])))
+        taken = _taken(stored[handle] for handle in values)
+        batch = torch.from_numpy(images.transpose(0, 3, 1, 2)).to(taken)
+        return switched(module, False)(given(batch.contiguous()))
+
+
+def _taken(stored: Iterable[Tensor]) -> torch.dtype:
+    """The type of the images of a model that stores these: its own if it has but one."""
+    kinds = {tensor.dtype for tensor in stored}
+    if torch.float64 in kinds:
+        return torch.float64
+    return kinds.pop() if len(kinds) == 1 else torch.float32

@@ -12,6 +12,7 @@ from functools import partial
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
+import torch
 from torch import Tensor
 
 from conformance.trace import composed
@@ -96,10 +97,56 @@ def batch_norm(
     """A batch norm; its momentum is the share of the new, its running variance unbiased."""
     if not training and (mean is None or variance is None):
         return None
+    if training and (base := _by_image(x)) is not None:
+        found = instance_norm(recorder, base, weight, bias, eps)
+        return [recorder.tape.reshape(found, outputs[0].shape), None, None]
     slots = [-1 if p is None else recorder.of(p) for p in (x, weight, bias, mean, variance)]
     kept = 1 - momentum if training else None
     value = recorder.tape.batch_norm(*slots, axis=1, epsilon=eps, momentum=kept, unbiased=True)
     return [value, None, None]
+
+
+def _by_image(x: Tensor) -> Tensor | None:
+    """The maps of which x is a view with a channel for every one of every image."""
+    base = x._base
+    if base is None or base.ndim != x.ndim or x.ndim < 3 or x.shape[0] != 1:
+        return None
+    same = x.shape[1] == base.shape[0] * base.shape[1] and x.shape[2:] == base.shape[2:]
+    return base if same else None
+
+
+def instance_norm(
+    recorder: Recorder, x: Tensor, weight: Tensor | None, bias: Tensor | None, eps: float
+) -> int:
+    """Every map by its own statistics; PyTorch repeats gamma and beta for every image."""
+    tape, slots = recorder.tape, [recorder.of(x)]
+    for vector in (weight, bias):
+        value = -1 if vector is None else recorder.of(vector)
+        while value >= 0 and tape[value].name in ("reshape", "broadcast"):
+            (value,) = tape[value].inputs
+        slots.append(value)
+    return tape.group_norm(*slots, groups=x.shape[1], epsilon=eps)
+
+
+def layer_norm(
+    recorder: Recorder, outputs: list[Tensor], x: Tensor, shape: Sequence[int],
+    weight: Tensor | None, bias: Tensor | None, eps: float,
+) -> list[Value] | None:  # fmt: skip
+    """A norm of all that belongs to an image; None where its weights are as many as that."""
+    if tuple(shape) != tuple(x.shape[1:]) or (weight is not None and x.ndim != 2):
+        return None
+    slots = [-1 if p is None else recorder.of(p) for p in (x, weight, bias)]
+    return [recorder.tape.group_norm(*slots, groups=1, epsilon=eps), None, None]
+
+
+def repeat(
+    recorder: Recorder, outputs: list[Tensor], x: Tensor, times: Sequence[int]
+) -> int | None:
+    """A vector so many times, one after the other."""
+    if x.ndim != 1 or len(times) != 1:
+        return None
+    tape = recorder.tape
+    return tape.reshape(tape.broadcast(recorder.of(x), (times[0], len(x))), (times[0] * len(x),))
 
 
 def group_norm(
@@ -249,6 +296,24 @@ def variance(
     return composed.variance(recorder.tape, recorder.of(x), axes, less, keepdim)
 
 
+def deviation(*given: Any, **more: Any) -> int:
+    """The root of the variance."""
+    return given[0].tape.elementwise("sqrt", variance(*given, **more))
+
+
+def with_mean(function: Callable[..., int]) -> Translation:
+    """A moment of some axes, and their mean."""
+
+    def both(
+        recorder: Recorder, outputs: list[Tensor], x: Tensor, dim: Any = None,
+        correction: float | None = 1, keepdim: bool = False,
+    ) -> list[Value]:  # fmt: skip
+        mean = reduction(recorder, outputs[1:], x, dim, keepdim, word="mean")
+        return [function(recorder, outputs, x, dim, correction, keepdim), mean[0]]
+
+    return both
+
+
 def clamp(
     recorder: Recorder, outputs: list[Tensor], x: Tensor, low: Any = None, high: Any = None
 ) -> int:
@@ -256,6 +321,20 @@ def clamp(
     value = recorder.of(x)
     bounds = [None if bound is None else recorder.of(bound) for bound in (low, high)]
     return composed.clamp(recorder.tape, value, *bounds)
+
+
+def index_put(
+    recorder: Recorder, outputs: list[Tensor], x: Tensor, places: Sequence[Tensor | None],
+    new: Tensor, accumulate: bool = False,
+) -> int | None:  # fmt: skip
+    """One number where a mask of the whole tensor says so: x[x < 0] = 0."""
+    mask = places[0]
+    if accumulate or new.numel() != 1 or mask is None or len(places) > 1:
+        return None
+    if mask.dtype != torch.bool or mask.shape != x.shape:
+        return None
+    number = recorder.tape.reshape(recorder.of(new), ())
+    return recorder.tape.select(recorder.of(mask), number, recorder.of(x))
 
 
 def sum_or_difference(
@@ -281,7 +360,9 @@ def primitive(word: str) -> Translation:
 def identity(
     recorder: Recorder, outputs: list[Tensor], x: Tensor, *_: Any, **__: Any
 ) -> int | None:
-    """A copy; a cast between floating types is one."""
+    """A copy; a cast between floating types is one, and one of a mask is zeros and ones."""
+    if x.dtype == torch.bool and outputs[0].is_floating_point():
+        return recorder.tape.select(recorder.of(x), recorder.of(1.0), recorder.of(0.0))
     same = x.dtype == outputs[0].dtype or both_floating(x.dtype, outputs[0].dtype)
     return recorder.of(x) if same else None
 
@@ -296,6 +377,8 @@ SEVERAL: dict[str, Translation] = {
         recorder, outputs, *rest[:5], False, *rest[5:]
     ),
     "native_group_norm": group_norm,
+    "native_layer_norm": layer_norm,
+    "repeat": repeat,
     "native_dropout": dropout,
     "upsample_nearest2d": upsample_nearest,
     "max_pool2d_with_indices": partial(max_pool, rank=2),
@@ -309,6 +392,9 @@ SEVERAL: dict[str, Translation] = {
     "amax max.dim max.default": partial(reduction, word="max"),
     "amin min.dim min.default": partial(reduction, word="min"),
     "var.correction": variance,
+    "std.correction": deviation,
+    "var_mean.correction": with_mean(variance),
+    "std_mean.correction": with_mean(deviation),
     "_softmax": of_one(lambda tape, x, dim, half: tape.softmax(x, dim)),
     "_log_softmax": of_one(lambda tape, x, dim, half: composed.log_softmax(tape, x, dim)),
     "clamp clamp_min": clamp,
@@ -322,6 +408,21 @@ SEVERAL: dict[str, Translation] = {
         recorder, outputs, y, x, *alpha, word="sub"
     ),
     "sigmoid": primitive("logistic"),
+    **{
+        word: primitive(name)
+        for word, name in {
+            "lt": "less",
+            "le": "less_equal",
+            "gt": "greater",
+            "ge": "greater_equal",
+            "where.self": "select",
+        }.items()
+    },
+    "masked_fill": algebra(lambda tape, x, mask, fill: tape.select(mask, fill, x)),
+    "index_put": index_put,
+    "threshold": algebra(
+        lambda tape, x, least, fill: tape.select(tape.elementwise("greater", x, least), x, fill)
+    ),
     "maximum": primitive("max"),
     "minimum": primitive("min"),
     # A division that rounds has an overload of its own and stays unknown.

@@ -104,8 +104,8 @@ class TorchPort:
         self._made: Any = None
         self._faults: list[Fault] = []
         self._module: nn.Module | None = None
-        #: A model with its weights that has been called, and has them again.
-        self._called: Any = None
+        #: A model with its weights whose values have been looked at.
+        self._whole: Any = None
         #: The way back through the last run, where it was asked for.
         self._back: Back | None = None
         #: The layout in which it takes its images, found out when it is first traced.
@@ -119,7 +119,7 @@ class TorchPort:
                 try:
                     with Weightless():
                         self._made = self.factory()
-                except (NotImplementedError, RuntimeError):
+                except (NotImplementedError, RuntimeError, TypeError):
                     # A factory that looks at its own weights or moves them needs real ones.
                     self._made = self.factory()
         return self._made
@@ -141,6 +141,7 @@ class TorchPort:
 
     def _trace(self, size: Size, training: bool, batch: int) -> Tape:
         self._size = size
+        self.built()  # in the type that its author has by default
         height, width, channels = size
         image = torch.empty(batch, channels, height, width, dtype=torch.float64, device="meta")
         with torch.no_grad(), computing(), unloaded():
@@ -248,8 +249,8 @@ class TorchPort:
     def own(self) -> Own:
         """What the model stores when it is built with its weights."""
         with refusing(f"{self.name}() does not build with its weights"), torch.no_grad():
-            made, self._called = self._called, None
-            module = switched(unwrapped(self.factory() if made is None else made), False)
+            self._whole = self.factory()
+            module = switched(unwrapped(self._whole), False)
             registered(module)
             if self._size and any(is_lazy(tensor) for tensor in module.parameters()):
                 height, width, channels = self._size
@@ -260,12 +261,12 @@ class TorchPort:
     def plain(self, values: Mapping[str, np.ndarray], images: np.ndarray) -> list[np.ndarray]:
         """The outputs of the factory's own model on a batch, in its precision, unobserved."""
         with refusing(self.name):
-            module = unwrapped(self.factory())
+            made, self._whole = self._whole, None
+            module = unwrapped(self.factory() if made is None else made)
             registered(module)
             if any(is_lazy(tensor) for tensor in module.parameters()):
                 self._call(switched(module, False), _channels_first(images[:1]))
             output = plain(module, self._given or _as_it_is, values, images)
-            self._called = module
             return [_channels_behind(as_array(leaf)) for leaf in _outputs(output)]
 
     def _ready(self, image: Tensor) -> nn.Module:
@@ -294,7 +295,7 @@ class TorchPort:
         entered = register_module_forward_pre_hook(recorder.enter)
         left = register_module_forward_hook(recorder.leave, always_call=True)
         try:
-            with installed(module, state), recorder:
+            with installed(module, state), recorder.precisions.followed(), recorder:
                 output = self._call(module, image)
             outputs = _outputs(output)
             if not outputs or not all(isinstance(leaf, Tensor) for leaf in outputs):

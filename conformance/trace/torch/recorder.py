@@ -26,6 +26,7 @@ from conformance.trace.torch.hollow import (
     share_of,
     unread,
 )
+from conformance.trace.torch.lowered import Precisions
 from conformance.trace.torch.operators import CONSTANTS, translation
 from conformance.trace.torch.patches import Patches, part_of
 
@@ -47,6 +48,9 @@ class Recorder(TorchDispatchMode):
         #: What is stored and not trained: it may have its values already.
         self._built: dict[str, Tensor] = dict(module.named_buffers())
         self._built |= {h: p for h, p in module.named_parameters() if not p.requires_grad}
+        self.precisions = Precisions(module)
+        for handle, low in self.precisions.stored.items():
+            self.precisions.note(state[handle], low)
         self._known = WeakTensorKeyDictionary()
         self._views = WeakTensorKeyDictionary()
         self._drawn = WeakTensorKeyDictionary()
@@ -116,7 +120,9 @@ class Recorder(TorchDispatchMode):
         if name in CONSTANTS:
             like = torch.empty(read[0].shape, dtype=read[0].dtype, device=read[0].device)
             return func(like, *args[1:], **kwargs)
+        low, start = self.precisions.result(name, read, args, kwargs), len(self.tape)
         if name == "_to_copy" and both_floating(read[0].dtype, kwargs.get("dtype")):
+            self._lifted(read[0], low)
             kwargs = {**kwargs, "dtype": read[0].dtype}  # one precision throughout
         if name == "index":
             args = (args[0], [_numbered(index) for index in args[1]])
@@ -126,9 +132,22 @@ class Recorder(TorchDispatchMode):
             shapes = [on_meta(x) for x in _listed(result)]
             for i, output in enumerate(_listed(result)):
                 self._views[output] = partial(self._viewed, where, func, shapes, args, kwargs, i)
+                self.precisions.note(output, low)
             return result
         self.tape.where = where
-        return self._computed(func, args, kwargs, read)
+        result = self._computed(func, args, kwargs, read)
+        if low:
+            for output in _tensors(result):
+                self.precisions.note(output, low)
+            made = (i for i in range(start, len(self.tape)) if self.tape[i].inputs)
+            self.tape.lowered |= dict.fromkeys(made, low)
+        return result
+
+    def _lifted(self, x: Tensor, low: str) -> None:
+        """Note what was brought down to a lower precision and back, with nothing in between."""
+        before = self.precisions.of(x)
+        if before and not low and id(x) not in self._handles:
+            self.tape.lowered.setdefault(self.of(x), before)
 
     def _unread(self, func: Any, args: Any, kwargs: Any) -> Any:
         """Compute a constant; what is drawn at random is none."""
@@ -163,6 +182,11 @@ class Recorder(TorchDispatchMode):
 
     def _execute(self, func: Any, args: Any, kwargs: Any) -> Any:
         """The shapes of what an operator returns."""
+        name = func.overloadpacket.__name__
+        if name == "native_batch_norm":
+            return _normed(*args)
+        if name == "relu" or (name == "add" and _of_one_shape(*args[:2])):
+            return Hollow(_like(on_meta(args[0])))
         result = func(*tree_map(on_meta, args), **tree_map(on_meta, kwargs))
         return tree_map(lambda x: Hollow(x) if isinstance(x, Tensor) else x, result)
 
@@ -217,6 +241,8 @@ class Recorder(TorchDispatchMode):
         handle = self._handles.get(id(x))
         if handle is not None:
             index = self.tape.parameter(handle, x.shape)
+            if low := self.precisions.stored.get(handle):
+                self.tape.lowered[index] = low
             built = self._built.get(handle)
             if built is not None and not built.is_meta and not isinstance(built, Hollow):
                 self.tape[index].attributes["array"] = built.detach().numpy()
@@ -248,6 +274,29 @@ class Recorder(TorchDispatchMode):
 
     def _passed(self, lines: range, operands: list[tuple[int, Tensor]], result: Any) -> None:
         """An operator has several lines, of which these have no tensor."""
+
+
+# PyTorch computes a norm, a ReLU and a sum step by step where there are only shapes, in Python, and
+# most of a trace would go into that.
+
+
+def _normed(x: Tensor, *others: Any) -> tuple[Hollow, ...]:
+    """What a batch norm returns: the map and, in training, what it has normalised by."""
+    kept = [torch.empty(x.shape[1] if others[4] else 0, dtype=x.dtype, device="meta")] * 2
+    return tuple(Hollow(each) for each in (_like(on_meta(x)), *kept))
+
+
+def _like(x: Tensor) -> Tensor:
+    if x.is_contiguous():
+        return torch.empty(x.shape, dtype=x.dtype, device="meta")
+    return torch.empty_like(x)
+
+
+def _of_one_shape(x: Any, y: Any) -> bool:
+    """Whether a sum is as its parts are."""
+    parts = [each for each in (x, y) if isinstance(each, Tensor)]
+    kinds = {(each.shape, each.dtype, each.is_contiguous()) for each in parts}
+    return len(parts) == 2 and len(kinds) == 1 and x.is_contiguous()
 
 
 def _written(value: Value) -> int:

@@ -1,4 +1,4 @@
-"""The networks of keras.applications, and a LeNet as it is taught."""
+"""The networks of keras.applications, and a LeNet and a VGG as they are taught."""
 
 from functools import partial
 from importlib import import_module
@@ -17,17 +17,36 @@ def application(name: str, **options: Any) -> Any:
     return getattr(import_module("keras.applications"), name)(weights=None, **options)
 
 
-def lenet(side: int = 5) -> Any:
-    """LeNet-5 for MNIST, as tutorials on Keras have it."""
+def lenet(side: int = 5, dense: bool = False) -> Any:
+    """LeNet-5 for MNIST, as tutorials on Keras have it, most of them with a dense C5."""
     keras = import_module("keras")
     layers = keras.layers
     return keras.Sequential([
         layers.Input((28, 28, 1)),
         layers.Conv2D(6, side, padding="same", activation="relu"), layers.MaxPooling2D(),
         layers.Conv2D(16, 5, activation="relu"), layers.MaxPooling2D(),
-        layers.Conv2D(120, 5, activation="relu"), layers.Flatten(),
+        *((layers.Flatten(), layers.Dense(120, activation="relu")) if dense
+          else (layers.Conv2D(120, 5, activation="relu"), layers.Flatten())),
         layers.Dense(84, activation="relu"), layers.Dense(10, activation="softmax"),
     ])  # fmt: skip
+
+
+VGG_A = (64, 0, 128, 0, 256, 256, 0, 512, 512, 0, 512, 512, 0)
+
+
+def vgg(odd: int = 0) -> Any:
+    """VGG-A for CIFAR, its norms behind the ReLUs, but for that of ``odd`` maps."""
+    keras = import_module("keras")
+    layers = keras.layers
+    steps: list[Any] = [layers.Input((32, 32, 3))]
+    for width in VGG_A:
+        if not width:
+            steps.append(layers.MaxPooling2D(2))
+            continue
+        relu, norm = layers.Activation("relu"), layers.BatchNormalization()
+        steps += [layers.Conv2D(width, 3, padding="same")]
+        steps += [norm, relu] if width == odd else [relu, norm]
+    return keras.Sequential([*steps, layers.Flatten(), layers.Dense(10)])
 
 
 def of(name: str, architecture: str, *variants: str, **options: Any) -> Stranger:
@@ -41,6 +60,14 @@ STRANGERS: dict[str, Stranger] = {
         "ResNet50", "ResNet-50", "Keras", MOMENTUM, "without top",
         include_top=False, input_shape=(224, 224, 3),
     ),
+    "ResNet50, averaged": of(
+        "ResNet50", "ResNet-50", "Keras", MOMENTUM, "without top, averaged",
+        include_top=False, pooling="avg", input_shape=(224, 224, 3),
+    ),
+    "VGG16, averaged": of(
+        "VGG16", "VGG-D", "without top, averaged", include_top=False, pooling="avg",
+        input_shape=(224, 224, 3),
+    ),
     "InceptionV3": of(
         "InceptionV3", "Inception-v3", "without gamma", MOMENTUM, SOFTMAX, IDLE,
         "without auxiliary heads",
@@ -49,10 +76,22 @@ STRANGERS: dict[str, Stranger] = {
         "InceptionResNetV2", "Inception-ResNet-v2", "without gamma", MOMENTUM, SOFTMAX, IDLE,
     ),
     "LeNet on MNIST": Stranger("keras", lenet, "LeNet-5-table", TAUGHT, size=(28, 28, 1)),
+    "LeNet on MNIST, dense C5": Stranger(
+        "keras", partial(lenet, dense=True), "LeNet-5-table", TAUGHT, numbers=True,
+        size=(28, 28, 1),
+    ),
+    "VGG-11 for CIFAR": Stranger(
+        "keras", vgg, "VGG-A",
+        ("batch norm behind every ReLU", "one dense layer", "other classes", "for 32x32 images"),
+        size=(32, 32, 3),
+    ),
 }  # fmt: skip
 
 OTHERS: dict[str, Stranger] = {
     "LeNet on MNIST, 3x3 in C1": Stranger(
         "keras", partial(lenet, 3), "LeNet-5-table", size=(28, 28, 1)
+    ),
+    "VGG-11 for CIFAR, one norm in front": Stranger(
+        "keras", partial(vgg, 128), "VGG-A", size=(32, 32, 3)
     ),
 }

@@ -124,12 +124,14 @@ def googlenet(
 
 def alexnet(
     padding: int, side: int, channels: int = 3, classes: int = 1000, norm: str = "",
-    drop_first: bool = False, bias: bool = True,
+    drop_first: bool = False, bias: bool = True, stem: tuple[int, int] = (11, 4), window: int = 3,
+    widths: tuple[int, ...] = (96, 256, 384, 384, 256),
 ) -> nn.Module:  # fmt: skip
     """AlexNet as courses and repositories have it: ``norm`` is after, before or batch."""
+    a, b, c, d, e = widths
 
     def end() -> Iterable[nn.Module]:
-        pool = nn.MaxPool2d(3, 2)
+        pool = nn.MaxPool2d(window, 2)
         lrn = nn.LocalResponseNorm(5, alpha=1e-4, beta=0.75, k=2.0)
         return {"after": (pool, lrn), "before": (lrn, pool)}.get(norm, (pool,))
 
@@ -142,23 +144,24 @@ def alexnet(
         return (nn.Dropout(0.5), *layer) if drop_first else (*layer, nn.Dropout(0.5))
 
     return nn.Sequential(
-        *conv(channels, 96, 11, 4, padding), *end(),
-        *conv(96, 256, 5, 1, 2), *end(),
-        *conv(256, 384, 3, 1, 1), *conv(384, 384, 3, 1, 1), *conv(384, 256, 3, 1, 1),
-        nn.MaxPool2d(3, 2),
-        nn.Flatten(), *dense(256 * side * side), *dense(4096), nn.Linear(4096, classes),
+        *conv(channels, a, *stem, padding), *end(),
+        *conv(a, b, 5, 1, 2), *end(),
+        *conv(b, c, 3, 1, 1), *conv(c, d, 3, 1, 1), *conv(d, e, 3, 1, 1),
+        nn.MaxPool2d(window, 2),
+        nn.Flatten(), *dense(e * side * side), *dense(4096), nn.Linear(4096, classes),
     )  # fmt: skip
 
 
-def bearpaw() -> nn.Module:
+def bearpaw(drop: bool = False) -> nn.Module:
     """The AlexNet of bearpaw/pytorch-classification for CIFAR."""
+    top = [nn.Dropout()] if drop else []
     return nn.Sequential(
         nn.Conv2d(3, 64, 11, 4, 5), nn.ReLU(), nn.MaxPool2d(2, 2),
         nn.Conv2d(64, 192, 5, padding=2), nn.ReLU(), nn.MaxPool2d(2, 2),
         nn.Conv2d(192, 384, 3, padding=1), nn.ReLU(),
         nn.Conv2d(384, 256, 3, padding=1), nn.ReLU(),
         nn.Conv2d(256, 256, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2, 2),
-        nn.Flatten(), nn.Linear(256, 10),
+        nn.Flatten(), *top, nn.Linear(256, 10),
     )  # fmt: skip
 
 

@@ -77,6 +77,8 @@ VGG: dict[str, Stranger] = {
     },
 }  # fmt: skip
 
+TRICK = (64, 192, 384, 256, 256)
+FOR_SMALL: dict[str, Any] = {"padding": 1, "window": 2, "classes": 10}
 ALEXNET: dict[str, Stranger] = {
     "AlexNet of dansuh17": row(
         small.alexnet, "AlexNet", "normalisation before pooling", "PyTorch's alpha",
@@ -89,7 +91,7 @@ ALEXNET: dict[str, Stranger] = {
     "AlexNet of Dive into Deep Learning": row(
         small.alexnet, "AlexNet", "padded by one", "without normalisation", "dropout behind",
         CLASSES, CHANNELS, "for 224x224 images",
-        size=(224, 224, 1), options={"padding": 1, "side": 5, "channels": 1, "classes": 10},
+        options={"padding": 1, "side": 5, "channels": 1, "classes": 10},
     ),
     "AlexNet with batch norm": row(
         small.alexnet, "AlexNet", "batch norm",
@@ -99,8 +101,34 @@ ALEXNET: dict[str, Stranger] = {
         small.alexnet, "AlexNet", "batch norm for biases",
         options={"padding": 0, "side": 6, "norm": "batch", "drop_first": True, "bias": False},
     ),
+    "AlexNet for CIFAR": row(
+        small.alexnet, "AlexNet", "for small images", "pools of 2x2", "without normalisation",
+        CLASSES, numbers=True,
+        size=CIFAR, options={**FOR_SMALL, "stem": (3, 1), "side": 4, "drop_first": True},
+    ),
+    "AlexNet for MNIST, with pools that overlap": row(
+        small.alexnet, "AlexNet", "for small images", "without normalisation", CLASSES, CHANNELS,
+        size=MNIST,
+        options={
+            **FOR_SMALL, "stem": (3, 1), "side": 2, "window": 3, "channels": 1, "drop_first": True,
+        },
+    ),
+    **{
+        f"AlexNet of torchvision for CIFAR, {name}": row(
+            small.alexnet, "AlexNet", another="one weird trick for small images", size=CIFAR,
+            options={**FOR_SMALL, "widths": TRICK, "drop_first": True, **changes},
+        )
+        for name, changes in (
+            ("3x3", {"stem": (3, 1), "side": 4}),
+            ("3x3/2", {"stem": (3, 2), "side": 2}),
+            ("5x5", {"stem": (5, 1), "padding": 2, "side": 3, "window": 3}),
+            ("11x11/4", {"padding": 5, "side": 1}),
+            ("batch norm", {"stem": (3, 1), "side": 4, "norm": "batch"}),
+        )
+    },
     "AlexNet of bearpaw": row(
-        small.bearpaw, "AlexNet", another="one weird trick for small images", size=CIFAR
+        small.bearpaw, "AlexNet", size=CIFAR,
+        another="one weird trick for small images, one dense layer",
     ),
     "AlexNet of icpm": row(
         small.icpm, "AlexNet", another="one weird trick, 3x3 kernels", size=CIFAR
@@ -264,6 +292,17 @@ OTHERS: dict[str, Stranger] = {
     "AlexNet on 224x224, padded by 3": row(
         small.alexnet, "AlexNet", size=(224, 224, 3),
         options={"padding": 3, "side": 6, "norm": "after"},
+    ),
+    "AlexNet for CIFAR with a 4x4": row(
+        small.alexnet, "AlexNet", size=CIFAR,
+        options={**FOR_SMALL, "stem": (4, 1), "side": 3, "drop_first": True},
+    ),
+    "AlexNet for CIFAR with 255 maps": row(
+        small.alexnet, "AlexNet", size=CIFAR,
+        options={
+            **FOR_SMALL, "stem": (3, 1), "side": 4, "drop_first": True,
+            "widths": (96, 255, 384, 384, 256),
+        },
     ),
     "LeNet with 15 maps in C3": row(
         small.lenet, "LeNet-5-table", size=MNIST,

@@ -1,0 +1,176 @@
+"""Matrices too large to be held, made a few rows at a time by whatever reads them.
+
+The first dense layer of VGG has 0.8 GB of weights in float64.  The oracle multiplies with them
+and a gradient is compared with them strip by strip, in what a cache holds.  For whatever else is
+done with such a matrix it is an array like any other, made whole for that.
+"""
+
+from __future__ import annotations
+
+from math import prod
+from typing import Any
+
+import numpy as np
+from numpy.lib.mixins import NDArrayOperatorsMixin
+
+from conformance.chunks import STRIP, each, slices
+
+#: From so many numbers on a matrix is not held: 128 MiB in float64.
+HELD = 1 << 24
+
+
+class Large(NDArrayOperatorsMixin):
+    """A matrix of rows x columns, some of whose rows are made at a time."""
+
+    def __init__(self, shape: tuple[int, ...], dtype: Any) -> None:
+        self.shape, self.dtype = shape, np.dtype(dtype)
+        self.size, self.ndim = shape[0] * shape[1], 2
+
+    @property
+    def strips(self) -> list[slice]:
+        """Which rows are made at a time."""
+        return slices(self.shape[0], max(1, STRIP // self.shape[1]))
+
+    def rows(self, part: slice) -> np.ndarray:
+        """Some rows."""
+        raise NotImplementedError
+
+    def write(self, place: np.ndarray) -> None:
+        """Fill an array that has as many numbers, in the order of its axes."""
+        lead, strips = place.shape[:-1], self.strips
+        if len(lead) == 1:
+            each(lambda part: np.copyto(place[part], self.rows(part)), strips)
+            return
+        for number, index in enumerate(np.ndindex(*lead)):
+            place[index] = self.rows(slice(number, number + 1))[0]
+
+    def before(self, x: np.ndarray) -> np.ndarray:
+        """``x @ self``; summed in one order, however many threads there are."""
+        strips = self.strips
+        parts = np.empty((len(strips), len(x), self.shape[1]), self.dtype)
+
+        def multiply(number: int) -> None:
+            np.matmul(x[:, strips[number]], self.rows(strips[number]), out=parts[number])
+
+        each(multiply, range(len(strips)))
+        return np.asarray(parts.sum(axis=0))
+
+    def behind(self, x: np.ndarray) -> np.ndarray:
+        """``x @ self.T``."""
+        result = np.empty((len(x), self.shape[0]), self.dtype)
+
+        def multiply(part: slice) -> None:
+            result[:, part] = x @ self.rows(part).T
+
+        each(multiply, self.strips)
+        return result
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        whole = np.empty(self.shape, dtype or self.dtype)
+        self.write(whole)
+        return whole
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **keywords: Any) -> Any:
+        if ufunc is np.matmul and method == "__call__" and not keywords and inputs[1] is self:
+            return self.before(inputs[0])
+        wholes = (np.asarray(x) if isinstance(x, Large) else x for x in inputs)
+        return getattr(ufunc, method)(*wholes, **keywords)
+
+    def __getitem__(self, place: Any) -> Any:
+        return np.asarray(self)[place]
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):  # __array_interface__ and its like, before __array__ is tried
+            raise AttributeError(name)
+        return getattr(np.asarray(self), name)
+
+
+class Product(Large):
+    """``x.T @ y`` of two matrices of few rows: the gradient by a dense kernel."""
+
+    def __init__(self, x: np.ndarray, y: np.ndarray) -> None:
+        super().__init__((x.shape[1], y.shape[1]), x.dtype)
+        self.x, self.y = x, y
+
+    def rows(self, part: slice) -> np.ndarray:
+        return np.asarray(self.x[:, part].T @ self.y)
+
+
+class Windows(Large):
+    """A matrix each of whose rows is another window of one vector of random numbers.
+
+    Rows begin as far apart as the golden ratio leaves them, so that no two are alike and none
+    follows from its neighbours.  A window is copied in a tenth of the time in which it is drawn.
+    """
+
+    #: How many rows are different, at least; and how far the first ones are apart, an odd number.
+    ROWS, STEP = 1 << 20, 648_057
+
+    def __init__(self, shape: tuple[int, ...], pool: np.ndarray) -> None:
+        super().__init__(shape, pool.dtype)
+        self.pool = pool
+        self.starts = np.arange(shape[0]) * self.STEP % (len(pool) - shape[1])
+
+    @classmethod
+    def numbers(cls, shape: tuple[int, ...]) -> int:
+        """How many random numbers it takes."""
+        return int(max(cls.ROWS, 1 << shape[0].bit_length()) + shape[1])
+
+    def rows(self, part: slice) -> np.ndarray:
+        starts = self.starts[part]
+        some = np.empty((len(starts), self.shape[1]), self.dtype)
+        for row, start in zip(some, starts.tolist(), strict=True):
+            row[:] = self.pool[start : start + self.shape[1]]
+        return some
+
+    def astype(self, dtype: Any, **_: Any) -> Windows:
+        if dtype == self.dtype:
+            return self
+        return Windows(self.shape, self.pool.astype(dtype))
+
+    def write(self, place: np.ndarray) -> None:
+        """As they lie in memory: a column at a time where rows lie apart."""
+        order = np.argsort(place.strides)[::-1]
+        laid_out = place.transpose(order)
+        if order[0] != place.ndim - 1 or not laid_out.flags.c_contiguous:
+            return super().write(place)
+        starts = self.starts.reshape(place.shape[:-1]).transpose(order[1:]).reshape(-1)
+        columns = laid_out.reshape(len(laid_out), -1)
+
+        def fill(part: slice) -> None:
+            for number in range(*part.indices(len(columns))):
+                np.take(self.pool[number:], starts, out=columns[number], mode="clip")
+
+        return each(fill, slices(len(columns), 16))
+
+
+def product(x: np.ndarray, y: np.ndarray) -> Any:
+    """``x.T @ y``, not multiplied out where that is large."""
+    return Product(x, y) if prod((x.shape[1], y.shape[1])) >= HELD else x.T @ y
+
+
+def parts_of(x: Any) -> list[slice]:
+    """The strips of one that is not held, and all of another."""
+    return x.strips if isinstance(x, Large) else [slice(None)]
+
+
+def part_of(x: Any, part: slice) -> np.ndarray:
+    """Some rows of a matrix."""
+    found: np.ndarray = x.rows(part) if isinstance(x, Large) else x[part]
+    return found
+
+
+def inner(x: Any, y: Any) -> float:
+    """The sum of the products of two arrays; ``y`` may be large, and ``x`` the same then."""
+    strips = parts_of(y)
+    sums = [0.0] * len(strips)
+
+    def add(number: int) -> None:
+        part = strips[number]
+        sums[number] = float(np.vdot(part_of(x, part), part_of(y, part)))
+
+    each(add, range(len(strips)))
+    return sum(sums)

@@ -1,0 +1,86 @@
+"""Matrices that are made a few rows at a time are the ones that would be made at once."""
+
+from __future__ import annotations
+
+from itertools import permutations
+from typing import Any
+
+import numpy as np
+import pytest
+
+from conformance import large
+from conformance.graph.model import Parameter
+from conformance.numbers import weights
+from conformance.numbers.deviation import SlotParity
+from conformance.numbers.stored import read
+
+SHAPE = (49 * 40, 520)
+STEPS = {
+    "as it is": (),
+    "transposed": (("transpose", (1, 0)),),
+    "channels first": (
+        ("transpose", (1, 0)),
+        ("reshape", (40, 7, 7, 520)),
+        ("transpose", (1, 2, 0, 3)),
+        ("reshape", SHAPE),
+    ),
+    "reversed at last": (("reshape", (7, 280, 520)), ("reshape", SHAPE), ("reverse", 0)),
+}
+RANDOM = np.random.default_rng(0)
+LATE: Any = large.Windows(SHAPE, RANDOM.uniform(-1, 1, large.Windows.numbers(SHAPE)))
+AT_ONCE = np.concatenate([LATE.rows(part) for part in LATE.strips])
+FEW, BACK = RANDOM.normal(size=(2, SHAPE[0])), RANDOM.normal(size=(2, SHAPE[1]))
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_drawn_late(dtype):
+    """Weights are the same numbers whenever and however they are drawn."""
+    late, once = LATE.astype(dtype), AT_ONCE.astype(dtype)
+    assert np.array_equal(np.asarray(late), once)
+    assert np.array_equal(late[::-1], once[::-1])
+    assert np.array_equal(late.T + 1, once.T + 1)
+
+
+def test_different():
+    """No two inputs have the same weights, and no two outputs, nor do most of them meet."""
+    for each in (AT_ONCE, AT_ONCE.T):
+        assert len(np.unique(each, axis=0)) == len(each)
+    far = large.Windows((25_088, 4096), LATE.pool)
+    assert len(set(far.starts.tolist())) == 25_088
+
+
+def test_products():
+    """Products with them on either side are those of the whole matrix, but for rounding."""
+    assert np.allclose(FEW @ LATE, FEW @ AT_ONCE, rtol=1e-12, atol=1e-12)
+    assert np.allclose(LATE.behind(BACK), BACK @ AT_ONCE.T, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("order", [o for o in permutations((1, 2, 3)) if o != (1, 2, 3)], ids=str)
+def test_flattened(order):
+    """A map that is flattened in another order gives other results, every one of them."""
+    cells = FEW.reshape(2, 7, 7, 40)
+    wrong = cells.transpose(0, *order).reshape(2, -1) @ LATE
+    assert (np.abs(wrong - FEW @ LATE) > 1e-6).all()
+
+
+@pytest.mark.parametrize("steps", STEPS.values(), ids=STEPS)
+def test_stored(steps):
+    """A framework's array is filled with them as with the whole matrix."""
+    shape = SHAPE if not steps or steps[0][0] == "reshape" else SHAPE[::-1]
+    parameter = Parameter("w", shape, steps, None)
+    found = weights.stored(LATE, parameter)
+    assert np.array_equal(found, weights.stored(AT_ONCE, parameter))
+    assert np.array_equal(read(found, parameter).reshape(SHAPE), AT_ONCE)
+
+
+@pytest.mark.parametrize("wrong", [False, True])
+def test_gradient(monkeypatch, wrong):
+    """One wrong number in the last row of a gradient that is not held is seen."""
+    monkeypatch.setattr(large, "HELD", 1)
+    want, got = large.product(FEW, BACK), FEW.T @ BACK
+    got[-1, 3] += 1e-3 * wrong
+    found = SlotParity.of(0, "kernel", got, want, 1e-6)
+    held = SlotParity.of(0, "kernel", got, FEW.T @ BACK, 1e-6)
+    assert isinstance(want, large.Large)
+    assert found.agrees is held.agrees is not wrong
+    assert (found.error, found.share) == pytest.approx((held.error, held.share), abs=1e-12)
