@@ -3,6 +3,7 @@
 import builtins
 import inspect
 import sys
+from typing import Any
 
 import pytest
 
@@ -21,14 +22,15 @@ def fault(function):
 
 
 def ours():
-    return Interpreter.blame(None, None)  # fails inside our own code
+    nothing: Any = None
+    return Interpreter.blame(nothing, nothing)  # fails inside our own code
 
 
 def handler(tmp_path):
     """A function of somebody's own file that raises."""
     place = tmp_path / "port.py"
     place.write_text("def handler():\n    raise RuntimeError('alarm')\n")
-    names = {}
+    names: dict[str, Any] = {}
     exec(compile(place.read_text(), str(place), "exec"), names)
     return names["handler"]
 

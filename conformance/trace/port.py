@@ -83,6 +83,10 @@ class UntraceableModel(Exception):
     """The model cannot be built or traced; the message says what was wrong and what to do."""
 
 
+class Unfinished(UntraceableModel):
+    """The model can be called on the images, and does not compute anything of them."""
+
+
 class NoGradient(UntraceableModel):
     """The model runs and cannot go backward; the message says where and why."""
 
@@ -265,9 +269,9 @@ def images(training: bool, batch: int | None = None) -> int:
 
 
 def checked(tape: Tape) -> Tape:
-    """The tape, if its outputs depend on the image.  Raises :class:`UntraceableModel`."""
+    """The tape, if its outputs depend on the image.  Raises :class:`Unfinished`."""
     if not tape.outputs:
-        raise UntraceableModel("the model returns nothing: it has to return the logits")
+        raise Unfinished("the model returns nothing: it has to return the logits")
     reached = {0}
     for index, operation in enumerate(tape.operations):
         if reached.intersection(operation.inputs):
@@ -276,7 +280,7 @@ def checked(tape: Tape) -> Tape:
         if output not in reached:
             which = f"output {number}" if len(tape.outputs) > 1 else "the output"
             where = str(tape[output].where).strip("()")
-            raise UntraceableModel(
+            raise Unfinished(
                 f"{which} does not depend on the image{f' ({where})' if where else ''}: the"
                 " model is unfinished, or returns a constant or a parameter"
             )

@@ -126,6 +126,16 @@ def stored(variables: Any) -> Own:
     )
 
 
+def shapes(variables: Any) -> Any:
+    """The shapes of a pair's variables.  Raises :class:`UntraceableModel` of functions."""
+    if any(callable(leaf) for leaf in jax.tree.leaves(variables)):
+        raise UntraceableModel(
+            "the second of the pair (apply, variables) holds functions: return what init gives of"
+            " Haiku's transform, or the arrays of equinox.partition(model, is_inexact_array)"
+        )
+    return jax.eval_shape(lambda: variables)
+
+
 def handle_of(path: Any, separator: str = "/") -> str:
     """The place of an array in a tree, as a handle."""
     return jax.tree_util.keystr(path, simple=True, separator=separator)
