@@ -192,6 +192,31 @@ def test_check(number, moment, room, started):
 
 
 @pytest.mark.bare
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP], ids=lambda each: each.name)
+def test_who_watches_the_port_is_lost(number, started):
+    """Killed or stopped from outside: the gate still ends, and clears away what is left."""
+    (started.room / "port.py").write_text(
+        "import os, tempfile, time\nfrom pathlib import Path\ndef net():\n"
+        "    Path(tempfile.gettempdir(), 'f').touch()\n    Path('left').touch()\n"
+        "    time.sleep(600)\n"
+    )
+    script = (
+        "import sys; from conformance.ports import sandbox; sandbox.PATIENCE = 0.5;"
+        "from conformance.cli import main; sys.exit(main(sys.argv[1:]))"
+    )
+    gate = ["gate", "port.py:net", "--arch", SMALLEST.name, "--timeout", "3"]
+    process = started("-c", script, *gate)
+    assert until((started.room / "left").exists)
+    pids = [each.pid for each in psutil.Process(process.pid).children(recursive=True)]
+    assert list(started.scratch.iterdir())
+    os.kill(psutil.Process(process.pid).children()[0].pid, number)
+    said = process.communicate(timeout=60)
+    assert process.returncode == 3, said
+    assert until(lambda: not alive(pids), 5)
+    assert not list(started.scratch.iterdir())
+
+
+@pytest.mark.bare
 @pytest.mark.parametrize("imported", ["argparse", "conformance.cli", "rich.console"])
 def test_ctrl_c_while_a_command_is_imported(imported, started):
     """One line and its code, however little of the command is there yet."""

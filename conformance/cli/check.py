@@ -136,11 +136,11 @@ def run(options: Namespace) -> int:
     names = options.architectures or list(reference.models())
     models = list({model.name: model for model in map(found, names)}.values())
     _kept_rows(options, models)
+    if options.resume and not options.evidence:
+        raise Refused("--resume goes on from evidence: add --evidence DIR")
     options.executions = _executions(options)
     chosen = _frameworks(options.framework or [])
     options.whole = _whole(options)
-    if options.resume and not options.evidence:
-        raise Refused("--resume goes on from evidence: add --evidence DIR")
     if options.evidence:
         folder(options.evidence)
     alone = len(chosen) == 1
