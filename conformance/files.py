@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import select
+import shutil
 import stat
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from math import isfinite
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import IO, Any, NoReturn
 
 from conformance.errors import Refused
+
+#: How long the other end of a named pipe is waited for, in seconds.
+PATIENCE = 10.0
 
 
 @contextmanager
@@ -35,7 +42,8 @@ def put(content: str | bytes, target: Path) -> None:
         place = target.resolve()
         # By its own name: /dev/stdout leads to a pipe that has none.
         if target.exists() and not stat.S_ISREG(target.stat().st_mode):
-            target.write_bytes(data)
+            with _pipe(target, os.O_WRONLY) or target.open("wb") as file:
+                file.write(data)
             return
         building = place.with_name(f".{place.name[:200]}.{os.getpid()}")
         try:
@@ -54,6 +62,44 @@ def folder(path: Path) -> Path:
     if not os.access(path, os.W_OK):
         raise Refused(f"cannot write into {path}: no permission")
     return path
+
+
+def _pipe(path: Path, mode: int) -> IO[bytes] | None:
+    """A named pipe, opened once somebody has its other end; None for any other file.
+
+    Raises :class:`OSError` where nobody has it within :data:`PATIENCE`.
+    """
+    if not path.is_fifo():
+        return None
+    end = time.monotonic() + PATIENCE
+    while True:
+        try:
+            pipe = os.open(path, mode | os.O_NONBLOCK)
+            break
+        except OSError as error:  # of a writer that comes first; a reader waits for what is written
+            if error.errno != errno.ENXIO:
+                raise
+            if time.monotonic() > end:
+                raise OSError(errno.ENXIO, "nobody reads from this pipe") from None
+        time.sleep(0.05)
+    os.set_blocking(pipe, True)
+    if mode == os.O_WRONLY:
+        return open(pipe, "wb")
+    if not select.select([pipe], [], [], PATIENCE)[0]:
+        os.close(pipe)
+        raise OSError(errno.ENXIO, "nobody writes to this pipe")
+    return open(pipe, "rb")
+
+
+def clear(folder: str) -> None:
+    """Remove a folder and all that is in it; Python gives up on a deep one, and rm does not."""
+    with suppress(RecursionError):
+        shutil.rmtree(folder, ignore_errors=True)
+    if os.path.isdir(folder):
+        import subprocess
+
+        with suppress(OSError):
+            subprocess.run(["rm", "-rf", "--", folder], stderr=subprocess.DEVNULL)
 
 
 def refuse_early(target: Path) -> None:
@@ -75,7 +121,7 @@ def read(path: Path, longest: int = 64 << 20) -> str:
 
     No file that we read is longer: a device without an end is not read to it.
     """
-    with path.open("rb") as file:
+    with _pipe(path, os.O_RDONLY) or path.open("rb") as file:
         data = file.read(longest + 1)
     if len(data) > longest:
         raise ValueError(f"it is longer than {longest >> 20} MB")

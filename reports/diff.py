@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from math import log10
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from conformance.data import read
+from conformance.files import read as text_of
 from conformance.files import strict
 from conformance.judge.record import evidence
 from conformance.judge.record.evidence import DamagedEvidence
@@ -35,14 +37,15 @@ def load(path: Path) -> Json:
 
     Raises :class:`~conformance.judge.record.evidence.DamagedEvidence`.
     """
-    if path.is_dir() and not (path / "results.json").is_file():
+    folder = os.path.isdir(path)  # whatever name it is
+    if folder and not (path / "results.json").is_file():
         runs = evidence.read(path)
         if not runs:
             raise DamagedEvidence(f"{path}: neither evidence nor results.json is in it")
         return results(runs)
-    file = path / "results.json" if path.is_dir() else path
+    file = path / "results.json" if folder else path
     try:
-        data = strict(file.read_text(encoding="utf-8"))
+        data = strict(text_of(file))
     except (OSError, ValueError) as error:
         raise DamagedEvidence(f"{file}: cannot be read ({error})") from None
     try:

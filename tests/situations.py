@@ -1,9 +1,10 @@
 """Situations that a command gets into: the command line, its exit code, and what it says.
 
-A row may have files of its own (``files``), something to be done to a folder of evidence first
-(``damage``), or a shell that closes or fills a stream (``shell``, in which ``conformance`` stands
-for the command).  ``never`` is what must not be said.  Every row but those of a shell is also held
-to one line on standard error where the code is 2, and to no traceback and no control character.
+A row may have files of its own (``files``; ``@`` a link, ``|`` a named pipe), something to be done
+to a folder of evidence first (``damage``), or a shell that closes or fills a stream (``shell``, in
+which ``conformance`` stands for the command).  ``never`` is what must not be said.  Every row but
+those of a shell is also held to one line on standard error where the code is 2, and to no traceback
+and no control character.
 """
 
 from __future__ import annotations
@@ -83,6 +84,31 @@ PORTS = {
     "patricide.py": "import os, signal, time\ndef net():\n"
     "    os.kill(os.getppid(), signal.SIGTERM)\n    time.sleep(300)\n",
     "nul.py": "def net(): raise ValueError('a\\0b')\n",
+    "cleared.py": "import sys\nsys.modules.clear()\ndef net(): return 7\n",
+    "json_gone.py": "import json\njson.dumps = json.loads = None\ndef net(): return 7\n",
+    "writes.py": "import os\nos.write = lambda *_: 1 / 0\ndef net(): return 7\n",
+    "pipes.py": "import os\nfor n in range(3, 64):\n    try: os.dup2(1, n)\n"
+    "    except OSError: pass\ndef net(): return 7\n",
+    "shallow.py": "import sys\nsys.setrecursionlimit(60)\ndef net(): return net()\n",
+    "breaks.py": "def net():\n    breakpoint()\n",
+    "orphan.py": "import os, signal, time\ndef net():\n"
+    "    os.kill(os.getppid(), signal.SIGKILL)\n    time.sleep(300)\n",
+    "deep.py": "import os, tempfile\nos.chdir(tempfile.gettempdir())\n"
+    "for _ in range(1500):\n    os.mkdir('d')\n    os.chdir('d')\ndef net(): return 7\n",
+    "lying.py": "class Net:\n    @property\n    def __signature__(self): raise OSError('no')\n"
+    "    def __call__(self): return 7\nnet = Net()\n",
+    "attributes.py": "def __getattr__(name): raise OSError(name)\n",
+    "nothing_in_it.py": "def __dir__(): raise OSError('no')\n",
+    "alarm.py": "import signal\ndef rings(*_): raise OSError('rings')\ndef net():\n"
+    "    signal.signal(signal.SIGALRM, rings)\n    signal.setitimer(signal.ITIMER_REAL, 0.2)\n"
+    "    while True: pass\n",
+    "handlers.py": "import atexit, signal, time\natexit.register(time.sleep, 300)\n"
+    "for n in range(1, 65):\n    try: signal.signal(n, signal.SIG_IGN)\n"
+    "    except (OSError, ValueError): pass\ndef net(): return 7\n",
+    "generates.py": "def net(): yield 7\n",
+    "awaits.py": "async def net(): return 7\n",
+    "refuses.py": "from conformance.errors import Refused\ndef net(): raise Refused('fine', 0)\n",
+    "a port's, né.py": "def net(): return 7\n",
 }
 
 GATE = "gate {} --arch lenet5-table"
@@ -125,6 +151,7 @@ USAGE = [
     gate("seven.py:net", 2, "is not height x width", "--input 0x32x1"),
     gate("seven.py:net", 2, "number of seconds", "--timeout soon"),
     gate("seven.py:net", 2, "not a size", "--memory much"),
+    gate("seven.py:net", 2, "no such size", f"--memory {'9' * 400}G"),
     gate("seven.py:net", 2, "abacus", "--framework abacus"),
     gate("seven.py:net", 2, "whole number", "--seed x"),
     Situation("gate seven.py:net --arch nothing", 2, "no architecture is called"),
@@ -167,6 +194,22 @@ BUILDS = [
     gate("closes.py:net", 2, "returns int"),
     gate("threads.py:net", 2, "returns int"),
     gate("fails.py:net", 2, "Traceback", "--debug"),
+    gate("breaks.py:net", 2, "returns NoneType"),
+    gate("deep.py:net", 2, "returns int"),
+    gate("lying.py:net", 2, r"cannot be looked at: OSError: no \(.*lying.py:3\)"),
+    gate("attributes.py:net", 2, r"cannot be looked at: OSError: net \(.*attributes.py:1\)"),
+    gate("nothing_in_it.py:net", 2, r"cannot be looked at: OSError: no \(.*_it.py:1\)"),
+    gate("alarm.py:net", 2, r"OSError: rings \(.*alarm.py:2\)"),
+    gate("shallow.py:net", 2, "RecursionError"),
+    gate("handlers.py:net", 2, "returns int"),
+    gate("cleared.py:net", 2, "returns int"),
+    gate("generates.py:net", 2, "returns generator"),
+    gate("awaits.py:net", 2, "returns coroutine"),
+    gate("refuses.py:net", 2, "Refused: fine"),
+    gate("torch.py:net", 2, "hides the library torch", files={"torch.py": "net = dict"}),
+    gate("os:getcwd", 2, "returns str"),
+    gate("'a port'\"'\"'s, né.py:net'", 2, "returns int"),
+    gate(f"{'n' * 300}.py:net", 2, "File name too long"),
     Situation("identify seven.py:net", 2, "returns int"),
     Situation("identify nowhere.py:net", 2, "no such file"),
     Situation("compare seven.py:net fails.py:net --arch lenet5", 2, "A: the factory returns int"),
@@ -193,6 +236,10 @@ ENDS = [
     gate("patricide.py:net", 3, "was killed from outside"),
     gate("intruder.py:net", 3, "wrote where only the gate writes"),
     gate("endless_line.py:net", 3, "wrote where only the gate writes"),
+    gate("json_gone.py:net", 3, "exit code 1"),
+    gate("writes.py:net", 3, "exit code 1"),
+    gate("pipes.py:net", 3, "exit code [01]"),
+    gate("orphan.py:net", 3, "was killed from outside"),
     Situation("identify status.py:net", 3, "exit code 7"),
     Situation("identify endless.py:net --timeout 1", 3, "took longer"),
     Situation("compare status.py:net seven.py:net --arch lenet5", 3, "exit code 7"),
@@ -220,6 +267,13 @@ FILES = [
     gate("status.py:net", 2, "there is no folder", "--html no/page.html"),
     gate("status.py:net", 3, "was not written", "--html page.html"),
     gate("status.py:net", 3, "", "--json link", files={"@link": "linked.json"}),
+    gate("status.py:net", 2, "nobody reads from this pipe", "--json p", files={"|p": ""}),
+    gate("status.py:net", 2, "nobody reads from this pipe", "--badge p", files={"|p": ""}),
+    gate("status.py:net", 2, "nobody writes to this pipe", "--baseline p", files={"|p": ""}),
+    Situation("list --json p", 2, "nobody reads from this pipe", files={"|p": ""}),
+    Situation("report --diff p p", 2, "nobody writes to this pipe", files={"|p": ""}),
+    Situation(f"report {'n' * 300}", 2, "no such folder"),
+    Situation(f"report --diff {'n' * 300} .", 2, "File name too long"),
     gate("status.py:net", 2, "cannot write", "--json loop", files={"@loop": "loop"}),
     gate("status.py:net", 2, "cannot write", f"--json {'n' * 300}"),
     Situation("list --json .", 2, "is a folder"),
@@ -347,6 +401,11 @@ EVIDENCE = [
     for said, damage in DAMAGES.items()
 ] + [
     Situation("report --diff evidence evidence", 2, "below zero", damage=record(first(error=-1))),
+    Situation(
+        "report e", 2, "run.json: cannot be read.*longer", files={"e/r/@run.json": "/dev/zero"}
+    ),
+    Situation("report e", 2, "nobody writes to this pipe", files={"e/r/|run.json": ""}),
+    Situation("report e", 2, "run.json: cannot be read", files={"e/r/run.json/.keep": ""}),
     Situation("report empty", 3, "no evidence in empty", files={"empty/.keep": ""}),
 ]
 
@@ -354,6 +413,8 @@ GONE = "mkdir gone && cd gone && rmdir ../gone"
 STREAMS = [
     Situation("", 2, shell="conformance list > /dev/full"),
     Situation("", 2, shell="conformance list --json - > /dev/full"),
+    Situation("", 2, shell="conformance gate --schema > /dev/full"),
+    Situation("", 2, shell="conformance report --help > /dev/full"),
     Situation("", 0, shell="conformance list >&-"),
     Situation("", 0, shell="conformance list 2>&- <&-"),
     Situation("", 2, shell="conformance facts nothing 2>&-"),
@@ -366,6 +427,9 @@ STREAMS = [
               shell="conformance gate status.py:net --arch lenet5 --json /dev/stdout 2>&1"),
     Situation("", 3, "could not be started: Too many open files",
               shell="ulimit -n 8 && conformance gate status.py:net --arch lenet5"),
+    Situation("", 3, "100,000|97 MB, too few for NumPy",
+              shell="ulimit -v 100000 && conformance gate status.py:net --arch lenet5"),
+    Situation("", 3, "too few for NumPy", shell="ulimit -v 100000 && conformance report --schema"),
     Situation("", 0, "framework  installed", shell="COLUMNS=1 conformance list"),
     Situation("", 0, "ResNet", shell="PYTHONIOENCODING=ascii conformance facts resnet50"),
     Situation("", 0, "ResNet",
@@ -438,6 +502,21 @@ TORCH = [
           "called plainly"),
     torch("asks", PLAIN.format("y if len(x) < 3 else y.roll(1, 1)"), 1, "called plainly"),
     torch("exits", STUB.format("__import__('os')._exit(0)"), 3, "exit code 0"),
+    torch("emptied", "import sys\nsys.modules.clear()\nnet = LeNet\n", 2, "does not build"),
+    torch("no_open", "import builtins\nbuiltins.open = None\nnet = LeNet\n", 3,
+          "replaces builtins.open"),
+    torch("audits", "import sys\ndef hook(event, _):\n    if event == 'open': raise OSError('no')\n"
+          "sys.addaudithook(hook)\nnet = LeNet\n", 3, r"an exception in .*audits.py:\d+: OSError"),
+    torch("hollow", PLAIN.format("y + torch.zeros(1, device='meta')"), 2, "forward fails"),
+    torch("mute", "class S(LeNet):\n    def train(self, mode=True):\n        super().train(mode)\n"
+          "net = S\n", 0, "conforms"),
+    torch("wordless", "class E(Exception):\n    def __str__(self): raise E\n"
+          "class S(LeNet):\n    def forward(self, x): raise E\nnet = S\n", 2, "fails.*: E "),
+    torch("modes", "torch.set_default_dtype(torch.float64)\ntorch.set_grad_enabled(False)\n"
+          "torch.use_deterministic_algorithms(True)\ntorch.inference_mode(True).__enter__()\n"
+          "net = LeNet\n", 0, "conforms"),
+    torch("leaves", PLAIN.format("y if self.training else y") + "import os, time\n"
+          "if not os.fork():\n    os.setsid()\n    time.sleep(300)\n", 0, "conforms"),
     torch("huge", "class H(LeNet):\n    def __init__(self):\n        super().__init__()\n"
           "        self.w = nn.Parameter(torch.zeros(1 << 45))\nnet = H\n", 3, "out of memory"),
 ]  # fmt: skip

@@ -5,11 +5,13 @@ import re
 import shlex
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import psutil
 import pytest
 
+from conformance import files
 from conformance.cli import main
 from conformance.judge.record import evidence
 from conformance.ports import implementations as frameworks
@@ -23,21 +25,29 @@ COMMAND = f"{shlex.quote(sys.executable)} -m conformance"
 @pytest.fixture
 def place(tmp_path, monkeypatch):
     """A folder with the table's ports, in which a command is run."""
+    (tmp_path / "scratch").mkdir()
     for name, text in PORTS.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(text)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "scratch"))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "scratch"))
+    monkeypatch.setattr(files, "PATIENCE", 0.3)
     return tmp_path
 
 
 def lay(situation, place):
     """What a row asks to be there."""
     for name, text in situation.files.items():
-        if name.startswith("@"):
-            (place / name[1:]).symlink_to(text)
-            continue
-        (place / name).parent.mkdir(exist_ok=True)
-        (place / name).write_text(text)
+        target = place / name.replace("@", "").replace("|", "")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if "@" in name:
+            target.symlink_to(text)
+        elif "|" in name:
+            os.mkfifo(target)
+        else:
+            target.write_text(text)
     if situation.damage:
         situation.damage(evidence.write(run("one", record()), place / "evidence"))
 
@@ -85,6 +95,7 @@ def check(situation, place, capfd):
     assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", said), said
     assert not [name for name in os.listdir(place) if name.startswith(".") and name not in before]
     assert not psutil.Process().children(recursive=True)
+    assert not list((place / "scratch").iterdir())
 
 
 @pytest.mark.bare

@@ -8,10 +8,10 @@ import pytest
 from conformance import reference
 from conformance.graph.model import Graph
 from conformance.graph.resize import CannotResize, resized, without
-from conformance.judge import published
+from conformance.judge import identify, published
 from conformance.judge.port import sizes
 from conformance.judge.port.subject import compared
-from conformance.trace.port import UntraceableModel
+from conformance.trace.port import Unfinished, UntraceableModel
 from conformance.trace.tape import Tape
 
 pytestmark = pytest.mark.bare
@@ -129,6 +129,21 @@ def test_a_port_that_takes_several_images_only_is_told_so_once():
         (fault,) = sizes.at(several, (32, 32, 3)).faults
         assert (fault.attribute, fault.found) == ("batch", "fails: one image is none")
     assert not several.tape.faults
+
+
+def test_an_unfinished_port_is_told_so_whatever_it_says_of_other_images():
+    """By the gate and by ``identify``: that it takes no image of another size is no reason."""
+
+    class Constant(Picky):
+        def trace(self, size, training=False, batch=None):
+            super().trace(size)
+            raise Unfinished("nothing is computed")
+
+    constant: Any = Constant((32, 32, 1))
+    with pytest.raises(Unfinished):
+        sizes.traced(constant, reference.find("VGG-D"))
+    with pytest.raises(Unfinished):
+        identify._first(constant, sizes.known())
 
 
 def test_port_is_tried_on_the_images_of_others():

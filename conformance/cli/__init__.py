@@ -6,6 +6,7 @@ A command is a module with ``HELP``, ``options(parser)`` and ``run(options)``, i
 from __future__ import annotations
 
 import argparse
+import resource
 import sys
 import traceback
 from collections.abc import Sequence
@@ -13,7 +14,15 @@ from importlib import import_module
 from typing import NoReturn
 
 from conformance.cli import streams
-from conformance.errors import FAULT, INTERRUPTED, PIPE_CLOSED, USAGE, Refused
+from conformance.errors import (
+    FAULT,
+    INCONCLUSIVE,
+    INTERRUPTED,
+    PIPE_CLOSED,
+    USAGE,
+    Refused,
+    scarce,
+)
 from conformance.printable import line
 from conformance.reference import DamagedReference
 from conformance.signals import Stopped, stopping
@@ -104,8 +113,15 @@ def _chosen(arguments: Sequence[str]) -> str:
     return words[0] if words and words[0] in COMMANDS else "none"
 
 
+#: Commands that compute nothing, and no command.
+WITHOUT_NUMPY = ("list", "facts", "claims", "none")
+#: Bytes of addresses that a command needs beside NumPy.
+MARGIN = 96 << 20
+
 #: Commands whose exit code is what was asked for, and their words beside it.
 VERDICTS = ("check", "gate", "identify", "compare", "report")
+#: Options by which a command tells something about itself, and nothing else.
+TELLING = {"-h", "--help", "--schema", "--version"}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -129,16 +145,40 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if words[0].lost:
         streams.give_up(1)
         _told(f"cannot write to standard output: {words[0].lost}", code)
-        return code if code or _chosen(given) in VERDICTS else USAGE
+        verdict = _chosen(given) in VERDICTS and not TELLING.intersection(given)
+        return code if code or verdict else USAGE
     return code
 
 
+def _room_for_numpy() -> None:
+    """Raises :class:`Refused` where a limit on addresses leaves too few for NumPy.
+
+    Its OpenBLAS would end the process with 1, the code of a network that deviates.
+    """
+    import subprocess
+
+    limit, _ = resource.getrlimit(resource.RLIMIT_AS)
+    if limit == resource.RLIM_INFINITY:
+        return
+    trial = f"from resource import *; setrlimit(RLIMIT_AS, ({limit - MARGIN}, {limit}));"
+    loads = subprocess.run(
+        [sys.executable, "-P", "-c", f"{trial} import numpy, safetensors.numpy"],
+        capture_output=True,
+    )
+    if loads.returncode:
+        said = f"addresses are limited to {limit >> 20:,} MB, too few for NumPy: see ulimit -v"
+        raise Refused(said, INCONCLUSIVE)
+
+
 def _run(given: list[str]) -> int:
+    options = argparse.Namespace(debug="--debug" in given)
     try:
-        options = parser(_chosen(given)).parse_args(given)
-    except SystemExit as done:
-        return int(done.code or 0)
-    try:
+        if _chosen(given) not in WITHOUT_NUMPY:
+            _room_for_numpy()
+        try:
+            options = parser(_chosen(given)).parse_args(given)
+        except SystemExit as done:
+            return int(done.code or 0)
         with stopping():
             code: int = options.function(options)
         return code
@@ -157,6 +197,8 @@ def _run(given: list[str]) -> int:
     except Exception as fault:
         if options.debug:
             traceback.print_exc()
+        if gone := scarce(fault):
+            return _told(gone, INCONCLUSIVE)
         said = f"{type(fault).__name__}: {fault}" if str(fault) else type(fault).__name__
         return _told(f"{' '.join(said.split())} (run again with --debug)", FAULT)
 

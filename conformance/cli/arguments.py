@@ -77,7 +77,9 @@ def memory(text: str) -> int:
     powers = {"M": 20, "G": 30}
     if unit not in powers or not number.replace(".", "", 1).isdecimal():
         raise argparse.ArgumentTypeError(f"{text!r} is not a size such as 800M or 16G")
-    return int(float(number) * 2 ** powers[unit])
+    if (size := float(number) * 2 ** powers[unit]) == float("inf"):
+        raise argparse.ArgumentTypeError("there is no such size")
+    return int(size)
 
 
 def port(command: argparse.ArgumentParser) -> None:

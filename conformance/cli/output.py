@@ -93,8 +93,8 @@ class Output:
             # Escapes of JSON, which any encoding has.
             sys.stdout.write(json.dumps(data, indent=1, allow_nan=False) + "\n")
             sys.stdout.flush()
-            if reason := getattr(sys.stdout, "lost", ""):
-                raise Refused(f"cannot write standard output: {reason}")
+            if getattr(sys.stdout, "lost", ""):
+                raise Refused("")  # why it is lost is told at the end
         elif self.target:
             text = json.dumps(data, indent=1, ensure_ascii=False, allow_nan=False)
             put(f"{text}\n", Path(self.target))

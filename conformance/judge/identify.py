@@ -24,7 +24,7 @@ from conformance.judge.port.subject import Stage
 from conformance.judge.port.verdict import Judged, judge
 from conformance.reference import Model
 from conformance.trace.canonical import canonical
-from conformance.trace.port import Port, Size, UntraceableModel
+from conformance.trace.port import Port, Size, Unfinished, UntraceableModel
 from conformance.values import text
 
 Json = dict[str, Any]
@@ -59,9 +59,13 @@ def work(job: Json, stage: Stage) -> Json:
     models = list(reference.models().values())
     parts = [model for model in models if _part(images, model)]
     whole = [model for model in models if model not in parts]
-    near = sorted(whole, key=lambda model: _distance(graph, model))[: TRACED * job["top"]]
+    whole.sort(key=lambda model: _distance(graph, model))
+    near, far = whole[: TRACED * job["top"]], whole[TRACED * job["top"] :]
     candidates: list[Judged] = []
-    left_out = {"read maps inside a network, not images": [each.name for each in parts]}
+    left_out = {
+        "read maps inside a network, not images": [each.name for each in parts],
+        "have layers less like the port's than those compared": [each.name for each in far],
+    }
     for number, model in enumerate(near):
         stage(f"comparing with {model.name}", number, len(near))
         try:
@@ -109,6 +113,8 @@ def _first(port: Port, images: list[Size]) -> tuple[Size, Graph]:
     for size in images:
         try:
             return size, canonical(sizes.at(port, size))
+        except Unfinished as reason:  # it takes this image, whatever it says of others
+            raise reason from None
         except UntraceableModel as reason:
             refused = refused or reason
     assert refused is not None

@@ -89,8 +89,9 @@ def divergence(forward: results.Forward) -> str:
     size, at = _size(forward.error), forward.first_divergence or ""
     before = 0.0 if forward.before is UNSET else forward.before
     at = at if at.startswith("after ") else f"at {at}"
+    where = f" ({forward.port_node})" if forward.port_node else ""
     return (
-        f"first divergence {at} ({forward.port_node}): {size} in"
+        f"first divergence {at}{where}: {size} in"
         f" float64, bound {forward.bound:.0e}; everything before agrees to"
         f" {before:.0e}"
     )

@@ -39,7 +39,19 @@ def load(text: str) -> Callable[[], Any]:
             f"{text!r} names no factory: write package.module:factory or path/to/file.py:factory"
         )
     module = _file(Path(where)) if where.endswith(".py") else _module(where)
+    try:
+        return _factory(module, where, name)
+    except Exception as error:
+        if isinstance(error, BadPort) or not _place(error):
+            raise
+        # of an attribute that computes itself
+        raise BadPort(f"{text} cannot be looked at: {told(error)}") from error
+
+
+def _factory(module: ModuleType, where: str, name: str) -> Callable[[], Any]:
+    """What a module calls ``name``, if it can be called without arguments."""
     factory: Any = module
+    text = f"{where}:{name}"
     for part in name.split("."):
         if not hasattr(factory, part):
             near = get_close_matches(part, [n for n in dir(factory) if n[0] != "_"], n=1)
@@ -64,8 +76,14 @@ def load(text: str) -> Callable[[], Any]:
 
 
 def _file(path: Path) -> ModuleType:
-    if not path.is_file():
+    try:
+        found = path.is_file()
+    except OSError as error:  # a name that no file can have
+        raise BadPort(f"{path.name[:99]}: {error.strerror}") from None
+    if not found:
         raise BadPort(f"{path}: no such file")
+    if path.stem in {each.library for each in registry.tracers().values()}:
+        raise BadPort(f"{path} hides the library {path.stem}: give the file another name")
     spec = importlib.util.spec_from_file_location(path.stem, path)
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)

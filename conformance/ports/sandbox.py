@@ -11,6 +11,7 @@ import os
 import select
 import signal
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
@@ -19,8 +20,8 @@ from secrets import token_hex
 from typing import Any
 
 from conformance import boot
-from conformance.errors import CODES, FAULT, INCONCLUSIVE, Refused
-from conformance.files import strict
+from conformance.errors import CODES, CONFORMS, FAULT, INCONCLUSIVE, Refused
+from conformance.files import clear, strict
 from conformance.ports import memory
 from conformance.signals import deferred, stopping
 
@@ -30,8 +31,9 @@ LOOK, PATIENCE = 0.2, 15.0
 LONGEST = 64 << 20
 
 #: Threads of a framework that wait awake take the processor from whoever else computes: our own
-#: oracle and other programs.  Asleep they lose microseconds.
-SLEEPING = {"OMP_WAIT_POLICY": "passive"}
+#: oracle and other programs.  Asleep they lose microseconds.  A breakpoint that was left in a port
+#: has nobody to talk to.
+QUIETLY = {"OMP_WAIT_POLICY": "passive", "PYTHONBREAKPOINT": "0"}
 
 Json = dict[str, Any]
 
@@ -96,6 +98,7 @@ class _Sandbox:
 
     def __init__(self, job: Json, variables: Mapping[str, str], who: str) -> None:
         self.token, self.who, self.stage = token_hex(8), who, "starting"
+        self.scratch = _scratch()
         self.start = time.monotonic()
         try:
             self.answers, answers = os.pipe()
@@ -103,7 +106,7 @@ class _Sandbox:
                 self.process = subprocess.Popen(
                     boot.command("conformance.ports.supervisor", str(answers)),
                     stdin=subprocess.PIPE, stdout=subprocess.PIPE, pass_fds=(answers,),
-                    start_new_session=True, env=SLEEPING | dict(os.environ) | dict(variables),
+                    start_new_session=True, env=QUIETLY | dict(os.environ) | dict(variables),
                 )  # fmt: skip
             finally:
                 os.close(answers)
@@ -111,8 +114,9 @@ class _Sandbox:
             raise Ended(f"{who} could not be started: {error.strerror}") from None
         assert self.process.stdin is not None and self.process.stdout is not None
         self.job, self.status = self.process.stdin, self.process.stdout
+        own = {"token": self.token, "scratch": self.scratch}
         with suppress(BrokenPipeError):  # it is gone, and how is asked below
-            self.job.write(json.dumps(job | {"token": self.token}).encode() + b"\n")
+            self.job.write(json.dumps(job | own).encode() + b"\n")
             self.job.flush()
 
     def end(self) -> None:
@@ -127,6 +131,7 @@ class _Sandbox:
         finally:
             self.status.close()
             os.close(self.answers)
+            clear(self.scratch)  # it is there still where the supervisor itself was killed
 
     def lines(self, limits: Limits) -> Iterator[Json]:
         """What the worker says, until it has ended.  Raises :class:`Ended`."""
@@ -186,6 +191,14 @@ class _Sandbox:
         return Ended(f"{self.who} {how} while {self.stage}", code)
 
 
+def _scratch() -> str:
+    """The name of a folder for temporary files; empty where there can be none."""
+    try:
+        return os.path.join(tempfile.gettempdir(), f"conformance-{token_hex(8)}")
+    except OSError:
+        return ""
+
+
 STRANGE = "wrote where only the gate writes, to a file that it did not open"
 
 #: The forms of a line, by its keys.
@@ -201,7 +214,7 @@ def _is_line(said: Any) -> bool:
     return isinstance(said, dict) and any(
         said.keys() == form.keys() and all(type(said[key]) is form[key] for key in form)
         for form in FORMS
-    ) and said.get("code", FAULT) in CODES  # fmt: skip
+    ) and said.get("code", FAULT) in {*CODES} - {CONFORMS}  # fmt: skip
 
 
 def _resident(pid: int) -> int:

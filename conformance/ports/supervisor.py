@@ -13,7 +13,6 @@ from __future__ import annotations
 import json
 import os
 import select
-import shutil
 import signal
 import sys
 import tempfile
@@ -21,6 +20,7 @@ import time
 from contextlib import suppress
 from typing import Any
 
+from conformance.files import clear
 from conformance.ports import worker
 
 #: How often descendants are looked for, and how long their end is waited for, in seconds.
@@ -44,7 +44,7 @@ def main(pipe: int) -> None:
     if not (line := _line()).endswith(b"\n"):  # the command has gone before it said what to do
         return
     job = json.loads(line)
-    own, scratch = os.getpid(), _scratch()
+    own, scratch = os.getpid(), _made(job["scratch"])
     child = os.fork()
     if not child:
         signal.set_wakeup_fd(-1)
@@ -61,18 +61,18 @@ def main(pipe: int) -> None:
     if not how and job.get("patience"):
         ended.ask(child, job["patience"])
     ended.all()
-    if scratch:
-        shutil.rmtree(scratch, ignore_errors=True)
+    clear(scratch)
     with suppress(BrokenPipeError):
         os.write(1, how.encode())
 
 
-def _scratch() -> str:
-    """A folder for temporary files, which goes with the port; empty where none can be made."""
+def _made(scratch: str) -> str:
+    """The folder for temporary files, which goes with the port; empty where none can be made."""
     try:
-        return tempfile.mkdtemp(prefix="conformance-")
+        os.mkdir(scratch, 0o700)
     except OSError:
         return ""
+    return scratch
 
 
 def _line() -> bytes:

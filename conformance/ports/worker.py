@@ -17,7 +17,7 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import Any, NoReturn
 
-from conformance.errors import FAULT, INCONCLUSIVE, USAGE, Refused
+from conformance.errors import FAULT, INCONCLUSIVE, USAGE, Refused, scarce
 from conformance.printable import message
 from conformance.signals import Stopped, stopping
 
@@ -69,11 +69,13 @@ def answer(job: Json, say: Say) -> None:
     """Do the job, and say what came of it."""
     from conformance.ports import memory
     from conformance.ports.implementations import NotInstalled
+    from conformance.ports.intact import Interpreter
     from conformance.ports.loading import BadPort, told
     from conformance.trace.port import UntraceableModel
 
+    module = import_module(f"conformance.{job['task']}")
+    before = Interpreter()
     try:
-        module = import_module(f"conformance.{job['task']}")
         say.line({"result": module.work(job, say)})
     except Refused as refused:
         say.line({"refused": str(refused), "code": refused.code})
@@ -94,7 +96,12 @@ def answer(job: Json, say: Say) -> None:
         if job["debug"]:
             traceback.print_exc()
         said = " ".join(f"{type(fault).__name__}: {message(fault)}".split())
-        say.line({"refused": f"{said} (run again with --debug)", "code": FAULT})
+        if port_has := before.blame(fault):
+            say.line({"refused": f"the port {port_has}: {said}", "code": INCONCLUSIVE})
+        elif short := memory.shortage(fault) or scarce(fault):
+            say.line({"refused": short, "code": INCONCLUSIVE})
+        else:
+            say.line({"refused": f"{said} (run again with --debug)", "code": FAULT})
     except KeyboardInterrupt:
         raise
     except BaseException as raised:  # no library of anybody's catches that, so it is the port's

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from conformance import reference
+from conformance.errors import USAGE
 from conformance.graph.model import Graph
 from conformance.judge import published
 from conformance.judge.record import evidence
@@ -316,4 +317,7 @@ def runs(pytestconfig: pytest.Config) -> list[evidence.Run]:
         pytest.skip("no evidence given: --evidence DIR")
     if pytestconfig.getoption("framework"):
         pytest.skip("evidence is joined by a run without --framework")
-    return evidence.read(folder)
+    try:
+        return evidence.read(folder)
+    except evidence.DamagedEvidence as damaged:  # nothing that is joined would mean anything
+        pytest.exit(str(damaged), returncode=USAGE)

@@ -160,6 +160,8 @@ class Followed:
             return self._dot(operation, shape, place)
         follow = getattr(self, f"_{operation.name}", None)
         axis = self._axis(shape, place)
+        if operation.name == "reduce" and axis is None and place:
+            return self._reduce_beside(operation, shape, place)
         if follow is None or (axis is None and operation.name != "conv"):
             return place if operation.name in ALONG else self._guess(operation)
         found: Place = follow(operation, axis)
@@ -231,6 +233,20 @@ class Followed:
             return self._meet(operation, f"{how} over the images")
         left = sum(1 for i in axes if i < axis) if not operation.attributes["keep"] else 0
         return _around(operation.shape, axis - left)
+
+    def _reduce_beside(self, operation: Operation, shape: tuple[int, ...], place: Place) -> Place:
+        """Of images that have no axis of their own only what lies before or after them goes."""
+        assert place is not None
+        before, after = place
+        for axis in operation.attributes["axes"]:
+            if prod(shape[axis:]) <= place[1]:
+                after //= shape[axis]
+            elif prod(shape[: axis + 1]) <= place[0]:
+                before //= shape[axis]
+            else:
+                return self._meet(operation, f"{operation.attributes['reduce']} over axis {axis},"
+                                  " which numbers of several images share")  # fmt: skip
+        return before, after
 
     def _window(self, operation: Operation, axis: int) -> Place:
         given = operation.attributes

@@ -83,6 +83,10 @@ class UntraceableModel(Exception):
     """The model cannot be built or traced; the message says what was wrong and what to do."""
 
 
+class Unfinished(UntraceableModel):
+    """The model can be called on the images, and does not compute anything of them."""
+
+
 class NoGradient(UntraceableModel):
     """The model runs and cannot go backward; the message says where and why."""
 
@@ -253,8 +257,8 @@ class Retraced(Tape):
         ):
             raise UntraceableModel(
                 f"line {index} of the tape was {there.name} {there.shape} and is now {here.name}"
-                f" {here.shape} in {here.where}; a model to be compared must compute the same"
-                " steps every time"
+                f" {here.shape}{f' in {here.where}' if str(here.where) else ''}; a model to be"
+                " compared must compute the same steps every time"
             )
         return index
 
@@ -265,9 +269,9 @@ def images(training: bool, batch: int | None = None) -> int:
 
 
 def checked(tape: Tape) -> Tape:
-    """The tape, if its outputs depend on the image.  Raises :class:`UntraceableModel`."""
+    """The tape, if its outputs depend on the image.  Raises :class:`Unfinished`."""
     if not tape.outputs:
-        raise UntraceableModel("the model returns nothing: it has to return the logits")
+        raise Unfinished("the model returns nothing: it has to return the logits")
     reached = {0}
     for index, operation in enumerate(tape.operations):
         if reached.intersection(operation.inputs):
@@ -275,9 +279,9 @@ def checked(tape: Tape) -> Tape:
     for number, output in enumerate(tape.outputs, 1):
         if output not in reached:
             which = f"output {number}" if len(tape.outputs) > 1 else "the output"
-            where = tape[output].where
-            raise UntraceableModel(
-                f"{which} does not depend on the image{f' ({where})' if str(where) else ''}: the"
+            where = str(tape[output].where).strip("()")
+            raise Unfinished(
+                f"{which} does not depend on the image{f' ({where})' if where else ''}: the"
                 " model is unfinished, or returns a constant or a parameter"
             )
     return tape

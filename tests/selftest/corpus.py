@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from importlib import import_module
 from math import isfinite
 from typing import Any
 
 from conformance import reference
-from conformance.graph.align import Alignment, Finding, align, findings
+from conformance.graph.align import Alignment, align, findings
+from conformance.graph.align import Finding as Difference
 from conformance.graph.alike import alike
 from conformance.graph.model import Graph
 from conformance.graph.rows import row_of
+from conformance.judge.compare import Comparison, compare
+from conformance.judge.finding import CONFORMS, SAME, VARIANT, Finding, Remark
+from conformance.judge.port import initialisation, verdict
+from conformance.judge.port.subject import subject
 from conformance.numbers.gradients import gradients
-from conformance.numbers.initial import initial
 from conformance.numbers.integers import Integers
+from conformance.numbers.own_weights import Side
 from conformance.numbers.parity import NodeParity, Oracles, Parity, parity
 from conformance.numbers.precision import FLOAT32
 from conformance.ports import implementations as frameworks
@@ -30,10 +36,16 @@ class Correct:
     """Our own network in one framework, traced when asked for and once."""
 
     def __init__(self, framework: str, architecture: str) -> None:
-        self.framework = framework
-        self.model = reference.find(architecture)
-        self.rows = self.model.row_names
+        self.framework, self.architecture = framework, architecture
         self.graphs: dict[bool, Graph] = {}
+
+    @cached_property
+    def model(self) -> reference.Model:
+        return reference.find(self.architecture)
+
+    @property
+    def rows(self) -> list[str]:
+        return self.model.row_names
 
     def graph(self, training: bool) -> Graph:
         if training not in self.graphs:
@@ -41,7 +53,7 @@ class Correct:
             self.graphs[training] = canonical(port.trace(self.model.input, training))
         return self.graphs[training]
 
-    def alarms(self, training: bool) -> list[Finding]:
+    def alarms(self, training: bool) -> list[Difference]:
         """What differs between this network and itself traced anew: nothing may."""
         anew = Correct(self.framework, self.model.name).graph(training)
         graph = self.graph(training)
@@ -108,9 +120,39 @@ class Case:
         return Named(self.row(*first), tuple(f.attribute for f in same))
 
     def started(self) -> Named:
-        """The row of the first slot that starts like no usual scheme."""
-        found = [each for each in initial(self.wrong, self.port.own()) if each.finding]
-        return Named(self.row(found[0].node, None), (found[0].slot,)) if found else Named("", ())
+        """The row of the first slot that starts like no usual scheme, or like another layer's."""
+        return _first(self.start)
+
+    @cached_property
+    def start(self) -> list[Finding]:
+        """The gate's findings in what the model starts from."""
+        asked = subject(self.port, self.correct.model, None, 0, lambda *said: None)
+        return initialisation.check(asked, False)[0].findings
+
+    def gated(self) -> Named:
+        """The row of the gate's first finding, and what differs there; the port is not run."""
+        return _first(judged(self.port, self.correct).findings)
+
+    def compared(self) -> Named:
+        """The layer of the first attribute or slot that differs from the small network's."""
+        found = self.comparison
+        places = [(found.a.at(each.expected_node), each.attribute) for each in found.structure]
+        slots = [each for each in found.slots if not each.relation.equal]
+        places += [(found.a.at(each.a, each.training), each.slot) for each in slots]
+        here = [attribute for place, attribute in places if place == places[0][0]]
+        return Named(places[0][0], tuple(here)) if places else Named("", ())
+
+    @cached_property
+    def comparison(self) -> Comparison:
+        """The small network of the room, and the same after the mistake."""
+        return compared(self.correct.framework, self.port)
+
+    def remarked(self) -> Named:
+        """The row of the first remark on a port that is accepted, and what it is about."""
+        found = judged(self.port, self.correct)
+        if found.verdict not in (CONFORMS, VARIANT):
+            return Named("refused", tuple(f.attribute for f in found.findings))
+        return _first(found.judgement.remarks)
 
     def differentiated(self) -> Named:
         """The row of the first node whose gradient parts from the oracle's."""
@@ -139,13 +181,61 @@ class Case:
         return (self.row(first.node, None), first) if first else None
 
 
+def judged(port: Port, correct: Correct) -> verdict.Judged:
+    """What the gate says of a port without running it."""
+    return verdict.judge(port, correct.model, numbers=False)
+
+
+def compared(framework: str, port: Port) -> Comparison:
+    """The small network of a framework's room beside another port."""
+    pairs = import_module(f"tests.selftest.{framework}.pairs")
+    network = frameworks.tracer(framework).port(pairs.network)
+    return compare(Side("one", network, pairs.SIZE), Side("other", port, pairs.SIZE))
+
+
+def _first(found: Sequence[Finding | Remark]) -> Named:
+    """The row of the first of the gate's findings or remarks, and in what all of them differ."""
+    if not found:
+        return Named("", ())
+    row = found[0].node.removeprefix("after ").split("/")[0].split(" ")[0]
+    return Named(row, tuple(dict.fromkeys(each.attribute for each in found)))
+
+
 #: What looks at a mode's mutants.  A mode that is not here has no check yet.
 CHECKS: dict[str, Callable[[Case], Named]] = {
     "structure": Case.named,
     "training": Case.named,
     "initialisation": Case.started,
     "gradient": Case.differentiated,
+    "gate": Case.gated,
+    "remarks": Case.remarked,
+    "compare": Case.compared,
 }
+
+
+#: The modes whose mutants are held against the graph of the right network.
+GRAPHS = ("structure", "training", "gradient")
+
+
+def controls(framework: str) -> dict[str, Wrong]:
+    """The right forms of what is refused, and the networks as they stand, each once."""
+    found: dict[str, Wrong] = {}
+    for mutant in mutants(framework).values():
+        if mutant.mode in ("gate", "remarks", "compare"):
+            found.setdefault(f"{mutant.architecture}, {mutant.form or 'as it stands'}", mutant)
+    return found
+
+
+def refused(framework: str, mutant: Wrong) -> list[str]:
+    """What is found in a right form, or in the network as it stands: nothing may be."""
+    correct, tracer = Correct(framework, mutant.architecture), frameworks.tracer(framework)
+    if mutant.mode == "compare":
+        pairs = import_module(f"tests.selftest.{framework}.pairs")
+        verdict = compared(framework, tracer.port(mutant.right or pairs.network)).verdict
+        return [] if verdict == SAME else [verdict]
+    right = tracer.port(mutant.right) if mutant.right else None
+    found = judged(right or frameworks.port(framework, correct.model), correct).findings
+    return [f"{each.node}: {each.attribute}" for each in found]
 
 
 def judged_graphs(framework: str, numbers: bool = False) -> list[tuple[str, str]]:
@@ -156,7 +246,7 @@ def judged_graphs(framework: str, numbers: bool = False) -> list[tuple[str, str]
     found = (
         (m.architecture, "training" if m.mode == "training" else "inference")
         for m in mutants(framework).values()
-        if m.mode in CHECKS and (m.numbers or not numbers)
+        if m.mode in GRAPHS and (m.numbers or not numbers)
     )
     return list(dict.fromkeys(found))
 
@@ -180,7 +270,10 @@ class Judged:
 
     @property
     def by_word(self) -> bool:
-        return self.at_layer and self.mutant.attribute in self.named.attributes
+        """Whether the attribute is named; of the gate, whose finding has one cause, it alone."""
+        found, wanted = self.named.attributes, self.mutant.attribute
+        alone = self.mutant.mode != "gate" or found == (wanted,)
+        return self.at_layer and wanted in found and alone
 
     def __str__(self) -> str:
         said = self.problem or str(self.named)
@@ -222,7 +315,7 @@ class Tally:
     """One framework's corpus.
 
     ``unjudged`` are the mutants that no check looks at, with their modes; ``alarms`` the number of
-    findings between each right graph and the same traced anew.
+    findings between each right graph and the same traced anew, and of the gate on right forms.
     """
 
     framework: str
@@ -269,15 +362,18 @@ def tally(
     """Judge every mutant of a framework that is installed, and every right graph beside."""
     planted = mutants(framework)
     corpus = [m for m in planted.values() if m.mode in CHECKS]
-    rights = judged_graphs(framework)
-    networks = {name: Correct(framework, name) for name, _ in rights}
-    total = len(corpus) + len(rights)
+    rights, forms = judged_graphs(framework), controls(framework)
+    networks = {m.architecture: Correct(framework, m.architecture) for m in corpus}
+    total = len(corpus) + len(rights) + len(forms)
     judged, alarms = [], {}
     for mutant in corpus:
         judged.append(judge(Case(mutant, networks[mutant.architecture]), numbers))
         progress(len(judged), total)
     for name, mode in rights:
         alarms[f"{name}, {mode}"] = len(networks[name].alarms(mode == "training"))
+        progress(len(judged) + len(alarms), total)
+    for name, mutant in forms.items():
+        alarms[name] = len(refused(framework, mutant))
         progress(len(judged) + len(alarms), total)
     unjudged = {name: m.mode for name, m in planted.items() if m.mode not in CHECKS}
     return Tally(framework, tuple(judged), unjudged, alarms, numbers)

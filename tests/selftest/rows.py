@@ -26,7 +26,9 @@ class Wrong:
     slot of a gradient, ``statistics`` of what a training step leaves behind.  ``found`` is what is
     there instead; of a gradient the share of the right one that is left: 0 of one that was cut,
     2 of one that was doubled, None where it is another gradient.  ``cause`` is what makes the
-    error vanish.  The rest is as in :class:`tests.selftest.Bug`.
+    error vanish.  ``right`` builds the same thing done rightly, ``form`` by name, where that is not
+    the network as it stands.  ``parts`` and ``stops`` are as of a :class:`Pair`.  The rest is as in
+    :class:`tests.selftest.Bug`.
     """
 
     architecture: str
@@ -39,6 +41,10 @@ class Wrong:
     mode: str = ""
     numbers: bool = True
     who: str = ""
+    right: Callable[..., Any] | None = None
+    form: str = ""
+    parts: str = ""
+    stops: str = ""
 
     @property
     def nodes(self) -> tuple[str, ...]:
@@ -77,19 +83,10 @@ class Pair:
 
 
 @dataclass(frozen=True, slots=True)
-class Start:
-    """A model at its initial values; where they are wrong, at which layer and in what words."""
-
-    model: Callable[[], Any]
-    size: tuple[int, int, int]
-    node: str = ""
-    said: str = ""
-
-
-@dataclass(frozen=True, slots=True)
 class Stranger:
     """A network of a library: what it is called there, what it is, and as which variants.
 
+    It is no wrong model, and in no list of bugs.
     ``build`` makes it; ``package`` has to be installed.  ``variants`` are all that the gate has to
     find, in any order; ``another`` is the name of the network that it is instead.  With ``numbers``
     it is run, and what it starts from is looked at.  ``size`` is that of its images, if it takes

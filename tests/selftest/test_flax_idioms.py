@@ -118,6 +118,14 @@ def test_a_norm_left_in_training_mode_is_named():
     assert "inference mode" in fault.hint
 
 
+@pytest.mark.parametrize("tracer", [port, pair])
+@pytest.mark.parametrize("variables", [normalised, {"act": jnp.tanh, "kernel": jnp.ones(3)}])
+def test_variables_are_no_functions(tracer, variables):
+    """Such as Haiku's two functions, or an Equinox model that was not partitioned."""
+    with pytest.raises(UntraceableModel, match="holds functions: return"):
+        tracer(lambda: (normalised, variables)).trace(SIZE)
+
+
 class LeNet(linen.Module):
     """LeNet-5 as its table has it, what becomes of its result, and its convolutions' types."""
 

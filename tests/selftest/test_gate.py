@@ -85,7 +85,12 @@ def test_network_is_identified(room, tmp_path):
         encoding="utf-8",
     )
     job = {"port": f"{file}:factory", "framework": room, "size": None, "top": 2}
-    first, second = identify.work(job, lambda name, done, total: None)["candidates"]
+    result = identify.work(job, lambda name, done, total: None)
+    first, second = result["candidates"]
+    left_out = [name for each in result["left_out"] for name in each["architectures"]]
+    others = reference.models().keys() - {*left_out}
+    assert SMALLEST.name not in left_out and len(left_out) == len({*left_out})
+    assert len(others) == 2 * identify.TRACED, "every network is compared or left out"
     assert (first["architecture"], first["differences"]) == (SMALLEST.name, 0)
     assert second["architecture"] != SMALLEST.name and second["differences"] > 0
 

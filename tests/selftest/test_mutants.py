@@ -9,17 +9,20 @@ import pytest
 from conformance.numbers.exact import exact
 from conformance.ports import implementations as frameworks
 from conformance.trace.port import Execution
-from tests.selftest import causes, mutants
+from tests.selftest import causes, mutants, words
 from tests.selftest.corpus import (
     CHECKS,
+    GRAPHS,
     Case,
     Correct,
     Judged,
     Tally,
+    controls,
     integers,
     judge,
     judged_graphs,
     oracles,
+    refused,
 )
 
 
@@ -33,8 +36,16 @@ def pytest_generate_tests(metafunc):
             for room in rooms
             for name, mutant in mutants(room).items()
             if mutant.mode in CHECKS and (mutant.numbers or not _numbers(metafunc))
+            if mutant.mode == "initialisation" or "start" not in metafunc.fixturenames
         ]
         metafunc.parametrize("planted", cases or [none], scope="module")
+    if "control" in metafunc.fixturenames:
+        cases = [
+            pytest.param((room, name, mutant), id=f"{room}-{name}")
+            for room in rooms
+            for name, mutant in controls(room).items()
+        ]
+        metafunc.parametrize("control", cases or [none])
     if "twice" in metafunc.fixturenames:
         cases = [
             pytest.param((room, name, mode), id=f"{room}-{name}-{mode}")
@@ -68,7 +79,8 @@ def correct(_examined):
 def case(planted, correct):
     """A wrong model beside the right one, traced and run once for all that is asked of it."""
     room, mutant = planted
-    return Case(mutant, correct(room, mutant.architecture))
+    beside = correct if mutant.mode in GRAPHS else Correct
+    return Case(mutant, beside(room, mutant.architecture))
 
 
 @pytest.fixture(scope="session")
@@ -88,6 +100,18 @@ def test_structure_names_the_bug(planted, case, told):
     found = judge(case, numbers=False)
     told[room][0][mutant.name] = found
     assert found.by_word, str(found)
+
+
+@pytest.fixture
+def start(case):
+    """What is found in what a wrong model starts from."""
+    return case.start
+
+
+def test_a_start_is_named_in_words(planted, start):
+    """It is one cause in one place or several, in the same words."""
+    assert start
+    assert all(words()[planted[1].name] in each.found for each in start)
 
 
 @pytest.mark.numbers
@@ -118,6 +142,14 @@ def test_right_network_raises_no_alarm(twice, correct, told):
     alarms = correct(room, name).alarms(mode == "training")
     told[room][1][f"{name}, {mode}"] = len(alarms)
     assert alarms == []
+
+
+def test_right_form_is_accepted(control, told):
+    """What the gate refuses has a right form, or is the network as it stands: that conforms."""
+    room, name, mutant = control
+    found = refused(room, mutant)
+    told[room][1][name] = len(found)
+    assert found == []
 
 
 @pytest.mark.numbers

@@ -70,6 +70,20 @@ def test_wrong_module_deviates(chosen):
     ]
 
 
+class Signed(LeNet):
+    """A graph of its own, which takes float32 and nothing else."""
+
+    @tf.function(input_signature=[tf.TensorSpec((None, 32, 32, 1), tf.float32)])
+    def __call__(self, x):
+        return super().__call__(tf.ensure_shape(x, (None, 32, 32, 1)))
+
+
+def test_a_signature_keeps_no_module_from_float64(chosen):
+    """It is read as the function that it is made of, and called plainly as it is."""
+    graphs = [canonical(port(made).trace((32, 32, 1))) for made in (Signed, LeNet)]
+    assert [n.kind for n in graphs[0]] == [n.kind for n in graphs[1]]
+
+
 class Prepared(LeNet):
     """Numbers in float32, which TensorFlow adds to no float64."""
 

@@ -131,6 +131,10 @@ ONE = {
     "channels before images": (
         {"flat": lambda x: x.transpose(0, 1).reshape(len(x), -1)}, "batch", "depend on the others",
     ),
+    "mean of mixed images": (
+        {"flat": lambda x: x.transpose(0, 1).reshape(len(x), 120, 1).mean(2)},
+        "batch", "depend on the others",
+    ),
     "over its largest": ({"image": lambda x: x / x.max()}, "batch", "depend on the others"),
     "random depth": ({"flat": lambda x: drawn(x).flatten(1)}, "random", "stochastic depth"),
     "noise": ({"image": lambda x: x + 0.1 * torch.randn_like(x)}, "random", "noise"),
@@ -442,3 +446,41 @@ def test_an_augmentation_is_found_in_training():
     (finding,) = found.findings
     assert (finding.check, finding.node) == ("training", "after input")
     assert "augmentation" in finding.hint and found.verdict == "deviates"
+
+
+MEANS: dict[str, Change] = {
+    "flatten": lambda x: x.flatten(2).mean(2),
+    "view": lambda x: x.view(x.size(0), x.size(1), -1).mean(-1),
+    "pixels first": lambda x: x.flatten(2).transpose(1, 2).mean(1),
+}
+
+
+@pytest.mark.parametrize("mean", MEANS.values(), ids=MEANS)
+def test_pixels_in_a_row_are_no_flattened_map(mean):
+    """The channels keep their axis, and a mean of the others is a global average pool."""
+
+    def build() -> nn.Module:
+        class Pool(nn.Module):
+            def forward(self, x: Tensor) -> Tensor:
+                return mean(x)
+
+        return nn.Sequential(nn.Conv2d(3, 4, 3), Pool(), nn.Linear(4, 2))
+
+    kinds = [node.kind for node in canonical(port(build).trace((6, 6, 3)))]
+    assert kinds == ["input", "conv", "global_avg_pool", "dense"]
+
+
+@pytest.mark.parametrize("mode", ["reflect", "circular", "replicate"])
+def test_another_border_is_one_finding(mode):
+    """The convolution behind it has no padding of its own for that reason."""
+
+    def build() -> nn.Module:
+        net = MODELS["ResNet-20-CIFAR"]()
+        *_, (path, _) = [m for m in net.named_modules() if isinstance(m[1], nn.Conv2d)]
+        inside, _, name = path.rpartition(".")
+        conv = nn.Conv2d(64, 64, 3, padding=1, bias=False, padding_mode=mode)
+        setattr(net.get_submodule(inside), name, conv)
+        return net
+
+    (found,) = judge(port(build), reference.find("ResNet-20-CIFAR"), numbers=False).findings
+    assert found.attribute in ("operation", "extra")

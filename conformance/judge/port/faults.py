@@ -13,7 +13,7 @@ from itertools import groupby
 
 from conformance.graph.sharing import shared
 from conformance.judge.finding import Finding, Part, Remark
-from conformance.judge.port.subject import Side, Subject
+from conformance.judge.port.subject import Subject
 from conformance.judge.port.unread import OPERATION
 from conformance.trace import batch
 from conformance.trace.tape import Fault
@@ -46,22 +46,32 @@ def _taught(subject: Subject) -> list[Fault]:
     return batch.taught(subject.port, subject.size, subject.tape, tape, held)
 
 
-def apart(structure: Part, seen: Part) -> Part:
-    """What the structure says, unless images meet and it cannot be read for that."""
-    meet = any(each.attribute == "batch" for each in seen.findings)
-    if meet:  # that a layer works along the images is said already
+def apart(structure: Part, seen: Part) -> list[Part]:
+    """Both parts, less what one says of the other: a norm of the batch's statistics lets images
+    meet, and where images meet the structure may not be readable."""
+    norms = {f.node for f in structure.findings if f.attribute == "statistics"}
+    seen = replace(seen, findings=[f for f in seen.findings if f.node not in norms or not _meet(f)])
+    if any(map(_meet, seen.findings)):  # that a layer works along the images is said already
         along = [f for f in structure.findings if (f.attribute, f.found) != ("axis", "batch")]
         structure = replace(structure, findings=along)
-    unread = any(f.attribute == OPERATION for f in structure.findings) or structure.open
-    if not (meet and unread):
-        return structure
-    return Part(planned=structure.planned, run=structure.run, remarks=structure.remarks)
+        unread = any(f.attribute == OPERATION for f in structure.findings) or structure.open
+        if unread:
+            done = structure.planned, structure.run
+            structure = Part(planned=done[0], run=done[1], remarks=structure.remarks)
+    return [structure, seen]
+
+
+def _meet(finding: Finding) -> bool:
+    return finding.attribute == "batch"
 
 
 def _finding(subject: Subject, fault: Fault, training: bool = False) -> Finding:
+    node = _row(subject, fault, training)
+    fails = isinstance(fault.found, str) and fault.found.startswith("fails: ")
     return Finding(
         check="structure",
-        node=_row(subject.side(training), fault),
+        node=node,
+        sentence=f"{node}: it {fault.found}; expected that it {fault.expected}" if fails else "",
         attribute=fault.attribute,
         expected=fault.expected,
         found=fault.found,
@@ -70,15 +80,19 @@ def _finding(subject: Subject, fault: Fault, training: bool = False) -> Finding:
     )
 
 
-def _row(side: Side, fault: Fault) -> str:
+def _row(subject: Subject, fault: Fault, training: bool) -> str:
     """The network's own name for the place: of the first node that comes of it, or stands there."""
+    side, tape = subject.side(training), subject.taught if training else subject.tape
     nodes = side.found.nodes
-    if fault.value is not None:
-        after = {nodes[j].value: i for i, j in side.pairs.items() if nodes[j].value >= fault.value}
-        return side.names[after[min(after)] if after else side.expected.outputs[0]]
+    if fault.value is not None and tape is not None:
+        after = sorted((nodes[j].value, i) for i, j in side.pairs.items())
+        comes = (i for value, i in after if fault.value in tape.behind((value,)))
+        return side.names[next(comes, side.expected.outputs[0])]
     for expected, found in sorted(side.pairs.items()):
         here = nodes[found].where
-        inside = fault.where.path and f"{here.path}.".startswith(f"{fault.where.path}.")
+        inside = fault.where.path and f"{here.path}.".startswith(
+            (f"{fault.where.path}.", f"{fault.where.path}[")
+        )
         if here == fault.where or inside:
             return side.names[expected]
     return side.names[side.expected.outputs[0]]

@@ -33,6 +33,8 @@ def variants(comparison: Comparison, known: Sequence[Profile]) -> Iterator[Profi
         first = all(comparison.found.nodes[i].kind in ENTRY for i in node.inputs)
         if not first or not possible(node) or _for_others(comparison.found, node, known):
             continue
+        if any(_misused(node, row) for profile in known for row in profile.differences):
+            continue
         if any(number in (matches(comparison, each) or ()) for each in known):
             continue
         having = tuple((name, text(node.attributes[name])) for name in GIVEN)
@@ -55,6 +57,25 @@ def _for_others(graph: Graph, node: Node, known: Sequence[Profile]) -> bool:
         for profile in known
         for row in profile.differences
     )
+
+
+def _misused(node: Node, row: Difference) -> bool:
+    """Whether a known mean and deviation are in each other's place, or applied twice."""
+    having = dict(row.having)
+    if having.get("offset", "no") == "no":
+        return False
+    pairs = zip(*(having[name].split("x") for name in GIVEN), strict=True)
+    numbers = [(-float(offset) / float(factor), 1 / float(factor)) for factor, offset in pairs]
+    given = [tuple(map(float, _printed(each))) for each in numbers]
+    exchanged = [(d, m) for m, d in given]
+    twice = [(m + m * d, d * d) for m, d in given]
+    found = list(map(_printed, _moments(node)))
+    return found in (list(map(_printed, exchanged)), list(map(_printed, twice)))
+
+
+def _printed(moments: tuple[float, ...]) -> tuple[str, ...]:
+    """To the digits that are certain, where a variant states six of a factor and an offset."""
+    return tuple(f"{number:.4g}" for number in moments)
 
 
 def possible(node: Node) -> bool:

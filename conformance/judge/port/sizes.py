@@ -17,7 +17,7 @@ from conformance.judge.port.variants import Comparison, label
 from conformance.reference import Model
 from conformance.reference.variants import Difference, Profile
 from conformance.trace.batch import SEVERAL
-from conformance.trace.port import Port, Size, UntraceableModel
+from conformance.trace.port import Port, Size, Unfinished, UntraceableModel
 from conformance.trace.tape import Fault, Tape
 from conformance.values import text
 
@@ -28,14 +28,19 @@ CHANNELS = 3
 def traced(port: Port, model: Model) -> tuple[Size, Tape]:
     """A port on the paper's image or, if it refuses that, on one that another network takes.
 
-    Raises :class:`UntraceableModel` with what the port says of the paper's.
+    Raises :class:`UntraceableModel` with what the port says of the paper's, or of one that it
+    takes and computes nothing of.
     """
     try:
         return model.input, at(port, model.input)
+    except Unfinished:
+        raise
     except UntraceableModel as refused:
         for size in (*known(), *grey()):
             try:
                 return size, at(port, size)
+            except Unfinished as reason:
+                raise reason from None
             except UntraceableModel:
                 continue
         raise refused

@@ -104,11 +104,22 @@ def _spellings(comparison: Comparison) -> Iterator[Remark]:
 
 
 def own_causes(comparison: Comparison, indices: list[int]) -> list[int]:
-    """Without what only follows: a norm that keeps no statistics has no momentum either."""
-    of = comparison.findings
+    """Without what only follows: a norm of the batch's statistics keeps none and has no momentum,
+    and a layer that is made in every call stores no bias."""
+    of, nodes = comparison.findings, comparison.found.nodes
     idle = {of[i].found_node for i in indices if of[i].attribute == "statistics"}
-    follows = ("momentum", "unbiased")
-    return [i for i in indices if of[i].attribute not in follows or of[i].found_node not in idle]
+    made = {of[i].found_node for i in indices if of[i].attribute == "weights"}
+
+    def follows(each: Difference) -> bool:
+        if each.attribute in ("momentum", "unbiased", "mean", "variance"):
+            return each.found_node in idle
+        if each.attribute == "bias":
+            return each.found_node in made
+        node = nodes[each.found_node] if each.found_node is not None else None
+        drawn = each.attribute == "extra" and node is not None and node.kind == DRAWN
+        return drawn and node is not None and not made.isdisjoint(node.inputs)
+
+    return [i for i in indices if not follows(of[i])]
 
 
 def _key(finding: Finding) -> tuple[Any, ...]:

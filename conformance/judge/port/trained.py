@@ -40,6 +40,7 @@ def untaught(subject: Subject) -> Part:
     """Why a port was not seen in training, if it was not."""
     if not subject.port.trains:
         why = f"training mode ({subject.port.framework} gives this port no training flag)"
+        why = getattr(subject.port, "untrained", why)
         return Part(unjudged=[Unjudged("training", why)])
     if subject.untraceable:
         why = f"training mode: {subject.untraceable}"

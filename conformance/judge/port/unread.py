@@ -41,7 +41,7 @@ def gathered(comparison: Comparison, differences: Iterable[Difference]) -> list[
             d for d in differences
             if (d.attribute == "extra" and d.found_node in group)
             or (d.attribute == "missing" and d.expected_node in stands)
-            or (d.attribute == "inputs" and d.found_node is not None
+            or (d.attribute in ("inputs", "padding") and d.found_node is not None
                 and group & {*found.nodes[d.found_node].inputs})
         ]  # fmt: skip
         why = next((w for b in group if (w := found.nodes[b].attributes.get("why"))), OPERATION)

@@ -21,6 +21,7 @@ from conformance.judge.port import (
     forward,
     idle,
     initialisation,
+    order,
     plain,
     precision,
     sizes,
@@ -118,9 +119,8 @@ def judge(
         "found": written(GraphRow.of(found)),
         "pairs": {str(a): b for a, b in asked.inference.pairs.items()},
     }
-    traced = faults.check(asked)
-    parts = [faults.apart(structure.check(asked), traced), traced, trained_mode.untaught(asked)]
-    parts.append(precision.check(asked))
+    parts = faults.apart(structure.check(asked), faults.check(asked))
+    parts += [trained_mode.untaught(asked), precision.check(asked), order.check(asked)]
     if not asked.untraceable:  # auxiliary heads may be read in training
         pieces = [each for node in found for some in node.parameters.values() for each in some]
         counted = {piece.handle for piece in pieces}

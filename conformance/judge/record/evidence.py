@@ -29,6 +29,7 @@ from safetensors.numpy import load_file, save_file
 
 from conformance.data import read as read_row
 from conformance.data import written
+from conformance.files import read as text_of
 from conformance.files import strict
 from conformance.graph.model import Graph
 from conformance.judge import published
@@ -215,7 +216,7 @@ def _same(run: Run, data: dict[str, Any]) -> bool:
 
 def read(folder: Path) -> list[Run]:
     """Every run under ``folder``, by name, or none.  Raises :class:`DamagedEvidence`."""
-    if not folder.is_dir():
+    if not os.path.isdir(folder):  # whatever name it is
         raise DamagedEvidence(f"{folder}: no such folder; run the frameworks' checks first")
     return [_read_run(path.parent) for path in sorted(folder.glob("[!.]*/run.json"))]
 
@@ -318,7 +319,7 @@ def _whole(file: Path, checksum: str) -> Path:
 
 def _load(path: Path) -> dict[str, Any]:
     try:
-        data = strict(path.read_text(encoding="utf-8"))
+        data = strict(text_of(path))
     except (OSError, ValueError) as error:
         raise DamagedEvidence(f"{path}: cannot be read ({error}); record it again") from None
     if not isinstance(data, dict):

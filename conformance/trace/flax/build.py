@@ -12,7 +12,7 @@ from flax import linen, nnx
 from conformance.trace.flax.calls import takes
 from conformance.trace.flax.model import Model
 from conformance.trace.fresh import Fresh
-from conformance.trace.jax.program import KEPT
+from conformance.trace.jax.program import KEPT, shapes
 from conformance.trace.places import refusing
 from conformance.trace.port import UntraceableModel
 
@@ -47,7 +47,7 @@ def _with_arrays(factory: Callable[..., Any]) -> Any:
             known = dict(enumerate(jax.tree.leaves(state)))
             return Model(module, graphdef, jax.eval_shape(lambda: state), known)
         case (apply, variables):
-            return apply, jax.eval_shape(lambda: variables)
+            return apply, shapes(variables)
         case other:
             return other
 
@@ -68,6 +68,7 @@ def _assemble(factory: Callable[..., Any], evaluation: AbstractContextManager[An
                     built.append(module)
                     return None
                 case (apply, variables) if callable(apply):
+                    shapes(variables)
                     built.append(apply)
                     return variables
                 case nnx.Module() as module:

@@ -14,7 +14,7 @@ from conformance.trace.fresh import Fresh
 from conformance.trace.jax.equations import evaluated
 from conformance.trace.jax.execution import as_array, computing, gpu
 from conformance.trace.jax.plain import filled, plainly
-from conformance.trace.jax.program import KEPT, Program, program, stored
+from conformance.trace.jax.program import KEPT, Program, program, shapes, stored
 from conformance.trace.jax.walk import Places, record, replay
 from conformance.trace.places import refusing
 from conformance.trace.port import (
@@ -151,7 +151,7 @@ def with_arrays(factory: Callable[[], Any]) -> tuple[Callable[..., Any], Any]:
     # A state's counters have the type that they get in the trace.
     with refusing("the factory does not build a pair (apply, variables)"), jax.enable_x64(True):
         apply, variables = factory()
-        return apply, jax.eval_shape(lambda: variables)
+        return apply, shapes(variables)
 
 
 def execute(

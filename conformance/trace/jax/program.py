@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.extend.core import ClosedJaxpr
 
+from conformance.printable import message
 from conformance.trace.jax.execution import DOUBLE, in_precision, lower_type
 from conformance.trace.places import reason
 from conformance.trace.port import Own, UntraceableModel
@@ -110,7 +111,7 @@ def _traced(function: Callable[..., Any], inputs: Sequence[Any]) -> ClosedJaxpr:
 
 def unbound(error: NameError) -> str | None:
     """The axis over devices whose name an error misses, if that is what it says."""
-    found = re.search(r"unbound axis name:? *(\w+)", str(error))
+    found = re.search(r"unbound axis name:? *(\w+)", message(error))
     return found[1] if found else None
 
 
@@ -123,6 +124,16 @@ def stored(variables: Any) -> Own:
             if jnp.issubdtype(jnp.result_type(leaf), jnp.floating)
         }
     )
+
+
+def shapes(variables: Any) -> Any:
+    """The shapes of a pair's variables.  Raises :class:`UntraceableModel` of functions."""
+    if any(callable(leaf) for leaf in jax.tree.leaves(variables)):
+        raise UntraceableModel(
+            "the second of the pair (apply, variables) holds functions: return what init gives of"
+            " Haiku's transform, or the arrays of equinox.partition(model, is_inexact_array)"
+        )
+    return jax.eval_shape(lambda: variables)
 
 
 def handle_of(path: Any, separator: str = "/") -> str:

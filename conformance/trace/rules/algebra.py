@@ -161,7 +161,7 @@ def recognised(walk: Walk, x: Algebra, final: bool = True) -> Plain | None:
 def _entry(walk: Walk, x: Algebra) -> int | None:
     """The first value that is the base's result in the layout in which the algebra has it."""
     for i in range(x.base.value, x.value):
-        flow = walk.means.get(i)
+        flow = walk.named.get(i, walk.means.get(i))  # a padding has been placed
         if isinstance(flow, Plain) and (flow.node, flow.axes) == (x.base.node, x.base.axes):
             return i
     return None

@@ -40,7 +40,8 @@ def reshape(walk: Walk, op: Step, x: Flowing) -> Plain | None:
     if (flow := settled(walk, x)) is None or (axes := reshaped(flow.axes, op.shape)) is None:
         return None
     merged = next((a for a in axes if len([atom for atom in a if atom[0] != "N"]) > 1), None)
-    if merged and merged not in flow.axes:
+    beside = {name for axis in axes if axis != merged for name, _ in axis}
+    if merged and merged not in flow.axes and "C" not in beside:
         attributes = {"order": spatial_order(merged)}
         return walk.node("flatten", attributes, (flow.node,), axes, op.value)
     return Plain(flow.node, axes, op.value)
@@ -230,7 +231,10 @@ def channels_of(walk: Walk, op: Step, x: Flow) -> Plain | Chosen | None:
 
 @rule("take")
 def take(walk: Walk, op: Step, x: Flow) -> Plain | Chosen | None:
-    """x[..., indices] -> some channels of x."""
+    """x[..., indices] -> some channels of x; all of an axis in their order are x."""
+    if [*np.ravel(op["indices"])] == [*range(walk.shape(x)[op["axis"]])]:
+        flow = walk.placed(x)
+        return Plain(flow.node, flow.axes, op.value) if op.shape == walk.shape(x) else None
     if name_of(x.axes[op["axis"]]) != "C":
         return None
     return _chosen(walk, op, x, op["axis"], tuple(int(i) for i in np.ravel(op["indices"])))

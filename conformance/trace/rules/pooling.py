@@ -175,7 +175,7 @@ def averaged(walk: Walk, x: Affine) -> Plain | None:
         return None
     attributes = node.attributes | {"count_include_pad": counted}
     node.kind, node.attributes = _average(attributes, before)
-    node.value = x.value
+    node.value, node.axes = x.value, x.axes  # it may have been turned before it was divided
     return x.plain
 
 

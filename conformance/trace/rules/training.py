@@ -10,7 +10,10 @@ from conformance.trace.excerpt import excerpt
 from conformance.trace.meanings import Flowing
 from conformance.trace.norms import replaced, running
 from conformance.trace.stored import fill
-from conformance.trace.walk import Walk
+from conformance.trace.walk import AXES, Walk
+
+#: The letter of an axis by its name.
+LETTERS = {name: letter for letter, name in AXES.items()}
 
 
 def follow(walk: Walk, updates: Mapping[str, int]) -> None:
@@ -25,13 +28,17 @@ def follow(walk: Walk, updates: Mapping[str, int]) -> None:
         x = walk.means.get(new)
         if not isinstance(x, Flowing):
             continue
-        several = [walk.nodes[i] for i in sorted(_behind(walk, x.node))]
-        channel = axis_of(several[0].axes, "C")
+        behind = _behind(walk, x.node)
+        along = {norms[i].attributes.get("axis", AXES["C"]) for i in behind & norms.keys()}
+        if len(along) != 1:
+            continue
+        several = [walk.nodes[i] for i in sorted(behind)]
+        channel = axis_of(several[0].axes, LETTERS[along.pop()])
         if channel is None or len({each.axes for each in several}) > 1:
             continue
         if len(several) == 1:
             part = excerpt(walk.tape, several[0].value, new, stored[handle])
-            found = running(part, channel) if x.node in norms else None
+            found = running(part, channel)
         else:
             values = [each.value for each in several]
             found = replaced(walk.tape, values, new, stored[handle], channel)
@@ -39,7 +46,7 @@ def follow(walk: Walk, updates: Mapping[str, int]) -> None:
             continue
         slot, momentum, unbiased = found
         parameter = Parameter(handle, walk.tape[stored[handle]].shape)
-        for base in _behind(walk, x.node) & norms.keys():
+        for base in behind & norms.keys():
             norm = norms[base]
             norm.attributes["momentum"] = momentum
             if slot == "variance":

@@ -129,6 +129,17 @@ def gather(recorder: Recorder, operation: Any) -> int:
     return recorder.tape.reshape(value, operation.outputs[0].shape)
 
 
+def roll(recorder: Recorder, operation: Any) -> int:
+    """Axes of which each place is taken from some places before it, or from the other end."""
+    tensor, shifts, axes = operation.inputs
+    value = recorder.of(tensor)
+    moves = zip(recorder.static(axes).flat, recorder.static(shifts).flat, strict=True)
+    for axis, shift in ((int(axis) % tensor.shape.rank, int(shift)) for axis, shift in moves):
+        size = tensor.shape[axis]
+        value = recorder.tape.take(value, axis, tuple((i - shift) % size for i in range(size)))
+    return value
+
+
 LAYOUTS: dict[str, Translation] = {
     "Reshape ExpandDims Squeeze": shaped(Tape.reshape),
     "Transpose": by_axes(Tape.transpose),
@@ -145,4 +156,5 @@ LAYOUTS: dict[str, Translation] = {
     "Unpack": unstack,
     "GatherV2": gather,
     "ReverseV2": by_axes(Tape.reverse),
+    "Roll": roll,
 }

@@ -11,6 +11,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -61,6 +62,7 @@ class ModulePort:
     framework = "keras"
     #: What a step leaves in its own variables is assigned, which a graph of shapes does not show.
     trains = False
+    untrained = "training mode (what a step leaves in the variables of a tf.Module is not seen)"
 
     def __init__(self, factory: Callable[[], Any]) -> None:
         self.factory = Fresh(factory, lambda made: True)
@@ -82,7 +84,8 @@ class ModulePort:
             module = self._ready(shape)
             flags = _flags(module)
             with refusing(f"the module cannot be called on an image of {'x'.join(map(str, size))}"):
-                tape = checked(backend.record(Call(lambda image: module(image, **flags), shape)))
+                call = _unsigned(module)
+                tape = checked(backend.record(Call(lambda image: call(image, **flags), shape)))
             floating = (v for v in module.variables if v.dtype.is_floating)
             tape.stored = {v.name: tuple(v.shape) for v in floating}
             return tape
@@ -134,6 +137,14 @@ class ModulePort:
             with refusing("the factory does not build a module"), _double_variables():
                 module(tf.zeros(shape, tf.float64))
         return module
+
+
+def _unsigned(module: Any) -> Callable[..., Any]:
+    """The module, or the function of it that a signature of float32 keeps from float64."""
+    call: Any = type(module).__call__
+    if getattr(call, "input_signature", None) is None:
+        return module
+    return partial(call.python_function, module)
 
 
 def _is_legacy(made: object) -> bool:

@@ -45,6 +45,12 @@ def unwrapped(model: Any) -> nn.Module:
     return model
 
 
+def switched(module: nn.Module, training: bool) -> nn.Module:
+    """The module in a mode; a ``train`` of its own need not return it."""
+    module.train(training)
+    return module
+
+
 def registered(module: nn.Module) -> list[Fault]:
     """Give what a module keeps in plain lists and dictionaries a name of its own.
 

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from conformance.trace.port import PLAIN, Arrays, Execution, Gradients
+from conformance.trace.torch.build import switched
 
 
 def gpu() -> str:
@@ -119,7 +120,7 @@ def plain(
             stored[handle].copy_(torch.from_numpy(np.require(array, None, ["C", "W"])))
         taken = _taken(stored[handle] for handle in values)
         batch = torch.from_numpy(images.transpose(0, 3, 1, 2)).to(taken)
-        return module.eval()(given(batch.contiguous()))
+        return switched(module, False)(given(batch.contiguous()))
 
 
 def _taken(stored: Iterable[Tensor]) -> torch.dtype:

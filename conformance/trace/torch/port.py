@@ -27,6 +27,7 @@ from torch.nn.modules.module import (
 from torch.nn.parameter import is_lazy
 from torch.utils._pytree import tree_leaves
 
+from conformance.printable import message
 from conformance.trace.fresh import Fresh
 from conformance.trace.places import calls_the_port, raised_at, reason, refusing
 from conformance.trace.port import (
@@ -45,7 +46,15 @@ from conformance.trace.port import (
     images,
 )
 from conformance.trace.tape import Fault, Tape
-from conformance.trace.torch.build import frozen, hooked, installed, registered, unwrapped, whole
+from conformance.trace.torch.build import (
+    frozen,
+    hooked,
+    installed,
+    registered,
+    switched,
+    unwrapped,
+    whole,
+)
 from conformance.trace.torch.compiler import unloaded
 from conformance.trace.torch.execution import as_array, computing, gpu, plain, pulled
 from conformance.trace.torch.hollow import (
@@ -136,7 +145,7 @@ class TorchPort:
         height, width, channels = size
         image = torch.empty(batch, channels, height, width, dtype=torch.float64, device="meta")
         with torch.no_grad(), computing(), unloaded():
-            module = self._ready(image).train(training)
+            module = switched(self._ready(image), training)
             state = hollow_state(module)
             recorder = Recorder(module, state)
             self._forward(module, recorder, state, Hollow(image))
@@ -149,7 +158,7 @@ class TorchPort:
         """See :class:`~conformance.trace.port.Port`; compiled by TorchInductor."""
         with torch.set_grad_enabled(run.returns), computing(run.how) as device:
             image = tensor(run.image.transpose(0, 3, 1, 2).copy(), device)
-            module = self._ready(image.to("meta")).train(run.training)
+            module = switched(self._ready(image.to("meta")), run.training)
             state = filled(hollow_state(module), run, device)
             if run.how.compiled:
                 results = self._compiled(module, state, image)
@@ -212,7 +221,7 @@ class TorchPort:
         """See :class:`~conformance.trace.port.Port`; of tensors that forward itself has made."""
         with torch.enable_grad(), computing():
             image = tensor(run.image.transpose(0, 3, 1, 2).copy())
-            module = self._ready(image.to("meta")).train(run.training)
+            module = switched(self._ready(image.to("meta")), run.training)
             state = filled(hollow_state(module), run)
             watch = Watch(module, state, run, wanted)
             leaves = _leaves(module, state, image)
@@ -231,7 +240,7 @@ class TorchPort:
     def _there(self, run: Run, wanted: frozenset[str]) -> Back:
         """The way from the leaves to the outputs, unobserved."""
         image = tensor(run.image.transpose(0, 3, 1, 2).copy())
-        module = self._ready(image.to("meta")).train(run.training)
+        module = switched(self._ready(image.to("meta")), run.training)
         state = filled(hollow_state(module), run)
         leaves = _leaves(module, state, image, wanted)
         with installed(module, state):
@@ -241,7 +250,7 @@ class TorchPort:
         """What the model stores when it is built with its weights."""
         with refusing(f"{self.name}() does not build with its weights"), torch.no_grad():
             self._whole = self.factory()
-            module = unwrapped(self._whole).eval()
+            module = switched(unwrapped(self._whole), False)
             registered(module)
             if self._size and any(is_lazy(tensor) for tensor in module.parameters()):
                 height, width, channels = self._size
@@ -256,7 +265,7 @@ class TorchPort:
             module = unwrapped(self.factory() if made is None else made)
             registered(module)
             if any(is_lazy(tensor) for tensor in module.parameters()):
-                self._call(module.eval(), _channels_first(images[:1]))
+                self._call(switched(module, False), _channels_first(images[:1]))
             output = plain(module, self._given or _as_it_is, values, images)
             return [_channels_behind(as_array(leaf)) for leaf in _outputs(output)]
 
@@ -306,7 +315,7 @@ class TorchPort:
         return outputs
 
     def _failed(self, error: Exception, recorder: Recorder, image: Tensor) -> UntraceableModel:
-        if ".item() cannot be called" in str(error):
+        if ".item() cannot be called" in message(error):
             return UntraceableModel(
                 f"{self.name}: what forward does depends on the values in the image"
                 f" ({raised_at(error)}): it must do the same with every image"

@@ -55,6 +55,26 @@ class LinenResNet(linen.Module):
         return linen.Dense(1000)(x.mean((1, 2)))
 
 
+class LinenSmallResNet(linen.Module):
+    """ResNet-18 for CIFAR, all of it padded "SAME"; ``side`` is that of its first kernel."""
+
+    side: int = 3
+
+    @linen.compact
+    def __call__(self, x: jax.Array, train: bool = False) -> jax.Array:
+        def conv(x: jax.Array, maps: int, side: int, stride: int = 1) -> jax.Array:
+            x = linen.Conv(maps, (side, side), (stride, stride), use_bias=False)(x)
+            return linen.BatchNorm(not train, momentum=0.9, epsilon=1e-5)(x)
+
+        x = linen.relu(conv(x, 64, self.side))
+        for stage in range(4):
+            for block in range(2):
+                maps, stride = 64 * 2**stage, 2 if stage and not block else 1
+                y = conv(linen.relu(conv(x, maps, 3, stride)), maps, 3)
+                x = linen.relu(y + (conv(x, maps, 1, stride) if stride == 2 else x))
+        return linen.Dense(10)(x.mean((1, 2)))
+
+
 class LinenLeNet(linen.Module):
     """LeNet-5 for MNIST, of sigmoids and means, as Dive into Deep Learning has it."""
 
@@ -127,6 +147,10 @@ STRANGERS: dict[str, Stranger] = {
     "Linen ResNet50": Stranger(
         "flax", LinenResNet, "ResNet-50", ("v1.5", "same padding behind conv1")
     ),
+    "Linen ResNet-18 for CIFAR": Stranger(
+        "flax", LinenSmallResNet, "ResNet-18",
+        ("for small images, same padding", "other classes"), size=(32, 32, 3),
+    ),
     "Equinox AlexNet": Stranger("equinox", equinox_alexnet, "AlexNet"),
     "Linen LeNet on MNIST": Stranger(
         "flax", LinenLeNet, "LeNet-5-table",
@@ -136,6 +160,9 @@ STRANGERS: dict[str, Stranger] = {
 }  # fmt: skip
 
 OTHERS: dict[str, Stranger] = {
+    "Linen ResNet-18 for CIFAR, 5x5 in conv1": Stranger(
+        "flax", partial(LinenSmallResNet, 5), "ResNet-18", size=(32, 32, 3)
+    ),
     "Linen LeNet on MNIST, 32 maps": Stranger(
         "flax", partial(LinenLeNet, 32), "LeNet-5-table", size=(28, 28, 1)
     ),

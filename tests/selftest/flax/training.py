@@ -35,6 +35,11 @@ def rate_in_the_head(model: Any) -> None:
     model.aux_4a.layers[5].rate = 0.4
 
 
+def dropout_before_pool(model: Any) -> None:
+    model.avgpool = nnx.Sequential(model.dropout, model.avgpool)
+    model.dropout = Same()
+
+
 def momentum_mixed_up(model: Any) -> None:
     for norm in norms(model):
         norm.momentum = 0.1
@@ -114,6 +119,31 @@ def _backward(kept: None, gradient: jax.Array) -> tuple[jax.Array]:
 twice_on_the_way_back.defvjp(_forward, _backward)
 
 
+def frozen_kernel(model: Any) -> None:
+    model.F6.layers[0].__class__ = FrozenKernel
+
+
+class FrozenKernel(nnx.Linear):
+    def __call__(self, x: jax.Array) -> jax.Array:
+        return x @ jax.lax.stop_gradient(self.kernel[...]) + self.bias[...]
+
+
+def wrong_backward(model: Any) -> None:
+    model.C3.layers[1] = straight
+
+
+@jax.custom_vjp
+def straight(x: jax.Array) -> jax.Array:
+    return jnp.tanh(x)
+
+
+straight.defvjp(lambda x: (jnp.tanh(x), None), lambda kept, gradient: (gradient,))
+
+
+def features_stopped(model: Any) -> None:
+    model.flatten = Also(model.flatten, jax.lax.stop_gradient)
+
+
 def zero_kernel(model: Any) -> None:
     changed(model.C5.layers[0].kernel, jnp.zeros_like)
 
@@ -124,6 +154,28 @@ def constant_kernel(model: Any) -> None:
 
 def ten_times_wider(model: Any) -> None:
     changed(model.conv2.layers[0].kernel, lambda kernel: 10 * kernel)
+
+
+def all_positive(model: Any) -> None:
+    changed(model.C5.layers[0].kernel, jnp.abs)
+
+
+def two_alike(model: Any) -> None:
+    changed(model.C5.layers[0].kernel, lambda kernel: kernel.at[..., 1].set(kernel[..., 0]))
+
+
+def not_a_number(model: Any) -> None:
+    changed(model.C5.layers[0].kernel, lambda kernel: kernel.at[0, 0, 2, 1].set(jnp.nan))
+
+
+def same_seed(model: Any) -> None:
+    for block in model.stage1.layers:
+        for conv in (block.layers[0].residual.layers[i].layers[0] for i in (0, 2)):
+            conv.kernel[...] = nnx.Conv(16, 16, (3, 3), rngs=nnx.Rngs(0)).kernel[...]
+
+
+def mean_of_one(model: Any) -> None:
+    changed(model.conv1.layers[0].layers[1].mean, jnp.ones_like)
 
 
 def zero_inner_gamma(model: Any) -> None:

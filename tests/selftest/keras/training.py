@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 import keras
+import numpy as np
 from keras import KerasTensor, layers, ops
 
 from conformance.implementations.keras import alexnet, googlenet
@@ -51,6 +53,15 @@ def dropout_added(build: Build) -> keras.Model:
 def rate_in_the_head(build: Build) -> keras.Model:
     dropout = made("aux_4a_dropout", layers.Dropout, changed(layers.Dropout, rate=0.4))
     return rewritten(build, layers, Dropout=dropout)
+
+
+def dropout_before_pool(build: Build) -> keras.Model:
+    def pool(name: str) -> layers.Layer:
+        return keras.Sequential([dropout(0.4), right()], name=name)
+
+    right, dropout = layers.GlobalAveragePooling2D, layers.Dropout
+    kept = made("dropout", dropout, lambda rate, name: layers.Identity(name=name))
+    return rewritten(build, layers, GlobalAveragePooling2D=pool, Dropout=kept)
 
 
 def momentum_mixed_up(build: Build) -> keras.Model:
@@ -145,6 +156,34 @@ def twice_on_the_way_back(x: Any) -> Any:
     return x, backwards
 
 
+def frozen_kernel(build: Build) -> keras.Model:
+    return edited(build, "F6", lambda layer: FrozenKernel.from_config(layer.get_config()))
+
+
+class FrozenKernel(layers.Dense):
+    def call(self, x: KerasTensor) -> KerasTensor:
+        return self.activation(ops.matmul(x, ops.stop_gradient(self.kernel)) + self.bias)
+
+
+def wrong_backward(build: Build) -> keras.Model:
+    return edited(build, "C3", configured(activation=straight))
+
+
+@ops.custom_gradient
+def straight(x: Any) -> Any:
+    def backwards(*given: Any, upstream: Any = None) -> Any:
+        return given[0] if upstream is None else upstream
+
+    return ops.tanh(x), backwards
+
+
+def features_stopped(build: Build) -> keras.Model:
+    def stopped(layer: layers.Layer) -> layers.Layer:
+        return keras.Sequential([Detached(), layers.Flatten()])
+
+    return edited(build, layers.Flatten, stopped)
+
+
 def zero_kernel(build: Build) -> keras.Model:
     conv = layers.Conv2D
     zero = partial(conv, kernel_initializer="zeros")
@@ -158,6 +197,44 @@ def constant_kernel(build: Build) -> keras.Model:
 def ten_times_wider(build: Build) -> keras.Model:
     wide = keras.initializers.VarianceScaling(100.0, "fan_avg", "uniform")
     return edited(build, "conv2", configured(kernel_initializer=wide))
+
+
+def starting(build: Build, layer: str, change: Callable[[Any], Any]) -> keras.Model:
+    """The model with the first array of a layer, its kernel, changed."""
+    model = build()
+    kernel, *others = model.get_layer(layer).get_weights()
+    model.get_layer(layer).set_weights([change(kernel), *others])
+    return model
+
+
+def all_positive(build: Build) -> keras.Model:
+    return starting(build, "C5", np.abs)
+
+
+def two_alike(build: Build) -> keras.Model:
+    def alike(kernel: Any) -> Any:
+        kernel[..., 1] = kernel[..., 0]
+        return kernel
+
+    return starting(build, "C5", alike)
+
+
+def not_a_number(build: Build) -> keras.Model:
+    def broken(kernel: Any) -> Any:
+        kernel[0, 0, 2, 1] = np.nan
+        return kernel
+
+    return starting(build, "C5", broken)
+
+
+def same_seed(build: Build) -> keras.Model:
+    seeded = keras.initializers.GlorotUniform(seed=0)
+    return rewritten(build, layers, Conv2D=partial(layers.Conv2D, kernel_initializer=seeded))
+
+
+def mean_of_one(build: Build) -> keras.Model:
+    norm = nth(0, NORM, changed(NORM, moving_mean_initializer="ones"))
+    return rewritten(build, layers, BatchNormalization=norm)
 
 
 def zero_inner_gamma(build: Build) -> keras.Model:

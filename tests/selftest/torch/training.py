@@ -5,8 +5,9 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
-from conformance.implementations.torch.layers import WithHeads
+from conformance.implementations.torch.layers import Function, WithHeads
 
 
 def keep_for_drop(model: Any) -> None:
@@ -32,6 +33,11 @@ def dropout_added(model: Any) -> None:
 
 def rate_in_the_head(model: Any) -> None:
     model.aux_4a[5].p = 0.4
+
+
+def dropout_before_pool(model: Any) -> None:
+    model.avgpool = nn.Sequential(model.dropout, model.avgpool)
+    model.dropout = nn.Identity()
 
 
 def momentum_mixed_up(model: Any) -> None:
@@ -111,6 +117,37 @@ class Doubled(nn.Module):
         return x
 
 
+def frozen_kernel(model: Any) -> None:
+    model.F6[1].__class__ = FrozenKernel
+
+
+class FrozenKernel(nn.Linear):
+    def forward(self, x: Tensor) -> Tensor:
+        return F.linear(x, self.weight.detach(), self.bias)
+
+
+def wrong_backward(model: Any) -> None:
+    model.C3[1] = Function(Straight.apply)
+
+
+class Straight(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        return x.tanh()
+
+    @staticmethod
+    def backward(ctx: Any, above: Tensor) -> Tensor:
+        return above
+
+
+def features_stopped(model: Any) -> None:
+    model.F6.insert(0, Detached())
+
+
+def silent_hook(model: Any) -> None:
+    model.F6[1].weight.register_hook(torch.zeros_like)
+
+
 def zero_kernel(model: Any) -> None:
     nn.init.zeros_(model.C5[0].weight)
 
@@ -122,6 +159,29 @@ def constant_kernel(model: Any) -> None:
 def ten_times_wider(model: Any) -> None:
     with torch.no_grad():
         model.conv2[0].weight.mul_(10)
+
+
+def all_positive(model: Any) -> None:
+    model.C5[0].weight.data.abs_()
+
+
+def two_alike(model: Any) -> None:
+    model.C5[0].weight.data[1] = model.C5[0].weight.data[0]
+
+
+def not_a_number(model: Any) -> None:
+    model.C5[0].weight.data[1, 2] = torch.nan
+
+
+def same_seed(model: Any) -> None:
+    for block, _ in model.stage1:
+        for conv in (block.residual[0][0], block.residual[2][0]):
+            torch.manual_seed(0)
+            conv.reset_parameters()
+
+
+def mean_of_one(model: Any) -> None:
+    model.conv1[0][1].running_mean.fill_(1)
 
 
 def zero_inner_gamma(model: Any) -> None:
