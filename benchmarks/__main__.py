@@ -21,7 +21,6 @@ from tabulate import tabulate
 
 from benchmarks.plan import Measurement, Probe, measurements, missing
 from benchmarks.probe import Figures
-from conformance.ports.sandbox import environment
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -103,9 +102,7 @@ class Row:
 def run(probe: Probe) -> dict[str, Figures]:
     """A probe's figures for each tool.  Raises :class:`RuntimeError` that says what went wrong."""
     command = [sys.executable, "-m", "benchmarks.probe", *probe]
-    done = subprocess.run(
-        command, cwd=ROOT, capture_output=True, text=True, env=environment({})
-    )  # fmt: skip
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     if done.returncode:
         said = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
         raise RuntimeError(f"{' '.join(probe)}: {said[-1]}")

@@ -35,17 +35,7 @@ LONGEST = 64 << 20
 #: has nobody to talk to.
 QUIETLY = {"OMP_WAIT_POLICY": "passive", "PYTHONBREAKPOINT": "0"}
 
-#: What was freed is kept, in large pages: where the system has to find and clear memory for every
-#: result once more, that takes as long as to compute it.  Another C library than glibc ignores it.
-KEPT = "hugetlb=1 mmap_max=0 trim_threshold=17179869184 arena_max=1".split()
-KEEPING = {"GLIBC_TUNABLES": ":".join(f"glibc.malloc.{each}" for each in KEPT)}
-
 Json = dict[str, Any]
-
-
-def environment(variables: Mapping[str, str]) -> dict[str, str]:
-    """The environment of a process of ours: ``variables`` first, then what the user has set."""
-    return QUIETLY | KEEPING | dict(os.environ) | dict(variables)
 
 
 @dataclass(slots=True)
@@ -116,7 +106,7 @@ class _Sandbox:
                 self.process = subprocess.Popen(
                     boot.command("conformance.ports.supervisor", str(answers)),
                     stdin=subprocess.PIPE, stdout=subprocess.PIPE, pass_fds=(answers,),
-                    start_new_session=True, env=environment(variables),
+                    start_new_session=True, env=QUIETLY | dict(os.environ) | dict(variables),
                 )  # fmt: skip
             finally:
                 os.close(answers)
