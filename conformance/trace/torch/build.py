@@ -63,8 +63,10 @@ def registered(module: nn.Module) -> list[Fault]:
             if name.startswith("_") or name in parent._modules:
                 continue
             own = f"{name}[]"  # the attribute stays the list that the forward reads
-            known = {id(parameter) for parameter in module.parameters()}
-            loose = [x for x in _inside(value, nn.Parameter) if id(x) not in known]
+            loose = list(_inside(value, nn.Parameter))
+            if loose:  # a deep network has thousands of attributes: look only where one has some
+                known = {id(parameter) for parameter in module.parameters()}
+                loose = [x for x in loose if id(x) not in known]
             if loose:
                 parent._modules[own] = nn.ParameterList(loose)
                 found.append(
