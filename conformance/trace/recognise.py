@@ -184,6 +184,8 @@ def _tiled(x: np.ndarray, out: np.ndarray, names: str) -> Layer | None:
     size = tuple(n // m for n, m in zip(x.shape, out.shape, strict=True))
     tiles = x.reshape([n for pair in zip(out.shape, size, strict=True) for n in pair])
     kernel = size[names.index("H")], size[names.index("W")]
+    if kernel == (x.shape[names.index("H")], x.shape[names.index("W")]):
+        return None  # a mean of the whole map has a rule, and may be a part of a norm
     attributes = {"kernel": kernel, "stride": kernel, "padding": ((0, 0), (0, 0))}
     if same(out, tiles.max(axis=(1, 3, 5, 7))):
         return Layer("max_pool", attributes)
