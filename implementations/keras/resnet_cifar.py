@@ -51,7 +51,7 @@ def stage(
 
 
 def resnet(block: Block, n: int) -> keras.Model:
-    image = keras.Input((32, 32, 3))
+    image = keras.Input((None, None, 3))
     x = layers.ReLU(name="conv1")(conv_bn(image, 16, 3))
     x = stage(x, block, 16, n, stride=1, name="stage1")
     x = stage(x, block, 32, n, stride=2, name="stage2")
