@@ -73,9 +73,10 @@ def answer(job: Json, say: Say) -> None:
     from conformance.ports.loading import BadPort, told
     from conformance.trace.port import UntraceableModel
 
-    module = import_module(f"conformance.{job['task']}")
-    before = Interpreter()
+    before = None
     try:
+        module = import_module(f"conformance.{job['task']}")
+        before = Interpreter()  # with all of ours, and nothing of the port's
         say.line({"result": module.work(job, say)})
     except Refused as refused:
         say.line({"refused": str(refused), "code": refused.code})
@@ -96,7 +97,7 @@ def answer(job: Json, say: Say) -> None:
         if job["debug"]:
             traceback.print_exc()
         said = " ".join(f"{type(fault).__name__}: {message(fault)}".split())
-        if port_has := before.blame(fault):
+        if port_has := before and before.blame(fault):
             say.line({"refused": f"the port {port_has}: {said}", "code": INCONCLUSIVE})
         elif short := memory.shortage(fault) or scarce(fault):
             say.line({"refused": short, "code": INCONCLUSIVE})
