@@ -343,6 +343,18 @@ class Listed(nn.Module):
         return F.conv2d(x, *self.numbers)
 
 
+def test_what_holds_itself_is_looked_into_once():
+    """A dictionary of settings may lead back to itself, and holds nothing that is trained."""
+
+    def made():
+        net = LeNet()
+        net.settings = {"rates": [0.1, 0.01]}
+        net.settings["all"] = [net.settings]
+        return net
+
+    assert not judge(port(made), NETWORK).findings
+
+
 @pytest.mark.parametrize("known", [True, False])
 def test_parameters_in_a_plain_list(known):
     """PyTorch registers none of them, unless they stand elsewhere as well."""

@@ -98,9 +98,24 @@ def _inside(value: Any, kind: type[Kept]) -> Iterator[Kept]:
     """The layers, or parameters, in a list, a tuple or a dictionary, and in what that holds."""
     if isinstance(value, kind):
         yield value
-    elif isinstance(value, list | tuple | dict):
-        for each in value.values() if isinstance(value, dict) else value:
-            yield from _inside(each, kind)
+    for held in _containers(value):
+        yield from (each for each in _values(held) if isinstance(each, kind))
+
+
+def _containers(value: Any) -> Iterator[Any]:
+    """A list, a tuple or a dictionary and those inside of it, each once: one may hold itself."""
+    seen: set[int] = set()
+    stack = [value]
+    while stack:
+        held = stack.pop()
+        if isinstance(held, list | tuple | dict) and id(held) not in seen:
+            seen.add(id(held))
+            yield held
+            stack.extend(reversed([x for x in _values(held) if isinstance(x, list | tuple | dict)]))
+
+
+def _values(held: Any) -> Any:
+    return held.values() if isinstance(held, dict) else held
 
 
 @contextmanager
@@ -114,13 +129,7 @@ def installed(module: nn.Module, state: dict[str, Tensor]) -> Iterator[None]:
     for each in module.modules():
         for table in (each._parameters, each._buffers):
             places += [(table, name, x) for name, x in table.items() if x is not None]
-    lists = [each for part in module.modules() for each in _plain(_public(part))]
-    places += [
-        (each, key, x)
-        for each in lists
-        for key, x in (each.items() if isinstance(each, dict) else enumerate(each))
-        if isinstance(x, nn.Parameter) and id(x) in own
-    ]
+    places += [place for place in _loose(module) if id(place[2]) in own]
     for table, name, tensor in places:
         table[name] = state.get(own[id(tensor)], tensor)
     try:
@@ -132,17 +141,14 @@ def installed(module: nn.Module, state: dict[str, Tensor]) -> Iterator[None]:
             table[name] = tensor
 
 
-def _public(module: nn.Module) -> dict[str, Any]:
-    """The attributes of a module that are its author's."""
-    return {name: value for name, value in vars(module).items() if name[:1] != "_"}
-
-
-def _plain(value: Any) -> Iterator[Any]:
-    """Lists and dictionaries that may hold parameters, and those inside of them."""
-    for each in value.values() if isinstance(value, dict) else value:
-        if isinstance(each, list | dict):
-            yield each
-            yield from _plain(each)
+def _loose(module: nn.Module) -> Iterator[tuple[Any, Any, Tensor]]:
+    """Where the plain lists and dictionaries of a module's author hold a parameter."""
+    for part in module.modules():
+        public = [value for name, value in vars(part).items() if name[:1] != "_"]
+        for held in (each for value in public for each in _containers(value)):
+            if not isinstance(held, tuple):
+                entries = held.items() if isinstance(held, dict) else enumerate(held)
+                yield from ((held, key, x) for key, x in entries if isinstance(x, nn.Parameter))
 
 
 def _stored(module: nn.Module) -> Iterator[tuple[str, Tensor]]:
