@@ -7,6 +7,7 @@ done with such a matrix it is an array like any other, made whole for that.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from math import prod
 from typing import Any
 
@@ -19,7 +20,7 @@ from conformance.chunks import STRIP, each, slices
 HELD = 1 << 24
 
 
-class Large(NDArrayOperatorsMixin):
+class Large(NDArrayOperatorsMixin, ABC):
     """A matrix of rows x columns, some of whose rows are made at a time."""
 
     def __init__(self, shape: tuple[int, ...], dtype: Any) -> None:
@@ -31,9 +32,9 @@ class Large(NDArrayOperatorsMixin):
         """Which rows are made at a time."""
         return slices(self.shape[0], max(1, STRIP // self.shape[1]))
 
+    @abstractmethod
     def rows(self, part: slice) -> np.ndarray:
         """Some rows."""
-        raise NotImplementedError
 
     def write(self, place: np.ndarray) -> None:
         """Fill an array that has as many numbers, in the order of its axes."""
