@@ -2,8 +2,12 @@
 
 from conformance.graph.align import align, findings
 from conformance.graph.names import names
+from conformance.graph.shrink import smallest
 from conformance.judge import published
+from conformance.judge.port.smaller import smaller
 from conformance.judge.published import by_convention, neutral
+from conformance.ports import implementations as frameworks
+from conformance.reference import Model
 
 
 def test_trace_is_the_published_graph(framework, model, examined):
@@ -22,3 +26,18 @@ def test_trace_is_the_published_graph(framework, model, examined):
         # To which row a layer without parameters belongs is a matter of a framework's own names.
         stored = [index for index, node in enumerate(expected) if node.slots]
         assert [theirs[alignment.pairs[i]] for i in stored] == [labels[i] for i in stored]
+
+
+def test_networks_are_the_same_on_their_smallest_images(framework, family, examined):
+    """In every framework, or training and gradients could not be compared: the smallest network
+    with each image and each kind of end."""
+    ends: dict[tuple[object, ...], Model] = {}
+    for model in sorted(examined.models, key=lambda model: len(published.network(model).inference)):
+        network = published.network(model)
+        if model.family == family and smallest(network.training):
+            kinds = [node.kind for node in network.inference]
+            end = kinds[len(kinds) - kinds[::-1].index("conv") :]
+            ends.setdefault((model.input, *end), model)
+    for model in ends.values():
+        port, graph = frameworks.port(framework, model), examined.graph(framework, model)
+        assert smaller(port, graph), model.name

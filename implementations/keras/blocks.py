@@ -23,7 +23,7 @@ def conv(x: KerasTensor, height: int, width: int, name: str | None = None) -> Ke
 
 def stack(*kernels: tuple[int, int]) -> keras.Model:
     *first, last = kernels
-    x = image = keras.Input((None, None, C))
+    x = image = keras.Input((14, 14, C))
     for kernel in first:
         x = conv(x, *kernel)
     return keras.Model(image, conv(x, *last, name="conv"))
@@ -46,7 +46,7 @@ def pool_then_conv() -> keras.Model:  # Figure 9, left
 
 
 def block(figure: Figure, inputs: int, width: int) -> keras.Model:
-    image = keras.Input((None, None, inputs))
+    image = keras.Input((14, 14, inputs))
     return keras.Model(image, layers.ReLU(name="block")(residual(figure, image, width, 1)))
 
 

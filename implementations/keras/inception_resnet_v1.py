@@ -55,7 +55,7 @@ def trunk(image: KerasTensor) -> KerasTensor:  # Figure 15, up to the last block
 
 
 def inception_resnet_v1() -> keras.Model:
-    image = keras.Input((None, None, 3))
+    image = keras.Input((299, 299, 3))
     x = stage(trunk(image), inception_resnet_c, 5, 0.20, name="inception_resnet_c")
     x = layers.GlobalAveragePooling2D(name="avgpool")(x)
     x = layers.Dropout(0.2, name="dropout")(x)
@@ -63,7 +63,7 @@ def inception_resnet_v1() -> keras.Model:
 
 
 def facenet() -> keras.Model:
-    image = keras.Input((None, None, 3))
+    image = keras.Input((160, 160, 3))
     x = stage(trunk(image), inception_resnet_c, 5, 0.20, name=None)
     x = layers.Add(name="inception_resnet_c")([x, inception_resnet_c(x)])
     x = layers.GlobalAveragePooling2D(name="avgpool")(x)

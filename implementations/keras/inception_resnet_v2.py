@@ -73,7 +73,7 @@ def classifier(image: KerasTensor, x: KerasTensor) -> keras.Model:
 
 
 def inception_resnet_v2() -> keras.Model:
-    image = keras.Input((None, None, 3))
+    image = keras.Input((299, 299, 3))
     x = mixed_5b(stem(image, name="stem"), name="mixed_5b")
     x = stage(x, inception_resnet_a, 10, 0.17, name="inception_resnet_a")
     x = reduction_a(x, 256, 256, 384, 384, name="reduction_a")
@@ -85,7 +85,7 @@ def inception_resnet_v2() -> keras.Model:
 
 
 def inception_resnet_v2_paper() -> keras.Model:  # Figure 15
-    image = keras.Input((None, None, 3))
+    image = keras.Input((299, 299, 3))
     x = stem_paper(image, name="stem")
     x = stage(x, inception_resnet_a, 5, 0.17, name="inception_resnet_a")
     x = reduction_a(x, 256, 256, 384, 384, name="reduction_a")

@@ -56,7 +56,7 @@ def reduction(
 
 
 def inception_v2() -> keras.Model:
-    image = keras.Input((None, None, 3))
+    image = keras.Input((224, 224, 3))
     x = separable(image, 64, 7, name="conv1")
     x = pool(x, name="pool1")
     x = conv_bn_relu(path(x, (64, 1)), 192, 3, name="conv2")

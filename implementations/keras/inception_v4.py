@@ -72,7 +72,7 @@ def repeat(
 
 
 def inception_v4() -> keras.Model:
-    image = keras.Input((None, None, 3))
+    image = keras.Input((299, 299, 3))
     x = stem(image, name="stem")
     x = repeat(x, inception_a, 4, name="inception_a")
     x = reduction_a(x, 192, 224, 256, 384, name="reduction_a")

@@ -38,7 +38,7 @@ def stage(
 
 
 def resnet(block: Block, figure: Figure, blocks: tuple[int, int, int, int]) -> keras.Model:
-    image = keras.Input((None, None, 3))
+    image = keras.Input((224, 224, 3))
     x = layers.ReLU(name="conv1")(conv_bn(image, 64, 7, stride=2))
     x = pool(x)
     x = stage(x, block, figure, 64, blocks[0], stride=1, name="conv2_x")

@@ -51,7 +51,7 @@ def stage(
 
 
 def resnet(block: Block, n: int) -> keras.Model:
-    image = keras.Input((None, None, 3))
+    image = keras.Input((32, 32, 3))
     x = layers.ReLU(name="conv1")(conv_bn(image, 16, 3))
     x = stage(x, block, 16, n, stride=1, name="stage1")
     x = stage(x, block, 32, n, stride=2, name="stage2")
@@ -92,8 +92,7 @@ def resnet_v2(n: int) -> keras.Model:
     x = stage_v2(x, x, 16, 64, n, stride=1, name="stage1")
     x = stage_v2(x, activate(x), 64, 128, n, stride=2, name="stage2")
     x = stage_v2(x, activate(x), 128, 256, n, stride=2, name="stage3")
-    x = layers.AveragePooling2D(8)(activate(x))
-    x = layers.Flatten()(x)
+    x = layers.GlobalAveragePooling2D()(activate(x))
     return keras.Model(image, layers.Dense(10, activation="softmax", name="fc")(x))
 
 

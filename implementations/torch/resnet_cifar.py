@@ -93,7 +93,8 @@ def resnet_v2(n: int) -> nn.Sequential:
         stage2=stage_v2(activate(64), 64, 64, 128, n, stride=2),
         stage3=stage_v2(activate(128), 128, 128, 256, n, stride=2),
         fc=nn.Sequential(
-            activate(256), nn.AvgPool2d(8), nn.Flatten(), nn.Linear(256, 10), nn.Softmax(dim=1)
+            activate(256), nn.AdaptiveAvgPool2d(1), nn.Flatten(),
+            nn.Linear(256, 10), nn.Softmax(dim=1),
         ),
     ))
 

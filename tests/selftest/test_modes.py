@@ -7,6 +7,7 @@ from conformance.graph.align import align
 from conformance.graph.rows import row_of
 from conformance.graph.shrink import smallest
 from conformance.judge import published
+from conformance.judge.port.smaller import traced
 from conformance.numbers.gradients import gradients
 from conformance.numbers.parity import Oracles, parity
 from conformance.numbers.weights import BATCH
@@ -29,9 +30,9 @@ class Case:
         model = reference.find(wrong.architecture)
         network = published.network(model)
         size = smallest(network.training if training else network.inference) or model.input
-        right = frameworks.port(room, model).trace(size, training=training)
+        right = traced(frameworks.port(room, model), size, training)
         self.port = frameworks.tracer(room).port(wrong.wrong)
-        self.tape = self.port.trace(size, training=training)
+        self.tape = traced(self.port, size, training)
         self.graph, self.right = canonical(self.tape), canonical(right)
         self.pairs = align(self.right, self.graph).pairs
         self.rows = row_of(self.right, model.row_names)

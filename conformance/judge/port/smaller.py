@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from copy import copy
-from functools import partial
 
 from conformance.graph.alike import alike
 from conformance.graph.model import Graph
@@ -11,7 +10,7 @@ from conformance.graph.resize import CannotResize, resized
 from conformance.graph.shrink import smallest
 from conformance.judge.port.subject import Side, Subject
 from conformance.trace.canonical import canonical
-from conformance.trace.port import Port, UntraceableModel
+from conformance.trace.port import Port, Size, UntraceableModel
 from conformance.trace.tape import Tape
 
 
@@ -25,13 +24,19 @@ def taught(subject: Subject) -> tuple[Side, Tape]:
     return _smaller(subject, side) or (side, tape)
 
 
+def traced(port: Port, size: Size, training: bool = False) -> Tape:
+    """A port on an image of another size, also where it declares its own, as Keras' models may."""
+    tape: Tape = getattr(port, "resized", port.trace)(size, training=training)
+    return tape
+
+
 def smaller(port: Port, graph: Graph, training: bool = False) -> tuple[Graph, Tape] | None:
     """The graph of a port, and its tape, on the smallest image on which it is node for node the
     same as ``graph``, which is that of the image as it is; None if on no smaller one."""
     if (size := smallest(graph)) is None:
         return None
     try:
-        tape = port.trace(size, training=training)
+        tape = traced(port, size, training)
     except UntraceableModel:
         return None
     found = canonical(tape)
@@ -42,10 +47,8 @@ def _smaller(subject: Subject, side: Side) -> tuple[Side, Tape] | None:
     if (size := smallest(side.expected)) is None:
         return None
     other = copy(side)
-    # Keras has models that declare one size, whatever their layers take.
-    traced = getattr(subject.port, "resized", None) or partial(subject.port.trace, training=True)
     try:
-        tape = traced(size)
+        tape = traced(subject.port, size, training=True)
         other.expected = resized(side.expected, size, exactly=True)
         spelled = resized(side.comparison.expected, size, exactly=True)
         other.found = alike(spelled, canonical(tape))

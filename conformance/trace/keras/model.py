@@ -46,8 +46,8 @@ def frozen(variables: Mapping[str, Any], model: Any) -> frozenset[str]:
     return frozenset(h for h, v in variables.items() if id(v) in meant and not v.trainable)
 
 
-def layout(model: Any, size: Size) -> str:
-    """Where the model wants its channels."""
+def layout(model: Any, size: Size, free: bool = False) -> str:
+    """Where the model wants its channels; ``free`` of the height and the width that it declares."""
     height, width, channels = size
     inputs = getattr(model, "inputs", None)  # a Sequential model has some once it is built
     if not inputs:
@@ -56,7 +56,10 @@ def layout(model: Any, size: Size) -> str:
         raise UntraceableModel(f"the model has {len(inputs)} inputs; one image is expected")
     wanted = inputs[0].shape[1:]
     for axes, shape in (("NHWC", size), ("NCHW", (channels, height, width))):
-        if len(wanted) == 3 and all(w in (None, n) for w, n in zip(wanted, shape, strict=True)):
+        if len(wanted) == 3 and all(
+            w in (None, n) or (free and letter != "C")
+            for letter, w, n in zip(axes[1:], wanted, shape, strict=True)
+        ):
             return axes
     takes = "x".join("any" if n is None else str(n) for n in wanted)
     raise UntraceableModel(f"the model takes {takes}, not {height}x{width}x{channels}")
@@ -66,6 +69,8 @@ def layout(model: Any, size: Size) -> str:
 def undeclared(model: Any) -> Iterator[None]:
     """Let a model take images of any size that its layers take, and not only those it declares."""
     models = [each for each in model._flatten_layers() if isinstance(each, keras.Model)]
+    inside = (getattr(each, "_functional", None) for each in models)  # what a Sequential calls
+    models += [each for each in inside if each is not None]
     before = [vars(each).get("_manual_input_spec", each) for each in models]
     try:
         for each in models:

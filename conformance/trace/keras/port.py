@@ -119,10 +119,9 @@ class KerasPort:
         count = images(training, batch)
         return checked(in_precision(PLAIN, partial(self._record, count, size, training)))
 
-    def resized(self, size: Size) -> Tape:
-        """A step of training on an image of another size than the model declares, if it does."""
-        assert self._size is not None
-        record = partial(self._record, images(True), size, True, declared=self._size)
+    def resized(self, size: Size, training: bool = False) -> Tape:
+        """The same on images of another size than the model declares, if it declares one."""
+        record = partial(self._record, images(training), size, training, free=True)
         return checked(in_precision(PLAIN, record))
 
     def run(self, run: Run, wanted: frozenset[int], observe: Observer) -> dict[str, np.ndarray]:
@@ -205,7 +204,7 @@ class KerasPort:
 
     def _record(
         self, batch: int, size: Size, training: bool, how: Execution = PLAIN,
-        declared: Size | None = None,
+        free: bool = False,
     ) -> Tape:  # fmt: skip
         height, width, channels = size
         called = f"the model cannot be called on an image of {height}x{width}x{channels}"
@@ -216,9 +215,10 @@ class KerasPort:
                 raise UntraceableModel(
                     f"the factory returns {type(model).__name__}, not a Keras 3 model"
                 )
-            axes = layout(model, declared or size)
+            axes = layout(model, size, free)
             shape = (batch, *size) if axes == "NHWC" else (batch, channels, height, width)
-            with one_line(called):
+            sizes = partial(undeclared, model) if free else nullcontext
+            with sizes(), one_line(called):
                 prepare(model, shape, how.dtype)
             variables = by_handle(model.variables)
             replaced: list[str] = []
@@ -226,8 +226,7 @@ class KerasPort:
             def function(image: Any, *arrays: Any) -> Any:
                 scope = keras.StatelessScope(initialize_variables=False)
                 scope.state_mapping.update(zip(map(id, variables.values()), arrays, strict=True))
-                free = undeclared(model) if declared else nullcontext()
-                with scope, free, prepared(model, channels), one_line(called):
+                with scope, sizes(), prepared(model, channels), one_line(called):
                     result = model(image, training=training)
                 given = dict(zip(variables, arrays, strict=True))
                 current = {h: scope.get_current_value(v) for h, v in variables.items()}

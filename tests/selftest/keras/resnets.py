@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import keras
@@ -122,9 +121,7 @@ def relu6_in_conv1(build: Build) -> keras.Model:
 def norm_over_rows(build: Build) -> keras.Model:
     norm = layers.BatchNormalization
     over_rows = lambda **config: norm(axis=1, **config)  # noqa: E731
-    image = keras.Input((32, 32, 3))  # of any height the norm would have any number of parameters
-    declared = partial(rewritten, build, keras, Input=lambda shape: image)
-    return rewritten(declared, layers, BatchNormalization=nth(0, norm, over_rows))
+    return rewritten(build, layers, BatchNormalization=nth(0, norm, over_rows))
 
 
 def branch_twice(build: Build) -> keras.Model:
