@@ -104,6 +104,7 @@ def _outcome(run: evidence.Run, model: Model, job: Json, say: Say) -> Checked:
 def _judged(
     run: evidence.Run, model: Model, record: Record, job: Json, repeat: Repeat | None = None
 ) -> Checked:
+    """Judge one network by its record, beside the networks that its claims compare it with."""
     others = [Execution(**each) for each in job["executions"]]
     beside = {
         each.name: run.records.get(each.name) or examine(run.framework, each, numbers=False)

@@ -115,7 +115,11 @@ class Own:
 
 
 class Port(Protocol):
-    """One factory and the model that it builds."""
+    """One factory and the model that it builds.
+
+    A port may have two members more: ``resized``, which is :meth:`trace` on an image of another
+    size than its model declares, and ``untrained``, why nothing is seen of its training.
+    """
 
     framework: str
 
