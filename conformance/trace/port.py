@@ -87,6 +87,10 @@ class Unfinished(UntraceableModel):
     """The model can be called on the images, and does not compute anything of them."""
 
 
+class Unfollowed(UntraceableModel):
+    """The model can be called as it is, and cannot be followed: no fault of its own."""
+
+
 class NoGradient(UntraceableModel):
     """The model runs and cannot go backward; the message says where and why."""
 

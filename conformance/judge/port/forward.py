@@ -46,7 +46,7 @@ def check(subject: Subject, surplus: list[Finding]) -> Forward:
         to_the_end=not surplus,
         progress=partial(stage, "running in float64"),
     )  # fmt: skip
-    observed = [b for b in side.pairs.values() if side.found.nodes[b].kind != "input"]
+    observed = [b for b in side.pairs.values() if side.found.nodes[b].seen]
     diverged = ran.first_divergence
     part = Part(planned=len(observed), run=len(observed) if diverged else len(ran.nodes))
     result = Forward(part, parity=ran)

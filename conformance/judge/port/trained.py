@@ -26,6 +26,11 @@ def check(subject: Subject) -> list[Part]:
     if subject.training is None:
         subject.stage("differentiating", 0, 0)
         return [backward(subject, subject.side(), subject.tape)]
+    if subject.one_by_one is not None:
+        subject.stage("differentiating", 0, 0)
+        why = "values and gradients in training: it takes its images one by one"
+        untried = Part(unjudged=[Unjudged("training", why)])
+        return [untried, backward(subject, subject.side(), subject.tape)]
     subject.stage("running a training step", 0, 0)
     side, tape = smaller.taught(subject)
     whole = subject.side(training=True).expected
@@ -54,7 +59,7 @@ def training(subject: Subject, side: Side, tape: Tape, expected: Oracles) -> Par
 
     What the step computes is kept in ``expected``, for its gradients.
     """
-    planned = sum(side.found.nodes[b].kind != "input" for b in side.pairs.values())
+    planned = sum(side.found.nodes[b].seen for b in side.pairs.values())
     try:
         ran = _step(subject, side, tape, expected)
     except UntraceableModel as refused:

@@ -78,7 +78,7 @@ def registered(module: nn.Module) -> list[Fault]:
                         Where(path or name),
                     )
                 )  # fmt: skip
-            elif layers := list(_inside(value, nn.Module)):
+            elif layers := _unregistered(module, value):
                 parent._modules[own] = nn.ModuleList(layers)
                 place = f"{path}.{name}" if path else name
                 found.append(
@@ -92,6 +92,14 @@ def registered(module: nn.Module) -> list[Fault]:
                 )  # fmt: skip
                 found += registered(parent._modules[own])
     return found
+
+
+def _unregistered(module: nn.Module, value: Any) -> list[nn.Module]:
+    """The layers in a list, a tuple or a dictionary that the module does not have already."""
+    if not (layers := list(_inside(value, nn.Module))):
+        return []
+    known = {id(each) for each in module.modules()}
+    return [each for each in layers if id(each) not in known]
 
 
 def _inside(value: Any, kind: type[Kept]) -> Iterator[Kept]:

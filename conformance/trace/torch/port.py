@@ -41,6 +41,7 @@ from conformance.trace.port import (
     Own,
     Run,
     Size,
+    Unfollowed,
     UntraceableModel,
     checked,
     images,
@@ -92,6 +93,14 @@ class Back:
     outputs: list[Any]
 
 
+class Failed(UntraceableModel):
+    """Forward has raised an exception, in a module and for a reason."""
+
+    def __init__(self, message: str, where: str) -> None:
+        super().__init__(message)
+        self.where = where
+
+
 class TorchPort:
     """One factory of an ``nn.Module``; see :class:`~conformance.trace.port.Port`."""
 
@@ -111,6 +120,8 @@ class TorchPort:
         #: The layout in which it takes its images, found out when it is first traced.
         self._given: Callable[[Tensor], Tensor] | None = None
         self._size: Size | None = None
+        #: Whether it has been called plainly because it could not be traced.
+        self._asked = False
 
     def built(self) -> object:
         """What the factory returns, without weights where it allows that."""
@@ -131,11 +142,14 @@ class TorchPort:
             self._given = _as_it_is
             try:
                 return self._trace(size, training, count)
-            except UntraceableModel:
+            except UntraceableModel as refused:
                 self._given = _channels_last
                 with suppress(UntraceableModel):
                     return self._trace(size, training, count)
                 self._given = None
+                if isinstance(refused, Failed) and self._runs(size):
+                    said = f"{self.name}: forward runs and cannot be followed{refused.where}"
+                    raise Unfollowed(said) from refused
                 raise
         return self._trace(size, training, count)
 
@@ -170,8 +184,9 @@ class TorchPort:
             kept = {h: state[h].clone() for h in buffers if not isinstance(state[h], Hollow)}
             replay = Replay(module, state, run, wanted, observe)
             leaves = _leaves(module, state, image) if run.returns else {}
+            given = image.clone() if run.returns else image  # no leaf: a port may write into it
             try:
-                outputs = self._forward(module, replay, state, image)
+                outputs = self._forward(module, replay, state, given)
             except UntraceableModel as failed:
                 cause = failed.__cause__
                 if run.how.dtype != PLAIN.dtype and isinstance(cause, NotImplementedError):
@@ -226,7 +241,7 @@ class TorchPort:
             watch = Watch(module, state, run, wanted)
             leaves = _leaves(module, state, image)
             with Before(watch):
-                outputs = self._forward(module, watch, state, image)
+                outputs = self._forward(module, watch, state, image.clone())
             watch.hang()
             with (
                 unloaded(),
@@ -244,12 +259,13 @@ class TorchPort:
         state = filled(hollow_state(module), run)
         leaves = _leaves(module, state, image, wanted)
         with installed(module, state):
-            return Back(run.tape, module, state, leaves, _outputs(self._call(module, image)))
+            return Back(run.tape, module, state, leaves, _outputs(self._call(module, image.clone())))
 
     def own(self) -> Own:
         """What the model stores when it is built with its weights."""
+        with refusing(f"{self.name}() does not build with its weights"):
+            self._whole = self.factory()  # which may train it first
         with refusing(f"{self.name}() does not build with its weights"), torch.no_grad():
-            self._whole = self.factory()
             module = switched(unwrapped(self._whole), False)
             registered(module)
             if self._size and any(is_lazy(tensor) for tensor in module.parameters()):
@@ -278,7 +294,7 @@ class TorchPort:
                 self._faults = registered(module)
                 module.eval()
                 if any(is_lazy(tensor) for tensor in module.parameters()):
-                    module(image)
+                    module(image.to(next(module.parameters()).dtype))
             self._module = module
         return self._module
 
@@ -322,10 +338,26 @@ class TorchPort:
             )
         size = "x".join(str(n) for n in (*image.shape[2:], image.shape[1]))
         inside = f" in {recorder.failed}" if recorder.failed else ""
-        return UntraceableModel(
+        return Failed(
             f"{self.name}: forward fails on an image of {size}{inside}: {reason(error)}; it must"
-            " take such an image, and do the same with every one"
+            " take such an image, and do the same with every one",
+            f"{inside}: {reason(error)}",
         )
+
+
+    def _runs(self, size: Size) -> bool:
+        """Whether the factory's own model takes such an image, as its users call it; asked once."""
+        if self._asked:
+            return False
+        self._asked = True
+        height, width, channels = size
+        with suppress(Exception), torch.no_grad():
+            module = unwrapped(self.factory()).eval()
+            outputs = _outputs(module(torch.rand(1, channels, height, width)))
+            return bool(outputs) and all(
+                isinstance(leaf, Tensor) and not leaf.is_meta for leaf in outputs
+            )
+        return False
 
 
 def _leaves(
