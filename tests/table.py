@@ -99,11 +99,8 @@ def _row(command: str, shell: str, place: Path) -> None:
 def _command(text: str) -> int:
     from conformance.cli import main
 
-    sys.stdout, sys.stderr = (open(number, "w", closefd=False) for number in (1, 2))
-    code = main(shlex.split(text))
-    sys.stdout.flush()
-    sys.stderr.flush()
-    return code
+    with open(1, "w", closefd=False) as sys.stdout, open(2, "w", closefd=False) as sys.stderr:
+        return main(shlex.split(text))
 
 
 def _shell(text: str) -> int:
