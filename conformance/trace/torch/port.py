@@ -259,7 +259,9 @@ class TorchPort:
         state = filled(hollow_state(module), run)
         leaves = _leaves(module, state, image, wanted)
         with installed(module, state):
-            return Back(run.tape, module, state, leaves, _outputs(self._call(module, image.clone())))
+            return Back(
+                run.tape, module, state, leaves, _outputs(self._call(module, image.clone()))
+            )
 
     def own(self) -> Own:
         """What the model stores when it is built with its weights."""
@@ -343,7 +345,6 @@ class TorchPort:
             " take such an image, and do the same with every one",
             f"{inside}: {reason(error)}",
         )
-
 
     def _runs(self, size: Size) -> bool:
         """Whether the factory's own model takes such an image, as its users call it; asked once."""
