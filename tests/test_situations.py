@@ -22,10 +22,10 @@ def table(request, tmp_path_factory):
     def begin(number):
         situation, place = SITUATIONS[number], room / f"{number}"
         lay(situation, place)
-        return begun(situation.command, situation.shell, place, bool(situation.needs))
+        return begun(situation.command, situation.shell, place, situation.warm)
 
     numbers = []
-    load({each.needs for each in SITUATIONS if each.needs and not missing(each)})
+    load({each.needs for each in SITUATIONS if each.warm and not missing(each)})
     if not hasattr(request.config, "workerinput"):  # with xdist another worker runs some of them
         params = (getattr(item, "callspec", None) for item in request.session.items)
         chosen = {id(each.params.get("situation")) for each in params if each}
