@@ -51,8 +51,8 @@ def work(job: Json, stage: Stage) -> Json:
     images = [tuple(job["size"])] if job["size"] else [*sizes.known(), *sizes.declared(port)]
     try:
         first, graph = _first(port, images)
-    except UntraceableModel:
-        if job["size"]:
+    except UntraceableModel as refused:
+        if job["size"] or isinstance(refused, Unfinished):
             raise
         images = sizes.grey()
         first, graph = _first(port, images)
