@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from conformance.trace import composed
+from conformance.trace.torch.activations import ACTIVATIONS
 from conformance.trace.torch.hollow import both_floating
 from conformance.trace.torch.layout import LAYOUTS, Translation, of_one
 
@@ -132,11 +133,14 @@ def layer_norm(
     recorder: Recorder, outputs: list[Tensor], x: Tensor, shape: Sequence[int],
     weight: Tensor | None, bias: Tensor | None, eps: float,
 ) -> list[Value] | None:  # fmt: skip
-    """A norm of all that belongs to an image; None where its weights are as many as that."""
-    if tuple(shape) != tuple(x.shape[1:]) or (weight is not None and x.ndim != 2):
+    """A norm of the last axis, or of all that belongs to an image; None where the weights are as
+    many as that."""
+    image, gamma, beta = (-1 if p is None else recorder.of(p) for p in (x, weight, bias))
+    if len(shape) == 1:
+        return [composed.layer_norm(recorder.tape, image, gamma, beta, eps), None, None]
+    if tuple(shape) != tuple(x.shape[1:]) or weight is not None:
         return None
-    slots = [-1 if p is None else recorder.of(p) for p in (x, weight, bias)]
-    return [recorder.tape.group_norm(*slots, groups=1, epsilon=eps), None, None]
+    return [recorder.tape.group_norm(image, gamma, beta, groups=1, epsilon=eps), None, None]
 
 
 def repeat(
@@ -400,8 +404,8 @@ SEVERAL: dict[str, Translation] = {
     "clamp clamp_min": clamp,
     "hardtanh": lambda recorder, outputs, x, low=-1, high=1: clamp(recorder, outputs, x, low, high),
     "clamp_max": lambda recorder, outputs, x, high: clamp(recorder, outputs, x, None, high),
-    "leaky_relu": of_one(lambda tape, x, slope=0.01: composed.leaky_relu(tape, x, slope)),
-    **{word: algebra(composed.FORMULAS[word]) for word in ("silu", "reciprocal", "lerp")},
+    **ACTIVATIONS,
+    **{word: algebra(composed.FORMULAS[word]) for word in ("reciprocal", "lerp")},
     "add": partial(sum_or_difference, word="add"),
     "sub": partial(sum_or_difference, word="sub"),
     "rsub": lambda recorder, outputs, x, y, *alpha: sum_or_difference(
