@@ -8,7 +8,7 @@ of an excerpt, and remembered.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from math import prod
@@ -157,7 +157,7 @@ def regrouped(piece: Piece) -> Layer | None:
     if piece.channels is None or sorted(names) != sorted("NCHW") or piece.axes != piece.before:
         return None
     before, after = piece.tape[piece.base].shape, piece.shape
-    if len(after) != len(before):
+    if len(after) != len(before) or (after != before and not _tiles(before, after, names)):
         return None
     x = np.random.Generator(np.random.Philox(2017)).normal(size=before)
     try:
@@ -177,15 +177,18 @@ def _shuffled(x: np.ndarray, out: np.ndarray, channel: int) -> Layer | None:
     return Layer("channel_order", {"order": tuple(order)})
 
 
+def _tiles(before: Sequence[int], after: Sequence[int], names: str) -> bool:
+    """Whether a map is divided into windows, and not the whole of it one."""
+    sides = [*zip(names, before, after, strict=True)]
+    if any(n % m or (name in "NC" and n != m) for name, n, m in sides):
+        return False  # a mean of the whole map has a rule, and may be a part of a norm
+    return any(m > 1 for name, _, m in sides if name in "HW")
+
+
 def _tiled(x: np.ndarray, out: np.ndarray, names: str) -> Layer | None:
-    whole = zip(names, x.shape, out.shape, strict=True)
-    if any(n % m or (name in "NC" and n != m) for name, n, m in whole):
-        return None
     size = tuple(n // m for n, m in zip(x.shape, out.shape, strict=True))
     tiles = x.reshape([n for pair in zip(out.shape, size, strict=True) for n in pair])
     kernel = size[names.index("H")], size[names.index("W")]
-    if kernel == (x.shape[names.index("H")], x.shape[names.index("W")]):
-        return None  # a mean of the whole map has a rule, and may be a part of a norm
     attributes = {"kernel": kernel, "stride": kernel, "padding": ((0, 0), (0, 0))}
     if same(out, tiles.max(axis=(1, 3, 5, 7))):
         return Layer("max_pool", attributes)

@@ -81,6 +81,8 @@ class Fault:
     where: Where = Where()
     #: The tape's value at which it was seen; None where it is of no single one.
     value: int | None = None
+    #: All of it in words, where "is found, expected …" says too little.
+    said: str = ""
 
 
 class Tape:

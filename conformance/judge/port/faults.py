@@ -52,8 +52,9 @@ def _taught(subject: Subject) -> list[Fault]:
 def _by_itself(where: Where) -> Fault:
     """What a batch norm makes of images that it is given one by one."""
     return Fault(
-        "statistics", "the batch", "each image by itself", "the images are taken one by one in"
+        "statistics", "of the batch", "of each image", "the images are taken one by one in"
         " training: give the network the whole batch, which a batch norm needs", where,
+        said="it normalises each image by itself, and not the batch",
     )  # fmt: skip
 
 
@@ -79,13 +80,11 @@ def _meet(finding: Finding) -> bool:
 def _finding(subject: Subject, fault: Fault, training: bool = False) -> Finding:
     node = _row(subject, fault, training)
     fails = isinstance(fault.found, str) and fault.found.startswith("fails: ")
-    said = f"{node}: it {fault.found}; expected that it {fault.expected}" if fails else ""
-    if fault.attribute == "statistics":
-        said = f"{node}: it normalises {fault.found}, expected {fault.expected}"
+    said = f"it {fault.found}; expected that it {fault.expected}" if fails else fault.said
     return Finding(
         check="training" if training else "structure",
         node=node,
-        sentence=said,
+        sentence=f"{node}: {said}" if said else "",
         attribute=fault.attribute,
         expected=fault.expected,
         found=fault.found,

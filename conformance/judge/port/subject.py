@@ -51,7 +51,7 @@ class Subject:
     inference: Comparison
     taught: Tape | None = None
     training: Comparison | None = None
-    untraceable: str = ""
+    untraceable: UntraceableModel | None = None
     #: Where norms see one image only, if training takes the images one by one: the tape is of one.
     one_by_one: list[Where] | None = None
     explained_all: bool = False
@@ -188,7 +188,7 @@ def subject(port: Port, model: Model, size: Size | None, seed: int, stage: Stage
                 found.taught = port.trace(size, training=True, batch=1)
             found.training = compared(ours.training, canonical(found.taught), model, size)
         except UntraceableModel as refused:
-            found.taught, found.untraceable = None, str(refused)
+            found.taught, found.untraceable = None, refused
     return _nearest(found)
 
 
