@@ -68,8 +68,8 @@ def _by_chance(subject: Subject, chance: Chance) -> Finding:
     name = side.names[node]
     return replace(
         side.finding(
-            "training", node, "random", expected="nothing drawn", found="numbers drawn in every call",
-            hint=str(chance),
+            "training", node, "random", expected="nothing drawn",
+            found="numbers drawn in every call", hint=str(chance),
             sentence=f"{name}: what is computed in training depends on a random draw",
         ),
         port_node=str(chance.where),

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from conformance.graph.model import Where
+from conformance.trace.places import reason
 from conformance.trace.port import UntraceableModel
 from conformance.trace.tape import Fault
 
@@ -113,8 +114,9 @@ def untrainable(module: nn.Module) -> list[Fault]:
             each._buffers[name] = None if buffer is None else buffer.clone()
     return [
         Fault(
-            "trained", True, False, f"{len(made)} stored tensors were made in torch.inference_mode()"
-            " and record no gradient: build the model outside of it to train it",
+            "trained", True, False, f"{len(made)} stored tensors were made in"
+            " torch.inference_mode() and record no gradient: build the model outside of it to train"
+            " it",
             Where(made[0].rpartition(".")[0]),
         )
     ] if made else []  # fmt: skip
@@ -197,3 +199,8 @@ def hooked(module: nn.Module, state: dict[str, Tensor]) -> None:
             leaf.register_hook(hook)
         for hook in (getattr(parameter, "_post_accumulate_grad_hooks", None) or {}).values():
             leaf.register_post_accumulate_grad_hook(hook)
+
+
+def unbuilt(error: BaseException) -> str:
+    """Why a factory does not build, and what it has to do."""
+    return f"{reason(error)}; it must return a torch.nn.Module when called without arguments"
