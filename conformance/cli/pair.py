@@ -18,7 +18,7 @@ from conformance.numbers.own_weights import Side
 from conformance.ports import implementations as frameworks
 from conformance.ports import loading
 from conformance.trace import registry
-from conformance.trace.port import Size, UntraceableModel
+from conformance.trace.port import Size, Unfollowed, UntraceableModel
 
 Json = dict[str, Any]
 
@@ -67,4 +67,5 @@ def _side(letter: str, text: str, size: Size) -> Side:
         told = f"{letter} needs {absent}: both are run here, in one environment"
         raise Refused(told, codes.INCONCLUSIVE) from None
     except UntraceableModel as refused:
-        raise Refused(f"{letter}: {refused}") from None
+        code = codes.INCONCLUSIVE if isinstance(refused, Unfollowed) else codes.USAGE
+        raise Refused(f"{letter}: {refused}", code) from None

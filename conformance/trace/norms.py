@@ -135,6 +135,8 @@ def batch_normalisation(part: Excerpt, channel: int) -> Normalisation | None:
 
     The slots are numbered as in the excerpt.
     """
+    if not _fits(part):
+        return None
     shape = part.tape[part.base].shape
     wide = [n if axis == channel else 1 for axis, n in enumerate(shape)]
     found = _near_its_mean(part, channel, *_faint_batch(shape, channel))
@@ -151,6 +153,8 @@ def group_normalisation(
     part: Excerpt, channel: int, batch: int
 ) -> tuple[int, Normalisation] | None:
     """How many groups of channels, and the same with the statistics of a group of one image."""
+    if not _fits(part):
+        return None
     shape = part.tape[part.base].shape
     x, _ = _faint_batch(shape, channel)
     over = tuple(axis for axis in range(len(shape)) if axis not in (channel, batch))
@@ -173,9 +177,18 @@ def group_normalisation(
     return None
 
 
+def _fits(part: Excerpt) -> bool:
+    """Whether algebra has the shape and the parameters of a norm, before it is fed any batch."""
+    (value,) = part.ends
+    same_shape = part.tape[value].shape == part.tape[part.base].shape
+    return same_shape and len(leaves(part.tape, value)) <= 2
+
+
 @remembered
 def layer_normalisation(part: Excerpt, channel: int) -> Normalisation | None:
     """The same with the statistics of the channels, at each place by itself."""
+    if not _fits(part):
+        return None
     shape = part.tape[part.base].shape
     wide = [n if axis == channel else 1 for axis, n in enumerate(shape)]
     row = np.random.Generator(np.random.Philox(2016)).uniform(1.0, 2.0, shape[channel])
@@ -215,7 +228,7 @@ def _near_its_mean(
     tape, base, (value,) = part.tape, part.base, part.ends
     parameters = leaves(tape, value)
     shape = tape[base].shape
-    if len(parameters) > 2 or tape[value].shape != shape or not square.all():
+    if not square.all():
         return None
     held = probes(tape, parameters)
     over = tuple(axis for axis in range(len(shape)) if axis != channel)

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from conformance.graph.model import Where
 from conformance.trace.tape import Operation, Tape
 
 Size = tuple[int, int, int]
@@ -87,8 +88,21 @@ class Unfinished(UntraceableModel):
     """The model can be called on the images, and does not compute anything of them."""
 
 
+class Unfollowed(UntraceableModel):
+    """The model can be called as it is, and cannot be followed: no fault of its own."""
+
+
+class Chance(UntraceableModel):
+    """What the model does, and not only what it computes, depends on a random draw."""
+
+    where: Where = Where()
+
+
 class NoGradient(UntraceableModel):
     """The model runs and cannot go backward; the message says where and why."""
+
+    #: Where something was written over that the way back needs, if that is known.
+    where: Where | None = None
 
 
 class CannotExecute(Exception):

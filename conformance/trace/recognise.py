@@ -8,7 +8,7 @@ of an excerpt, and remembered.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from math import prod
@@ -157,7 +157,7 @@ def regrouped(piece: Piece) -> Layer | None:
     if piece.channels is None or sorted(names) != sorted("NCHW") or piece.axes != piece.before:
         return None
     before, after = piece.tape[piece.base].shape, piece.shape
-    if len(after) != len(before):
+    if len(after) != len(before) or (after != before and not _tiles(before, after, names)):
         return None
     x = np.random.Generator(np.random.Philox(2017)).normal(size=before)
     try:
@@ -177,15 +177,18 @@ def _shuffled(x: np.ndarray, out: np.ndarray, channel: int) -> Layer | None:
     return Layer("channel_order", {"order": tuple(order)})
 
 
+def _tiles(before: Sequence[int], after: Sequence[int], names: str) -> bool:
+    """Whether a map is divided into windows, and not the whole of it one."""
+    sides = [*zip(names, before, after, strict=True)]
+    if any(n % m or (name in "NC" and n != m) for name, n, m in sides):
+        return False  # a mean of the whole map has a rule, and may be a part of a norm
+    return any(m > 1 for name, _, m in sides if name in "HW")
+
+
 def _tiled(x: np.ndarray, out: np.ndarray, names: str) -> Layer | None:
-    whole = zip(names, x.shape, out.shape, strict=True)
-    if any(n % m or (name in "NC" and n != m) for name, n, m in whole):
-        return None
     size = tuple(n // m for n, m in zip(x.shape, out.shape, strict=True))
     tiles = x.reshape([n for pair in zip(out.shape, size, strict=True) for n in pair])
     kernel = size[names.index("H")], size[names.index("W")]
-    if kernel == (x.shape[names.index("H")], x.shape[names.index("W")]):
-        return None  # a mean of the whole map has a rule, and may be a part of a norm
     attributes = {"kernel": kernel, "stride": kernel, "padding": ((0, 0), (0, 0))}
     if same(out, tiles.max(axis=(1, 3, 5, 7))):
         return Layer("max_pool", attributes)
@@ -198,8 +201,12 @@ def activation(piece: Piece) -> Layer | None:
     """softmax, its logarithm, sigmoid, tanh or relu."""
     if not piece.keeps_its_shape or piece.channels is None:
         return None
-    kind = pointwise(piece.excerpt, *piece.channels, piece.moved)
-    return Layer(kind) if kind else None
+    if kind := pointwise(piece.excerpt, *piece.channels, piece.moved):
+        return Layer(kind)
+    batch = axis_of(piece.before, "N")
+    if batch is not None and piece.moved == tuple(range(len(piece.axes))):
+        return Layer("softmax", {"axis": "batch"}) if over_images(piece.excerpt, batch) else None
+    return None
 
 
 def local_response(piece: Piece) -> Layer | None:
@@ -324,6 +331,20 @@ def pointwise(
     found = evaluate(part.tape, part.ends[0], {part.base: image}).transpose(np.argsort(moved))
     expected = _pointwise(np.moveaxis(image, channel, -1))[kind]
     return kind if same(np.moveaxis(found, channel, -1), expected) else None
+
+
+@remembered
+def over_images(part: Excerpt, batch: int) -> bool:
+    """Whether algebra is a softmax over the images; of a single one it is 1 whatever that is."""
+    over = [op.attributes for op in part.tape.operations if op.name == "reduce"]
+    if any(a["axes"] != (batch,) for a in over) or all(a["reduce"] != "sum" for a in over):
+        return False
+    if part.tape[part.ends[0]].name == "reduce":
+        return False  # it is on its way there
+    image = np.random.Generator(np.random.Philox(1989)).normal(size=part.tape[part.base].shape)
+    exp = np.exp(image - image.max(axis=batch, keepdims=True))
+    found = evaluate(part.tape, part.ends[0], {part.base: image})
+    return same(found, exp / exp.sum(axis=batch, keepdims=True))
 
 
 def _pointwise(x: np.ndarray) -> dict[str, np.ndarray]:

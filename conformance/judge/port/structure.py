@@ -37,6 +37,8 @@ def check(subject: Subject) -> Part:
     profiles = subject.explained.accepted + [each for each, _ in subject.explained.nearly]
     seen: set[int] = set().union(*(matches(inference, p, False) or () for p in profiles))
     left = own_causes(inference, [i for i in range(len(inference.findings)) if i not in seen])
+    branches = unread.drawn(training) if training else set()
+    left = unread.beside(inference, left, branches)
     part.findings = [*_another(subject), *written(inference, left, "structure")]
     if training is not None:
         part.planned += len(training.expected)
@@ -44,6 +46,7 @@ def check(subject: Subject) -> Part:
         every = written(inference, range(len(inference.findings)), "structure")
         known = {_key(each) for each in every}
         surplus = own_causes(training, subject.explained.surplus)
+        surplus = unread.beside(training, surplus, branches)
         for each in written(training, surplus, "training"):
             if _key(each) not in known and (each.node == "after input" or not _unread(each)):
                 part.findings.append(each)
@@ -155,6 +158,8 @@ def _written(comparison: Comparison, difference: Difference, check: CheckName) -
         attribute, want, have = "random", "nothing drawn", "numbers drawn in every call"
         when = "in training, where the network has none" if check == "training" else "in inference"
         said = f"{name}: numbers are drawn at random {when}, and the result depends on them"
+        if node.attributes.get("by") in ("mul", "div"):
+            said = f"{name}: a branch times a random draw {when}"
     elif attribute == "extra" and zeros(node):
         said = f"{name}: what is computed there is multiplied by zero"
     elif attribute == "weights" and not said:

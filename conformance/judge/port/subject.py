@@ -11,7 +11,7 @@ from typing import Any
 from conformance.graph.align import Alignment, align, findings
 from conformance.graph.align import Finding as Difference
 from conformance.graph.alike import alike
-from conformance.graph.model import Graph
+from conformance.graph.model import Graph, Where
 from conformance.graph.resize import CannotResize, resized, without
 from conformance.judge import published
 from conformance.judge.finding import CheckName, Finding
@@ -23,6 +23,7 @@ from conformance.kinds import WEIGHTED
 from conformance.numbers.causes.roots import stand_ins
 from conformance.reference import Model
 from conformance.reference import variants as known
+from conformance.trace.batch import one_by_one
 from conformance.trace.canonical import canonical, only, without_zeros
 from conformance.trace.port import Port, Size, UntraceableModel
 from conformance.trace.tape import Tape
@@ -50,7 +51,9 @@ class Subject:
     inference: Comparison
     taught: Tape | None = None
     training: Comparison | None = None
-    untraceable: str = ""
+    untraceable: UntraceableModel | None = None
+    #: Where norms see one image only, if training takes the images one by one: the tape is of one.
+    one_by_one: list[Where] | None = None
     explained_all: bool = False
     seed: int = 0
     stage: Stage = field(default=lambda name, done, total: None)
@@ -181,9 +184,12 @@ def subject(port: Port, model: Model, size: Size | None, seed: int, stage: Stage
         stage("tracing the port in training", 0, 0)
         try:
             found.taught = port.trace(size, training=True)
+            found.one_by_one = one_by_one(found.taught)
+            if found.one_by_one is not None:
+                found.taught = port.trace(size, training=True, batch=1)
             found.training = compared(ours.training, canonical(found.taught), model, size)
         except UntraceableModel as refused:
-            found.taught, found.untraceable = None, str(refused)
+            found.taught, found.untraceable = None, refused
     return _nearest(found)
 
 

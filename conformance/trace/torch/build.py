@@ -78,7 +78,7 @@ def registered(module: nn.Module) -> list[Fault]:
                         Where(path or name),
                     )
                 )  # fmt: skip
-            elif layers := list(_inside(value, nn.Module)):
+            elif layers := _unregistered(module, value):
                 parent._modules[own] = nn.ModuleList(layers)
                 place = f"{path}.{name}" if path else name
                 found.append(
@@ -92,6 +92,33 @@ def registered(module: nn.Module) -> list[Fault]:
                 )  # fmt: skip
                 found += registered(parent._modules[own])
     return found
+
+
+def _unregistered(module: nn.Module, value: Any) -> list[nn.Module]:
+    """The layers in a list, a tuple or a dictionary that the module does not have already."""
+    if not (layers := list(_inside(value, nn.Module))):
+        return []
+    known = {id(each) for each in module.modules()}
+    return [each for each in layers if id(each) not in known]
+
+
+def untrainable(module: nn.Module) -> list[Fault]:
+    """What was made in inference mode, which can be used and not trained: a remark.
+
+    Its buffers become ordinary ones, for a step of training to get through.
+    """
+    made = [handle for handle, tensor in _stored(module) if tensor.is_inference()]
+    for each in module.modules() if made else ():
+        for name, buffer in each._buffers.items():
+            each._buffers[name] = None if buffer is None else buffer.clone()
+    return [
+        Fault(
+            "trained", True, False,
+            f"{len(made)} stored tensors were made in torch.inference_mode() and record no"
+            " gradient: build the model outside of it to train it",
+            Where(made[0].rpartition(".")[0]),
+        )
+    ] if made else []  # fmt: skip
 
 
 def _inside(value: Any, kind: type[Kept]) -> Iterator[Kept]:

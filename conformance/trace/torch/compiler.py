@@ -25,6 +25,8 @@ class Unloaded(ModuleType):
         return function
 
     def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):  # what inspect asks every module for is no use of it
+            raise AttributeError(name)
         if sys.modules.get(NAME) is self:
             del sys.modules[NAME]
         return getattr(import_module(NAME), name)

@@ -11,9 +11,10 @@ is written down; one that reads none computes a constant, and really computes it
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, fields, is_dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -41,6 +42,7 @@ from conformance.trace.port import (
     Own,
     Run,
     Size,
+    Unfollowed,
     UntraceableModel,
     checked,
     images,
@@ -52,6 +54,7 @@ from conformance.trace.torch.build import (
     installed,
     registered,
     switched,
+    untrainable,
     unwrapped,
     whole,
 )
@@ -92,6 +95,14 @@ class Back:
     outputs: list[Any]
 
 
+class Failed(UntraceableModel):
+    """Forward has raised an exception, in a module and for a reason."""
+
+    def __init__(self, message: str, where: str) -> None:
+        super().__init__(message)
+        self.where = where
+
+
 class TorchPort:
     """One factory of an ``nn.Module``; see :class:`~conformance.trace.port.Port`."""
 
@@ -103,6 +114,7 @@ class TorchPort:
         self.name = self.factory.name
         self._made: Any = None
         self._faults: list[Fault] = []
+        self._noted: list[Fault] = []
         self._module: nn.Module | None = None
         #: A model with its weights whose values have been looked at.
         self._whole: Any = None
@@ -111,6 +123,8 @@ class TorchPort:
         #: The layout in which it takes its images, found out when it is first traced.
         self._given: Callable[[Tensor], Tensor] | None = None
         self._size: Size | None = None
+        #: Whether it has been called plainly because it could not be traced.
+        self._asked = False
 
     def built(self) -> object:
         """What the factory returns, without weights where it allows that."""
@@ -131,11 +145,14 @@ class TorchPort:
             self._given = _as_it_is
             try:
                 return self._trace(size, training, count)
-            except UntraceableModel:
+            except UntraceableModel as refused:
                 self._given = _channels_last
                 with suppress(UntraceableModel):
                     return self._trace(size, training, count)
                 self._given = None
+                if isinstance(refused, Failed) and self._runs(size):
+                    said = f"{self.name}: forward runs and cannot be followed{refused.where}"
+                    raise Unfollowed(said) from refused
                 raise
         return self._trace(size, training, count)
 
@@ -151,6 +168,7 @@ class TorchPort:
             self._forward(module, recorder, state, Hollow(image))
         recorder.tape.stored = {handle: tuple(x.shape) for handle, x in state.items()}
         recorder.tape.faults += self._faults
+        recorder.tape.noted += self._noted
         recorder.tape.frozen = frozen(module)
         return checked(recorder.tape)
 
@@ -170,8 +188,9 @@ class TorchPort:
             kept = {h: state[h].clone() for h in buffers if not isinstance(state[h], Hollow)}
             replay = Replay(module, state, run, wanted, observe)
             leaves = _leaves(module, state, image) if run.returns else {}
+            given = image.clone() if run.returns else image  # no leaf: a port may write into it
             try:
-                outputs = self._forward(module, replay, state, image)
+                outputs = self._forward(module, replay, state, given)
             except UntraceableModel as failed:
                 cause = failed.__cause__
                 if run.how.dtype != PLAIN.dtype and isinstance(cause, NotImplementedError):
@@ -204,21 +223,41 @@ class TorchPort:
     def gradient(self, run: Run, cotangents: Arrays, wanted: frozenset[str]) -> Gradients:
         """See :class:`~conformance.trace.port.Port`; a module's own hooks take part."""
         back, self._back = self._back, None
+        try:
+            with self._backward(run):
+                if back is None or back.tape is not run.tape or not back.leaves.keys() >= wanted:
+                    back = self._there(run, wanted)
+                # What recomputes on the way back has to find the same state.
+                with installed(back.module, back.state):
+                    leaves = {handle: back.leaves[handle] for handle in (None, *sorted(wanted))}
+                    return pulled(back.outputs, cotangents, leaves)
+        except NoGradient as failed:
+            with suppress(UntraceableModel), self._watched(run, frozenset()) as (watch, there):
+                way = partial(pulled, there.outputs, cotangents, there.leaves)
+                failed.where = watch.overwritten(there.outputs, way)
+            raise
+
+    def inside(self, run: Run, cotangents: Arrays, wanted: frozenset[int]) -> Inside:
+        """See :class:`~conformance.trace.port.Port`; of tensors that forward itself has made."""
+        with self._watched(run, wanted) as (watch, there):
+            watch.hang()
+            pulled(there.outputs, cotangents, there.leaves)
+        return watch.gradients
+
+    @contextmanager
+    def _backward(self, run: Run) -> Iterator[None]:
+        """The way back: in float64, refused in one line."""
         with (
             computing(),
             unloaded(),
             refusing(f"{self.name} cannot go backward", NoGradient),
             Widening(run.drawn()),
         ):
-            if back is None or back.tape is not run.tape or not back.leaves.keys() >= wanted:
-                back = self._there(run, wanted)
-            # What recomputes on the way back has to find the same state.
-            with installed(back.module, back.state):
-                leaves = {handle: back.leaves[handle] for handle in (None, *sorted(wanted))}
-                return pulled(back.outputs, cotangents, leaves)
+            yield
 
-    def inside(self, run: Run, cotangents: Arrays, wanted: frozenset[int]) -> Inside:
-        """See :class:`~conformance.trace.port.Port`; of tensors that forward itself has made."""
+    @contextmanager
+    def _watched(self, run: Run, wanted: frozenset[int]) -> Iterator[tuple[Watch, Back]]:
+        """A forward that is watched, and the way back from it."""
         with torch.enable_grad(), computing():
             image = tensor(run.image.transpose(0, 3, 1, 2).copy())
             module = switched(self._ready(image.to("meta")), run.training)
@@ -226,16 +265,9 @@ class TorchPort:
             watch = Watch(module, state, run, wanted)
             leaves = _leaves(module, state, image)
             with Before(watch):
-                outputs = self._forward(module, watch, state, image)
-            watch.hang()
-            with (
-                unloaded(),
-                refusing(f"{self.name} cannot go backward", NoGradient),
-                Widening(run.drawn()),
-                installed(module, state),
-            ):
-                pulled(outputs, cotangents, leaves)
-        return watch.gradients
+                outputs = self._forward(module, watch, state, image.clone())
+            with self._backward(run), installed(module, state):
+                yield watch, Back(run.tape, module, state, leaves, outputs)
 
     def _there(self, run: Run, wanted: frozenset[str]) -> Back:
         """The way from the leaves to the outputs, unobserved."""
@@ -244,12 +276,15 @@ class TorchPort:
         state = filled(hollow_state(module), run)
         leaves = _leaves(module, state, image, wanted)
         with installed(module, state):
-            return Back(run.tape, module, state, leaves, _outputs(self._call(module, image)))
+            return Back(
+                run.tape, module, state, leaves, _outputs(self._call(module, image.clone()))
+            )
 
     def own(self) -> Own:
         """What the model stores when it is built with its weights."""
+        with refusing(f"{self.name}() does not build with its weights"):
+            self._whole = self.factory()  # which may train it first
         with refusing(f"{self.name}() does not build with its weights"), torch.no_grad():
-            self._whole = self.factory()
             module = switched(unwrapped(self._whole), False)
             registered(module)
             if self._size and any(is_lazy(tensor) for tensor in module.parameters()):
@@ -276,9 +311,10 @@ class TorchPort:
             with refusing(f"{self.name}() does not build", words=_unbuilt):
                 module = unwrapped(made)
                 self._faults = registered(module)
+                self._noted = untrainable(module)
                 module.eval()
                 if any(is_lazy(tensor) for tensor in module.parameters()):
-                    module(image)
+                    module(image.to(next(module.parameters()).dtype))
             self._module = module
         return self._module
 
@@ -322,10 +358,25 @@ class TorchPort:
             )
         size = "x".join(str(n) for n in (*image.shape[2:], image.shape[1]))
         inside = f" in {recorder.failed}" if recorder.failed else ""
-        return UntraceableModel(
+        return Failed(
             f"{self.name}: forward fails on an image of {size}{inside}: {reason(error)}; it must"
-            " take such an image, and do the same with every one"
+            " take such an image, and do the same with every one",
+            f"{inside}: {reason(error)}",
         )
+
+    def _runs(self, size: Size) -> bool:
+        """Whether the factory's own model takes such an image, as its users call it; asked once."""
+        if self._asked:
+            return False
+        self._asked = True
+        height, width, channels = size
+        with suppress(Exception), torch.no_grad():
+            module = unwrapped(self.factory()).eval()
+            outputs = _outputs(module(torch.rand(1, channels, height, width)))
+            return bool(outputs) and all(
+                isinstance(leaf, Tensor) and not leaf.is_meta for leaf in outputs
+            )
+        return False
 
 
 def _leaves(
