@@ -1,7 +1,8 @@
 """Rows of a table of commands, run side by side: each in a process of its own, in its own folder.
 
 The processes are forked from one that has imported what the commands need, so that a row costs what
-it does and no more.  A row adopts what its command leaves behind, and says what that is.
+it does and no more; of a row with a framework the port's process is too, and has that imported.  A
+row adopts what its command leaves behind, and says what that is.
 """
 
 from __future__ import annotations
@@ -24,10 +25,7 @@ ROOT = Path(__file__).parents[1]
 LONGEST, PATIENCE = 100, 5
 
 _processes = get_context("forkserver")
-_processes.set_forkserver_preload(
-    [f"conformance.{name}" for name in ("cli.check", "cli.compare", "cli.report", "cli.convert",
-     "judge.published", "judge.answers", "reports.site", "ports.supervisor")]
-)  # fmt: skip
+_COMMANDS = "cli.check cli.compare cli.report cli.convert judge.published judge.gate reports.site"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +63,18 @@ class Table:
                 self.ended.add(each)
 
 
-def begun(command: str, shell: str, place: Path) -> Any:
-    """The process of a row.  ``conformance`` in the shell's text is the command."""
-    process = _processes.Process(target=_row, args=(command, shell, place))
+def load(frameworks: Iterable[str]) -> None:
+    """Have these and the commands imported before the first row begins."""
+    ours = (f"conformance.{name}" for name in (*_COMMANDS.split(), "ports.supervisor"))
+    _processes.set_forkserver_preload([*ours, *frameworks])
+
+
+def begun(command: str, shell: str, place: Path, warm: bool = False) -> Any:
+    """The process of a row.  ``conformance`` in the shell's text is the command.
+
+    ``warm`` has the port's process forked as well, where it would be a new interpreter.
+    """
+    process = _processes.Process(target=_row, args=(command, shell, place, warm))
     process.start()
     return process
 
@@ -79,7 +86,35 @@ def result(place: Path) -> Ended:
     return Ended(int(code), out, err, left)
 
 
-def _row(command: str, shell: str, place: Path) -> None:
+class _Forked(subprocess.Popen[bytes]):
+    """The process that a new interpreter would be, without its start."""
+
+    # fmt: off
+    def _execute_child(self, args: Any, executable: Any, preexec_fn: Any, close_fds: Any,
+                       pass_fds: Any, cwd: Any, env: Any, startupinfo: Any, flags: Any, shell: Any,
+                       given: int, ours: int, told: int, result: int, *_: Any) -> None:
+        # fmt: on
+        from conformance.ports import supervisor
+
+        self.pid = os.fork()
+        if not self.pid:
+            os.setsid()
+            os.dup2(given, 0)
+            os.dup2(result, 1)
+            os.closerange(3, pass_fds[0])
+            os.closerange(pass_fds[0] + 1, 256)
+            os.environ.clear()
+            os.environ.update(env)
+            try:
+                supervisor.main(pass_fds[0])
+            finally:
+                os._exit(0)
+        self._child_created = True
+        os.close(given)
+        os.close(result)
+
+
+def _row(command: str, shell: str, place: Path, warm: bool) -> None:
     from conformance import files
     from conformance.ports import supervisor
 
@@ -90,6 +125,8 @@ def _row(command: str, shell: str, place: Path) -> None:
     os.environ["PYTHONPATH"] = str(ROOT)
     files.PATIENCE = 0.3
     supervisor._linux(supervisor.SUBREAPER, 1)
+    if warm and not shell:
+        subprocess.Popen = _Forked  # type: ignore[misc]
     for number in (1, 2):
         os.dup2(os.open(place.with_suffix(f".{number}"), os.O_CREAT | os.O_WRONLY), number)
     code = _shell(shell) if shell else _command(command)
@@ -99,7 +136,8 @@ def _row(command: str, shell: str, place: Path) -> None:
 def _command(text: str) -> int:
     from conformance.cli import main
 
-    sys.stdout, sys.stderr = (open(number, "w", closefd=False) for number in (1, 2))
+    sys.stdout = open(1, "w", closefd=False)  # noqa: SIM115
+    sys.stderr = open(2, "w", closefd=False)  # noqa: SIM115
     code = main(shlex.split(text))
     sys.stdout.flush()
     sys.stderr.flush()

@@ -11,7 +11,7 @@ from conformance.judge.record import evidence
 from conformance.ports import implementations as frameworks
 from tests.selftest.tiny import record, run
 from tests.situations import PORTS, SITUATIONS
-from tests.table import Table, begun, result
+from tests.table import Table, begun, load, result
 
 
 @pytest.fixture(scope="session")
@@ -22,9 +22,10 @@ def table(request, tmp_path_factory):
     def begin(number):
         situation, place = SITUATIONS[number], room / f"{number}"
         lay(situation, place)
-        return begun(situation.command, situation.shell, place)
+        return begun(situation.command, situation.shell, place, situation.warm)
 
     numbers = []
+    load({each.needs for each in SITUATIONS if each.warm and not missing(each)})
     if not hasattr(request.config, "workerinput"):  # with xdist another worker runs some of them
         params = (getattr(item, "callspec", None) for item in request.session.items)
         chosen = {id(each.params.get("situation")) for each in params if each}

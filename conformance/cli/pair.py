@@ -5,6 +5,7 @@ What is done with them is a job of :mod:`conformance.ports.sandbox`, like all th
 
 from __future__ import annotations
 
+import os
 from argparse import Namespace
 from collections.abc import Callable
 from typing import Any
@@ -39,8 +40,10 @@ def sides(job: Json, say: Callable[..., None]) -> tuple[Side, Side]:
     """A and B of a job.  Raises :class:`Refused`."""
     size = tuple(job["size"])
     say("importing A")
+    here = os.open(".", os.O_RDONLY)
     a = _side("A", job["a"], size)
     say("importing B")
+    os.fchdir(here)  # where A has gone is its own affair
     return a, _side("B", job["b"], size)
 
 

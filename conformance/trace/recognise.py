@@ -20,7 +20,7 @@ from conformance.graph.axes import Axes, axis_of, name_of
 from conformance.trace.evaluation import evaluate
 from conformance.trace.excerpt import Excerpt, excerpt, remembered
 from conformance.trace.meanings import Algebra
-from conformance.trace.norms import batch_normalisation, group_normalisation
+from conformance.trace.norms import batch_normalisation, group_normalisation, layer_normalisation
 from conformance.trace.probes import leaves, same
 from conformance.trace.tape import Tape
 
@@ -269,10 +269,22 @@ def group_norm(piece: Piece) -> Layer | None:
     return Layer("group_norm", {"groups": groups, "epsilon": norm.epsilon}, slots)
 
 
+def layer_norm(piece: Piece) -> Layer | None:
+    """Normalisation by the statistics of the channels, each place by itself."""
+    channel = axis_of(piece.axes, "C")
+    if channel is None or piece.entry is None:
+        return None
+    part = excerpt(piece.tape, piece.entry, piece.end)
+    if (norm := layer_normalisation(part, channel)) is None:
+        return None
+    slots = {slot: part.members[p] for slot, p in norm.slots.items()}
+    return Layer("layer_norm", {"epsilon": norm.epsilon}, slots)
+
+
 #: The order in which recognisers are asked.
 WHOLE = (radial_basis, upsampling, activation, local_response, dropout)
 #: Those that may recognise a part of something larger, such as a batch norm before its beta.
-PARTIAL = (batch_norm, group_norm, regrouped)
+PARTIAL = (batch_norm, group_norm, layer_norm, regrouped)
 
 
 def in_training(momentum: float | None, unbiased: bool | None) -> dict[str, Any]:

@@ -56,6 +56,8 @@ class Comparison:
     ``paper`` is the expected graph for the paper's size of image; ``unsized`` says why it is that
     itself and not one for the port's size.
     What the variant ``given`` leaves out of the network is not in the expected graph.
+    ``returned`` is how many tensors a port returns that returns more than the network, and the
+    place of the one that is most like the network's: only that is in the found graph.
     """
 
     expected: Graph
@@ -66,6 +68,7 @@ class Comparison:
     paper: Graph | None = None
     unsized: str = ""
     given: Profile | None = None
+    returned: tuple[int, int] | None = None
 
     def __post_init__(self) -> None:
         rows = self.model.row_names

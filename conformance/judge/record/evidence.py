@@ -11,11 +11,13 @@ is found under its name is never half a run.  Files are a pure function of code,
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
 import tempfile
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from hashlib import sha256
 from math import inf, nan
@@ -156,19 +158,37 @@ def write(run: Run, folder: Path) -> Path:
             ),
             building / "run.json",
         )
-        old = folder / f".{run.name}-old-{os.getpid()}"
-        if target.exists():
-            target.rename(old)
-        try:
-            building.rename(target)
-        finally:
-            if not target.exists() and old.exists():
-                old.rename(target)
+        while not _in_place(building, target):
+            pass
         run.placed = placed
-        shutil.rmtree(old, ignore_errors=True)
     finally:
         shutil.rmtree(building, ignore_errors=True)
     return target
+
+
+def _in_place(building: Path, target: Path) -> bool:
+    """Put a folder where it belongs; False where another run has just put its own there.
+
+    What stood there, be it a folder, a file or a link, is gone when the new one is in place.
+    """
+    old = target.with_name(f".{target.name}-old-{os.getpid()}")
+    with suppress(FileNotFoundError):
+        target.rename(old)
+    try:
+        building.rename(target)
+    except OSError as error:
+        if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+            raise
+        return False
+    finally:
+        if os.path.lexists(old):
+            if not os.path.lexists(target):
+                old.rename(target)
+            elif old.is_dir() and not old.is_symlink():
+                shutil.rmtree(old, ignore_errors=True)
+            else:
+                old.unlink()
+    return True
 
 
 def _placed(run: Run, record: Record, target: Path, file: Path) -> str:
@@ -204,12 +224,14 @@ def earlier_selftest(run: Run, folder: Path) -> dict[str, Any] | None:
 
 
 def earlier(run: Run, folder: Path) -> Run | None:
-    """The run that ``run`` is going to replace, if that was one of the same and is not damaged."""
-    try:
-        place = folder / run.name
-        return _read_run(place) if _same(run, _load(place / "run.json")) else None
-    except DamagedEvidence:
+    """The run that ``run`` is going to replace, if that was one of the same.
+
+    Raises :class:`DamagedEvidence`.
+    """
+    place = folder / run.name
+    if not os.path.lexists(place / "run.json"):
         return None
+    return _read_run(place) if _same(run, _load(place / "run.json")) else None
 
 
 def _same(run: Run, data: dict[str, Any]) -> bool:

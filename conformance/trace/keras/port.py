@@ -25,6 +25,7 @@ from conformance.trace.keras.images import adapted_to, noted, prepared  # noqa: 
 from conformance.trace.keras.model import (  # noqa: E402
     build,
     by_handle,
+    declared,
     frozen,
     in_type,
     layout,
@@ -120,6 +121,10 @@ class KerasPort:
         self._size = size
         count = images(training, batch)
         return checked(in_precision(PLAIN, partial(self._record, count, size, training)))
+
+    def declared(self) -> Size | None:
+        """See :class:`conformance.trace.port.Port`."""
+        return declared(self.built())
 
     def resized(self, size: Size, training: bool = False) -> Tape:
         """The same on images of another size than the model declares, if it declares one."""

@@ -114,9 +114,9 @@ def untrainable(module: nn.Module) -> list[Fault]:
             each._buffers[name] = None if buffer is None else buffer.clone()
     return [
         Fault(
-            "trained", True, False, f"{len(made)} stored tensors were made in"
-            " torch.inference_mode() and record no gradient: build the model outside of it to train"
-            " it",
+            "trained", True, False,
+            f"{len(made)} stored tensors were made in torch.inference_mode() and record no"
+            " gradient: build the model outside of it to train it",
             Where(made[0].rpartition(".")[0]),
         )
     ] if made else []  # fmt: skip

@@ -25,7 +25,7 @@ class Unloaded(ModuleType):
         return function
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("__"):  # what inspect asks every module for is no use of it
+        if name == "__file__":  # inspect asks every module for it, which is no use of this one
             raise AttributeError(name)
         if sys.modules.get(NAME) is self:
             del sys.modules[NAME]
