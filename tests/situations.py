@@ -2,9 +2,10 @@
 
 A row may have files of its own (``files``; ``@`` a link, ``|`` a named pipe), something to be done
 to a folder of evidence first (``damage``), or a shell that closes or fills a stream (``shell``, in
-which ``conformance`` stands for the command).  ``needs`` is a framework; with ``warm`` it is imported
-once for all such rows.  ``never`` is what must not be said.  Every row but those of a shell is also
-held to one line on standard error where the code is 2, and to no traceback and no control character.
+which ``conformance`` stands for the command).  ``needs`` is a framework; with ``warm`` it is
+imported once for all such rows.  ``never`` is what must not be said.  Every row but those of a
+shell is also held to one line on standard error where the code is 2, and to no traceback and no
+control character.
 """
 
 from __future__ import annotations
@@ -708,8 +709,9 @@ WHOLE = [
     whole(f"PYTHONOPTIMIZE=2 {CONVERT} o > /dev/full 2> words; c=$?; ls -A o; exit $c", 0, "^o$"),
     whole(f"{CONVERT} /dev/full", 2, "cannot write /dev/full: No space left"),
     whole(f"{CONVERT} /dev/stdout | cat; exit ${{PIPESTATUS[0]}}", 2, "a pipe without a name"),
-    whole(f"export PYTHONDONTWRITEBYTECODE=1; (ulimit -f 1; {CONVERT} o) 2>&1 | cat; ls -A; exit ${{PIPESTATUS[0]}}", 0,
-          "cannot write .*o: File too large"),
+    # Python itself would leave half of a module's bytecode under this limit.
+    whole(f"export PYTHONDONTWRITEBYTECODE=1; (ulimit -f 1; {CONVERT} o) 2>&1 | cat;"
+          " exit ${PIPESTATUS[0]}", 2, "cannot write .*o: File too large"),
     whole("conformance convert moved.py:net right.py:net --arch lenet5-table --out o && ls o", 0,
           "o\n$"),
     whole("PYTHONOPTIMIZE=2 PYTHONIOENCODING=ascii conformance identify right.py:net --json i.json"
