@@ -430,8 +430,8 @@ STREAMS = [
     Situation("", 0, "^141$",
               shell="conformance claims --json - 2> words | head -1 > json; echo ${PIPESTATUS[0]}"),
     Situation("", 0, "^141$",
-              shell="export PYTHONUNBUFFERED=1; conformance claims --json - 2> words | head -1"
-              " > json; echo ${PIPESTATUS[0]}"),
+              shell="export PYTHONUNBUFFERED=1; conformance claims --json - 2> words"
+              " | head -1 > json; echo ${PIPESTATUS[0]}"),
     Situation("", 0, "^0$",
               shell="conformance claims --json - 2>&1 > json | true; echo ${PIPESTATUS[0]}"),
     Situation("", 2, "^conformance: cannot write to standard output: it is closed$",

@@ -136,12 +136,8 @@ def _row(command: str, shell: str, place: Path, warm: bool) -> None:
 def _command(text: str) -> int:
     from conformance.cli import main
 
-    sys.stdout = open(1, "w", closefd=False)  # noqa: SIM115
-    sys.stderr = open(2, "w", closefd=False)  # noqa: SIM115
-    code = main(shlex.split(text))
-    sys.stdout.flush()
-    sys.stderr.flush()
-    return code
+    with open(1, "w", closefd=False) as sys.stdout, open(2, "w", closefd=False) as sys.stderr:
+        return main(shlex.split(text))
 
 
 def _shell(text: str) -> int:

@@ -128,7 +128,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words = out, err = streams.usable()
     given = list(sys.argv[1:] if arguments is None else arguments)
     before = sys.stdout, sys.stderr
-    sys.stdout, sys.stderr = words  # type: ignore[assignment]
+    sys.stdout, sys.stderr = words
     try:
         code = _run(given)
         out.flush()

@@ -44,7 +44,7 @@ def shape_of(axes: Axes) -> tuple[int, ...]:
     if any(len([a for a in axis if a[0] != "N"]) > 1 for axis in axes):
         return (prod(size for _, size in atoms),)
     sizes = dict(atoms)
-    if len(axes) >= 4:
+    if len(axes) >= 4 or {"H", "W"} <= sizes.keys():
         return (sizes.get("H", 1), sizes.get("W", 1), sizes.get("C", 1))
     return (prod(sizes.values()),)
 

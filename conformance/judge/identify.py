@@ -48,7 +48,7 @@ def work(job: Json, stage: Stage) -> Json:
     """The result of ``conformance identify`` for a job of ``port``, ``top``, ``size``, …"""
     port: Any = Remembering(opened(job, stage))
     stage("tracing the port", 0, 0)
-    images = [tuple(job["size"])] if job["size"] else sizes.known()
+    images = [tuple(job["size"])] if job["size"] else [*sizes.known(), *sizes.declared(port)]
     try:
         first, graph = _first(port, images)
     except UntraceableModel as refused:

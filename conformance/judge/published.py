@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from conformance import reference
+from conformance.data import tuples
 from conformance.graph.model import Graph, Node, Parameter, Where
 from conformance.graph.resize import CannotResize, resized
 from conformance.graph.rows import row_of
@@ -154,14 +155,10 @@ def _node(
     sizes = {slot: tuple(size) for slot, size in slots.items()}
     return Node(
         kind=kind,
-        attributes={name: _tuples(value) for name, value in attributes.items()},
+        attributes={name: tuples(value) for name, value in attributes.items()},
         inputs=tuple(inputs),
         shape=tuple(shape),
         parameters={slot: (Parameter(f"{index} {slot}", size),) for slot, size in sizes.items()},
         slots=sizes,
         where=Where(row),
     )
-
-
-def _tuples(value: Any) -> Any:
-    return tuple(map(_tuples, value)) if isinstance(value, list) else value

@@ -33,8 +33,14 @@ LONGEST = 64 << 20
 
 #: Threads of a framework that wait awake take the processor from whoever else computes: our own
 #: oracle and other programs.  Asleep they lose microseconds.  A breakpoint that was left in a port
-#: has nobody to talk to.
-QUIETLY = {"OMP_WAIT_POLICY": "passive", "PYTHONBREAKPOINT": "0"}
+#: has nobody to talk to.  Memory that was given back to the system is cleared before it is had
+#: again, which takes as long as computing what goes there: the GNU C library keeps it.
+QUIETLY = {
+    "OMP_WAIT_POLICY": "passive",
+    "PYTHONBREAKPOINT": "0",
+    "GLIBC_TUNABLES": "glibc.malloc.mmap_max=0:glibc.malloc.trim_threshold=17179869184"
+    ":glibc.malloc.arena_max=1",
+}
 
 #: The variable by which what a port has started is known where its supervisor is no more.
 MARK = "CONFORMANCE_PORT"

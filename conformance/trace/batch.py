@@ -12,6 +12,7 @@ from contextlib import suppress
 from math import prod
 from typing import Protocol
 
+from conformance.graph.model import Where
 from conformance.trace.evaluation import BINARY, LAYOUT, UNARY
 from conformance.trace.port import Size, UntraceableModel
 from conformance.trace.tape import Fault, Operation, Tape
@@ -28,6 +29,9 @@ MOVES = LAYOUT | {"slice", "take", "reduce"}
 
 #: What leaves images where they are, even merged with another axis.
 ALONG = frozenset({"softmax", "lrn", "batch_norm"})
+
+#: The attributes of a slice.
+_ENDS = ("start", "stop", "step")
 
 #: The place of the images in a value read as a vector: how many numbers of other axes stand
 #: before and after, so that a reshape changes nothing; None where it has no images.
@@ -104,16 +108,32 @@ def _lost(alone: Operation, among: Operation, count: int, value: int) -> Fault:
     )  # fmt: skip
 
 
+def one_by_one(tape: Tape) -> list[Where] | None:
+    """Where norms see one image only, of a model that takes its images one by one and puts its
+    results together; None of any other."""
+    followed = Followed(tape)
+    list(followed.faults())
+    alone = [i for i, images in enumerate(followed.images) if len(images) == 1]
+    if _count(tape) == 1 or tape.behind(tape.outputs).isdisjoint(alone):
+        return None
+    return [
+        op.where for op in map(tape.__getitem__, alone)
+        if "momentum" in op.attributes or (op.name == "reduce" and 0 in op.attributes["axes"])
+    ]  # fmt: skip
+
+
 class Followed:
-    """Where the images stand in every value of a tape.
+    """Where the images stand in every value of a tape, and which of them.
 
     Only operations that are ``held`` have to keep them apart; None stands for all.
     """
 
     def __init__(self, tape: Tape, held: set[int] | None = None) -> None:
         self.tape, self.held = tape, held
+        #: How many images the operands of an operation are of.
         self.count = 1
         self.places: list[Place] = []
+        self.images: list[tuple[int, ...]] = []
         self.found: list[Fault] = []
 
     def faults(self) -> Iterator[Fault]:
@@ -121,7 +141,9 @@ class Followed:
         read = self.tape.behind(self.tape.outputs)
         held = read if self.held is None else self.held & read
         for number, operation in enumerate(self.tape.operations):
-            self.places.append(self._place(operation))
+            place, images = self._place(operation)
+            self.places.append(place)
+            self.images.append(images)
             if number not in held:
                 self.found.clear()
             if self.found:
@@ -129,26 +151,64 @@ class Followed:
                 return
         if self.held is not None:
             return
+        self.count = count = _count(self.tape)
         for output in self.tape.outputs:
             operation, place = self.tape[output], self.places[output]
-            if self._axis(operation.shape, place) != 0:
-                have = f"{operation.shape} for {self.count} images"
+            images = self.images[output]
+            if self._axis(operation.shape, place) != 0 or len(images) != count:
+                have = f"{operation.shape} for {count} images"
+                if place is not None and len(images) < count:
+                    have += f", of image {images[0] + 1} alone"
                 yield Fault("batch", "images along the first axis", have, ONE_BY_ONE,
                             operation.where, output)  # fmt: skip
                 return
 
-    def _place(self, operation: Operation) -> Place:
+    def _place(self, operation: Operation) -> tuple[Place, tuple[int, ...]]:
+        """Where the images are, and which they are; a place of one alone means nothing."""
         if operation.name == "input":
             axis = operation.attributes["axes"].index("N")
-            self.count = operation.shape[axis]
-            return _around(operation.shape, axis)
-        operands = [
-            (self.tape[i].shape, self.places[i])
-            for i in operation.inputs
-            if i >= 0 and self.places[i] is not None
-        ]
-        if not operands:
-            return None
+            return _around(operation.shape, axis), tuple(range(operation.shape[axis]))
+        read = [i for i in operation.inputs if i >= 0 and self.places[i] is not None]
+        given = list(dict.fromkeys(self.images[i] for i in read))
+        if not read:
+            return None, ()
+        if len(given) > 1:
+            return self._together(operation)
+        (images,) = given
+        self.count = len(images)
+        if self.count == 1 < _count(self.tape):  # whatever is done with it, it is alone
+            return (1, 1), images
+        operands = [(self.tape[i].shape, self.places[i]) for i in read]
+        axis = self._axis(*operands[0])
+        if operation.name == "slice" and axis is not None:
+            some = images[slice(*(operation.attributes[end][axis] for end in _ENDS))]
+            if len(some) < self.count:
+                return _around(operation.shape, axis), some
+        return self._moved(operation, operands), images
+
+    def _together(self, operation: Operation) -> tuple[Place, tuple[int, ...]]:
+        """Results of different images, which may be put one after the other."""
+        everything = tuple(range(_count(self.tape)))
+        joined = sum((self.images[i] if i >= 0 else () for i in operation.inputs), ())
+        if operation.name != "concat":
+            return self._meet(operation, f"{operation.name} of different images"), everything
+        axis, shape = operation.attributes["axis"], operation.shape
+        each = shape[axis] // len(joined)
+        for i in operation.inputs:
+            apart = len(self.images[i]) == 1 or self._along(i) == axis
+            if self.tape[i].shape[axis] != each * len(self.images[i]) or not apart:
+                return self._meet(operation, "different images side by side"), everything
+        if list(joined) != sorted({*joined}):
+            numbers = ", ".join(str(image + 1) for image in joined)
+            return self._meet(operation, f"images {numbers} one after the other"), everything
+        return (prod(shape[:axis]), prod(shape[axis:]) // len(joined)), joined
+
+    def _along(self, value: int) -> int | None:
+        self.count = len(self.images[value])
+        return self._axis(self.tape[value].shape, self.places[value])
+
+    def _moved(self, operation: Operation, operands: list[tuple[tuple[int, ...], Place]]) -> Place:
+        """Where an operation leaves the images of its operands, which are the same."""
         if operation.attributes.get("unknown"):
             return self._guess(operation)
         if operation.name in UNARY or operation.name in BINARY or operation.name == "select":

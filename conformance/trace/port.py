@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from conformance.graph.model import Where
 from conformance.trace.tape import Operation, Tape
 
 Size = tuple[int, int, int]
@@ -91,8 +92,17 @@ class Unfollowed(UntraceableModel):
     """The model can be called as it is, and cannot be followed: no fault of its own."""
 
 
+class Chance(UntraceableModel):
+    """What the model does, and not only what it computes, depends on a random draw."""
+
+    where: Where = Where()
+
+
 class NoGradient(UntraceableModel):
     """The model runs and cannot go backward; the message says where and why."""
+
+    #: Where something was written over that the way back needs, if that is known.
+    where: Where | None = None
 
 
 class CannotExecute(Exception):
@@ -121,8 +131,9 @@ class Own:
 class Port(Protocol):
     """One factory and the model that it builds.
 
-    A port may have two members more: ``resized``, which is :meth:`trace` on an image of another
-    size than its model declares, and ``untrained``, why nothing is seen of its training.
+    A port may have three members more: ``declared()``, the size of image that its model is made
+    for or None, ``resized``, which is :meth:`trace` on an image of another size than that, and
+    ``untrained``, why nothing is seen of its training.
     """
 
     framework: str

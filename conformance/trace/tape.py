@@ -22,13 +22,14 @@ group_norm         x, gamma, beta; ``groups`` of the second axis, ``epsilon``
 dropout            ``rate`` (the share that is dropped)
 random             no operand: uniform in [0, 1)
 select             condition, value where true, value where false
-less less_equal greater greater_equal    numpy broadcasting
+less less_equal greater greater_equal equal not_equal    numpy broadcasting
 lrn                ``axis``, ``n``, ``k``, ``alpha`` (of the plain sum), ``beta``
 softmax            ``axis``
 upsample           ``factor`` (of height, of width): every pixel repeated
 adaptive_avg_pool  ``size`` (rows, columns): means of windows that divide the map into so many
 add sub mul div max min pow               numpy broadcasting
 neg exp log tanh logistic sqrt rsqrt abs sign relu  one operand
+erf erfc elu selu softplus softsign       one operand
 reshape            to the shape given
 transpose          ``axes`` as in numpy.transpose
 broadcast          ``axes``: where the operand's axes go in the shape given
@@ -81,6 +82,8 @@ class Fault:
     where: Where = Where()
     #: The tape's value at which it was seen; None where it is of no single one.
     value: int | None = None
+    #: All of it in words, where "is found, expected …" says too little.
+    said: str = ""
 
 
 class Tape:
@@ -238,14 +241,21 @@ class Tape:
     def elementwise(self, name: str, *operands: int) -> int:
         """A primitive of one or two operands, or a choice, applied to every element."""
         shapes = [self[operand].shape for operand in operands]
-        if len(set(shapes)) == 1:
-            return self.emit(name, operands, shapes[0])
-        shape = np.broadcast_shapes(*shapes)
-        if name == "add":  # 0 sum(y), added so that y has a gradient
+        shape = shapes[0] if len(set(shapes)) == 1 else np.broadcast_shapes(*shapes)
+        if name == "add":
             for x, y in (operands, operands[::-1]):
-                if self[x].shape == shape and self.vanishes(y):
+                # 0 sum(y) is added so that y has a gradient; zeros are there to be added to.
+                idle = self.vanishes(y) if self[y].shape != shape else self.zeros(y)
+                if self[x].shape == shape and idle:
                     return x
         return self.emit(name, operands, shape)
+
+    def zeros(self, value: int) -> bool:
+        """Whether a value is zeros that are written down, or a part of such."""
+        op = self[value]
+        if op.name in ("slice", "reshape", "broadcast"):
+            return self.zeros(op.inputs[0])
+        return op.name == "constant" and not np.any(op.attributes["array"])
 
     def vanishes(self, value: int) -> bool:
         """Whether a value is zero whatever it is made of: a product with zeros, a sum of such."""
@@ -333,18 +343,24 @@ class Tape:
         return self.reverse(x, backwards) if backwards else x
 
     def _inside(self, x: int, parts: list[range]) -> tuple[int, list[range]]:
-        """The one of some values joined that a slice is a part of, if it is of one."""
+        """What of some values joined a slice is a part of: the one, or some of them joined."""
         if self[x].name != "concat":
             return x, parts
         axis, start = self[x].attributes["axis"], 0
+        chosen, some = parts[axis], []
         for piece in self[x].inputs:
             stop = start + self[piece].shape[axis]
-            chosen = parts[axis]
             if len(chosen) and start <= chosen[0] and chosen[-1] < stop:
                 moved = range(chosen.start - start, chosen.stop - start, chosen.step)
                 return piece, [*parts[:axis], moved, *parts[axis + 1 :]]
+            if start < chosen.stop and chosen.start < stop:
+                inside = range(max(chosen.start, start) - start, min(chosen.stop, stop) - start)
+                some.append((piece, inside))
             start = stop
-        return x, parts
+        if chosen.step != 1 or len(chosen) == start or not some:
+            return x, parts
+        joined = self.concat([self.part(piece, axis, inside) for piece, inside in some], axis)
+        return joined, [*parts[:axis], range(len(chosen)), *parts[axis + 1 :]]
 
     def part(self, x: int, axis: int, indices: range) -> int:
         """The part that a range of indices selects on one axis."""

@@ -155,7 +155,7 @@ class Walk:
         why = why or ("random" if self._stored_reads(value, "random") else "")
         if why:
             handles = tuple(self.tape[i].attributes["handle"] for i in stored)
-            attributes |= {"why": why, "of": handles}
+            attributes |= {"why": why, "of": handles, "by": op.name}
         arrays = [Parameter(self.tape[i].attributes["handle"], self.tape[i].shape) for i in stored]
         slots = {f"parameter {i}": p for i, p in enumerate(arrays, 1)}
         parameters = {slot: (p,) for slot, p in slots.items()}

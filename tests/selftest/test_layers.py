@@ -21,12 +21,12 @@ def pytest_generate_tests(metafunc):
 
 def test_a_layer_is_its_kind(layer):
     """One node of the kind, with its attributes, whose values and gradients are the oracle's."""
-    room, layer = layer
-    port = frameworks.tracer(room).port(layer.model)
+    room, (model, kind, attributes) = layer
+    port = frameworks.tracer(room).port(model)
     tape = port.trace(SIZE)
     graph = verify(canonical(tape))
-    assert [node.kind for node in graph] == ["input", "conv", layer.kind]
-    assert graph.nodes[-1].attributes == layer.attributes
+    assert [node.kind for node in graph] == ["input", "conv", kind]
+    assert graph.nodes[-1].attributes == attributes
     ran, back = parity(port, tape, graph), gradients(port, tape, graph)
     assert not ran.problem and not ran.first_divergence
     assert not back.problem and not back.first_divergence
@@ -37,9 +37,8 @@ def test_a_wrong_layer_is_found_and_explained(bug):
     """Structure names the attribute, where it can; numbers say at the layer what is wrong."""
     room, bug = bug
     tracer = frameworks.tracer(room)
-    right = canonical(
-        tracer.port(rows(room, "layers", "LAYERS")[bug.architecture].model).trace(SIZE)
-    )
+    model, *_ = rows(room, "layers", "LAYERS")[bug.architecture]
+    right = canonical(tracer.port(model).trace(SIZE))
     port = tracer.port(bug.wrong)
     tape = port.trace(SIZE)
     found = canonical(tape)

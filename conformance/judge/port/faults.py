@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from itertools import groupby
 
+from conformance.graph.model import Where
 from conformance.graph.sharing import shared
 from conformance.judge.finding import Finding, Part, Remark
 from conformance.judge.port.subject import Subject
@@ -36,6 +37,8 @@ def _taught(subject: Subject) -> list[Fault]:
     if subject.taught is None or subject.training is None:
         return []
     graph, tape = subject.training.found, subject.taught
+    if subject.one_by_one is not None:
+        return [_by_itself(where) for where in subject.one_by_one[:1]]
     held: set[int] = set()
     for node in graph.unknown:
         until, stack = {graph.nodes[i].value for i in node.inputs}, [node.value]
@@ -44,6 +47,15 @@ def _taught(subject: Subject) -> list[Fault]:
                 held.add(value)
                 stack.extend(tape[value].inputs)
     return batch.taught(subject.port, subject.size, subject.tape, tape, held)
+
+
+def _by_itself(where: Where) -> Fault:
+    """What a batch norm makes of images that it is given one by one."""
+    return Fault(
+        "statistics", "of the batch", "of each image", "the images are taken one by one in"
+        " training: give the network the whole batch, which a batch norm needs", where,
+        said="it normalises each image by itself, and not the batch",
+    )  # fmt: skip
 
 
 def apart(structure: Part, seen: Part) -> list[Part]:
@@ -68,10 +80,11 @@ def _meet(finding: Finding) -> bool:
 def _finding(subject: Subject, fault: Fault, training: bool = False) -> Finding:
     node = _row(subject, fault, training)
     fails = isinstance(fault.found, str) and fault.found.startswith("fails: ")
+    said = f"it {fault.found}; expected that it {fault.expected}" if fails else fault.said
     return Finding(
-        check="structure",
+        check="training" if training else "structure",
         node=node,
-        sentence=f"{node}: it {fault.found}; expected that it {fault.expected}" if fails else "",
+        sentence=f"{node}: {said}" if said else "",
         attribute=fault.attribute,
         expected=fault.expected,
         found=fault.found,

@@ -37,6 +37,8 @@ def check(subject: Subject) -> Part:
     profiles = subject.explained.accepted + [each for each, _ in subject.explained.nearly]
     seen: set[int] = set().union(*(matches(inference, p, False) or () for p in profiles))
     left = own_causes(inference, [i for i in range(len(inference.findings)) if i not in seen])
+    branches = unread.drawn(training) if training else set()
+    left = unread.beside(inference, left, branches)
     part.findings = [*_another(subject), *written(inference, left, "structure")]
     if training is not None:
         part.planned += len(training.expected)
@@ -44,11 +46,12 @@ def check(subject: Subject) -> Part:
         every = written(inference, range(len(inference.findings)), "structure")
         known = {_key(each) for each in every}
         surplus = own_causes(training, subject.explained.surplus)
+        surplus = unread.beside(training, surplus, branches)
         for each in written(training, surplus, "training"):
             if _key(each) not in known and (each.node == "after input" or not _unread(each)):
                 part.findings.append(each)
     part.findings += _besides(subject)
-    if len(inference.found.outputs) != len(inference.expected.outputs):
+    if inference.returned or len(inference.found.outputs) != len(inference.expected.outputs):
         part.findings.append(_other_outputs(inference, subject.model))
     said = list(unread.listed(inference.found))
     part.open += [Unjudged("operation", f"{e}; output values could not confirm it") for e in said]
@@ -155,6 +158,8 @@ def _written(comparison: Comparison, difference: Difference, check: CheckName) -
         attribute, want, have = "random", "nothing drawn", "numbers drawn in every call"
         when = "in training, where the network has none" if check == "training" else "in inference"
         said = f"{name}: numbers are drawn at random {when}, and the result depends on them"
+        if node.attributes.get("by") in ("mul", "div"):
+            said = f"{name}: a branch times a random draw {when}"
     elif attribute == "extra" and zeros(node):
         said = f"{name}: what is computed there is multiplied by zero"
     elif attribute == "weights" and not said:
@@ -188,7 +193,8 @@ def _nearest(comparison: Comparison, index: int) -> int | None:
 
 def _other_outputs(comparison: Comparison, model: Model) -> Finding:
     """A port that returns another number of tensors than the network."""
-    want, have = len(comparison.expected.outputs), len(comparison.found.outputs)
+    want = len(comparison.expected.outputs)
+    have = comparison.returned[0] if comparison.returned else len(comparison.found.outputs)
     return Finding(
         "shape", "output", "outputs", want, have, kind="output",
         hint=hint("output", "outputs", "", ""), source=source(model, model.rows[-1].name),

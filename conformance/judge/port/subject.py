@@ -11,7 +11,7 @@ from typing import Any
 from conformance.graph.align import Alignment, align, findings
 from conformance.graph.align import Finding as Difference
 from conformance.graph.alike import alike
-from conformance.graph.model import Graph
+from conformance.graph.model import Graph, Where
 from conformance.graph.resize import CannotResize, resized, without
 from conformance.judge import published
 from conformance.judge.finding import CheckName, Finding
@@ -23,7 +23,8 @@ from conformance.kinds import WEIGHTED
 from conformance.numbers.causes.roots import stand_ins
 from conformance.reference import Model
 from conformance.reference import variants as known
-from conformance.trace.canonical import canonical, without_zeros
+from conformance.trace.batch import one_by_one
+from conformance.trace.canonical import canonical, only, without_zeros
 from conformance.trace.port import Port, Size, UntraceableModel
 from conformance.trace.tape import Tape
 
@@ -50,7 +51,9 @@ class Subject:
     inference: Comparison
     taught: Tape | None = None
     training: Comparison | None = None
-    untraceable: str = ""
+    untraceable: UntraceableModel | None = None
+    #: Where norms see one image only, if training takes the images one by one: the tape is of one.
+    one_by_one: list[Where] | None = None
     explained_all: bool = False
     seed: int = 0
     stage: Stage = field(default=lambda name, done, total: None)
@@ -95,6 +98,7 @@ class Subject:
             )
         except (CannotResize, UntraceableModel):
             return None
+        inference.returned = self.inference.returned
         return replace(self, inference=inference, training=training)
 
     @property
@@ -180,9 +184,12 @@ def subject(port: Port, model: Model, size: Size | None, seed: int, stage: Stage
         stage("tracing the port in training", 0, 0)
         try:
             found.taught = port.trace(size, training=True)
+            found.one_by_one = one_by_one(found.taught)
+            if found.one_by_one is not None:
+                found.taught = port.trace(size, training=True, batch=1)
             found.training = compared(ours.training, canonical(found.taught), model, size)
         except UntraceableModel as refused:
-            found.taught, found.untraceable = None, str(refused)
+            found.taught, found.untraceable = None, refused
     return _nearest(found)
 
 
@@ -267,6 +274,12 @@ def compared(
             sized, unsized = resized(paper, size, kept=_heads(paper, found)), ""
         except CannotResize:
             sized, unsized = paper, str(refused)
+    returned = None
+    if len(sized.outputs) == 1 < len(found.outputs) <= MOST_OUTPUTS:
+        # Heads that are for training only: each output is tried as the network's.
+        alone = [only(found, output) for output in found.outputs]
+        place, found = min(enumerate(alone), key=lambda each: len(_beside(sized, each[1])[3]))
+        returned = len(alone), place
     expected, found, alignment, differences = _beside(sized, found)
     if differences and (live := without_zeros(found)) is not found:
         less = _beside(sized, live)
@@ -274,4 +287,6 @@ def compared(
             expected, found, alignment, differences = less
     if unsized and not differences:
         raise UntraceableModel(unsized)
-    return Comparison(expected, found, differences, model, alignment.pairs, paper, unsized, given)
+    return Comparison(
+        expected, found, differences, model, alignment.pairs, paper, unsized, given, returned
+    )

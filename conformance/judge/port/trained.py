@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from functools import partial
 
+from msgspec.structs import replace
+
 from conformance.judge.finding import Finding, Part, Unjudged, finite
 from conformance.judge.hints import vanishes
 from conformance.judge.port import smaller
@@ -12,7 +14,7 @@ from conformance.numbers.causes.roots import Root
 from conformance.numbers.gradients import IMAGE, Gradients, gradients
 from conformance.numbers.parity import Oracles, Parity, parity
 from conformance.numbers.weights import BATCH
-from conformance.trace.port import NoGradient, UntraceableModel
+from conformance.trace.port import Chance, NoGradient, UntraceableModel
 from conformance.trace.tape import Tape
 
 #: What a share of the right gradient says; anything else is altered.
@@ -26,6 +28,11 @@ def check(subject: Subject) -> list[Part]:
     if subject.training is None:
         subject.stage("differentiating", 0, 0)
         return [backward(subject, subject.side(), subject.tape)]
+    if subject.one_by_one is not None:
+        subject.stage("differentiating", 0, 0)
+        why = "values and gradients in training: it takes its images one by one"
+        untried = Part(unjudged=[Unjudged("training", why)])
+        return [untried, backward(subject, subject.side(), subject.tape)]
     subject.stage("running a training step", 0, 0)
     side, tape = smaller.taught(subject)
     whole = subject.side(training=True).expected
@@ -42,10 +49,31 @@ def untaught(subject: Subject) -> Part:
         why = f"training mode ({subject.port.framework} gives this port no training flag)"
         why = getattr(subject.port, "untrained", why)
         return Part(unjudged=[Unjudged("training", why)])
+    if isinstance(subject.untraceable, Chance):
+        return Part([_by_chance(subject, subject.untraceable)], 1, 1)
     if subject.untraceable:
         why = f"training mode: {subject.untraceable}"
         return Part(planned=1, open=[Unjudged("training", why)])
     return Part()
+
+
+def _by_chance(subject: Subject, chance: Chance) -> Finding:
+    """A program that a random draw decides on, such as stochastic depth as it was published."""
+    side, path = subject.side(), chance.where.path
+    inside = [
+        a for a, b in sorted(side.pairs.items())
+        if f"{side.found.nodes[b].where.path}.".startswith(f"{path}." if path else "")
+    ]  # fmt: skip
+    node = (inside or [side.expected.outputs[0]])[0]
+    name = side.names[node]
+    return replace(
+        side.finding(
+            "training", node, "random", expected="nothing drawn",
+            found="numbers drawn in every call", hint=str(chance),
+            sentence=f"{name}: what is computed in training depends on a random draw",
+        ),
+        port_node=str(chance.where),
+    )  # fmt: skip
 
 
 def training(subject: Subject, side: Side, tape: Tape, expected: Oracles) -> Part:
@@ -54,7 +82,7 @@ def training(subject: Subject, side: Side, tape: Tape, expected: Oracles) -> Par
 
     What the step computes is kept in ``expected``, for its gradients.
     """
-    planned = sum(side.found.nodes[b].kind != "input" for b in side.pairs.values())
+    planned = sum(side.found.nodes[b].seen for b in side.pairs.values())
     try:
         ran = _step(subject, side, tape, expected)
     except UntraceableModel as refused:
@@ -123,10 +151,14 @@ def backward(subject: Subject, side: Side, tape: Tape, expected: Oracles | None 
             altered.extend,
         )
     except NoGradient as refused:
-        last = side.expected.outputs[0]
+        places = {side.found.nodes[b].where: a for a, b in sorted(side.pairs.items())}
+        known = places.get(refused.where) if refused.where else None
+        place = side.expected.outputs[0] if known is None else known
+        said = "the port cannot go backward"
         why = side.finding(
-            "gradient", last, "backward", expected="goes backward", found="fails",
-            hint=str(refused), sentence="the port cannot go backward",
+            "gradient", place, "backward", expected="goes backward", found="fails",
+            hint=str(refused),
+            sentence=said if known is None else f"{side.names[place]}: {said}",
         )  # fmt: skip
         return Part([why], 1, 1)
     planned = max(len(found.slots), 1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from conformance.graph.align import Finding as Difference
-from conformance.graph.model import Graph, Node
+from conformance.graph.model import DRAWN, Graph, Node
 from conformance.judge.port.variants import Comparison
 
 #: The attribute of such a finding, unless the reader knows more of why.
@@ -52,6 +52,33 @@ def gathered(comparison: Comparison, differences: Iterable[Difference]) -> list[
         whole[members[0]] = Difference(why, kinds, words, place, first)
     kept = [whole.get(d, d) for d in differences if d in whole or d not in gone]
     return kept
+
+
+def drawn(comparison: Comparison) -> set[str]:
+    """The parts of the port that add a random draw to the network, such as its blocks."""
+    places = (comparison.found.nodes[b] for d in comparison.findings
+              if d.attribute == "extra" and (b := d.found_node) is not None)  # fmt: skip
+    return {node.where.path for node in places if node.kind == DRAWN}
+
+
+def beside(comparison: Comparison, indices: list[int], places: set[str]) -> list[int]:
+    """The differences less what goes with a random draw: of each place the first draw is left,
+    and not what is drawn, scaled or computed for the branch that it multiplies."""
+    kept, said = [], set[str]()
+    for i in indices:
+        each = comparison.findings[i]
+        node = comparison.found.nodes[each.found_node] if each.found_node is not None else None
+        path = node.where.path if node and each.attribute in ("extra", "inputs") else None
+        place = next((p for p in sorted(places) if path is not None and _in(path, p)), None)
+        first = node is not None and node.kind == DRAWN and place not in said
+        if place is None or first:
+            kept.append(i)
+            said |= {place} if place is not None else set()
+    return kept
+
+
+def _in(path: str, place: str) -> bool:
+    return path == place or bool(place) and path.startswith(f"{place}.")
 
 
 def worded(comparison: Comparison, difference: Difference, where: str) -> tuple[str, str]:

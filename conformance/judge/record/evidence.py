@@ -48,6 +48,9 @@ ROOMS = ("graph", "kinds", "judge", "numbers", "trace")
 #: How the name of a file of whole results ends.
 ARRAYS = ".safetensors"
 
+#: What a record and its row have alike: all but graphs and whole results.
+ALIKE = set(RecordRow.__struct_fields__) - {"graph", "training", "arrays"}
+
 #: The file of a run's self-test.
 SELFTEST = "selftest.json"
 
@@ -293,32 +296,18 @@ def _read_record(file: Path, name: str, checksum: str) -> Record:
 
 
 def _row(record: Record, arrays: str | UnsetType) -> RecordRow:
-    return RecordRow(
-        model=record.model,
-        graph=GraphRow.of(record.graph),
-        parity=record.parity,
-        training=GraphRow.of(record.training) if record.training else None,
-        training_parity=record.training_parity,
-        gradients=record.gradients,
-        executions=record.executions,
-        training_gradients=record.training_gradients,
-        exact=record.exact,
-        arrays=arrays,
-    )
+    graph, training = GraphRow.of(record.graph), record.training
+    taught = GraphRow.of(training) if training else None
+    return RecordRow(graph=graph, training=taught, arrays=arrays, **_numeric(record))
 
 
 def _record(row: RecordRow) -> Record:
-    return Record(
-        row.model,
-        row.graph.graph(),
-        row.parity,
-        row.training.graph() if row.training else None,
-        row.training_parity,
-        row.gradients,
-        row.executions,
-        row.training_gradients,
-        row.exact,
-    )
+    training = row.training.graph() if row.training else None
+    return Record(graph=row.graph.graph(), training=training, **_numeric(row))
+
+
+def _numeric(of: Record | RecordRow) -> dict[str, Any]:
+    return {name: getattr(of, name) for name in ALIKE}
 
 
 def _checksum(path: Path) -> str:

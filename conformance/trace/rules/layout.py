@@ -119,6 +119,54 @@ def channels_together(walk: Walk, op: Step, *parts: Chosen) -> Plain | Chosen | 
 
 
 @rule("concat")
+def added_to_some(walk: Walk, op: Step, *parts: Flow) -> Plain | None:
+    """concat(x[some channels] + y, x[the others]) -> x + pad(y)."""
+    axis = op["axis"] % len(op.shape)
+    flows = [_some_of(walk, part) for part in parts]
+    sources = {source for source, _, _ in flows}
+    order = [c for _, channels, _ in flows for c in channels]
+    added = [(channels, y) for _, channels, y in flows if y is not None]
+    (source, *others) = sources
+    if others or source < 0 or not added:
+        return None
+    in_order = order == list(range(walk.nodes[source].shape[-1]))
+    if (
+        not in_order
+        or any(part.axes[:axis] != walk.nodes[source].axes[:axis] for part in parts)
+        or name_of(walk.nodes[source].axes[axis]) != "C"
+    ):
+        return None
+    channels, ys = zip(*added, strict=True)
+    width = sum(map(len, channels))
+    first, behind = channels[0][0], len(order) - channels[0][0] - width
+    whole, y = walk.nodes[source], ys[0]
+    if channels[-1][-1] != first + width - 1:  # some between them are left as they were
+        return None
+    if len(ys) > 1:
+        axes = tuple((("C", width),) if i == axis else a for i, a in enumerate(whole.axes))
+        y = walk.node("concat", {}, ys, axes, -1, where=op.where).node
+    if first or behind:
+        given = {"padding": NO_PADDING, "channels": (first, behind), "value": 0.0}
+        y = walk.node("pad", given, (y,), whole.axes, -1, where=op.where).node
+    return walk.node("add", {}, (source, y), whole.axes, op.value)
+
+
+def _some_of(walk: Walk, part: Flow) -> tuple[int, tuple[int, ...], int | None]:
+    """Of which node a flow is which channels, and what is added to them."""
+    if isinstance(part, Chosen):
+        return part.node, part.channels, None
+    node = walk.of(part)
+    if not isinstance(part, Plain) or node.kind != "add" or node.parameters:
+        return -1, (), None
+    taken = [i for i in node.inputs if walk.nodes[i].kind == "unknown:take"]
+    others = [i for i in node.inputs if i not in taken]
+    if len(taken) != 1 or len(others) != 1:
+        return -1, (), None
+    some = walk.nodes[taken[0]]
+    return some.inputs[0], some.attributes["channels"], others[0]
+
+
+@rule("concat")
 def prepared_one_by_one(walk: Walk, op: Step, *parts: Flow) -> Plain | None:
     """concat(a x[some channels] + b, …) -> a scale of x, by constants a and b."""
     taken = [walk.of(part) for part in parts]

@@ -285,10 +285,15 @@ SEVERAL: dict[str, Translation] = {
     "Sigmoid": primitive("logistic"),
     "LessEqual": primitive("less_equal"),
     "GreaterEqual": primitive("greater_equal"),
+    "Equal": primitive("equal"),
+    "NotEqual": primitive("not_equal"),
     "Select SelectV2": primitive("select"),
     **{
         word.capitalize(): primitive(word)
-        for word in "sub mul pow neg exp log tanh sqrt rsqrt abs sign relu less greater".split()
+        for word in (
+            "sub mul pow neg exp log tanh sqrt rsqrt abs sign relu less greater"
+            " erf erfc elu selu softplus softsign"
+        ).split()
     },
     "Identity IdentityN StopGradient PreventGradient EnsureShape Snapshot": identity,
     "Cast": cast,

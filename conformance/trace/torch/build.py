@@ -102,6 +102,25 @@ def _unregistered(module: nn.Module, value: Any) -> list[nn.Module]:
     return [each for each in layers if id(each) not in known]
 
 
+def untrainable(module: nn.Module) -> list[Fault]:
+    """What was made in inference mode, which can be used and not trained: a remark.
+
+    Its buffers become ordinary ones, for a step of training to get through.
+    """
+    made = [handle for handle, tensor in _stored(module) if tensor.is_inference()]
+    for each in module.modules() if made else ():
+        for name, buffer in each._buffers.items():
+            each._buffers[name] = None if buffer is None else buffer.clone()
+    return [
+        Fault(
+            "trained", True, False,
+            f"{len(made)} stored tensors were made in torch.inference_mode() and record no"
+            " gradient: build the model outside of it to train it",
+            Where(made[0].rpartition(".")[0]),
+        )
+    ] if made else []  # fmt: skip
+
+
 def _inside(value: Any, kind: type[Kept]) -> Iterator[Kept]:
     """The layers, or parameters, in a list, a tuple or a dictionary, and in what that holds."""
     if isinstance(value, kind):

@@ -27,19 +27,24 @@ class Patches:
 
     def __call__(self) -> int:
         """The parts, and what was there before between them."""
-        pieces, end = [], 0
+        pieces: list[int] = []
+        end = 0
         for part, value in sorted(self.parts, key=lambda item: item[0].start):
             if part.start > end:
-                pieces.append(self._kept(end, part.start))
+                pieces += self._kept(end, part.start)
             shape = (*self.shape[: self.axis], len(part), *self.shape[self.axis + 1 :])
             pieces.append(self.tape.reshape(value, shape))
             end = part.stop
         if end < self.shape[self.axis]:
-            pieces.append(self._kept(end, self.shape[self.axis]))
+            pieces += self._kept(end, self.shape[self.axis])
         return self.tape.concat(pieces, self.axis)
 
-    def _kept(self, start: int, stop: int) -> int:
-        return self.tape.part(self.before, self.axis, range(start, stop))
+    def _kept(self, start: int, stop: int) -> tuple[int, ...]:
+        """A part of what was there before; of values joined, the values."""
+        kept = self.tape.part(self.before, self.axis, range(start, stop))
+        joined = self.tape[kept]
+        along = joined.name == "concat" and joined.attributes["axis"] == self.axis
+        return joined.inputs if along else (kept,)
 
 
 def part_of(base: Tensor, view: Tensor) -> tuple[int, range] | None:

@@ -11,9 +11,10 @@ is written down; one that reads none computes a constant, and really computes it
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, fields, is_dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -53,6 +54,7 @@ from conformance.trace.torch.build import (
     installed,
     registered,
     switched,
+    untrainable,
     unwrapped,
     whole,
 )
@@ -112,6 +114,7 @@ class TorchPort:
         self.name = self.factory.name
         self._made: Any = None
         self._faults: list[Fault] = []
+        self._noted: list[Fault] = []
         self._module: nn.Module | None = None
         #: A model with its weights whose values have been looked at.
         self._whole: Any = None
@@ -165,6 +168,7 @@ class TorchPort:
             self._forward(module, recorder, state, Hollow(image))
         recorder.tape.stored = {handle: tuple(x.shape) for handle, x in state.items()}
         recorder.tape.faults += self._faults
+        recorder.tape.noted += self._noted
         recorder.tape.frozen = frozen(module)
         return checked(recorder.tape)
 
@@ -219,21 +223,41 @@ class TorchPort:
     def gradient(self, run: Run, cotangents: Arrays, wanted: frozenset[str]) -> Gradients:
         """See :class:`~conformance.trace.port.Port`; a module's own hooks take part."""
         back, self._back = self._back, None
+        try:
+            with self._backward(run):
+                if back is None or back.tape is not run.tape or not back.leaves.keys() >= wanted:
+                    back = self._there(run, wanted)
+                # What recomputes on the way back has to find the same state.
+                with installed(back.module, back.state):
+                    leaves = {handle: back.leaves[handle] for handle in (None, *sorted(wanted))}
+                    return pulled(back.outputs, cotangents, leaves)
+        except NoGradient as failed:
+            with suppress(UntraceableModel), self._watched(run, frozenset()) as (watch, there):
+                way = partial(pulled, there.outputs, cotangents, there.leaves)
+                failed.where = watch.overwritten(there.outputs, way)
+            raise
+
+    def inside(self, run: Run, cotangents: Arrays, wanted: frozenset[int]) -> Inside:
+        """See :class:`~conformance.trace.port.Port`; of tensors that forward itself has made."""
+        with self._watched(run, wanted) as (watch, there):
+            watch.hang()
+            pulled(there.outputs, cotangents, there.leaves)
+        return watch.gradients
+
+    @contextmanager
+    def _backward(self, run: Run) -> Iterator[None]:
+        """The way back: in float64, refused in one line."""
         with (
             computing(),
             unloaded(),
             refusing(f"{self.name} cannot go backward", NoGradient),
             Widening(run.drawn()),
         ):
-            if back is None or back.tape is not run.tape or not back.leaves.keys() >= wanted:
-                back = self._there(run, wanted)
-            # What recomputes on the way back has to find the same state.
-            with installed(back.module, back.state):
-                leaves = {handle: back.leaves[handle] for handle in (None, *sorted(wanted))}
-                return pulled(back.outputs, cotangents, leaves)
+            yield
 
-    def inside(self, run: Run, cotangents: Arrays, wanted: frozenset[int]) -> Inside:
-        """See :class:`~conformance.trace.port.Port`; of tensors that forward itself has made."""
+    @contextmanager
+    def _watched(self, run: Run, wanted: frozenset[int]) -> Iterator[tuple[Watch, Back]]:
+        """A forward that is watched, and the way back from it."""
         with torch.enable_grad(), computing():
             image = tensor(run.image.transpose(0, 3, 1, 2).copy())
             module = switched(self._ready(image.to("meta")), run.training)
@@ -242,15 +266,8 @@ class TorchPort:
             leaves = _leaves(module, state, image)
             with Before(watch):
                 outputs = self._forward(module, watch, state, image.clone())
-            watch.hang()
-            with (
-                unloaded(),
-                refusing(f"{self.name} cannot go backward", NoGradient),
-                Widening(run.drawn()),
-                installed(module, state),
-            ):
-                pulled(outputs, cotangents, leaves)
-        return watch.gradients
+            with self._backward(run), installed(module, state):
+                yield watch, Back(run.tape, module, state, leaves, outputs)
 
     def _there(self, run: Run, wanted: frozenset[str]) -> Back:
         """The way from the leaves to the outputs, unobserved."""
@@ -294,6 +311,7 @@ class TorchPort:
             with refusing(f"{self.name}() does not build", words=_unbuilt):
                 module = unwrapped(made)
                 self._faults = registered(module)
+                self._noted = untrainable(module)
                 module.eval()
                 if any(is_lazy(tensor) for tensor in module.parameters()):
                     module(image.to(next(module.parameters()).dtype))

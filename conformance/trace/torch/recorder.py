@@ -14,6 +14,7 @@ from torch.utils.weak import WeakTensorKeyDictionary
 
 from conformance.graph.model import Where
 from conformance.trace.places import executing
+from conformance.trace.port import Chance
 from conformance.trace.tape import Tape
 from conformance.trace.torch.execution import as_array
 from conformance.trace.torch.hollow import (
@@ -29,6 +30,9 @@ from conformance.trace.torch.hollow import (
 from conformance.trace.torch.lowered import Precisions
 from conformance.trace.torch.operators import CONSTANTS, translation
 from conformance.trace.torch.patches import Patches, part_of
+
+#: Operators that tell a program a number, or whether two tensors are equal.
+DECIDES = frozenset({"_local_scalar_dense", "equal"})
 
 Value = int | Callable[[], int] | None
 """A line of the tape; or what will write it, if it is ever read; or nothing that can be read."""
@@ -117,6 +121,13 @@ class Recorder(TorchDispatchMode):
             return made
         if not read:
             return self._unread(func, args, kwargs)
+        if name in DECIDES and not self._seen(read):
+            chance = Chance(
+                f"what forward does depends on a random draw ({executing()}): it must do the same"
+                " in every call"
+            )
+            chance.where = self.place()
+            raise chance
         if name in CONSTANTS:
             like = torch.empty(read[0].shape, dtype=read[0].dtype, device=read[0].device)
             return func(like, *args[1:], **kwargs)
@@ -142,6 +153,11 @@ class Recorder(TorchDispatchMode):
             made = (i for i in range(start, len(self.tape)) if self.tape[i].inputs)
             self.tape.lowered |= dict.fromkeys(made, low)
         return result
+
+    def _seen(self, read: list[Tensor]) -> bool:
+        """Whether anything but random draws has a part in some tensors."""
+        behind = self.tape.behind([self.of(x) for x in read])
+        return any(self.tape[i].name in ("input", "parameter") for i in behind)
 
     def _lifted(self, x: Tensor, low: str) -> None:
         """Note what was brought down to a lower precision and back, with nothing in between."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -11,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
+from conformance.graph.model import Where
 from conformance.trace.evaluation import evaluate
 from conformance.trace.port import Inside, Observer, Retraced, Run, UntraceableModel
 from conformance.trace.torch.execution import as_array
@@ -87,6 +89,8 @@ class Watch(Replay):
         super().__init__(module, state, run, wanted, lambda value, array: None)
         self.gradients: Inside = {}
         self._waiting: list[tuple[int, Tensor]] = []
+        #: What has made the tensors that were written over, and where that was.
+        self._written: list[tuple[Any, Where]] = []
 
     def hang(self) -> None:
         """Watch what has become part of the way back since the last call."""
@@ -101,7 +105,25 @@ class Watch(Replay):
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         self.hang()
+        if func._schema.is_mutable and args and args[0].grad_fn is not None:
+            self._written.append((args[0].grad_fn, self.place()))
         return super().__torch_dispatch__(func, types, args, kwargs)
+
+    def overwritten(self, outputs: Sequence[Tensor], back: Callable[[], Any]) -> Where | None:
+        """Where something was written over that the way back needs; None if nothing was."""
+        steps: list[Any] = []
+        seen: set[Any] = set()
+        stack = [output.grad_fn for output in outputs]
+        while stack:
+            if (step := stack.pop()) is not None and step not in seen:
+                seen.add(step)
+                step.register_prehook(partial(_note, steps, step))
+                stack += [before for before, _ in step.next_functions]
+        with suppress(RuntimeError):
+            back()
+        near = [steps[-1], *(before for before, _ in steps[-1].next_functions)] if steps else []
+        places = [place for made, place in self._written if made in near]
+        return places[-1] if places else None
 
     def _came(self, value: int, gradient: Tensor) -> None:
         self.gradients.setdefault(value, []).append(as_array(gradient).copy())
@@ -112,6 +134,10 @@ class Watch(Replay):
 
     def _passed(self, lines: range, operands: list[tuple[int, Tensor]], result: Any) -> None:
         """What has no tensor has no gradient."""
+
+
+def _note(steps: list[Any], step: Any, gradients: Any) -> None:
+    steps.append(step)
 
 
 class Before(TorchFunctionMode):

@@ -7,7 +7,7 @@ from typing import Any
 import keras
 from keras import layers, ops
 
-from tests.selftest.rows import CHANNELS, SIZE, Layer, Wrong
+from tests.selftest.rows import CHANNELS, SIZE, Wrong
 
 
 def behind(layer: Callable[[Any], Any]) -> keras.Model:
@@ -25,13 +25,14 @@ def normed(groups: int, epsilon: float) -> Callable[[], keras.Model]:
 
 
 UP_TO_SIX = {"low": 0.0, "high": 6.0}
-LAYERS = {
-    "group norm": Layer(normed(4, 1e-3), "group_norm", {"groups": 4, "epsilon": 1e-3}),
-    "layer norm": Layer(normed(1, 1e-2), "group_norm", {"groups": 1, "epsilon": 1e-2}),
-    "hard tanh": Layer(cut(-1.0, 1.0), "clip", {"low": -1.0, "high": 1.0}),
-    "relu6": Layer(partial(behind, ops.relu6), "clip", UP_TO_SIX),
-    "relu6 by its largest": Layer(partial(behind, layers.ReLU(6.0)), "clip", UP_TO_SIX),
-    "log softmax": Layer(partial(behind, ops.log_softmax), "log_softmax"),
+#: A model by name, with the kind and the attributes of its last layer.
+LAYERS: dict[str, tuple[Callable[[], Any], str, dict[str, Any]]] = {
+    "group norm": (normed(4, 1e-3), "group_norm", {"groups": 4, "epsilon": 1e-3}),
+    "layer norm": (normed(1, 1e-2), "group_norm", {"groups": 1, "epsilon": 1e-2}),
+    "hard tanh": (cut(-1.0, 1.0), "clip", {"low": -1.0, "high": 1.0}),
+    "relu6": (partial(behind, ops.relu6), "clip", UP_TO_SIX),
+    "relu6 by its largest": (partial(behind, layers.ReLU(6.0)), "clip", UP_TO_SIX),
+    "log softmax": (partial(behind, ops.log_softmax), "log_softmax", {}),
 }
 
 WRONG = {

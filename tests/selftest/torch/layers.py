@@ -2,13 +2,14 @@
 
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from conformance.implementations.torch.layers import Function
-from tests.selftest.rows import CHANNELS, Layer, Wrong
+from tests.selftest.rows import CHANNELS, Wrong
 
 
 def behind(make: Callable[[], nn.Module]) -> nn.Module:
@@ -33,20 +34,21 @@ def by_groups(x: Tensor) -> Tensor:
 
 FOUR = {"groups": 4, "epsilon": 1e-5}
 UP_TO_SIX = {"low": 0.0, "high": 6.0}
-LAYERS = {
-    "group norm": Layer(partial(behind, partial(nn.GroupNorm, 4, CHANNELS)), "group_norm", FOUR),
-    "group norm spelt out": Layer(of(by_groups), "group_norm", FOUR),
-    "adaptive pool of uneven windows": Layer(
+#: A model by name, with the kind and the attributes of its last layer.
+LAYERS: dict[str, tuple[Callable[[], Any], str, dict[str, Any]]] = {
+    "group norm": (partial(behind, partial(nn.GroupNorm, 4, CHANNELS)), "group_norm", FOUR),
+    "group norm spelt out": (of(by_groups), "group_norm", FOUR),
+    "adaptive pool of uneven windows": (
         lambda: nn.Sequential(nn.Conv2d(3, CHANNELS, 1), nn.AdaptiveAvgPool2d(4)),
         "adaptive_avg_pool",
         {"size": (4, 4)},
     ),
-    "hard tanh": Layer(partial(behind, nn.Hardtanh), "clip", {"low": -1.0, "high": 1.0}),
-    "relu6": Layer(partial(behind, nn.ReLU6), "clip", UP_TO_SIX),
-    "relu6 by clamp": Layer(of(lambda x: x.clamp(0, 6)), "clip", UP_TO_SIX),
-    "log softmax": Layer(of(lambda x: F.log_softmax(x, 1)), "log_softmax"),
-    "log of softmax": Layer(of(lambda x: torch.log(F.softmax(x, 1))), "log_softmax"),
-    "log softmax spelt out": Layer(of(spelt_out), "log_softmax"),
+    "hard tanh": (partial(behind, nn.Hardtanh), "clip", {"low": -1.0, "high": 1.0}),
+    "relu6": (partial(behind, nn.ReLU6), "clip", UP_TO_SIX),
+    "relu6 by clamp": (of(lambda x: x.clamp(0, 6)), "clip", UP_TO_SIX),
+    "log softmax": (of(lambda x: F.log_softmax(x, 1)), "log_softmax", {}),
+    "log of softmax": (of(lambda x: torch.log(F.softmax(x, 1))), "log_softmax", {}),
+    "log softmax spelt out": (of(spelt_out), "log_softmax", {}),
 }
 
 
