@@ -296,7 +296,7 @@ class TorchPort:
                 self._noted = untrainable(module)
                 module.eval()
                 if any(is_lazy(tensor) for tensor in module.parameters()):
-                    module(image)
+                    module.double()(image)  # what is lazy takes the type that it has by then
             self._module = module
         return self._module
 
