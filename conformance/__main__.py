@@ -14,4 +14,7 @@ def main() -> int:
 
 
 if __name__ == "__main__":
+    # The folder in which the user works may hold a file that is called like a module of Python's.
+    if not sys.flags.safe_path:
+        del sys.path[0]
     sys.exit(main())

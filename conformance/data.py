@@ -60,3 +60,8 @@ def _number(value: Any) -> float:
     if isinstance(value, float):
         return float(value)
     raise NotImplementedError
+
+
+def tuples(value: Any) -> Any:
+    """A value of JSON with a tuple for every list."""
+    return tuple(map(tuples, value)) if isinstance(value, list) else value

@@ -101,51 +101,65 @@ class Product(Large):
 
 
 class Windows(Large):
-    """A matrix each of whose rows is another window of one vector of random numbers.
+    """A matrix each of whose rows is another window of a ring of random numbers.
 
     Rows begin as far apart as the golden ratio leaves them, so that no two are alike and none
     follows from its neighbours.  A window is copied in a tenth of the time in which it is drawn.
+    As the ring's length is a power of two and the distance odd, columns are windows as well: of
+    the ring in the order in which rows begin.
     """
 
-    #: How many rows are different, at least; and how far the first ones are apart, an odd number.
+    #: How many numbers there are, at least; and how far rows begin apart.
     ROWS, STEP = 1 << 20, 648_057
 
-    def __init__(self, shape: tuple[int, ...], pool: np.ndarray) -> None:
-        super().__init__(shape, pool.dtype)
-        self.pool = pool
-        self.starts = np.arange(shape[0]) * self.STEP % (len(pool) - shape[1])
+    def __init__(self, shape: tuple[int, ...], ring: np.ndarray, step: int = STEP) -> None:
+        super().__init__(shape, ring.dtype)
+        self.ring, self.step = ring, step
+        self.starts = np.arange(shape[0]) * step % len(ring)
+        self._round = np.resize(ring, len(ring) + shape[1])
 
     @classmethod
     def numbers(cls, shape: tuple[int, ...]) -> int:
         """How many random numbers it takes."""
-        return int(max(cls.ROWS, 1 << shape[0].bit_length()) + shape[1])
+        return int(max(cls.ROWS, 1 << max(shape).bit_length()))
+
+    @property
+    def turned(self) -> Windows:
+        """The transposed matrix."""
+        count = len(self.ring)
+        order = np.arange(count) * self.step % count
+        return Windows(self.shape[::-1], self.ring[order], pow(self.step, -1, count))
+
+    def row(self, number: int) -> np.ndarray:
+        """One row, to be read."""
+        start = self.starts[number]
+        return self._round[start : start + self.shape[1]]
 
     def rows(self, part: slice) -> np.ndarray:
-        starts = self.starts[part]
-        some = np.empty((len(starts), self.shape[1]), self.dtype)
-        for row, start in zip(some, starts.tolist(), strict=True):
-            row[:] = self.pool[start : start + self.shape[1]]
+        numbers = range(*part.indices(self.shape[0]))
+        some = np.empty((len(numbers), self.shape[1]), self.dtype)
+        for place, number in zip(some, numbers, strict=True):
+            place[:] = self.row(number)
         return some
 
     def astype(self, dtype: Any, **_: Any) -> Windows:
         if dtype == self.dtype:
             return self
-        return Windows(self.shape, self.pool.astype(dtype))
+        return Windows(self.shape, self.ring.astype(dtype), self.step)
 
     def write(self, place: np.ndarray) -> None:
         """As they lie in memory: a column at a time where rows lie apart."""
-        order = np.argsort(place.strides)[::-1]
-        laid_out = place.transpose(order)
-        if order[0] != place.ndim - 1 or not laid_out.flags.c_contiguous:
-            return super().write(place)
-        starts = self.starts.reshape(place.shape[:-1]).transpose(order[1:]).reshape(-1)
-        columns = laid_out.reshape(len(laid_out), -1)
+        lead, whole = place.shape[:-1], self if place.strides[-1] == place.itemsize else self.turned
 
         def fill(part: slice) -> None:
-            for number in range(*part.indices(len(columns))):
-                np.take(self.pool[number:], starts, out=columns[number], mode="clip")
+            for number in range(*part.indices(whole.shape[0])):
+                row = whole.row(number)
+                if whole is self:
+                    place[np.unravel_index(number, lead)] = row
+                else:
+                    place[..., number] = row.reshape(lead)
 
-        return each(fill, slices(len(columns), 16))
+        each(fill, slices(whole.shape[0], 16))
 
 
 def product(x: np.ndarray, y: np.ndarray) -> Any:

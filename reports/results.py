@@ -9,10 +9,8 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
-from fractions import Fraction
-from functools import cached_property
+from collections.abc import Iterable
+from dataclasses import fields
 from itertools import combinations
 from pathlib import Path
 from typing import Any, get_args
@@ -22,22 +20,16 @@ from msgspec import UNSET, UnsetType
 from conformance import reference
 from conformance.data import written
 from conformance.graph.model import Graph
-from conformance.graph.rows import row_of
-from conformance.judge.claims import DEVIATES, CannotMeasure, judge, measure
+from conformance.judge.claims import DEVIATES
 from conformance.judge.record import exactness, recorded
-from conformance.judge.record.agreement import Agreement, joined
-from conformance.judge.record.evidence import DamagedEvidence, Record, Run
-from conformance.judge.record.modes import Compared, compared, finite
+from conformance.judge.record.evidence import DamagedEvidence, Run
 from conformance.judge.results import Checks, ExactRun
 from conformance.reference import Claim, Model, Printed
 from conformance.reports.numbers import parity, place, selftest, slot
 from conformance.reports.rows import (
-    AgreementRow,
     Arithmetic,
     ClaimRow,
-    Difference,
     Environment,
-    Largest,
     Measured,
     NetworkRow,
     NotRun,
@@ -50,12 +42,16 @@ from conformance.reports.rows import (
     Verdict,
     VerdictRow,
 )
+from conformance.reports.subjects import Subject, agreement, plain
 
 STATUSES: tuple[Status, ...] = get_args(Status)
 VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
 
 #: Keys of what may differ between two machines that agree.
 LOCAL = frozenset({"measured", "environment"})
+
+#: What a row says of a claim as the claim says it.
+COPIED = set(ClaimRow.__struct_fields__) & {field.name for field in fields(Claim)}
 
 #: Where a network has what its numbers were compared in.
 MODES = {
@@ -121,62 +117,6 @@ def _member(key: str, value: Any) -> str:
     return f"{line(key)}: " + (f"[\n{lines}\n]" if lines else line(value))
 
 
-@dataclass(slots=True)
-class Judged:
-    """A claim in a run: what was found and its status, or the reason why nothing was."""
-
-    status: Status | None = None
-    found: Any = None
-    sentence: str = ""
-    reason: str = ""
-
-
-@dataclass
-class Subject:
-    """One network in one run, and what was found of its claims, by their ids."""
-
-    run: Run
-    record: Record
-    model: Model
-    judged: dict[str, Judged] = field(default_factory=dict)
-    open: list[str] = field(default_factory=list)
-
-    @cached_property
-    def modes(self) -> dict[str, Compared]:
-        """What its numbers were compared in."""
-        return compared(self.record)
-
-    @cached_property
-    def rows(self) -> list[str]:
-        """The row of each node, by the paper's name."""
-        return self.owners(self.record.graph)
-
-    def owners(self, graph: Graph) -> list[str]:
-        return row_of(graph, self.model.row_names)
-
-    def judge(self, claim: Claim) -> None:
-        """Measure what a claim speaks of and keep the outcome."""
-        if claim.quantity == "cited":
-            return
-        try:
-            rows = self.model.row_names
-            found = measure(claim, self.record, rows, self.run.records)
-        except CannotMeasure as unmeasured:
-            self.judged[claim.id] = Judged(reason=str(unmeasured))
-            if not claim.expression:
-                self.open.append(str(claim))
-            return
-        verdict = judge(claim, self.run.name, found)
-        self.judged[claim.id] = Judged(verdict.status, found, str(verdict))
-
-    def place(self, graph: Graph, node: int | None, slot: str = "") -> Place | None:
-        """A node as a reader finds it: the paper's row and the port's own address."""
-        if node is None:
-            return None
-        rows = self.rows if graph is self.record.graph else self.owners(graph)
-        return place(graph, rows, node, slot)
-
-
 def _refuse(runs: list[Run], models: Iterable[str]) -> None:
     known, names = set(models), [run.name for run in runs]
     for run in runs:
@@ -205,26 +145,13 @@ def _claim(claim: Claim, runs: list[Run], subjects: dict[tuple[str, str], Subjec
     if claim.quantity == "cited":
         statuses = ["cited"]
     return ClaimRow(
-        id=claim.id,
-        family=claim.family,
-        model=claim.model,
-        layer=claim.layer,
-        subject=claim.subject,
-        quantity=claim.quantity,
-        printed=claim.printed,
-        convention=claim.convention,
-        document=claim.document,
-        section=claim.section,
-        line=claim.line,
-        counted=claim.counted,
-        why=claim.why,
-        alternative=claim.alternative,
+        **{name: getattr(claim, name) for name in COPIED},
         status=min(statuses, key=STATUSES.index, default="unmeasured"),
         arithmetic=arithmetic,
         runs={
             name: Measured(reason=each.reason)
             if each.reason
-            else Measured(_plain(each.found), each.status or UNSET)
+            else Measured(plain(each.found), each.status or UNSET)
             for name, each in found.items()
         },
     )
@@ -237,7 +164,7 @@ def _arithmetic(claim: Claim) -> Arithmetic | None:
     value = Printed(claim.expression).value
     borne_out = claim.agrees(value) or Printed(claim.printed, claim.k).agrees_with(value)
     status = claim.status(value) if borne_out else DEVIATES
-    return Arithmetic(claim.expression, _plain(value), status)
+    return Arithmetic(claim.expression, plain(value), status)
 
 
 def _checks(
@@ -291,7 +218,7 @@ def _network(model: Model, runs: list[Run], subjects: dict[tuple[str, str], Subj
             for name, each in present.items()
         },
         exact=_exact(present),
-        agreement=tuple(_agreement(a, b) for a, b in combinations(present.values(), 2)),
+        agreement=tuple(agreement(a, b) for a, b in combinations(present.values(), 2)),
     )
 
 
@@ -343,59 +270,8 @@ def _totals(graph: Graph) -> Totals:
     )
 
 
-def _agreement(first: Subject, second: Subject) -> AgreementRow:
-    found: Agreement = joined(first.run, second.run, first.model.name)
-    modes = found.modes.values()
-    divergences = (
-        first.place(mode.graph, *mode.first_divergence) for mode in modes if mode.first_divergence
-    )
-    worst = max(modes, key=lambda mode: mode.largest)
-    return AgreementRow(
-        first=first.run.name,
-        second=second.run.name,
-        agrees=found.agrees,
-        complete=all(mode.complete for mode in modes),
-        planned=sum(mode.planned for mode in modes),
-        compared=sum(mode.compared for mode in modes),
-        whole=sum(mode.whole for mode in modes),
-        problem=found.problem,
-        alone=tuple(found.alone),
-        findings=tuple(_findings(found, first, second)),
-        conventions=tuple(sorted({each.attribute for mode in modes for each in mode.conventions})),
-        first_divergence=next(divergences, None),
-        measured=Largest(
-            finite(worst.largest), worst.worst and first.place(worst.graph, *worst.worst)
-        ),
-    )
-
-
-def _findings(found: Agreement, first: Subject, second: Subject) -> Iterator[Difference]:
-    """What differs in any mode; in training only what inference does not show as well."""
-    said = set()
-    for name, mode in found.modes.items():
-        for each in mode.findings:
-            places = (
-                first.place(mode.graph, each.expected_node),
-                second.place(mode.other, each.found_node),
-            )
-            sides = _plain(each.expected), _plain(each.found)
-            told = str((each.attribute, sides, [place and place.where for place in places]))
-            if name == "inference" or told not in said:
-                yield Difference(name, each.attribute, *sides, *places)
-            said.add(told)
-
-
 def _named(place: Place) -> str:
     """A node's place in words: its row, what it is, its number and the port's address."""
     where = f", {place.where}" if place.where else ""
     kind = f"{place.kind}'s {place.slot}" if place.slot else place.kind
     return f"{place.row or 'no row'} {kind} (node {place.node}{where})"
-
-
-def _plain(value: Any) -> Any:
-    """A found value as JSON; a fraction is written ``121/196``."""
-    if isinstance(value, Fraction):
-        return int(value) if value.denominator == 1 else str(value)
-    if isinstance(value, (list, tuple)):
-        return [_plain(each) for each in value]
-    return value

@@ -2,9 +2,10 @@
 
 A row may have files of its own (``files``; ``@`` a link, ``|`` a named pipe), something to be done
 to a folder of evidence first (``damage``), or a shell that closes or fills a stream (``shell``, in
-which ``conformance`` stands for the command).  ``never`` is what must not be said.  Every row but
-those of a shell is also held to one line on standard error where the code is 2, and to no traceback
-and no control character.
+which ``conformance`` stands for the command).  ``needs`` is a framework; with ``warm`` it is
+imported once for all such rows.  ``never`` is what must not be said.  Every row but those of a
+shell is also held to one line on standard error where the code is 2, and to no traceback and no
+control character.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ class Situation:
     damage: Callable[[Path], None] | None = None
     shell: str = ""
     needs: str = ""
+    warm: bool = False
 
     def __str__(self) -> str:
         return (self.shell or self.command).replace("/", "|")[:80] + f" {self.says[:40]}"
@@ -93,6 +95,9 @@ PORTS = {
     "breaks.py": "def net():\n    breakpoint()\n",
     "orphan.py": "import os, signal, time\ndef net():\n"
     "    os.kill(os.getppid(), signal.SIGKILL)\n    time.sleep(300)\n",
+    "orphans.py": "import os, signal, time\ndef net():\n    if not os.fork():\n"
+    "        os.setsid()\n        time.sleep(300)\n    os.kill(os.getppid(), signal.SIGKILL)\n"
+    "    time.sleep(300)\n",
     "deep.py": "import os, tempfile\nos.chdir(tempfile.gettempdir())\n"
     "for _ in range(1500):\n    os.mkdir('d')\n    os.chdir('d')\ndef net(): return 7\n",
     "lying.py": "class Net:\n    @property\n    def __signature__(self): raise OSError('no')\n"
@@ -240,6 +245,7 @@ ENDS = [
     gate("writes.py:net", 3, "exit code 1"),
     gate("pipes.py:net", 3, "exit code [01]"),
     gate("orphan.py:net", 3, "was killed from outside"),
+    gate("orphans.py:net", 3, "was killed from outside"),
     Situation("identify status.py:net", 3, "exit code 7"),
     Situation("identify endless.py:net --timeout 1", 3, "took longer"),
     Situation("compare status.py:net seven.py:net --arch lenet5", 3, "exit code 7"),
@@ -415,8 +421,22 @@ STREAMS = [
     Situation("", 2, shell="conformance list --json - > /dev/full"),
     Situation("", 2, shell="conformance gate --schema > /dev/full"),
     Situation("", 2, shell="conformance report --help > /dev/full"),
-    Situation("", 0, shell="conformance list >&-"),
-    Situation("", 0, shell="conformance list 2>&- <&-"),
+    Situation("", 2, "it is closed", shell="conformance list >&-"),
+    Situation("", 2, "it is closed", shell="conformance list --json - >&-"),
+    Situation("", 2, "it is closed", shell="conformance gate --schema >&-"),
+    Situation("", 2, "it is closed", shell="conformance report --help >&-"),
+    Situation("", 0, "^141$", shell="conformance list | true; echo ${PIPESTATUS[0]}"),
+    Situation("", 0, "^141$", shell="conformance list --help | true; echo ${PIPESTATUS[0]}"),
+    Situation("", 0, "^141$",
+              shell="conformance claims --json - 2> words | head -1 > json; echo ${PIPESTATUS[0]}"),
+    Situation("", 0, "^141$",
+              shell="export PYTHONUNBUFFERED=1; conformance claims --json - 2> words | head -1"
+              " > json; echo ${PIPESTATUS[0]}"),
+    Situation("", 0, "^0$",
+              shell="conformance claims --json - 2>&1 > json | true; echo ${PIPESTATUS[0]}"),
+    Situation("", 2, "^conformance: cannot write to standard output: it is closed$",
+              shell="conformance gate status.py:net --arch lenet5 --json - >&-"),
+    Situation("", 0, "ResNet", shell="conformance list 2>&- <&-"),
     Situation("", 2, shell="conformance facts nothing 2>&-"),
     Situation("", 2, shell="conformance facts nothing 2> /dev/full"),
     Situation("", 2, shell="conformance facts nothing >&- 2>&- <&-"),
@@ -440,7 +460,9 @@ STREAMS = [
     Situation("", 2, "no such file",
               shell=f"{GONE} && conformance gate x.py:net --arch lenet5"),
     Situation("", 0, "ResNet", shell=f"{GONE} && conformance list"),
-    Situation("", 0, "ResNet", shell="env -u HOME TMPDIR=/nowhere conformance list"),
+    Situation("", 2, "returns int", shell="conformance gate seven.py:net --arch lenet5",
+              files=dict.fromkeys(("locale.py", "subprocess.py", "numpy.py"), "1 / 0\n")),
+    Situation("", 0, "ResNet", shell="unset HOME; TMPDIR=/nowhere conformance list"),
     Situation("", 3, "exit code 7",
               shell="TMPDIR=/nowhere conformance gate status.py:net --arch lenet5"),
 ]  # fmt: skip
@@ -471,10 +493,11 @@ def torch(name: str, text: str, code: int, says: str, never: str = "", more: str
     """A port in PyTorch."""
     return gate(
         f"{name}.py:net", code, says, more, never=never, files={f"{name}.py": LENET + text},
-        needs="torch",
+        needs="torch", warm=True,
     )  # fmt: skip
 
 
+MADE = "def net():\n    m = LeNet()\n    {}\n    return m\n"
 STUB = "class S(LeNet):\n    def forward(self, x): return {}\nnet = S\n"
 PLAIN = (
     "class S(LeNet):\n    def forward(self, x):\n        y = super().forward(x)\n"
@@ -521,4 +544,188 @@ TORCH = [
           "        self.w = nn.Parameter(torch.zeros(1 << 45))\nnet = H\n", 3, "out of memory"),
 ]  # fmt: skip
 
-SITUATIONS = [*USAGE, *BUILDS, *ENDS, *FILES, *EVIDENCE, *STREAMS, *TORCH]
+#: PyTorch in odd modes, and modules as other libraries wrap, hook and prepare them.
+MODES = [
+    torch("checkpoint", "from torch.utils.checkpoint import checkpoint\n" + STUB.format(
+        "checkpoint(super().forward, x, use_reentrant=False)"), 0, "conforms"),
+    torch("vmap", "class S(LeNet):\n    def one(self, x): return super().forward(x[None])[0]\n"
+          "    def forward(self, x): return torch.vmap(self.one)(x)\nnet = S\n", 0, "conforms"),
+    torch("weight_norm", MADE.format("nn.utils.parametrizations.weight_norm(m.c1)"), 1,
+          "computed in every call"),
+    torch("spectral_norm", MADE.format("nn.utils.spectral_norm(m.c3)"), 1,
+          "computed in every call"),
+    torch("orthogonal", MADE.format("nn.utils.parametrizations.orthogonal(m.f6)"), 3,
+          "forward runs and cannot be followed in f6"),
+    torch("compiled", MADE.format("m.compile()"), 0, "conforms"),
+    torch("traced", "net = lambda: torch.jit.trace(LeNet(), torch.zeros(1, 1, 32, 32))\n", 2,
+          "TorchScript"),
+    torch("graph", "import torch.fx\nnet = lambda: torch.fx.symbolic_trace(LeNet())\n", 0,
+          "conforms"),
+    torch("functional", "class S(nn.Module):\n    def __init__(self):\n        super().__init__()\n"
+          "        self.m = LeNet()\n    def forward(self, x):\n        return"
+          " torch.func.functional_call(self.m, dict(self.m.named_parameters()), (x,))\nnet = S\n",
+          0, "conforms"),
+    torch("averaged", "from torch.optim.swa_utils import AveragedModel\n"
+          "net = lambda: AveragedModel(LeNet())\n", 0, "conforms"),
+    torch("same", "one = nn.DataParallel(LeNet())\ndef net(): return one\n", 0, "conforms"),
+    torch("uncopied", "import threading\nclass S(LeNet):\n    def __init__(self):\n"
+          "        super().__init__()\n        self.lock = threading.Lock()\n"
+          "    def __deepcopy__(self, memo): raise TypeError('no')\n"
+          "    def __reduce_ex__(self, protocol): raise TypeError('no')\nnet = S\n", 0, "conforms"),
+    torch("hooked", MADE.format("m.f6.register_forward_hook(lambda m, i, o: o * 2.0)"), 1,
+          "after F6: scale is extra"),
+    torch("hook_fails", "def h(*_): raise ValueError('hook')\n"
+          + MADE.format("m.f6.register_forward_hook(h)"), 2, "ValueError: hook .*hook_fails.py"),
+    torch("hooked_back", MADE.format(
+        "m.c3.register_full_backward_hook(lambda m, i, o: (i[0] * 2,))"), 1, "gradient"),
+    torch("lazy", "class S(LeNet):\n    def __init__(self):\n        super().__init__()\n"
+          "        self.c5, self.f6 = nn.LazyConv2d(120, 5), nn.LazyLinear(84)\nnet = S\n", 0,
+          "conforms"),
+    torch("trained", MADE.format("o = torch.optim.SGD(m.parameters(), .1);"
+          " m(torch.zeros(1, 1, 32, 32)).sum().backward(); o.step()"), 0, "conforms"),
+    torch("listed", MADE.format("m.order = [m.c1, m.c3, m]"), 0, "conforms"),
+    torch("into_the_image", PLAIN.format("y").replace("super().forward(x)",
+          "super().forward(x.mul_(1))"), 0, "conforms"),
+    torch("quantised", "from torch.ao.quantization import quantize_dynamic\n"
+          "net = lambda: quantize_dynamic(LeNet(), {nn.Linear})\n", 3, "followed in f6"),
+    torch("thread", "from concurrent.futures import ThreadPoolExecutor\n" + STUB.format(
+        "ThreadPoolExecutor(1).submit(super().forward, x).result()"), 3, "be followed in c1"),
+    torch("auxiliary", PLAIN.format("y, torch.zeros(len(x), 3)"), 2, "output 2 does not depend"),
+    torch("array", PLAIN.format("y.detach().numpy()"), 2, "numpy"),
+    torch("nothing", PLAIN.format("None"), 2, "returned NoneType; return the logits"),
+    torch("keyword", "class S(LeNet):\n    def forward(self, *, x): return x\nnet = S\n", 2,
+          "positional argument"),
+    torch("pair", "net = lambda: (LeNet(), None)\n", 2, "returns tuple"),
+    torch("draws", PLAIN.format("y + torch.rand(1)"), 1, "drawn at random in inference"),
+    torch("not_a_number", MADE.format("nn.init.constant_(m.c1.weight, float('nan'))"), 1,
+          "not finite"),
+    torch("no_streams", "import sys\nsys.stdout.close()\nsys.stderr = sys.stdin = None\n"
+          "net = LeNet\n", 0, "conforms"),
+    torch("no_processor", "import resource\nresource.setrlimit(resource.RLIMIT_CPU, (3, 3))\n"
+          "def net():\n    while True: pass\n", 3, "SIGKILL"),
+    torch("blocked", "import os, signal\nsignal.pthread_sigmask(signal.SIG_BLOCK, range(1, 64))\n"
+          "os.umask(0o777)\nos.environ.clear()\nnet = LeNet\n", 0, "conforms"),
+]  # fmt: skip
+
+
+# Unfinished ports of other frameworks: one sentence, from every command.
+
+KERAS = "import keras\nfrom keras import layers, ops\n"
+CALLED = f"{KERAS}class Net(keras.Model):\n    def call(self, x): {{}}\nnet = Net\n"
+NNX = "from flax import nnx\nimport jax.numpy as jnp\nclass Net(nnx.Module):\n{}\nnet = Net\n"
+LINEN = (
+    "from flax import linen as nn\nimport jax.numpy as jnp\nclass Net(nn.Module):\n"
+    "    @nn.compact\n    def __call__(self, x): {}\nnet = Net\n"
+)
+PAIR = "import jax.numpy as jnp\ndef net(): return (lambda variables, x: {}), {{}}\n"
+TENSORFLOW = (
+    "import tensorflow as tf\nclass Net(tf.Module):\n    def __init__(self):\n"
+    "        super().__init__()\n        self.w = tf.Variable([1.0])\n"
+    "    def __call__(self, x): {}\nnet = Net\n"
+)
+CONSTANT, NOTHING = "does not depend on the image", "returns nothing: it has to return the logits"
+FIXED = (
+    f"{KERAS}def net():\n    image = keras.Input((32, 32, 1))\n    zeros = layers.Lambda("
+    "lambda x: ops.zeros((ops.shape(x)[0], 10)), output_shape=(10,))\n"
+    "    return keras.Model(image, zeros(image))\n"
+)
+
+
+def unfinished(needs: str, text: str, says: str, command: str = "gate") -> Situation:
+    """A port that is not finished, and a command that is given it."""
+    line = {
+        "gate": "gate net.py:net --arch lenet5-table",
+        "identify": "identify net.py:net",
+        "compare": "compare net.py:net net.py:net --arch lenet5-table",
+        "convert": "convert net.py:net net.py:net --arch lenet5-table --out o",
+    }[command]
+    return Situation(line, 2, says, files={"net.py": text}, needs=needs)
+
+
+UNFINISHED = [
+    unfinished("keras", CALLED.format("return ops.ones((ops.shape(x)[0], 10))"), CONSTANT),
+    unfinished("keras", CALLED.format("return None"), NOTHING),
+    unfinished("keras", CALLED.format("raise NotImplementedError('todo')"), "todo.*net.py:4"),
+    unfinished("keras", f"{KERAS}net = keras.Sequential\n", "no layers"),
+    unfinished("keras", FIXED, CONSTANT, "identify"),
+    unfinished("keras", FIXED, f"A: .*{CONSTANT}", "convert"),
+    unfinished("keras", TENSORFLOW.format("return self.w"), CONSTANT),
+    unfinished("keras", TENSORFLOW.format("raise NotImplementedError('todo')"), "todo.*net.py:6"),
+    unfinished("flax", NNX.format("    pass"), "not be called|no __call__|takes no arguments"),
+    unfinished("flax", NNX.format("    def __init__(self, rngs): self.w = nnx.Param(jnp.ones(10))\n"
+               "    def __call__(self, x): return self.w[...]"), CONSTANT),
+    unfinished("flax", NNX.format("    def __init__(self, rngs): pass\n"
+               "    def __call__(self, x): return x.mean((1, 2)), jnp.zeros((len(x), 3))"),
+               f"output 2 {CONSTANT}"),
+    unfinished("flax", LINEN.format("return jnp.zeros((x.shape[0], 10))"), CONSTANT, "identify"),
+    unfinished("flax", LINEN.format("raise KeyError('conv')"), "KeyError: 'conv'.*net.py:5"),
+    unfinished("flax", PAIR.format("jnp.zeros((len(x), 10))"), f"A: .*{CONSTANT}", "compare"),
+    unfinished("flax", PAIR.format("None"), NOTHING),
+    unfinished("flax", PAIR.format("'logits'"), "returns str"),
+]  # fmt: skip
+
+
+# Whole runs: commands that write, with streams and disks as they may be.
+
+CHECK = "conformance check lenet5-table --framework torch"
+CONVERT = "conformance convert right.py:net right.py:net --arch lenet5-table --out"
+COMPARE = "conformance compare right.py:net right.py:net --arch lenet5-table"
+#: The same model, whose module works in another folder from its import on.
+RIGHT = {
+    "right.py": f"{LENET}\nnet = LeNet\n",
+    "moved.py": f"import os\nos.chdir('/')\n{LENET}\nnet = LeNet\n",
+}
+
+
+def whole(shell: str, code: int, says: str = "", **files: str) -> Situation:
+    """A command line whose words go to a file, and which shows what it was asked to write."""
+    return Situation("", code, says, shell=shell, files=RIGHT | files, needs="torch")
+
+
+WHOLE = [
+    whole(f"export PYTHONOPTIMIZE=2; {CHECK} --evidence e --json r.json > words && conformance"
+          " report e --out o --html h > words && cat r.json && ls o/index.md h/index.html",
+          0, '"verdict": "conforms".*index.html'),
+    whole(f"{CHECK} --evidence e > words; export PYTHONIOENCODING=ascii; conformance report e"
+          " --out o --html h > words && conformance report e --json - 2> words", 0, '"runs"'),
+    whole(f"PYTHONIOENCODING=latin-1 {CHECK} --json - 2> words", 0, '"verdict": "conforms"'),
+    whole(f"{CHECK} --json r.json >&- 2>&- <&-; c=$?; cat r.json; exit $c", 0, ": .conforms"),
+    whole(f"{CHECK} --json r.json > /dev/full 2>&1; c=$?; cat r.json; exit $c", 0, ": .conforms"),
+    whole(f"{CHECK} --json - > /dev/full", 2, "cannot write to standard output: No space left"),
+    whole(f"{CHECK} --no-numbers --json - >&-", 2, "cannot write to standard output: it is closed"),
+    whole(f"(ulimit -f 1; {CHECK} --evidence e; c=$?; ls -A e; exit $c) 2>&1 | cat;"
+          " exit ${PIPESTATUS[0]}", 2, "cannot write .*e: File too large\n$"),
+    whole(f"for i in 1 2 3; do {CHECK} --no-numbers --evidence e & done > words; wait; ls -A e",
+          0, "^torch-cpu$"),
+    whole(f"mkdir e; touch e/torch-cpu; {CHECK} --no-numbers --evidence e > words; ls -A e", 0,
+          "^torch-cpu$"),
+    whole(f"{CHECK} --evidence e > words; echo '[' > e/torch-cpu/LeNet-5-table.json;"
+          f" {CHECK} --evidence e --resume", 2, "not the file that run.json lists.*remove"),
+    whole(f"{CHECK} --evidence e > words; : > e/torch-cpu/run.json; {CHECK} --evidence e --resume",
+          2, "run.json: cannot be read.*remove"),
+    whole(f"PYTHONOPTIMIZE=2 PYTHONIOENCODING=ascii {COMPARE} --json c.json --html c.html >&- 2>&-;"
+          " c=$?; cat c.json; ls c.html; exit $c", 1, '"verdict": "differ".*c.html'),
+    whole(f"{COMPARE} --json /dev/full", 2, "No space left"),
+    whole(f"PYTHONOPTIMIZE=2 {CONVERT} o > /dev/full 2> words; c=$?; ls -A o; exit $c", 0, "^o$"),
+    whole(f"{CONVERT} /dev/full", 2, "cannot write /dev/full: No space left"),
+    whole(f"{CONVERT} /dev/stdout | cat; exit ${{PIPESTATUS[0]}}", 2, "a pipe without a name"),
+    whole(f"export PYTHONDONTWRITEBYTECODE=1; (ulimit -f 1; {CONVERT} o) 2>&1 | cat; ls -A;"
+          " exit ${PIPESTATUS[0]}", 0, "cannot write .*o: File too large"),
+    whole("conformance convert moved.py:net right.py:net --arch lenet5-table --out o && ls o", 0,
+          "o\n$"),
+    whole("PYTHONOPTIMIZE=2 PYTHONIOENCODING=ascii conformance identify right.py:net --json i.json"
+          " > /dev/full; c=$?; cat i.json; exit $c", 0, '"architecture": "LeNet-5-table"'),
+]  # fmt: skip
+
+SITUATIONS = [
+    *USAGE,
+    *BUILDS,
+    *ENDS,
+    *FILES,
+    *EVIDENCE,
+    *STREAMS,
+    *TORCH,
+    *MODES,
+    *UNFINISHED,
+    *WHOLE,
+]

@@ -57,6 +57,7 @@ CASES = {
     "batch_norm of the batch": ("batch_norm", BATCH, norm_slots()),
     "group_norm": ("group_norm", {"groups": 2, "epsilon": 0.1}, slots(gamma=4, beta=4)),
     "instance norm": ("group_norm", {"groups": 4, "epsilon": 0.1}, slots(gamma=4, beta=4)),
+    "layer_norm": ("layer_norm", {"epsilon": 0.1}, slots(gamma=4, beta=4)),
     "lrn": ("lrn", {"n": 3, "k": 2.0, "alpha": 0.1, "beta": 0.75}, {}),
     "lrn even": ("lrn", {"n": 2, "k": 2.0, "alpha": 0.1, "beta": 0.75}, {}),
     "relu": ("relu", {}, {}),
@@ -64,6 +65,20 @@ CASES = {
     "sigmoid": ("sigmoid", {}, {}),
     "clip": ("clip", {"low": -0.5, "high": 1.0}, {}),
     "clip above": ("clip", {"low": None, "high": 1.0}, {}),
+    "leaky_relu": ("leaky_relu", {"slope": 0.2}, {}),
+    "prelu": ("prelu", {}, slots(slope=4)),
+    "prelu of one slope": ("prelu", {}, slots(slope=1)),
+    "prelu of a slope a place": ("prelu", {}, slots(slope=(9, 8, 4))),
+    "elu": ("elu", {"alpha": 0.7}, {}),
+    "celu": ("celu", {"alpha": 0.7}, {}),
+    "soft_shrink": ("soft_shrink", {"least": 0.5}, {}),
+    **{
+        kind: (kind, {}, {})
+        for kind in (
+            "selu", "gelu", "gelu_by_tanh", "silu", "mish", "softplus", "softsign", "log_sigmoid",
+            "hard_sigmoid", "hard_sigmoid_of_keras_2", "hard_swish", "tanh_shrink",
+        )
+    },
     "softmax": ("softmax", {}, {}),
     "log_softmax": ("log_softmax", {}, {}),
     "add": ("add", {}, {}),

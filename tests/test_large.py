@@ -52,7 +52,7 @@ def test_different():
     """No two inputs have the same weights, and no two outputs, nor do most of them meet."""
     for each in (AT_ONCE, AT_ONCE.T):
         assert len(np.unique(each, axis=0)) == len(each)
-    far = large.Windows((25_088, 4096), LATE.pool)
+    far = large.Windows((25_088, 4096), LATE.ring)
     assert len(set(far.starts.tolist())) == 25_088
 
 

@@ -136,7 +136,7 @@ def test_an_open_claim_is_no_pass(documents, monkeypatch):
     def measure(*_):
         raise CannotMeasure("nobody looks")
 
-    monkeypatch.setattr("conformance.reports.results.measure", measure)
+    monkeypatch.setattr("conformance.reports.subjects.measure", measure)
     verdict = results([run()], documents)["networks"][0]["verdicts"]["one-cpu"]
     assert verdict["verdict"] == "inconclusive"
     assert "nobody measured: Tiny-A fc output 3" in verdict["reasons"]

@@ -49,6 +49,8 @@ def leave():
 WHILE_IMPORTED = PORT + "\nleave()\n"
 IN_THE_FACTORY = PORT + "\ndef net():\n    leave()\n"
 TEST = "from conformance import port\n{}\n@port({!r})\ndef net():\n    leave()\n"
+#: The same in the module itself, once it is imported where ports are.
+TEST_IMPORTED = f"{TEST}\nif 'CONFORMANCE_PORT' in os.environ:\n    leave()\n"
 
 
 def heard():
@@ -148,16 +150,51 @@ def test_gate(number, moment, started):
     assert not list(started.scratch.iterdir())
 
 
+COMMANDS = {
+    "identify": "identify port.py:net",
+    "compare": f"compare port.py:net port.py:net --arch {SMALLEST.name} --html page.html",
+    "convert": f"convert port.py:net port.py:net --arch {SMALLEST.name} --out a.safetensors",
+}
+
+
 @pytest.mark.bare
-@pytest.mark.parametrize("number", SIGNALS, ids=lambda number: number.name)
-def test_pytest(number, started):
-    """The same of a decorated factory; pytest says by itself that it was interrupted."""
-    (started.room / "test_port.py").write_text(TEST.format(PORT, SMALLEST.name))
-    plugin = ["-p", "convnet_conformance_pytest", "-p", "no:cacheprovider"]
-    process = started("-B", "-m", "pytest", *plugin, "test_port.py")
+@pytest.mark.parametrize("command", COMMANDS.values(), ids=COMMANDS)
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL], ids=lambda number: number.name)
+def test_other_commands(number, command, started):
+    """They run a port in the same way, and leave no file and no process either."""
+    (started.room / "port.py").write_text(IN_THE_FACTORY)
+    process = started("-m", "conformance", *command.split(), "--json", "result.json")
     assert until((started.room / "left").exists)
     pids = [each.pid for each in psutil.Process(process.pid).children(recursive=True)]
     pids += map(int, (started.room / "left").read_text().split())
+    code, said = ended(process, number, pids)
+    assert code == SIGNALS[number], said
+    there = {path.name for path in started.room.iterdir()}
+    assert there <= {"port.py", "__pycache__", "daemon", "left"}
+    assert not list(started.scratch.iterdir())
+
+
+TESTED = {
+    "starting": (TEST, lambda room, me: me.children()),
+    "importing": (TEST_IMPORTED, lambda room, me: (room / "left").exists()),
+    "in the factory": (TEST, lambda room, me: (room / "left").exists()),
+}
+
+
+@pytest.mark.bare
+@pytest.mark.parametrize("moment", TESTED)
+@pytest.mark.parametrize("number", SIGNALS, ids=lambda number: number.name)
+def test_pytest(number, moment, started):
+    """The same of a decorated factory; pytest says by itself that it was interrupted."""
+    text, come = TESTED[moment]
+    (started.room / "test_port.py").write_text(text.format(PORT, SMALLEST.name))
+    plugin = ["-p", "convnet_conformance_pytest", "-p", "no:cacheprovider"]
+    process = started("-B", "-m", "pytest", *plugin, "test_port.py")
+    me = psutil.Process(process.pid)
+    assert until(lambda: come(started.room, me))
+    pids = [each.pid for each in me.children(recursive=True)]
+    if (started.room / "left").exists():
+        pids += map(int, (started.room / "left").read_text().split())
     code, said = ended(process, number, pids)
     assert code == (-signal.SIGKILL if number == signal.SIGKILL else 2), said
     assert not list(started.scratch.iterdir())
@@ -171,9 +208,7 @@ CHECKED = {
 
 
 @pytest.mark.parametrize("moment", CHECKED)
-@pytest.mark.parametrize(
-    "number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL], ids=lambda number: number.name
-)
+@pytest.mark.parametrize("number", SIGNALS, ids=lambda number: number.name)
 def test_check(number, moment, room, started):
     """Evidence is there whole or not at all, and so is the result."""
     place, target = started.room / "evidence", started.room / "result.json"

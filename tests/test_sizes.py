@@ -151,6 +151,9 @@ def test_port_is_tried_on_the_images_of_others():
     model = reference.find("VGG-D")
     picky: Any = Picky((32, 32, 3))
     assert sizes.traced(picky, model)[0] == (32, 32, 3)
+    picky = Picky((100, 90, 3))
+    picky.declared = lambda: (100, 90, 3)
+    assert sizes.traced(picky, model)[0] == (100, 90, 3)
     with pytest.raises(UntraceableModel, match=r"not \(224, 224, 3\)"):
         picky = Picky((31, 31, 3))
         sizes.traced(picky, model)

@@ -31,7 +31,7 @@ CODES = """\
 exit codes:
   0  conforms
   1  deviates: a number or a value does not match
-  2  wrong usage: an unknown name, a file that cannot be read or written
+  2  wrong usage: an unknown name, a file that cannot be read or written, a result that is lost
   3  inconclusive, or too little ran
   4  our own fault: run again with --debug, and report what you see
 """
@@ -113,40 +113,40 @@ def _chosen(arguments: Sequence[str]) -> str:
     return words[0] if words and words[0] in COMMANDS else "none"
 
 
-#: Commands that compute nothing, and no command.
-WITHOUT_NUMPY = ("list", "facts", "claims", "none")
+#: Commands that compute nothing, and no command: their words are what was asked for.  With any
+#: other they stand beside a verdict or a file.
+WORDS = ("list", "facts", "claims", "none")
 #: Bytes of addresses that a command needs beside NumPy.
 MARGIN = 96 << 20
 
-#: Commands whose exit code is what was asked for, and their words beside it.
-VERDICTS = ("check", "gate", "identify", "compare", "report")
 #: Options by which a command tells something about itself, and nothing else.
 TELLING = {"-h", "--help", "--schema", "--version"}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
-    streams.usable()
+    words = out, err = streams.usable()
     given = list(sys.argv[1:] if arguments is None else arguments)
     before = sys.stdout, sys.stderr
-    words = streams.Words(sys.stdout), streams.Words(sys.stderr)
     sys.stdout, sys.stderr = words
     try:
         code = _run(given)
-        words[0].flush()
-        words[1].flush()
-    except BrokenPipeError:  # the reader of our output has seen enough
-        streams.give_up(1)
-        return PIPE_CLOSED
+        out.flush()
+        err.flush()
+    except BrokenPipeError:
+        code = PIPE_CLOSED
     finally:
         sys.stdout, sys.stderr = before
-    if words[1].lost:
+    if err.lost:
         streams.give_up(2)
-    if words[0].lost:
+    if out.gone:  # the reader of our output has seen enough
         streams.give_up(1)
-        _told(f"cannot write to standard output: {words[0].lost}", code)
-        verdict = _chosen(given) in VERDICTS and not TELLING.intersection(given)
-        return code if code or verdict else USAGE
+        return PIPE_CLOSED
+    if out.lost:
+        streams.give_up(1)
+        _told(f"cannot write to standard output: {out.lost}", code)
+        beside = _chosen(given) not in WORDS and not TELLING.intersection(given)
+        return code if code or beside else USAGE
     return code
 
 
@@ -173,7 +173,7 @@ def _room_for_numpy() -> None:
 def _run(given: list[str]) -> int:
     options = argparse.Namespace(debug="--debug" in given)
     try:
-        if _chosen(given) not in WITHOUT_NUMPY:
+        if _chosen(given) not in WORDS:
             _room_for_numpy()
         try:
             options = parser(_chosen(given)).parse_args(given)

@@ -39,7 +39,13 @@ def run(options: Namespace) -> int:
     """Write the file, or say why not."""
     output = Output(options.json)
     refuse_early(options.out)
-    found = apart("cli.convert", options, output, out=str(options.out), patience=10)
+    # By its full name: another process writes it, which has another standard output, and a port
+    # may work in another folder.
+    target = options.out.resolve()
+    if options.out.exists() and not target.exists():
+        raise Refused(f"cannot write {options.out}: it is a pipe without a name")
+    found = apart("cli.convert", options, output, out=str(target), patience=10)
+    found["out"] = str(options.out)
     numbers, warnings = found.pop("numbers"), found["differences"]
     count = len(found["arrays"])
     output.line(f"written to {options.out}: {count} arrays, {numbers:,} numbers, B's names")

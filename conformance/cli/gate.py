@@ -55,15 +55,10 @@ def options(command: ArgumentParser) -> None:
 
 def run(options: Namespace) -> int:
     """Judge the port in a process of its own and tell the verdict."""
-    from conformance.data import written
-    from conformance.judge import render
-    from conformance.judge.answers import accepted
-    from conformance.judge.results import Gate, printable
-
     output = Output(options.json)
     for target in filter(None, (options.html, options.badge)):
         refuse_early(Path(target))
-    known = baseline.read(options.baseline, Gate)
+    known = _known(options.baseline)
     job = job_of(options) | {
         "task": "judge.gate",
         "architecture": found(options.arch).name,
@@ -71,15 +66,19 @@ def run(options: Namespace) -> int:
         "trained": options.trained,
         "drawing": bool(options.html),
     }
-    # The answer is held against a graph, which takes half a second to load: in the meantime.
-    Thread(target=import_module, args=("conformance.judge.published",), daemon=True).start()
     try:
         answer = apart(job, options, output)
+        from conformance.judge.answers import accepted
+
         result = accepted(job, answer)
     except Refused as refused:
         if refused.code != codes.INCONCLUSIVE:
             raise
         answer, result = {}, _unjudged(job, str(refused))
+    from conformance.data import written
+    from conformance.judge import render
+    from conformance.judge.results import printable
+
     drawing = answer.get("drawing")
     result = baseline.set_aside(result, known)
     # Files first: whoever reads the lines may have seen enough before the last one.
@@ -94,6 +93,15 @@ def run(options: Namespace) -> int:
     if options.html and not drawing:
         output.line(f"  there is nothing to draw: {options.html} was not written")
     return code(result)
+
+
+def _known(path: str | None) -> Gate | None:
+    """The baseline, if there is one."""
+    if not path:
+        return None
+    from conformance.judge.results import Gate
+
+    return baseline.read(path, Gate)
 
 
 def _unjudged(job: Json, reason: str) -> Gate:
@@ -133,4 +141,11 @@ def apart(job: Json, options: Namespace, output: Output, who: str = "the port") 
         def part(data: Json) -> None:
             progress.line(f"{data['structure']} in structure")
 
+        Thread(target=_meanwhile, daemon=True).start()
         return work(job, limits, progress, part=part, variables=NO_GPU, who=who)
+
+
+def _meanwhile() -> None:
+    """Load what the answer is read and told with, while the port is at work."""
+    for name in ("answers", "render", "published"):
+        import_module(f"conformance.judge.{name}")

@@ -30,16 +30,17 @@ def options(command: ArgumentParser) -> None:
 
 def run(options: Namespace) -> int:
     """Rank the candidates; only a port that is one of them without a surplus is identified."""
+    if options.top < 1:
+        raise Refused(f"--top takes a number from 1 up, not {options.top}")
+    output = Output(options.json)
+    job = job_of(options) | {"task": "judge.identify", "top": options.top}
+    answer = apart(job, options, output)
     from conformance.data import written
     from conformance.judge import render
     from conformance.judge.answers import identified
     from conformance.judge.results import printable
 
-    if options.top < 1:
-        raise Refused(f"--top takes a number from 1 up, not {options.top}")
-    output = Output(options.json)
-    job = job_of(options) | {"task": "judge.identify", "top": options.top}
-    result = identified(apart(job, options, output))
+    result = identified(answer)
     output.result(written(result))
     document = render.identify(printable(result))
     if options.format == "text":

@@ -50,7 +50,9 @@ class Output:
         self.aside = target == "-"
         self.console = Console(stderr=self.aside, highlight=False)
         self.console.width = max(self.console.width, NARROWEST)
-        if target and not self.aside:
+        if self.aside:
+            _refuse_lost()
+        elif target:
             refuse_early(Path(target))
 
     def line(self, text: str = "", style: str | None = None) -> None:
@@ -93,8 +95,7 @@ class Output:
             # Escapes of JSON, which any encoding has.
             sys.stdout.write(json.dumps(data, indent=1, allow_nan=False) + "\n")
             sys.stdout.flush()
-            if getattr(sys.stdout, "lost", ""):
-                raise Refused("")  # why it is lost is told at the end
+            _refuse_lost()
         elif self.target:
             text = json.dumps(data, indent=1, ensure_ascii=False, allow_nan=False)
             put(f"{text}\n", Path(self.target))
@@ -107,6 +108,12 @@ class Output:
             yield bar
         finally:
             bar.hide()
+
+
+def _refuse_lost() -> None:
+    """The result has not reached standard output, or could not."""
+    if getattr(sys.stdout, "lost", ""):
+        raise Refused("")  # why it is lost is told at the end
 
 
 class Progress:

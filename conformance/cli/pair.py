@@ -5,6 +5,7 @@ What is done with them is a job of :mod:`conformance.ports.sandbox`, like all th
 
 from __future__ import annotations
 
+import os
 from argparse import Namespace
 from collections.abc import Callable
 from typing import Any
@@ -18,7 +19,7 @@ from conformance.numbers.own_weights import Side
 from conformance.ports import implementations as frameworks
 from conformance.ports import loading
 from conformance.trace import registry
-from conformance.trace.port import Size, UntraceableModel
+from conformance.trace.port import Size, Unfollowed, UntraceableModel
 
 Json = dict[str, Any]
 
@@ -39,8 +40,10 @@ def sides(job: Json, say: Callable[..., None]) -> tuple[Side, Side]:
     """A and B of a job.  Raises :class:`Refused`."""
     size = tuple(job["size"])
     say("importing A")
+    here = os.open(".", os.O_RDONLY)
     a = _side("A", job["a"], size)
     say("importing B")
+    os.fchdir(here)  # where A has gone is its own affair
     return a, _side("B", job["b"], size)
 
 
@@ -67,4 +70,5 @@ def _side(letter: str, text: str, size: Size) -> Side:
         told = f"{letter} needs {absent}: both are run here, in one environment"
         raise Refused(told, codes.INCONCLUSIVE) from None
     except UntraceableModel as refused:
-        raise Refused(f"{letter}: {refused}") from None
+        code = codes.INCONCLUSIVE if isinstance(refused, Unfollowed) else codes.USAGE
+        raise Refused(f"{letter}: {refused}", code) from None

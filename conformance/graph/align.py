@@ -17,7 +17,7 @@ import numpy as np
 
 from conformance.graph.edit_distance import match
 from conformance.graph.model import Graph, Node
-from conformance.graph.sequences import TELLING, Costs, Written, corresponding
+from conformance.graph.sequences import TELLING, Costs, Written, alternative, corresponding
 from conformance.kinds import JOIN, UNORDERED, WEIGHTED
 
 #: How often branches are put into another order and everything is matched again.
@@ -269,7 +269,9 @@ def _differences(want: Node, have: Node) -> Iterator[tuple[str, Any, Any]]:
     if want.has(WEIGHTED) and want.shape[-1] != have.shape[-1]:
         yield "width", want.shape[-1], have.shape[-1]
     # A convolution's or dense layer's bias is an attribute already.
-    slots = want.slots.keys() ^ have.slots.keys() if "bias" not in want.attributes else ()
+    slots = want.slots.keys() ^ have.slots.keys() if "bias" not in want.attributes else set()
+    if alternative(want.kind, have.kind):
+        slots = set()  # another activation: that it has a learned slope goes without saying
     for slot in sorted(slots):
         yield slot, slot in want.slots, slot in have.slots
 

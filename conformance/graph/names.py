@@ -53,13 +53,9 @@ class _Names:
 
     def _begins(self, index: int, join: int) -> bool:
         """Whether there are weights, or a pooling, between a join and a later node."""
-        nodes = self.graph.nodes
-        current = index
-        while current > join:
-            if nodes[current].has(WEIGHTED) or nodes[current].has(POOLING):
-                return True
-            current = nodes[current].inputs[0]
-        return False
+        node = self.graph.nodes[index]
+        here = node.has(WEIGHTED) or node.has(POOLING)
+        return here or any(self._begins(each, join) for each in node.inputs if each > join)
 
     def _block_ends(self, indices: list[int]) -> list[int]:
         """The sums and concatenations that everything in the row goes through."""

@@ -38,9 +38,10 @@ SLIGHT, MOST, INSTEAD, MOVED = 6, 140, 170, 40
 #: Kinds in which branches end, kinds that context looks through, kinds with a width.
 JOINS, PASSED, WIDE = having(JOIN), having(PASSING), having(WEIGHTED)
 
-#: Kinds without parameters of which one can stand in the place of the other.
+#: Kinds of which one can stand in the place of the other.  Of these, only an activation has
+#: parameters: a learned slope.
 ALTERNATIVES = tuple(
-    frozenset(name for name in having(trait) if not KINDS[name].slots)
+    frozenset(name for name in having(trait) if trait == ACTIVATION or not KINDS[name].slots)
     for trait in (ACTIVATION, POOLING, JOIN)
 )
 

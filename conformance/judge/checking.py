@@ -43,7 +43,7 @@ def work(job: Json, say: Say) -> Json:
     place = Path(job["evidence"]) if job["evidence"] else None
     if place:
         run.selftest = evidence.earlier_selftest(run, place)
-    if place and job["resume"] and (earlier := evidence.earlier(run, place)):
+    if place and job["resume"] and (earlier := _earlier(run, place)):
         run.records, run.placed = earlier.records, earlier.placed
     about = {"device": job["device"], "versions": versions}
     say.part({"framework": about, "backend": backend})
@@ -65,6 +65,14 @@ def _gpu(name: str) -> str:
     if found := frameworks.tracer(name).gpu():
         return str(found)
     raise Refused(f"{name} sees no GPU here: leave out --device gpu", INCONCLUSIVE)
+
+
+def _earlier(run: evidence.Run, place: Path) -> evidence.Run | None:
+    """The run to go on from, if there is one.  Raises :class:`Refused` where it is damaged."""
+    try:
+        return evidence.earlier(run, place)
+    except evidence.DamagedEvidence as damaged:
+        raise Refused(f"{damaged}; remove {place / run.name}, or leave out --resume") from None
 
 
 def _kept(run: evidence.Run, model: Model, job: Json) -> Checked | None:

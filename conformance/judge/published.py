@@ -13,11 +13,12 @@ import gzip
 import json
 from collections import Counter
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
 from conformance import reference
+from conformance.data import tuples
 from conformance.graph.model import Graph, Node, Parameter, Where
 from conformance.graph.resize import CannotResize, resized
 from conformance.graph.rows import row_of
@@ -33,12 +34,19 @@ Json = dict[str, Any]
 Size = tuple[int, int, int]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Network:
-    """One published network in both modes."""
+    """One published network in both modes, each built when it is asked for."""
 
-    inference: Graph
-    training: Graph
+    data: Json
+
+    @cached_property
+    def inference(self) -> Graph:
+        return _graph(self.data["inference"])
+
+    @cached_property
+    def training(self) -> Graph:
+        return _graph(self.data["training"])
 
 
 class NoSuchSize(Exception):
@@ -52,8 +60,7 @@ def network(model: Model) -> Network:
 
 @cache
 def _network(name: str) -> Network:
-    data = json.loads(gzip.decompress(_file(name).read_bytes()))
-    return Network(_graph(data["inference"]), _graph(data["training"]))
+    return Network(json.loads(gzip.decompress(_file(name).read_bytes())))
 
 
 def known(name: str) -> bool:
@@ -154,14 +161,10 @@ def _node(
     sizes = {slot: tuple(size) for slot, size in slots.items()}
     return Node(
         kind=kind,
-        attributes={name: _tuples(value) for name, value in attributes.items()},
+        attributes={name: tuples(value) for name, value in attributes.items()},
         inputs=tuple(inputs),
         shape=tuple(shape),
         parameters={slot: (Parameter(f"{index} {slot}", size),) for slot, size in sizes.items()},
         slots=sizes,
         where=Where(row),
     )
-
-
-def _tuples(value: Any) -> Any:
-    return tuple(map(_tuples, value)) if isinstance(value, list) else value

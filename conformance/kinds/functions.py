@@ -7,18 +7,23 @@ from math import erf, pi, sqrt
 
 import numpy as np
 
-_erf = np.vectorize(erf, otypes=[float])
+error_function = np.vectorize(erf, otypes=[float])
 
 
-def _sigmoid(x: np.ndarray) -> np.ndarray:
+def normal(x: np.ndarray) -> np.ndarray:
+    """The share of a standard normal variable that lies below."""
+    return np.asarray((1 + error_function(x / sqrt(2))) / 2)
+
+
+def sigmoid(x: np.ndarray) -> np.ndarray:
     return np.asarray(1 / (1 + np.exp(-x)))
 
 
-def _softplus(x: np.ndarray) -> np.ndarray:
+def softplus(x: np.ndarray) -> np.ndarray:
     return np.logaddexp(x, 0)
 
 
-def _elu(x: np.ndarray, alpha: float = 1.0) -> np.ndarray:
+def elu(x: np.ndarray, alpha: float = 1.0) -> np.ndarray:
     return np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0)))
 
 
@@ -35,21 +40,21 @@ def _leaky(slope: float) -> Callable[[np.ndarray], np.ndarray]:
 FUNCTIONS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "relu": lambda x: np.maximum(x, 0),
     "tanh": np.tanh,
-    "sigmoid": _sigmoid,
+    "sigmoid": sigmoid,
     "relu6": lambda x: np.clip(x, 0, 6),
     "leaky relu (slope 0.01)": _leaky(0.01),
     "leaky relu (slope 0.1)": _leaky(0.1),
     "leaky relu (slope 0.2)": _leaky(0.2),
     "leaky relu (slope 0.3)": _leaky(0.3),
-    "silu (swish)": lambda x: x * _sigmoid(x),
-    "gelu": lambda x: x / 2 * (1 + _erf(x / sqrt(2))),
+    "silu (swish)": lambda x: x * sigmoid(x),
+    "gelu": lambda x: x * normal(x),
     "gelu (by tanh)": _gelu_by_tanh,
-    "elu": _elu,
+    "elu": elu,
     # Klambauer et al., arXiv:1706.02515, equation 2.
-    "selu": lambda x: 1.0507009873554805 * _elu(x, 1.6732632423543772),
-    "softplus": _softplus,
+    "selu": lambda x: 1.0507009873554805 * elu(x, 1.6732632423543772),
+    "softplus": softplus,
     "softsign": lambda x: x / (1 + np.abs(x)),
-    "mish": lambda x: x * np.tanh(_softplus(x)),
+    "mish": lambda x: x * np.tanh(softplus(x)),
     "hard tanh": lambda x: np.clip(x, -1, 1),
     "hard sigmoid": lambda x: np.clip(x / 6 + 0.5, 0, 1),
     "hard sigmoid (of Keras 2)": lambda x: np.clip(x / 5 + 0.5, 0, 1),

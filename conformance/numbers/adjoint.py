@@ -17,7 +17,7 @@ from conformance.kinds.kind import Step
 from conformance.numbers.oracle import CannotCompute, Oracle
 
 #: The slots that a training step moves by their gradient.
-TRAINED = frozenset({"kernel", "bias", "gamma", "beta", "coefficient"})
+TRAINED = frozenset({"kernel", "bias", "gamma", "beta", "coefficient", "slope"})
 
 
 def backward(

@@ -116,7 +116,10 @@ def gradients(
     """
     expected = expected or found
     pairs = pairs or {i: i for i in range(len(found))}
-    if problem := outputs_differ(expected, found, pairs):
+    problem = outputs_differ(expected, found, pairs)
+    if len(tape.outputs) != len(found.outputs):
+        problem = f"{len(tape.outputs)} outputs, expected {len(expected.outputs)}"
+    if problem:
         return Gradients(seed, (), (), problem)
     comparison = _Comparison(expected, found, pairs)
     count = BATCH if training else 1

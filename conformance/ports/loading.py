@@ -152,8 +152,10 @@ def opened(factory: Callable[..., Any], framework: str | None = None) -> Port:
     if framework is not None:
         return _port(registry.find(framework), factory)
     refused: dict[str, UntraceableModel] = {}
-    imported = [each for each in registry.tracers().values() if each.library in sys.modules]
     named = _named(factory)
+    known = registry.tracers().values()
+    imported = [each for each in known if each.library in sys.modules]
+    imported = imported or [each for each in known if each.library in named and each.installed]
     # Keras brings other libraries along, and each would build the model first.
     for tracer in sorted(imported, key=lambda each: each.library not in named):
         port = _port(tracer, factory)
@@ -178,13 +180,14 @@ def opened(factory: Callable[..., Any], framework: str | None = None) -> Port:
 
 
 def _named(factory: Callable[..., Any]) -> set[str]:
-    """The libraries that the module of a factory is of, or has names for."""
+    """The libraries that the module of a factory is of, or has names for, or that it imports."""
+    inside: tuple[str, ...] = ()
     if inspect.isfunction(factory):
-        names = factory.__globals__
+        names, inside = factory.__globals__, factory.__code__.co_names
     else:
         names = vars(sys.modules.get(str(getattr(factory, "__module__", "")), object))
     modules = [each.__name__ for each in names.values() if isinstance(each, ModuleType)]
-    return {name.partition(".")[0] for name in (str(names.get("__name__")), *modules)}
+    return {name.partition(".")[0] for name in (str(names.get("__name__")), *modules, *inside)}
 
 
 def _port(tracer: Tracer, factory: Callable[..., Any]) -> Port:

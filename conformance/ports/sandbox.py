@@ -11,6 +11,7 @@ import os
 import select
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -32,8 +33,17 @@ LONGEST = 64 << 20
 
 #: Threads of a framework that wait awake take the processor from whoever else computes: our own
 #: oracle and other programs.  Asleep they lose microseconds.  A breakpoint that was left in a port
-#: has nobody to talk to.
-QUIETLY = {"OMP_WAIT_POLICY": "passive", "PYTHONBREAKPOINT": "0"}
+#: has nobody to talk to.  Memory that was given back to the system is cleared before it is had
+#: again, which takes as long as computing what goes there: the GNU C library keeps it.
+QUIETLY = {
+    "OMP_WAIT_POLICY": "passive",
+    "PYTHONBREAKPOINT": "0",
+    "GLIBC_TUNABLES": "glibc.malloc.mmap_max=0:glibc.malloc.trim_threshold=17179869184"
+    ":glibc.malloc.arena_max=1",
+}
+
+#: The variable by which what a port has started is known where its supervisor is no more.
+MARK = "CONFORMANCE_PORT"
 
 Json = dict[str, Any]
 
@@ -98,7 +108,7 @@ class _Sandbox:
 
     def __init__(self, job: Json, variables: Mapping[str, str], who: str) -> None:
         self.token, self.who, self.stage = token_hex(8), who, "starting"
-        self.scratch = _scratch()
+        self.scratch, self.mark = _scratch(), token_hex(8)
         self.start = time.monotonic()
         try:
             self.answers, answers = os.pipe()
@@ -106,7 +116,8 @@ class _Sandbox:
                 self.process = subprocess.Popen(
                     boot.command("conformance.ports.supervisor", str(answers)),
                     stdin=subprocess.PIPE, stdout=subprocess.PIPE, pass_fds=(answers,),
-                    start_new_session=True, env=QUIETLY | dict(os.environ) | dict(variables),
+                    start_new_session=True,
+                    env=QUIETLY | dict(os.environ) | dict(variables) | {MARK: self.mark},
                 )  # fmt: skip
             finally:
                 os.close(answers)
@@ -131,6 +142,8 @@ class _Sandbox:
         finally:
             self.status.close()
             os.close(self.answers)
+            if self.process.returncode or sys.platform != "linux":
+                _end_marked(self.mark)
             clear(self.scratch)  # it is there still where the supervisor itself was killed
 
     def lines(self, limits: Limits) -> Iterator[Json]:
@@ -189,6 +202,26 @@ class _Sandbox:
         else:
             how = f"crashed ({signal.Signals(-code).name})"
         return Ended(f"{self.who} {how} while {self.stage}", code)
+
+
+def _end_marked(mark: str) -> None:
+    """End what a port has started and its supervisor could not end.
+
+    Either the port has killed its supervisor, or the system lets orphans go.
+    """
+    import psutil
+
+    def bears(process: psutil.Process) -> bool:
+        try:
+            return process.environ().get(MARK) == mark
+        except (psutil.Error, OSError):  # gone, a zombie, or another user's
+            return False
+
+    end = time.monotonic() + PATIENCE
+    while (left := [*filter(bears, psutil.process_iter())]) and time.monotonic() < end:
+        for process in left:
+            with suppress(psutil.Error):
+                process.kill()
 
 
 def _scratch() -> str:

@@ -71,7 +71,7 @@ def answer(job: Json, say: Say) -> None:
     from conformance.ports.implementations import NotInstalled
     from conformance.ports.intact import Interpreter
     from conformance.ports.loading import BadPort, told
-    from conformance.trace.port import UntraceableModel
+    from conformance.trace.port import Unfollowed, UntraceableModel
 
     before = None
     try:
@@ -86,7 +86,8 @@ def answer(job: Json, say: Say) -> None:
         if short := memory.shortage(refused):
             say.line({"refused": short, "code": INCONCLUSIVE})
         else:
-            say.line({"refused": str(refused), "code": USAGE})
+            code = INCONCLUSIVE if isinstance(refused, Unfollowed) else USAGE
+            say.line({"refused": str(refused), "code": code})
     except NotInstalled as missing:
         say.line({"refused": str(missing), "code": INCONCLUSIVE})
     except MemoryError as error:

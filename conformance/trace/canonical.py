@@ -13,6 +13,7 @@ from dataclasses import replace
 from conformance.graph.model import Graph, Node
 from conformance.trace import rules
 from conformance.trace.meanings import Flowing
+from conformance.trace.pointwise import name_functions
 from conformance.trace.port import UntraceableModel
 from conformance.trace.rules.layout import zeros
 from conformance.trace.rules.training import follow
@@ -55,6 +56,11 @@ def without_zeros(graph: Graph) -> Graph:
     return _reachable(nodes, tuple(stands.get(i, i) for i in graph.outputs))
 
 
+def only(graph: Graph, output: int) -> Graph:
+    """What leads to one of a graph's outputs."""
+    return _reachable(graph.nodes, (output,))
+
+
 def _walked(tape: Tape) -> tuple[Graph, dict[str, str]]:
     walk = Walk(tape)
     walk.run()
@@ -65,6 +71,7 @@ def _walked(tape: Tape) -> tuple[Graph, dict[str, str]]:
             raise UntraceableModel(f"output {place} depends on no image; return what is computed")
         outputs.append(walk.placed(x).node)
     follow(walk, tape.updates)
+    name_functions(walk, outputs)
     return _reachable(*_once(walk.nodes, tuple(outputs))), walk.reads_as
 
 

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from conformance.kinds.functions import FUNCTIONS, error_function
+
 if TYPE_CHECKING:
     from conformance.trace.tape import Operation, Tape
 
@@ -21,6 +23,9 @@ UNARY: dict[str, Any] = {
     "abs": np.abs,
     "sign": np.sign,
     "relu": lambda x: np.maximum(x, 0),
+    "erf": error_function,
+    "erfc": lambda x: 1 - error_function(x),
+    **{name: FUNCTIONS[name] for name in ("elu", "selu", "softplus", "softsign")},
 }
 BINARY: dict[str, Any] = {
     "add": np.add,
@@ -34,6 +39,8 @@ BINARY: dict[str, Any] = {
     "less_equal": np.less_equal,
     "greater": np.greater,
     "greater_equal": np.greater_equal,
+    "equal": np.equal,
+    "not_equal": np.not_equal,
 }
 LAYOUT = frozenset({"reshape", "transpose", "broadcast", "reverse"})
 

@@ -135,6 +135,8 @@ def batch_normalisation(part: Excerpt, channel: int) -> Normalisation | None:
 
     The slots are numbered as in the excerpt.
     """
+    if not _fits(part):
+        return None
     shape = part.tape[part.base].shape
     wide = [n if axis == channel else 1 for axis, n in enumerate(shape)]
     found = _near_its_mean(part, channel, *_faint_batch(shape, channel))
@@ -151,6 +153,8 @@ def group_normalisation(
     part: Excerpt, channel: int, batch: int
 ) -> tuple[int, Normalisation] | None:
     """How many groups of channels, and the same with the statistics of a group of one image."""
+    if not _fits(part):
+        return None
     shape = part.tape[part.base].shape
     x, _ = _faint_batch(shape, channel)
     over = tuple(axis for axis in range(len(shape)) if axis not in (channel, batch))
@@ -173,14 +177,58 @@ def group_normalisation(
     return None
 
 
+def _fits(part: Excerpt) -> bool:
+    """Whether algebra has the shape and the parameters of a norm, before it is fed any batch."""
+    (value,) = part.ends
+    same_shape = part.tape[value].shape == part.tape[part.base].shape
+    return same_shape and len(leaves(part.tape, value)) <= 2
+
+
+@remembered
+def layer_normalisation(part: Excerpt, channel: int) -> Normalisation | None:
+    """The same with the statistics of the channels, at each place by itself."""
+    if not _fits(part):
+        return None
+    shape = part.tape[part.base].shape
+    wide = [n if axis == channel else 1 for axis, n in enumerate(shape)]
+    row = np.random.Generator(np.random.Philox(2016)).uniform(1.0, 2.0, shape[channel])
+    row[1::2] *= -1
+    row -= row.mean()
+    if shape[channel] < 2 or not row.all():
+        return None
+    x = np.broadcast_to((1e-4 * row / row.std()).reshape(wide), shape)
+    # The square of each channel, as it is in all places; that of the channels together is 1e-8.
+    found = _near_its_mean(part, channel, x, (x**2)[_first(shape, channel)], np.array(1e-8))
+    if found is None:
+        return None
+    x, *_ = _batch(shape, channel)
+    mean, variance = (f(axis=channel, keepdims=True) for f in (x.mean, x.var))
+    normal = (x - mean) / np.sqrt(variance + found.epsilon)
+    return found if _is_its_map(part, channel, found, x, normal) else None
+
+
+def _first(shape: tuple[int, ...], channel: int) -> tuple[slice, ...]:
+    """The channels of the first place."""
+    return tuple(slice(None) if axis == channel else slice(0, 1) for axis in range(len(shape)))
+
+
 def _near_its_mean(
-    part: Excerpt, channel: int, x: np.ndarray, variance: np.ndarray
+    part: Excerpt,
+    channel: int,
+    x: np.ndarray,
+    square: np.ndarray,
+    across: np.ndarray | None = None,
 ) -> Normalisation | None:
-    """The norm that algebra is on a batch about 0 whose channels have next to no variance."""
+    """The norm that algebra is on a batch about 0 with next to no variance.
+
+    ``square`` is the mean of each channel's squares, and its variance unless the norm takes that
+    ``across`` the channels; what is added is then seen by turning the batch's sign.
+    """
+    variance = square if across is None else across
     tape, base, (value,) = part.tape, part.base, part.ends
     parameters = leaves(tape, value)
     shape = tape[base].shape
-    if len(parameters) > 2 or tape[value].shape != shape or not variance.all():
+    if not square.all():
         return None
     held = probes(tape, parameters)
     over = tuple(axis for axis in range(len(shape)) if axis != channel)
@@ -188,9 +236,11 @@ def _near_its_mean(
     wide[channel] = shape[channel]
 
     def line(**changes: dict[int, np.ndarray]) -> tuple[np.ndarray, np.ndarray] | None:
-        y = evaluate(tape, value, {base: x} | held | changes.get("with_", {}))
-        offset = y.mean(axis=over, keepdims=True)
-        slope = (x * (y - offset)).mean(axis=over, keepdims=True) / variance
+        known = held | changes.get("with_", {})
+        y = evaluate(tape, value, {base: x} | known)
+        both = y if across is None else (y + evaluate(tape, value, {base: -x} | known)) / 2
+        offset = both.mean(axis=over, keepdims=True)
+        slope = (x * (y - offset)).mean(axis=over, keepdims=True) / square
         return (slope, offset) if same(y, slope * x + offset) else None
 
     if (found := line()) is None:

@@ -88,6 +88,10 @@ class Unfinished(UntraceableModel):
     """The model can be called on the images, and does not compute anything of them."""
 
 
+class Unfollowed(UntraceableModel):
+    """The model can be called as it is, and cannot be followed: no fault of its own."""
+
+
 class Chance(UntraceableModel):
     """What the model does, and not only what it computes, depends on a random draw."""
 
@@ -127,8 +131,9 @@ class Own:
 class Port(Protocol):
     """One factory and the model that it builds.
 
-    A port may have two members more: ``resized``, which is :meth:`trace` on an image of another
-    size than its model declares, and ``untrained``, why nothing is seen of its training.
+    A port may have three members more: ``declared()``, the size of image that its model is made
+    for or None, ``resized``, which is :meth:`trace` on an image of another size than that, and
+    ``untrained``, why nothing is seen of its training.
     """
 
     framework: str

@@ -35,5 +35,6 @@ def probes(tape: Tape, parameters: set[int]) -> dict[int, np.ndarray]:
 
 
 def same(a: np.ndarray, b: np.ndarray) -> bool:
-    """Whether two evaluations are one formula."""
-    return bool(np.allclose(a, b, rtol=SAME, atol=SAME * np.abs(b).max(initial=0), equal_nan=False))
+    """Whether two evaluations are one formula; what is not finite is none."""
+    largest = np.abs(b).max(initial=0)
+    return bool(np.isfinite(largest) and np.allclose(a, b, rtol=SAME, atol=SAME * largest))

@@ -8,7 +8,7 @@ of an excerpt, and remembered.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from math import prod
@@ -20,7 +20,7 @@ from conformance.graph.axes import Axes, axis_of, name_of
 from conformance.trace.evaluation import evaluate
 from conformance.trace.excerpt import Excerpt, excerpt, remembered
 from conformance.trace.meanings import Algebra
-from conformance.trace.norms import batch_normalisation, group_normalisation
+from conformance.trace.norms import batch_normalisation, group_normalisation, layer_normalisation
 from conformance.trace.probes import leaves, same
 from conformance.trace.tape import Tape
 
@@ -157,7 +157,7 @@ def regrouped(piece: Piece) -> Layer | None:
     if piece.channels is None or sorted(names) != sorted("NCHW") or piece.axes != piece.before:
         return None
     before, after = piece.tape[piece.base].shape, piece.shape
-    if len(after) != len(before):
+    if len(after) != len(before) or (after != before and not _tiles(before, after, names)):
         return None
     x = np.random.Generator(np.random.Philox(2017)).normal(size=before)
     try:
@@ -177,15 +177,18 @@ def _shuffled(x: np.ndarray, out: np.ndarray, channel: int) -> Layer | None:
     return Layer("channel_order", {"order": tuple(order)})
 
 
+def _tiles(before: Sequence[int], after: Sequence[int], names: str) -> bool:
+    """Whether a map is divided into windows, and not the whole of it one."""
+    sides = [*zip(names, before, after, strict=True)]
+    if any(n % m or (name in "NC" and n != m) for name, n, m in sides):
+        return False  # a mean of the whole map has a rule, and may be a part of a norm
+    return any(m > 1 for name, _, m in sides if name in "HW")
+
+
 def _tiled(x: np.ndarray, out: np.ndarray, names: str) -> Layer | None:
-    whole = zip(names, x.shape, out.shape, strict=True)
-    if any(n % m or (name in "NC" and n != m) for name, n, m in whole):
-        return None
     size = tuple(n // m for n, m in zip(x.shape, out.shape, strict=True))
     tiles = x.reshape([n for pair in zip(out.shape, size, strict=True) for n in pair])
     kernel = size[names.index("H")], size[names.index("W")]
-    if kernel == (x.shape[names.index("H")], x.shape[names.index("W")]):
-        return None  # a mean of the whole map has a rule, and may be a part of a norm
     attributes = {"kernel": kernel, "stride": kernel, "padding": ((0, 0), (0, 0))}
     if same(out, tiles.max(axis=(1, 3, 5, 7))):
         return Layer("max_pool", attributes)
@@ -266,10 +269,22 @@ def group_norm(piece: Piece) -> Layer | None:
     return Layer("group_norm", {"groups": groups, "epsilon": norm.epsilon}, slots)
 
 
+def layer_norm(piece: Piece) -> Layer | None:
+    """Normalisation by the statistics of the channels, each place by itself."""
+    channel = axis_of(piece.axes, "C")
+    if channel is None or piece.entry is None:
+        return None
+    part = excerpt(piece.tape, piece.entry, piece.end)
+    if (norm := layer_normalisation(part, channel)) is None:
+        return None
+    slots = {slot: part.members[p] for slot, p in norm.slots.items()}
+    return Layer("layer_norm", {"epsilon": norm.epsilon}, slots)
+
+
 #: The order in which recognisers are asked.
 WHOLE = (radial_basis, upsampling, activation, local_response, dropout)
 #: Those that may recognise a part of something larger, such as a batch norm before its beta.
-PARTIAL = (batch_norm, group_norm, regrouped)
+PARTIAL = (batch_norm, group_norm, layer_norm, regrouped)
 
 
 def in_training(momentum: float | None, unbiased: bool | None) -> dict[str, Any]:

@@ -91,7 +91,8 @@ def _masked(tape: Tape, value: int) -> tuple[Parameter, np.ndarray | None] | Non
         if found is None or found[1] is not None or tape[kept].shape != op.shape:
             continue
         if np.isin(factors, (0, 1)).all():
-            return found[0], np.broadcast_to(factors, op.shape)
+            whole = factors.all()  # as vmap writes a bias: by one
+            return found[0], None if whole else np.broadcast_to(factors, op.shape)
     return None
 
 

@@ -22,13 +22,14 @@ group_norm         x, gamma, beta; ``groups`` of the second axis, ``epsilon``
 dropout            ``rate`` (the share that is dropped)
 random             no operand: uniform in [0, 1)
 select             condition, value where true, value where false
-less less_equal greater greater_equal    numpy broadcasting
+less less_equal greater greater_equal equal not_equal    numpy broadcasting
 lrn                ``axis``, ``n``, ``k``, ``alpha`` (of the plain sum), ``beta``
 softmax            ``axis``
 upsample           ``factor`` (of height, of width): every pixel repeated
 adaptive_avg_pool  ``size`` (rows, columns): means of windows that divide the map into so many
 add sub mul div max min pow               numpy broadcasting
 neg exp log tanh logistic sqrt rsqrt abs sign relu  one operand
+erf erfc elu selu softplus softsign       one operand
 reshape            to the shape given
 transpose          ``axes`` as in numpy.transpose
 broadcast          ``axes``: where the operand's axes go in the shape given

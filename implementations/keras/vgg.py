@@ -47,9 +47,9 @@ def pool(x: KerasTensor, name: str) -> KerasTensor:
     return layers.MaxPooling2D(2, name=name)(x)
 
 
-def fc(x: KerasTensor, units: int, name: str) -> KerasTensor:
-    x = layers.Dense(units, activation="relu", name=name)(x)
-    return layers.Dropout(0.5)(x)
+def fc(units: int, name: str) -> layers.Layer:
+    dense = layers.Dense(units, activation="relu")
+    return keras.Sequential([dense, layers.Dropout(0.5)], name=name)
 
 
 def vgg(*cells: Cell) -> keras.Model:
@@ -59,8 +59,8 @@ def vgg(*cells: Cell) -> keras.Model:
     x = pool(block(x, 256, cells[2], name="conv3"), name="pool3")
     x = pool(block(x, 512, cells[3], name="conv4"), name="pool4")
     x = pool(block(x, 512, cells[4], name="conv5"), name="pool5")
-    x = fc(layers.Flatten()(x), 4096, name="fc6")
-    x = fc(x, 4096, name="fc7")
+    x = fc(4096, name="fc6")(layers.Flatten()(x))
+    x = fc(4096, name="fc7")(x)
     return keras.Model(image, layers.Dense(1000, name="fc8")(x))
 
 

@@ -20,7 +20,16 @@ from tests.selftest.rows import Wrong
 FILES = ("classics", "resnets", "inceptions", "training", "ports")
 
 #: What shows a bug: the headings of ``bugs.md``, in small letters.
-MODES = ("structure", "training", "gradient", "initialisation", "gate", "remarks", "compare")
+MODES = (
+    "structure",
+    "training",
+    "gradient",
+    "step",
+    "initialisation",
+    "gate",
+    "remarks",
+    "compare",
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,18 +15,22 @@ from conformance.graph.align import Finding as Difference
 from conformance.graph.alike import alike
 from conformance.graph.model import Graph
 from conformance.graph.rows import row_of
+from conformance.graph.shrink import smallest
+from conformance.judge import published
 from conformance.judge.compare import Comparison, compare
 from conformance.judge.finding import CONFORMS, SAME, VARIANT, Finding, Remark
 from conformance.judge.port import initialisation, verdict
+from conformance.judge.port.smaller import traced
 from conformance.judge.port.subject import subject
-from conformance.numbers.gradients import gradients
+from conformance.numbers.gradients import Gradients, gradients
 from conformance.numbers.integers import Integers
 from conformance.numbers.own_weights import Side
 from conformance.numbers.parity import NodeParity, Oracles, Parity, parity
 from conformance.numbers.precision import FLOAT32
+from conformance.numbers.weights import BATCH
 from conformance.ports import implementations as frameworks
 from conformance.trace.canonical import canonical
-from conformance.trace.port import Port, UntraceableModel
+from conformance.trace.port import Port, Size, UntraceableModel
 from conformance.trace.tape import Tape
 from tests.selftest import mutants
 from tests.selftest.rows import Wrong
@@ -37,7 +41,7 @@ class Correct:
 
     def __init__(self, framework: str, architecture: str) -> None:
         self.framework, self.architecture = framework, architecture
-        self.graphs: dict[bool, Graph] = {}
+        self.graphs: dict[tuple[bool, Size], Graph] = {}
 
     @cached_property
     def model(self) -> reference.Model:
@@ -47,11 +51,13 @@ class Correct:
     def rows(self) -> list[str]:
         return self.model.row_names
 
-    def graph(self, training: bool) -> Graph:
-        if training not in self.graphs:
+    def graph(self, training: bool, size: Size | None = None) -> Graph:
+        """Its graph on the paper's image, or on one of another size."""
+        of = training, size or self.model.input
+        if of not in self.graphs:
             port = frameworks.port(self.framework, self.model)
-            self.graphs[training] = canonical(port.trace(self.model.input, training))
-        return self.graphs[training]
+            self.graphs[of] = canonical(traced(port, of[1], training))
+        return self.graphs[of]
 
     def alarms(self, training: bool) -> list[Difference]:
         """What differs between this network and itself traced anew: nothing may."""
@@ -91,12 +97,21 @@ class Case:
 
     def __init__(self, mutant: Wrong, correct: Correct) -> None:
         self.mutant, self.correct = mutant, correct
-        self.training = mutant.mode == "training"
+        self.training = mutant.mode in ("training", "step")
         self.port: Port = frameworks.tracer(correct.framework).port(mutant.wrong)
 
     @cached_property
+    def size(self) -> Size:
+        """That of the image: of what is run backwards, the smallest that changes nothing else."""
+        model = self.correct.model
+        if self.mutant.mode not in BACKWARDS:
+            return model.input
+        network = published.network(model)
+        return smallest(network.training if self.training else network.inference) or model.input
+
+    @cached_property
     def tape(self) -> Tape:
-        return self.port.trace(self.correct.model.input, self.training)
+        return traced(self.port, self.size, self.training)
 
     @cached_property
     def wrong(self) -> Graph:
@@ -104,7 +119,7 @@ class Case:
 
     @cached_property
     def right(self) -> Graph:
-        return self.correct.graph(self.training)
+        return self.correct.graph(self.training, self.size)
 
     @cached_property
     def alignment(self) -> Alignment:
@@ -156,9 +171,29 @@ class Case:
 
     def differentiated(self) -> Named:
         """The row of the first node whose gradient parts from the oracle's."""
-        found = gradients(self.port, self.tape, self.wrong, self.right, self.alignment.pairs)
-        suspects = found.suspects(self.right)
+        suspects = self.gradients.suspects(self.right)
         return Named(self.row(suspects[0], None), ("gradient",)) if suspects else Named("", ())
+
+    @cached_property
+    def both(self) -> Oracles:
+        """What the right network computes, forward and back."""
+        return Oracles(self.right, 0, BATCH if self.training else 1)
+
+    @cached_property
+    def gradients(self) -> Gradients:
+        """The way back beside that of the right network."""
+        return gradients(
+            self.port, self.tape, self.wrong, self.right, self.alignment.pairs,
+            training=self.training, oracles=self.both,
+        )  # fmt: skip
+
+    @cached_property
+    def forward(self) -> Parity:
+        """The values of the same run beside those of the right network."""
+        return parity(
+            self.port, self.tape, self.wrong, self.right, self.alignment.pairs,
+            training=self.training, oracles=self.both,
+        )  # fmt: skip
 
     def row(self, expected: int | None, found: int | None) -> str:
         """The row that a node of the right graph, or an additional one of the wrong, is in."""
@@ -215,6 +250,7 @@ CHECKS: dict[str, Callable[[Case], Named]] = {
     "training": Case.named,
     "initialisation": Case.started,
     "gradient": Case.differentiated,
+    "step": Case.differentiated,
     "gate": Case.gated,
     "remarks": Case.remarked,
     "compare": Case.compared,
@@ -222,7 +258,10 @@ CHECKS: dict[str, Callable[[Case], Named]] = {
 
 
 #: The modes whose mutants are held against the graph of the right network.
-GRAPHS = ("structure", "training", "gradient")
+GRAPHS = ("structure", "training", "gradient", "step")
+
+#: Those that are run backwards.
+BACKWARDS = ("gradient", "step")
 
 
 def controls(framework: str) -> dict[str, Wrong]:
@@ -252,7 +291,7 @@ def judged_graphs(framework: str, numbers: bool = False) -> list[tuple[str, str]
     With ``numbers`` those only whose mutants are run as well.
     """
     found = (
-        (m.architecture, "training" if m.mode == "training" else "inference")
+        (m.architecture, "training" if m.mode in ("training", "step") else "inference")
         for m in mutants(framework).values()
         if m.mode in GRAPHS and (m.numbers or not numbers)
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
@@ -27,7 +27,9 @@ class Wrong:
     there instead; of a gradient the share of the right one that is left: 0 of one that was cut,
     2 of one that was doubled, None where it is another gradient.  ``cause`` is what makes the
     error vanish.  ``right`` builds the same thing done rightly, ``form`` by name, where that is not
-    the network as it stands.  ``parts`` and ``stops`` are as of a :class:`Pair`.  The rest is as in
+    the network as it stands.  ``parts`` is the layer whose results are the first to differ, or the
+    slot of a gradient that alone is wrong; ``stops`` the place that a refusal to carry values over
+    names, and ``open`` what keeps results from being compared.  The rest is as in
     :class:`tests.selftest.Bug`.
     """
 
@@ -45,41 +47,12 @@ class Wrong:
     form: str = ""
     parts: str = ""
     stops: str = ""
+    open: str = ""
 
     @property
     def nodes(self) -> tuple[str, ...]:
         """The nodes that are wrong by themselves."""
         return tuple(self.layer.split(", "))
-
-
-@dataclass(frozen=True, slots=True)
-class Layer:
-    """A model whose last layer is of a kind and has these attributes."""
-
-    model: Callable[[], Any]
-    kind: str
-    attributes: dict[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Pair:
-    """Two models of one framework and the size of the images that both take.
-
-    Where they differ, ``node`` is the layer of the first, ``attribute`` the attribute or slot and
-    ``found`` what is found there; ``parts`` is the layer whose results are the first to differ.
-    ``stops`` is the place that a refusal to carry the one's values over to the other names, and
-    ``open`` what keeps results from being compared.
-    """
-
-    one: Callable[[], Any]
-    other: Callable[[], Any]
-    size: tuple[int, int, int]
-    node: str = ""
-    attribute: str = ""
-    found: Any = None
-    parts: str = ""
-    stops: str = ""
-    open: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,8 +80,13 @@ class Stranger:
         return "" if find_spec(self.package) else f"{self.package} is not installed"
 
 
+def beside(one: Callable[[], Any], other: Callable[[], Any], layer: str = "", **what: Any) -> Wrong:
+    """A row of two models of a room's ``pairs.py``; without ``layer`` they are the same."""
+    return Wrong("small", other, layer, right=one, **what)
+
+
 def rows(framework: str, file: str, name: str) -> dict[str, Any]:
-    """Rows of a framework that is installed, by name: ``BACKWARD`` of its ``modes.py``, say."""
+    """Rows of a framework that is installed, by name: ``PAIRS`` of its ``pairs.py``, say."""
     found: dict[str, Any] = getattr(import_module(f"tests.selftest.{framework}.{file}"), name, {})
     return found
 

@@ -14,32 +14,39 @@ pytestmark = pytest.mark.numbers
 
 
 def pytest_generate_tests(metafunc):
-    lists = {"layer": "LAYERS", "bug": "WRONG"}
+    lists = {"layer": "LAYERS", "rounded": "ROUNDED", "bug": "WRONG"}
     (name,) = lists.keys() & set(metafunc.fixturenames)
     parametrize(metafunc, name, lambda room: rows(room, "layers", lists[name]))
 
 
 def test_a_layer_is_its_kind(layer):
     """One node of the kind, with its attributes, whose values and gradients are the oracle's."""
-    room, layer = layer
-    port = frameworks.tracer(room).port(layer.model)
+    room, (model, kind, attributes) = layer
+    port = frameworks.tracer(room).port(model)
     tape = port.trace(SIZE)
     graph = verify(canonical(tape))
-    assert [node.kind for node in graph] == ["input", "conv", layer.kind]
-    assert graph.nodes[-1].attributes == layer.attributes
+    assert [node.kind for node in graph] == ["input", "conv", kind]
+    assert graph.nodes[-1].attributes == attributes
     ran, back = parity(port, tape, graph), gradients(port, tape, graph)
     assert not ran.problem and not ran.first_divergence
     assert not back.problem and not back.first_divergence
     assert {control.node for control in ran.controls if control.caught} == {1, 2}
 
 
+def test_a_layer_of_rounded_constants_is_its_kind(rounded):
+    """The same by structure alone, where the framework's own constants are no float64."""
+    room, (model, kind, attributes) = rounded
+    graph = verify(canonical(frameworks.tracer(room).port(model).trace(SIZE)))
+    assert [node.kind for node in graph] == ["input", "conv", kind]
+    assert graph.nodes[-1].attributes == attributes
+
+
 def test_a_wrong_layer_is_found_and_explained(bug):
     """Structure names the attribute, where it can; numbers say at the layer what is wrong."""
     room, bug = bug
     tracer = frameworks.tracer(room)
-    right = canonical(
-        tracer.port(rows(room, "layers", "LAYERS")[bug.architecture].model).trace(SIZE)
-    )
+    model, *_ = rows(room, "layers", "LAYERS")[bug.architecture]
+    right = canonical(tracer.port(model).trace(SIZE))
     port = tracer.port(bug.wrong)
     tape = port.trace(SIZE)
     found = canonical(tape)

@@ -67,7 +67,8 @@ def correct(_examined):
     def of(room, name):
         network = Correct(room, name)
         record = _examined.traced(room, network.model)
-        network.graphs = {False: record.graph, True: record.training}
+        size = network.model.input
+        network.graphs = {(False, size): record.graph, (True, size): record.training}
         return network
 
     yield of

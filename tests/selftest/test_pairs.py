@@ -1,6 +1,7 @@
 """Two models with weights of their own: what differs is found, named, and carried over."""
 
 import json
+from dataclasses import replace
 from functools import partial
 from importlib import import_module
 from pathlib import Path
@@ -21,7 +22,7 @@ from conformance.numbers.own_weights import Side
 from conformance.ports import implementations as frameworks
 from conformance.trace.port import Own
 from tests.selftest import mutants
-from tests.selftest.rows import Pair, parametrize, rows
+from tests.selftest.rows import parametrize, rows
 
 #: Where the models below are found by the names of their modules.
 ROOT = Path(__file__).parents[2]
@@ -35,25 +36,25 @@ def pytest_generate_tests(metafunc):
 
 
 def pairs(room):
-    """The pairs of a room, and those of which the list of bugs has the other one."""
-    small = import_module(f"tests.selftest.{room}.pairs")
+    """The pairs of a room, and its small network beside what the list of bugs makes of it."""
+    small = import_module(f"tests.selftest.{room}.pairs").network
     listed = {
-        name: Pair(
-            small.network, bug.wrong, small.SIZE, bug.layer, bug.attribute, bug.found,
-            bug.parts or bug.layer, bug.stops,
-        )
+        name: replace(bug, right=small, parts=bug.parts or bug.layer)
         for name, bug in mutants(room).items()
         if bug.mode == "compare"
-    }  # fmt: skip
+    }
     return rows(room, "pairs", "PAIRS") | listed
+
+
+def size(room):
+    """That of the images that every network of its pairs takes."""
+    return import_module(f"tests.selftest.{room}.pairs").SIZE
 
 
 def sides(room, pair):
     port = frameworks.tracer(room).port
-    return [
-        Side(name, port(factory), pair.size)
-        for name, factory in (("one", pair.one), ("other", pair.other))
-    ]
+    models = {"one": pair.right, "other": pair.wrong}
+    return [Side(name, port(factory), size(room)) for name, factory in models.items()]
 
 
 @pytest.mark.numbers
@@ -65,13 +66,13 @@ def test_what_differs_is_named(pair):
     assert pair.open in found.problem
     assert (found.run == found.planned) == (not found.problem) == (not pair.open)
     assert all("spare" in note for note in found.notes)
-    assert found.verdict == (DIFFER if pair.node else SAME)
+    assert found.verdict == (DIFFER if pair.layer else SAME)
     named = {(a.at(f.expected_node), f.attribute): f.found for f in found.structure} | {
         (a.at(s.a, s.training), s.slot): s.relation.word
         for s in found.slots
         if not s.relation.equal
     }
-    assert not pair.node or str(named[pair.node, pair.attribute]) == str(pair.found)
+    assert not pair.layer or str(named[pair.layer, pair.attribute]) == str(pair.found)
     assert (a.at(found.parted.a) if found.parted else "") == pair.parts
 
 
@@ -98,8 +99,7 @@ def test_a_round_trip_is_exact(pair, tmp_path):
 def test_a_right_start_has_a_scheme(start):
     """Every kernel is judged, and none is a finding; wrong ones are in the list of bugs."""
     room, model = start
-    size = import_module(f"tests.selftest.{room}.pairs").SIZE
-    side = Side("start", frameworks.tracer(room).port(model), size)
+    side = Side("start", frameworks.tracer(room).port(model), size(room))
     found = initial(side.graph, side.own)
     kernels = {i for i, node in enumerate(side.graph) if "kernel" in node.parameters}
     assert {each.node for each in found if each.slot == "kernel"} == kernels
@@ -113,10 +113,10 @@ def test_compare_on_the_command_line(framework, tmp_path, capsys, monkeypatch):
         pytest.skip(reason)
     monkeypatch.chdir(ROOT)
     port = f"tests.selftest.{framework}.pairs:"
-    size = "x".join(map(str, rows(framework, "pairs", "PAIRS")["the same"].size))
+    image = "x".join(map(str, size(framework)))
     for other, code, verdict in (("network", 0, "same"), ("wrong_epsilon", 1, "differ")):
         result = tmp_path / f"{other}.json"
-        arguments = ["compare", f"{port}network", f"{port}{other}", "--input", size]
+        arguments = ["compare", f"{port}network", f"{port}{other}", "--input", image]
         assert main([*arguments, "--json", str(result)]) == code
         data = json.loads(result.read_text(encoding="utf-8"))
         jsonschema.validate(data, schema(Compare))
@@ -130,10 +130,10 @@ def test_convert_on_the_command_line(framework, tmp_path, capsys, monkeypatch):
         pytest.skip(reason)
     monkeypatch.chdir(ROOT)
     port = f"tests.selftest.{framework}.pairs:"
-    size = "x".join(map(str, rows(framework, "pairs", "PAIRS")["the same"].size))
+    image = "x".join(map(str, size(framework)))
     target = tmp_path / "out.safetensors"
     for other, code in (("smaller", 1), ("network", 0)):
-        arguments = ["convert", f"{port}network", f"{port}{other}", "--input", size]
+        arguments = ["convert", f"{port}network", f"{port}{other}", "--input", image]
         assert main([*arguments, "--out", str(target)]) == code
         assert target.exists() == (code == 0)
         said = capsys.readouterr().err.strip().splitlines()

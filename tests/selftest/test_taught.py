@@ -1,5 +1,7 @@
 """Two networks that are alike in inference and not in training are told apart by their records."""
 
+from importlib import import_module
+
 import pytest
 
 from conformance.judge.record.agreement import agreement
@@ -17,9 +19,12 @@ def pytest_generate_tests(metafunc):
     parametrize(metafunc, "pair", lambda room: rows(room, "pairs", "TAUGHT"))
 
 
-def recorded(room, factory, size):
+def recorded(room, factory):
     """What a run leaves of a network, in inference and in training."""
-    port = frameworks.tracer(room).port(factory)
+    port, size = (
+        frameworks.tracer(room).port(factory),
+        import_module(f"tests.selftest.{room}.pairs").SIZE,
+    )
     tape, step = port.trace(size), port.trace(size, training=True)
     graph, training = canonical(tape), canonical(step)
     values = parity(port, tape, graph), parity(port, step, training, training=True)
@@ -29,17 +34,17 @@ def recorded(room, factory, size):
 def test_training_tells_them_apart(pair):
     """Inference agrees; the attribute that differs is named, and the values part there."""
     room, pair = pair
-    one, other = (recorded(room, each, pair.size) for each in (pair.one, pair.other))
+    one, other = (recorded(room, each) for each in (pair.right, pair.wrong))
     found = agreement(one, other)
     inference, training = found.modes["inference"], found.modes["training"]
     assert inference.agrees
     assert not found.problem
-    assert found.agrees == training.agrees == (not pair.node)
+    assert found.agrees == training.agrees == (not pair.layer)
     nodes = one.training.nodes
     told = [
         (address(nodes[each.expected_node]), each.attribute, each.found)
         for each in training.findings
     ]
-    assert told == [(pair.node, pair.attribute, pair.found)] * bool(pair.node)
+    assert told == [(pair.layer, pair.attribute, pair.found)] * bool(pair.layer)
     parted = training.first_divergence
-    assert (address(nodes[parted[0]]) if parted else "") == pair.node
+    assert (address(nodes[parted[0]]) if parted else "") == pair.layer

@@ -51,7 +51,8 @@ def check(subject: Subject, surplus: list[Finding]) -> Forward:
     part = Part(planned=len(observed), run=len(observed) if diverged else len(ran.nodes))
     result = Forward(part, parity=ran)
     result.nodes = [{"node": n.node, "error": finite(n.error), "bound": n.bound} for n in ran.nodes]
-    part.settled = bool(side.found.unknown) and _confirmed(ran) and not side.variant
+    confirmed = bool(ran.nodes) and not diverged and not ran.problem
+    part.settled = bool(side.found.unknown) and confirmed and not side.variant
     if diverged:
         result.summary = _parted(side, ran, diverged)
         if not any(each.check == "structure" for each in surplus):
@@ -63,10 +64,6 @@ def check(subject: Subject, surplus: list[Finding]) -> Forward:
     if ran.problem and not diverged and not part.settled:
         part.open.append(Unjudged("forward", ran.problem))
     return result
-
-
-def _confirmed(ran: Parity) -> bool:
-    return bool(ran.nodes) and not ran.first_divergence and not ran.problem
 
 
 def _parted(side: Side, ran: Parity, diverged: NodeParity) -> results.Forward:
@@ -92,18 +89,11 @@ def _findings(
     """A finding for each node that is wrong by itself; the first to part is one of them."""
     wrong = {root.node for root in ran.roots} | {diverged.node}
     return [
-        Finding(
-            check="forward",
-            node=side.names[each.node],
-            attribute="value",
-            expected=each.bound,
-            found=finite(each.error),
-            kind=side.expected.nodes[each.node].kind,
-            port_node=str(side.found.nodes[side.pairs[each.node]].where),
+        side.finding(
+            "forward", each.node, "value", expected=each.bound, found=finite(each.error),
             hint=vanishes(_root(ran, each.node).causes, UNEXPLAINED),
-            source=cite(side.rows[each.node]),
-            inherited=_root(ran, each.node).inherited,
+            source=cite(side.rows[each.node]), inherited=_root(ran, each.node).inherited,
         )
         for each in ran.nodes
         if each.node in wrong
-    ]
+    ]  # fmt: skip

@@ -36,7 +36,8 @@ def check(subject: Subject, ran: Parity) -> Part:
     side = subject.side()
     known = {each.node: each for each in ran.nodes}
     back = {b: a for a, b in side.pairs.items()}
-    outputs = [(place, back[b]) for place, b in enumerate(side.found.outputs) if b in back]
+    _, first = side.comparison.returned or (1, 0)
+    outputs = [(place, back[b]) for place, b in enumerate(side.found.outputs, first) if b in back]
     outputs = [(place, a) for place, a in outputs if a in known]
     if not outputs:
         return Part(unjudged=[Unjudged("forward", f"{PLAINLY}: no output is known")])

@@ -26,7 +26,8 @@ CHANNELS = 3
 
 
 def traced(port: Port, model: Model) -> tuple[Size, Tape]:
-    """A port on the paper's image or, if it refuses that, on one that another network takes.
+    """A port on the paper's image or, if it refuses that, on the one that it declares, or on one
+    that another network takes.
 
     Raises :class:`UntraceableModel` with what the port says of the paper's, or of one that it
     takes and computes nothing of.
@@ -36,7 +37,7 @@ def traced(port: Port, model: Model) -> tuple[Size, Tape]:
     except Unfinished:
         raise
     except UntraceableModel as refused:
-        for size in (*known(), *grey()):
+        for size in (*declared(port), *known(), *grey()):
             try:
                 return size, at(port, size)
             except Unfinished as reason:
@@ -63,6 +64,12 @@ def at(port: Port, size: Size) -> Tape:
 def alone(tape: Tape) -> bool:
     """Whether a tape is of one image."""
     return tape[0].shape[tape[0].attributes["axes"].index("N")] == 1
+
+
+def declared(port: Port) -> list[Size]:
+    """The image that a port's model says it is made for, if it says one."""
+    size: Size | None = getattr(port, "declared", lambda: None)()
+    return [size] if size else []
 
 
 def known() -> list[Size]:

@@ -51,7 +51,7 @@ def check(subject: Subject) -> Part:
             if _key(each) not in known and (each.node == "after input" or not _unread(each)):
                 part.findings.append(each)
     part.findings += _besides(subject)
-    if len(inference.found.outputs) != len(inference.expected.outputs):
+    if inference.returned or len(inference.found.outputs) != len(inference.expected.outputs):
         part.findings.append(_other_outputs(inference, subject.model))
     said = list(unread.listed(inference.found))
     part.open += [Unjudged("operation", f"{e}; output values could not confirm it") for e in said]
@@ -193,7 +193,8 @@ def _nearest(comparison: Comparison, index: int) -> int | None:
 
 def _other_outputs(comparison: Comparison, model: Model) -> Finding:
     """A port that returns another number of tensors than the network."""
-    want, have = len(comparison.expected.outputs), len(comparison.found.outputs)
+    want = len(comparison.expected.outputs)
+    have = comparison.returned[0] if comparison.returned else len(comparison.found.outputs)
     return Finding(
         "shape", "output", "outputs", want, have, kind="output",
         hint=hint("output", "outputs", "", ""), source=source(model, model.rows[-1].name),

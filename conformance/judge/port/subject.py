@@ -24,7 +24,7 @@ from conformance.numbers.causes.roots import stand_ins
 from conformance.reference import Model
 from conformance.reference import variants as known
 from conformance.trace.batch import one_by_one
-from conformance.trace.canonical import canonical, without_zeros
+from conformance.trace.canonical import canonical, only, without_zeros
 from conformance.trace.port import Port, Size, UntraceableModel
 from conformance.trace.tape import Tape
 
@@ -98,6 +98,7 @@ class Subject:
             )
         except (CannotResize, UntraceableModel):
             return None
+        inference.returned = self.inference.returned
         return replace(self, inference=inference, training=training)
 
     @property
@@ -176,8 +177,8 @@ def subject(port: Port, model: Model, size: Size | None, seed: int, stage: Stage
     """
     stage("tracing the port", 0, 0)
     size, tape = (size, sizes.at(port, size)) if size else sizes.traced(port, model)
-    ours = published.network(model)
-    inference = compared(ours.inference, canonical(tape), model, size)
+    ours, read = published.network(model), getattr(port, "canonical", canonical)
+    inference = compared(ours.inference, read(tape), model, size)
     found = Subject(port, model, size, tape, inference, seed=seed, stage=stage)
     if port.trains:
         stage("tracing the port in training", 0, 0)
@@ -186,7 +187,7 @@ def subject(port: Port, model: Model, size: Size | None, seed: int, stage: Stage
             found.one_by_one = one_by_one(found.taught)
             if found.one_by_one is not None:
                 found.taught = port.trace(size, training=True, batch=1)
-            found.training = compared(ours.training, canonical(found.taught), model, size)
+            found.training = compared(ours.training, read(found.taught), model, size)
         except UntraceableModel as refused:
             found.taught, found.untraceable = None, refused
     return _nearest(found)
@@ -273,6 +274,12 @@ def compared(
             sized, unsized = resized(paper, size, kept=_heads(paper, found)), ""
         except CannotResize:
             sized, unsized = paper, str(refused)
+    returned = None
+    if len(sized.outputs) == 1 < len(found.outputs) <= MOST_OUTPUTS:
+        # Heads that are for training only: each output is tried as the network's.
+        alone = [only(found, output) for output in found.outputs]
+        place, found = min(enumerate(alone), key=lambda each: len(_beside(sized, each[1])[3]))
+        returned = len(alone), place
     expected, found, alignment, differences = _beside(sized, found)
     if differences and (live := without_zeros(found)) is not found:
         less = _beside(sized, live)
@@ -280,4 +287,6 @@ def compared(
             expected, found, alignment, differences = less
     if unsized and not differences:
         raise UntraceableModel(unsized)
-    return Comparison(expected, found, differences, model, alignment.pairs, paper, unsized, given)
+    return Comparison(
+        expected, found, differences, model, alignment.pairs, paper, unsized, given, returned
+    )

@@ -68,8 +68,8 @@ def _by_chance(subject: Subject, chance: Chance) -> Finding:
     name = side.names[node]
     return replace(
         side.finding(
-            "training", node, "random", expected="nothing drawn", found="numbers drawn in every call",
-            hint=str(chance),
+            "training", node, "random", expected="nothing drawn",
+            found="numbers drawn in every call", hint=str(chance),
             sentence=f"{name}: what is computed in training depends on a random draw",
         ),
         port_node=str(chance.where),
@@ -152,12 +152,13 @@ def backward(subject: Subject, side: Side, tape: Tape, expected: Oracles | None 
         )
     except NoGradient as refused:
         places = {side.found.nodes[b].where: a for a, b in sorted(side.pairs.items())}
-        known = refused.where in places
-        place = places[refused.where] if known else side.expected.outputs[0]
+        known = places.get(refused.where) if refused.where else None
+        place = side.expected.outputs[0] if known is None else known
         said = "the port cannot go backward"
         why = side.finding(
             "gradient", place, "backward", expected="goes backward", found="fails",
-            hint=str(refused), sentence=f"{side.names[place]}: {said}" if known else said,
+            hint=str(refused),
+            sentence=said if known is None else f"{side.names[place]}: {said}",
         )  # fmt: skip
         return Part([why], 1, 1)
     planned = max(len(found.slots), 1)

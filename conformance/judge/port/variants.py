@@ -6,7 +6,7 @@ findings as it says.  Several may hold at once; what none of them explains is th
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from functools import cached_property
@@ -56,6 +56,8 @@ class Comparison:
     ``paper`` is the expected graph for the paper's size of image; ``unsized`` says why it is that
     itself and not one for the port's size.
     What the variant ``given`` leaves out of the network is not in the expected graph.
+    ``returned`` is how many tensors a port returns that returns more than the network, and the
+    place of the one that is most like the network's: only that is in the found graph.
     """
 
     expected: Graph
@@ -66,6 +68,7 @@ class Comparison:
     paper: Graph | None = None
     unsized: str = ""
     given: Profile | None = None
+    returned: tuple[int, int] | None = None
 
     def __post_init__(self) -> None:
         rows = self.model.row_names
@@ -78,11 +81,10 @@ class Comparison:
     @cached_property
     def labels(self) -> list[str]:
         """The port's nodes in the paper's names; one that the paper has not, after which."""
-        expected = names(self.expected, self.model.row_names)
         return [
-            expected[self.back[b]]
+            self.names[self.back[b]]
             if b in self.back
-            else f"after {expected[self.behind(b)]}, {node.kind}"
+            else f"after {self.names[self.behind(b)]}, {node.kind}"
             for b, node in enumerate(self.found)
         ]
 
@@ -160,11 +162,7 @@ def _nearly(comparison: Comparison, profile: Profile) -> tuple[set[int], list[Fi
     """What a variant explains of which a part is not there, and that part."""
     every: set[int] = set()
     exceptions: list[Finding] = []
-    for row in profile.differences:
-        if profile == comparison.given and leaves_out(row):
-            continue
-        matched = {i for i, f in enumerate(comparison.findings) if _matches(comparison, f, row)}
-        wanted = _wanted(comparison, row)
+    for row, matched, wanted in _by_rows(comparison, profile):
         every |= matched
         if wanted is not None and len(matched) < wanted:
             exceptions += _exceptions(comparison, row, matched, wanted - len(matched))
@@ -222,13 +220,7 @@ def matches(comparison: Comparison, profile: Profile, whole: bool = True) -> set
     """
     explained: set[int] = set()
     asked = found = 0  # by rows that say how many
-    for difference in profile.differences:
-        if profile == comparison.given and leaves_out(difference):
-            continue
-        matched = {
-            i for i, f in enumerate(comparison.findings) if _matches(comparison, f, difference)
-        }
-        wanted = _wanted(comparison, difference)
+    for _, matched, wanted in _by_rows(comparison, profile):
         if whole and wanted is not None and len(matched) != wanted:
             return None
         explained |= matched
@@ -236,6 +228,20 @@ def matches(comparison: Comparison, profile: Profile, whole: bool = True) -> set
             asked, found = asked + 1, found + len(matched)
     # What makes no difference is no variant by itself, such as of a tanh none of which is left.
     return None if whole and asked and not found else explained
+
+
+def _by_rows(
+    comparison: Comparison, profile: Profile
+) -> Iterator[tuple[Difference, set[int], int | None]]:
+    """The findings that each row of a profile speaks of, and how many it asks for."""
+    for row in profile.differences:
+        if profile != comparison.given or not leaves_out(row):
+            found = enumerate(comparison.findings)
+            yield (
+                row,
+                {i for i, f in found if _matches(comparison, f, row)},
+                _wanted(comparison, row),
+            )
 
 
 def leaves_out(row: Difference) -> bool:
@@ -357,12 +363,10 @@ def label(node: Node) -> str:
     if node.kind == "dropout":
         return node.kind
     text = layer(node)
-    named = not text or node.kind in ("lrn", "global_avg_pool")
-    return node.kind if named else f"{node.kind} {_tail(text)}"
-
-
-def _tail(text: str) -> str:
-    return text.rpartition("pool ")[2].removeprefix("fc ").removeprefix("subsample ")
+    if not text or node.kind in ("lrn", "global_avg_pool"):
+        return node.kind
+    text = text.rpartition("pool ")[2].removeprefix("fc ").removeprefix("subsample ")
+    return f"{node.kind} {text}"
 
 
 def _output(graph: Graph) -> int:

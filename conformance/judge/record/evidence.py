@@ -11,11 +11,13 @@ is found under its name is never half a run.  Files are a pure function of code,
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
 import tempfile
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from hashlib import sha256
 from math import inf, nan
@@ -45,6 +47,9 @@ ROOMS = ("graph", "kinds", "judge", "numbers", "trace")
 
 #: How the name of a file of whole results ends.
 ARRAYS = ".safetensors"
+
+#: What a record and its row have alike: all but graphs and whole results.
+ALIKE = set(RecordRow.__struct_fields__) - {"graph", "training", "arrays"}
 
 #: The file of a run's self-test.
 SELFTEST = "selftest.json"
@@ -153,19 +158,37 @@ def write(run: Run, folder: Path) -> Path:
             ),
             building / "run.json",
         )
-        old = folder / f".{run.name}-old-{os.getpid()}"
-        if target.exists():
-            target.rename(old)
-        try:
-            building.rename(target)
-        finally:
-            if not target.exists() and old.exists():
-                old.rename(target)
+        while not _in_place(building, target):
+            pass
         run.placed = placed
-        shutil.rmtree(old, ignore_errors=True)
     finally:
         shutil.rmtree(building, ignore_errors=True)
     return target
+
+
+def _in_place(building: Path, target: Path) -> bool:
+    """Put a folder where it belongs; False where another run has just put its own there.
+
+    What stood there, be it a folder, a file or a link, is gone when the new one is in place.
+    """
+    old = target.with_name(f".{target.name}-old-{os.getpid()}")
+    with suppress(FileNotFoundError):
+        target.rename(old)
+    try:
+        building.rename(target)
+    except OSError as error:
+        if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+            raise
+        return False
+    finally:
+        if os.path.lexists(old):
+            if not os.path.lexists(target):
+                old.rename(target)
+            elif old.is_dir() and not old.is_symlink():
+                shutil.rmtree(old, ignore_errors=True)
+            else:
+                old.unlink()
+    return True
 
 
 def _placed(run: Run, record: Record, target: Path, file: Path) -> str:
@@ -201,12 +224,14 @@ def earlier_selftest(run: Run, folder: Path) -> dict[str, Any] | None:
 
 
 def earlier(run: Run, folder: Path) -> Run | None:
-    """The run that ``run`` is going to replace, if that was one of the same and is not damaged."""
-    try:
-        place = folder / run.name
-        return _read_run(place) if _same(run, _load(place / "run.json")) else None
-    except DamagedEvidence:
+    """The run that ``run`` is going to replace, if that was one of the same.
+
+    Raises :class:`DamagedEvidence`.
+    """
+    place = folder / run.name
+    if not os.path.lexists(place / "run.json"):
         return None
+    return _read_run(place) if _same(run, _load(place / "run.json")) else None
 
 
 def _same(run: Run, data: dict[str, Any]) -> bool:
@@ -271,32 +296,18 @@ def _read_record(file: Path, name: str, checksum: str) -> Record:
 
 
 def _row(record: Record, arrays: str | UnsetType) -> RecordRow:
-    return RecordRow(
-        model=record.model,
-        graph=GraphRow.of(record.graph),
-        parity=record.parity,
-        training=GraphRow.of(record.training) if record.training else None,
-        training_parity=record.training_parity,
-        gradients=record.gradients,
-        executions=record.executions,
-        training_gradients=record.training_gradients,
-        exact=record.exact,
-        arrays=arrays,
-    )
+    graph, training = GraphRow.of(record.graph), record.training
+    taught = GraphRow.of(training) if training else None
+    return RecordRow(graph=graph, training=taught, arrays=arrays, **_numeric(record))
 
 
 def _record(row: RecordRow) -> Record:
-    return Record(
-        row.model,
-        row.graph.graph(),
-        row.parity,
-        row.training.graph() if row.training else None,
-        row.training_parity,
-        row.gradients,
-        row.executions,
-        row.training_gradients,
-        row.exact,
-    )
+    training = row.training.graph() if row.training else None
+    return Record(graph=row.graph.graph(), training=training, **_numeric(row))
+
+
+def _numeric(of: Record | RecordRow) -> dict[str, Any]:
+    return {name: getattr(of, name) for name in ALIKE}
 
 
 def _checksum(path: Path) -> str:

@@ -113,9 +113,10 @@ def _in_inference(
 
         def differentiate(seed: int, _: Progress) -> Gradients:
             given = Oracles(small, seed, 1, like=graph)
-            return _on(small, graph, gradients(port, tape, small, seed=seed, oracles=given))
+            return gradients(port, tape, small, seed=seed, oracles=given)
 
-        record.gradients = repeat.run("gradients", graph, differentiate, progress)
+        back = repeat.run("gradients", graph, differentiate, progress)
+        record.gradients = _on(small, graph, back)
     return record
 
 
@@ -134,23 +135,17 @@ def _in_training(
             return once or Oracles(small, seed, BATCH, like=graph)
 
         def step(seed: int, shown: Progress) -> Parity:
-            return _on(
-                small,
-                graph,
-                parity(
-                    port, tape, small, seed=seed, progress=shown, training=True, oracles=given(seed)
-                ),
+            return parity(
+                port, tape, small, seed=seed, progress=shown, training=True, oracles=given(seed)
             )
 
         def differentiate(seed: int, _: Progress) -> Gradients:
-            return _on(
-                small,
-                graph,
-                gradients(port, tape, small, seed=seed, training=True, oracles=given(seed)),
-            )
+            return gradients(port, tape, small, seed=seed, training=True, oracles=given(seed))
 
-        record.training_parity = repeat.run("training", graph, step, progress)
-        record.training_gradients = repeat.run("training gradients", graph, differentiate, progress)
+        there = repeat.run("training", graph, step, progress)
+        back = repeat.run("training gradients", graph, differentiate, progress)
+        record.training_parity = _on(small, graph, there)
+        record.training_gradients = _on(small, graph, back)
 
 
 def _smaller(

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 from msgspec import UNSET, Meta, UnsetType
 
-from conformance.data import Checksum, Count, Row, Shape
+from conformance.data import Checksum, Count, Row, Shape, tuples
 from conformance.graph.model import Graph, Node, Parameter, Where
 from conformance.numbers.exact import Exact
 from conformance.numbers.gradients import Gradients
@@ -105,8 +105,3 @@ class RecordRow(Row, frozen=True, kw_only=True):
     training_gradients: Gradients | None
     exact: tuple[Exact, ...] = ()
     arrays: Checksum | UnsetType = UNSET
-
-
-def tuples(value: Any) -> Any:
-    """A value of JSON with a tuple for every list."""
-    return tuple(map(tuples, value)) if isinstance(value, list) else value

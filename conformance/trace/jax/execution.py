@@ -32,7 +32,8 @@ FAST = {
 }
 
 #: How a way back is compiled, which runs once: optimising a whole network takes longer than that.
-ONCE = {"xla_backend_optimization_level": 0}
+#: Without any optimising, the gradient of a strided convolution by its input takes minutes.
+ONCE = {"xla_backend_optimization_level": 1, "xla_llvm_disable_expensive_passes": True}
 
 #: What decides, and what constants are computed in.
 DOUBLE = Arithmetic(jnp.dtype(jnp.float64), PRODUCTS)

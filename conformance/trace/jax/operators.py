@@ -26,7 +26,8 @@ Json = dict[str, Any]
 Shape = tuple[int, ...]
 Translation = Callable[..., "int | list[int] | None"]
 
-COMPARISONS = {"gt": "greater", "ge": "greater_equal", "lt": "less", "le": "less_equal"}
+EXTREMA = {"gt": "greater", "ge": "greater_equal", "lt": "less", "le": "less_equal"}
+COMPARISONS = EXTREMA | {"eq": "equal", "ne": "not_equal"}
 
 
 # Layers.
@@ -120,7 +121,7 @@ def select(walk: Walk, params: Json, shape: Shape, which: Value, *cases: Value) 
             return tape.elementwise("mul", walk.of(yes), tape.constant(mask.astype(float)))
         if _is_constant(yes, 0):
             return tape.elementwise("mul", walk.of(no), tape.constant((~mask).astype(float)))
-    if which.comparison is not None:
+    if which.comparison is not None and which.comparison[0] in EXTREMA:
         how, left, right = which.comparison
         if how in ("lt", "le"):
             left, right = right, left

@@ -70,7 +70,11 @@ def program(
 
     def flat(*arrays: Any) -> list[Any]:
         *state, images = arrays
-        return jax.tree.leaves(apply(jax.tree.unflatten(structure, state), images))
+        outputs = jax.tree.leaves(apply(jax.tree.unflatten(structure, state), images))
+        for each in outputs:
+            if not hasattr(each, "dtype") and not isinstance(each, int | float | complex):
+                raise TypeError(f"it returns {type(each).__name__}; return the logits")
+        return outputs
 
     def channels_first(*arrays: Any) -> list[Any]:
         return flat(*arrays[:-1], arrays[-1].transpose(0, 3, 1, 2))

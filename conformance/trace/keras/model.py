@@ -65,6 +65,16 @@ def layout(model: Any, size: Size, free: bool = False) -> str:
     raise UntraceableModel(f"the model takes {takes}, not {height}x{width}x{channels}")
 
 
+def declared(model: Any) -> Size | None:
+    """Height, width and channels of the images that the model declares, if it declares all."""
+    shapes = [each.shape[1:] for each in getattr(model, "inputs", None) or ()]
+    if len(shapes) != 1 or len(shapes[0]) != 3 or None in shapes[0]:
+        return None
+    first, second, last = shapes[0]
+    # Images have fewer channels than rows and columns.
+    return (second, last, first) if first < min(second, last) else (first, second, last)
+
+
 @contextmanager
 def undeclared(model: Any) -> Iterator[None]:
     """Let a model take images of any size that its layers take, and not only those it declares."""

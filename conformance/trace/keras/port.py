@@ -25,6 +25,7 @@ from conformance.trace.keras.images import adapted_to, noted, prepared  # noqa: 
 from conformance.trace.keras.model import (  # noqa: E402
     build,
     by_handle,
+    declared,
     frozen,
     in_type,
     layout,
@@ -100,6 +101,8 @@ class KerasPort:
         self.backend = backend(keras.backend.backend())
         self._made: Any = None
         self._lowered: dict[str, str] = {}
+        #: A model with its weights whose values have been looked at.
+        self._whole: Any = None
         self._size: Size | None = None
 
     def built(self) -> object:
@@ -118,6 +121,10 @@ class KerasPort:
         self._size = size
         count = images(training, batch)
         return checked(in_precision(PLAIN, partial(self._record, count, size, training)))
+
+    def declared(self) -> Size | None:
+        """See :class:`conformance.trace.port.Port`."""
+        return declared(self.built())
 
     def resized(self, size: Size, training: bool = False) -> Tape:
         """The same on images of another size than the model declares, if it declares one."""
@@ -164,7 +171,7 @@ class KerasPort:
 
     def _stored(self) -> Own:
         with one_line("the model cannot be built with its weights"):
-            model = self.factory()
+            model = self._whole = self.factory()
             if not getattr(model, "_inputs", None) and self._size:
                 height, width, channels = self._size
                 first = keras.config.image_data_format() == "channels_first"
@@ -186,7 +193,8 @@ class KerasPort:
         # PyTorch moves a parameter to cpu:0, and what has moved is a parameter no longer.
         device = "cpu" if keras.backend.backend() == "torch" else "cpu:0"
         with keras.device(device), one_line("called plainly the model fails"):
-            model = self.factory()
+            made, self._whole = self._whole, None
+            model = self.factory() if made is None else made
             if model is self._made:
                 raise CannotExecute(SAME)
             first = layout(model, images.shape[1:]) == "NCHW"

@@ -213,6 +213,11 @@ def by_its_groups(walk: Walk, x: Algebra, layer: Layer) -> Plain | None:
     return normalised(walk, x.base, layer.attributes, layer.slots, x.value, kind="group_norm")
 
 
+@makes("layer_norm")
+def by_its_channels(walk: Walk, x: Algebra, layer: Layer) -> Plain | None:
+    return normalised(walk, x.base, layer.attributes, layer.slots, x.value, kind="layer_norm")
+
+
 @makes("batch_norm")
 def by_its_batch(walk: Walk, x: Algebra, layer: Layer) -> Plain | None:
     attributes = dict(layer.attributes)

@@ -61,7 +61,7 @@ def _function_of(walk: Walk, x: Plain, others: list[Plain]) -> bool:
 
 def _base(walk: Walk, x: Flowing) -> Plain:
     if isinstance(x, Algebra):
-        return x.base
+        return walk.named.get(x.value, x.base)  # what is a layer already is no step of another
     if isinstance(x, Affine) and walk.of(x).kind != "sum_pool":
         # An affine map of the base is algebra of the base, unless others read it.
         return x.plain

@@ -130,7 +130,11 @@ def added_to_some(walk: Walk, op: Step, *parts: Flow) -> Plain | None:
     if others or source < 0 or not added:
         return None
     in_order = order == list(range(walk.nodes[source].shape[-1]))
-    if not in_order or any(part.axes[:axis] != walk.nodes[source].axes[:axis] for part in parts) or name_of(walk.nodes[source].axes[axis])!="C":
+    if (
+        not in_order
+        or any(part.axes[:axis] != walk.nodes[source].axes[:axis] for part in parts)
+        or name_of(walk.nodes[source].axes[axis]) != "C"
+    ):
         return None
     channels, ys = zip(*added, strict=True)
     width = sum(map(len, channels))

@@ -163,10 +163,7 @@ def reduction(recorder: Recorder, operation: Any) -> int:
 def leaky_relu(recorder: Recorder, operation: Any) -> int:
     """A rectifier that lets a share of what is negative through."""
     slope = _decimal(operation.get_attr("alpha"))
-    value = composed.leaky_relu(recorder.tape, recorder.of(operation.inputs[0]), slope)
-    if value is None:
-        raise Unreadable("a slope above one, or below zero")
-    return value
+    return composed.leaky_relu(recorder.tape, recorder.of(operation.inputs[0]), slope)
 
 
 def algebra(function: Callable[..., int]) -> Translation:
@@ -285,10 +282,15 @@ SEVERAL: dict[str, Translation] = {
     "Sigmoid": primitive("logistic"),
     "LessEqual": primitive("less_equal"),
     "GreaterEqual": primitive("greater_equal"),
+    "Equal": primitive("equal"),
+    "NotEqual": primitive("not_equal"),
     "Select SelectV2": primitive("select"),
     **{
         word.capitalize(): primitive(word)
-        for word in "sub mul pow neg exp log tanh sqrt rsqrt abs sign relu less greater".split()
+        for word in (
+            "sub mul pow neg exp log tanh sqrt rsqrt abs sign relu less greater"
+            " erf erfc elu selu softplus softsign"
+        ).split()
     },
     "Identity IdentityN StopGradient PreventGradient EnsureShape Snapshot": identity,
     "Cast": cast,

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
 from conformance.graph.model import Where
+from conformance.trace.places import reason
 from conformance.trace.port import UntraceableModel
 from conformance.trace.tape import Fault
 
@@ -79,7 +80,7 @@ def registered(module: nn.Module) -> list[Fault]:
                         Where(path or name),
                     )
                 )  # fmt: skip
-            elif layers := list(_inside(value, nn.Module)):
+            elif layers := _unregistered(module, value):
                 parent._modules[own] = nn.ModuleList(layers)
                 place = f"{path}.{name}" if path else name
                 found.append(
@@ -95,6 +96,14 @@ def registered(module: nn.Module) -> list[Fault]:
     return found
 
 
+def _unregistered(module: nn.Module, value: Any) -> list[nn.Module]:
+    """The layers in a list, a tuple or a dictionary that the module does not have already."""
+    if not (layers := list(_inside(value, nn.Module))):
+        return []
+    known = {id(each) for each in module.modules()}
+    return [each for each in layers if id(each) not in known]
+
+
 def untrainable(module: nn.Module) -> list[Fault]:
     """What was made in inference mode, which can be used and not trained: a remark.
 
@@ -107,8 +116,9 @@ def untrainable(module: nn.Module) -> list[Fault]:
             each._buffers[name] = None if buffer is None else buffer.clone()
     return [
         Fault(
-            "trained", True, False, f"{len(made)} stored tensors were made in torch.inference_mode()"
-            " and record no gradient: build the model outside of it to train it",
+            "trained", True, False,
+            f"{len(made)} stored tensors were made in torch.inference_mode() and record no"
+            " gradient: build the model outside of it to train it",
             Where(made[0].rpartition(".")[0]),
         )
     ] if made else []  # fmt: skip
@@ -191,3 +201,8 @@ def hooked(module: nn.Module, state: dict[str, Tensor]) -> None:
             leaf.register_hook(hook)
         for hook in (getattr(parameter, "_post_accumulate_grad_hooks", None) or {}).values():
             leaf.register_post_accumulate_grad_hook(hook)
+
+
+def unbuilt(error: BaseException) -> str:
+    """Why a factory does not build, and what it has to do."""
+    return f"{reason(error)}; it must return a torch.nn.Module when called without arguments"

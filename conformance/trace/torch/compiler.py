@@ -25,6 +25,8 @@ class Unloaded(ModuleType):
         return function
 
     def __getattr__(self, name: str) -> Any:
+        if name == "__file__":  # inspect asks every module for it, which is no use of this one
+            raise AttributeError(name)
         if sys.modules.get(NAME) is self:
             del sys.modules[NAME]
         return getattr(import_module(NAME), name)

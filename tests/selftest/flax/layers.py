@@ -8,7 +8,7 @@ import jax
 from flax import nnx
 from jax import numpy as jnp
 
-from tests.selftest.rows import CHANNELS, Layer, Wrong
+from tests.selftest.rows import CHANNELS, Wrong
 
 
 class Behind(nnx.Module):
@@ -32,17 +32,43 @@ def normed(**settings: Any) -> Callable[[], nnx.Module]:
 
 
 UP_TO_SIX = {"low": 0.0, "high": 6.0}
-LAYERS = {
-    "group norm": Layer(normed(num_groups=4), "group_norm", {"groups": 4, "epsilon": 1e-6}),
-    "group norm by its size": Layer(
+#: A model by name, with the kind and the attributes of its last layer.
+LAYERS: dict[str, tuple[Callable[[], Any], str, dict[str, Any]]] = {
+    "group norm": (normed(num_groups=4), "group_norm", {"groups": 4, "epsilon": 1e-6}),
+    "group norm by its size": (
         normed(num_groups=None, group_size=4, epsilon=1e-5),
         "group_norm",
         {"groups": 2, "epsilon": 1e-5},
     ),
-    "hard tanh": Layer(of(lambda x: jnp.clip(x, -1, 1)), "clip", {"low": -1.0, "high": 1.0}),
-    "relu6": Layer(of(nnx.relu6), "clip", UP_TO_SIX),
-    "relu6 by clip": Layer(of(lambda x: jnp.clip(x, 0, 6)), "clip", UP_TO_SIX),
-    "log softmax": Layer(of(nnx.log_softmax), "log_softmax"),
+    "layer norm": (
+        partial(Behind, lambda rngs: nnx.LayerNorm(CHANNELS, rngs=rngs)),
+        "layer_norm",
+        {"epsilon": 1e-6},
+    ),
+    "prelu": (partial(Behind, lambda rngs: nnx.PReLU()), "prelu", {}),
+    "leaky relu": (of(nnx.leaky_relu), "leaky_relu", {"slope": 0.01}),
+    "elu": (of(partial(nnx.elu, alpha=0.7)), "elu", {"alpha": 0.7}),
+    "celu": (of(partial(nnx.celu, alpha=0.7)), "celu", {"alpha": 0.7}),
+    "gelu": (of(partial(nnx.gelu, approximate=False)), "gelu", {}),
+    "gelu by tanh": (of(nnx.gelu), "gelu_by_tanh", {}),
+    **{
+        name: (of(getattr(jax.nn, name)), kind, {})
+        for name, kind in {
+            "hard_sigmoid": "hard_sigmoid",
+            "hard_swish": "hard_swish",
+            "silu": "silu",
+            "mish": "mish",
+            "softplus": "softplus",
+            "soft_sign": "softsign",
+            "selu": "selu",
+            "log_sigmoid": "log_sigmoid",
+        }.items()
+    },
+    "hard tanh by choices": (of(nnx.hard_tanh), "clip", {"low": -1.0, "high": 1.0}),
+    "hard tanh": (of(lambda x: jnp.clip(x, -1, 1)), "clip", {"low": -1.0, "high": 1.0}),
+    "relu6": (of(nnx.relu6), "clip", UP_TO_SIX),
+    "relu6 by clip": (of(lambda x: jnp.clip(x, 0, 6)), "clip", UP_TO_SIX),
+    "log softmax": (of(nnx.log_softmax), "log_softmax", {}),
 }
 
 WRONG = {

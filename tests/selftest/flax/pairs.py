@@ -12,7 +12,7 @@ from jax import lax
 
 from tests.selftest import mistakes
 from tests.selftest.flax import Same
-from tests.selftest.rows import Pair
+from tests.selftest.rows import beside
 
 SIZE = (12, 12, 3)
 
@@ -137,9 +137,9 @@ def smaller() -> nnx.Module:
 
 
 PAIRS = {
-    "the same": Pair(network, network, SIZE),
-    "another layout": Pair(network, pair, SIZE),
-    "linen": Pair(Linen, Linen, SIZE),
+    "the same": beside(network, network),
+    "another layout": beside(network, pair),
+    "linen": beside(Linen, Linen),
 }
 
 
@@ -159,10 +159,10 @@ class Taught(nnx.Module):
 
 
 TAUGHT = {
-    "the same": Pair(Taught, Taught, SIZE),
-    "another rate": Pair(Taught, partial(Taught, rate=0.4), SIZE, "drop", "rate", 0.4),
-    "another momentum": Pair(
-        Taught, partial(Taught, momentum=0.99), SIZE, "norm", "momentum", 0.99
+    "the same": beside(Taught, Taught),
+    "another rate": beside(Taught, partial(Taught, rate=0.4), "drop", attribute="rate", found=0.4),
+    "another momentum": beside(
+        Taught, partial(Taught, momentum=0.99), "norm", attribute="momentum", found=0.99
     ),
 }
 

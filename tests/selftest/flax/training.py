@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
+from conformance.implementations.flax.layers import Head
 from tests.selftest.flax import Also, Same
 
 
@@ -142,6 +143,25 @@ straight.defvjp(lambda x: (jnp.tanh(x), None), lambda kept, gradient: (gradient,
 
 def features_stopped(model: Any) -> None:
     model.flatten = Also(model.flatten, jax.lax.stop_gradient)
+
+
+def statistics_detached(model: Any) -> None:
+    model.stage2.layers[1].layers[0].residual.layers[0].layers[1].__class__ = Constant
+
+
+class Constant(nnx.BatchNorm):
+    def __call__(self, x: jax.Array) -> jax.Array:
+        if self.use_running_average:
+            return super().__call__(x)
+        mean, variance = (jax.lax.stop_gradient(each((0, 1, 2))) for each in (x.mean, x.var))
+        for kept, new in ((self.mean, mean), (self.var, variance)):
+            kept[...] = self.momentum * kept[...] + (1 - self.momentum) * new
+        normal = (x - mean) / (variance + self.epsilon) ** 0.5
+        return normal * self.scale[...] + self.bias[...]
+
+
+def head_detached(model: Any) -> None:
+    model.aux_4a = Head(jax.lax.stop_gradient, model.aux_4a)
 
 
 def zero_kernel(model: Any) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 from keras import layers
 
 from tests.selftest import mistakes
-from tests.selftest.rows import Pair
+from tests.selftest.rows import beside
 
 SIZE = (12, 12, 3)
 
@@ -114,8 +114,8 @@ def smaller() -> Any:
 
 
 PAIRS = {
-    "the same": Pair(network, network, SIZE),
-    "subclassed": Pair(network, converted, SIZE),
+    "the same": beside(network, network),
+    "subclassed": beside(network, converted),
 }
 
 
@@ -129,10 +129,10 @@ def taught(rate: float = 0.5, momentum: float = 0.9) -> Any:
 
 
 TAUGHT = {
-    "the same": Pair(taught, taught, SIZE),
-    "another rate": Pair(taught, partial(taught, rate=0.4), SIZE, "drop", "rate", 0.4),
-    "another momentum": Pair(
-        taught, partial(taught, momentum=0.99), SIZE, "norm", "momentum", 0.99
+    "the same": beside(taught, taught),
+    "another rate": beside(taught, partial(taught, rate=0.4), "drop", attribute="rate", found=0.4),
+    "another momentum": beside(
+        taught, partial(taught, momentum=0.99), "norm", attribute="momentum", found=0.99
     ),
 }
 

@@ -184,6 +184,15 @@ def features_stopped(build: Build) -> keras.Model:
     return edited(build, layers.Flatten, stopped)
 
 
+def statistics_detached(build: Build) -> keras.Model:
+    return rewritten(build, layers, BatchNormalization=nth(8, NORM, Constant))
+
+
+class Constant(layers.BatchNormalization):
+    def _moments(self, inputs: Any, mask: Any) -> Any:
+        return tuple(map(ops.stop_gradient, super()._moments(inputs, mask)))
+
+
 def zero_kernel(build: Build) -> keras.Model:
     conv = layers.Conv2D
     zero = partial(conv, kernel_initializer="zeros")

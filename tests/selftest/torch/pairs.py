@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from tests.selftest import mistakes
-from tests.selftest.rows import Pair
+from tests.selftest.rows import beside
 
 SIZE = (12, 12, 3)
 
@@ -239,26 +239,27 @@ def smaller() -> nn.Module:
 
 
 PAIRS = {
-    "the same": Pair(network, network, SIZE),
-    "another layout": Pair(network, rightly_converted, SIZE),
-    "hidden units reordered": Pair(network, partial(changed, hidden_reordered), SIZE),
-    "an auxiliary head": Pair(headed, headed, SIZE),
-    "a mistake in the head": Pair(
-        headed, partial(headed, put("head", lambda w: w * 1.5)), SIZE, "head", "kernel", "scaled"
+    "the same": beside(network, network),
+    "another layout": beside(network, rightly_converted),
+    "hidden units reordered": beside(network, partial(changed, hidden_reordered)),
+    "an auxiliary head": beside(headed, headed),
+    "a mistake in the head": beside(
+        headed, partial(headed, put("head", lambda w: w * 1.5)),
+        "head", attribute="kernel", found="scaled",
     ),
-    "a head reordered": Pair(
+    "a head reordered": beside(
         headed, partial(headed, put("head", lambda w: w.flip(0))),
-        SIZE, "head", "kernel", "permuted",
+        "head", attribute="kernel", found="permuted",
     ),
-    "a layer nothing uses": Pair(network, partial(changed, spare), SIZE, stops="spare"),
-    "an operation without a word": Pair(nameless, nameless, SIZE),
-    "a mistake after it": Pair(
+    "a layer nothing uses": beside(network, partial(changed, spare), stops="spare"),
+    "an operation without a word": beside(nameless, nameless),
+    "a mistake after it": beside(
         nameless, partial(nameless, put("hidden", lambda w: w * 1.5)),
-        SIZE, "hidden", "kernel", "scaled", "hidden",
+        "hidden", attribute="kernel", found="scaled", parts="hidden",
     ),
-    "not a number in both": Pair(
-        partial(changed, not_a_number), partial(changed, not_a_number), SIZE,
-        "norm", "gamma", "wrong", open="not finite from norm on",
+    "not a number in both": beside(
+        partial(changed, not_a_number), partial(changed, not_a_number), "norm",
+        attribute="gamma", found="wrong", open="not finite from norm on",
     ),
 }  # fmt: skip
 
@@ -272,10 +273,10 @@ def taught(rate: float = 0.5, momentum: float = 0.1) -> nn.Module:
 
 
 TAUGHT = {
-    "the same": Pair(taught, taught, SIZE),
-    "another rate": Pair(taught, partial(taught, rate=0.4), SIZE, "drop", "rate", 0.4),
-    "another momentum": Pair(
-        taught, partial(taught, momentum=0.01), SIZE, "norm", "momentum", 0.99
+    "the same": beside(taught, taught),
+    "another rate": beside(taught, partial(taught, rate=0.4), "drop", attribute="rate", found=0.4),
+    "another momentum": beside(
+        taught, partial(taught, momentum=0.01), "norm", attribute="momentum", found=0.99
     ),
 }
 

@@ -7,7 +7,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from conformance.implementations.torch import lenet
 from conformance.implementations.torch.layers import Function, WithHeads
+from tests.selftest.torch.strangers.ports import ByHand
 
 
 def keep_for_drop(model: Any) -> None:
@@ -146,6 +148,37 @@ def features_stopped(model: Any) -> None:
 
 def silent_hook(model: Any) -> None:
     model.F6[1].weight.register_hook(torch.zeros_like)
+
+
+def reversed(model: Any) -> None:
+    model.S4[1] = Reversed()
+
+
+class Reversed(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        y = lenet.squash(x)
+        if y.requires_grad:
+            y.register_hook(torch.neg)
+        return y
+
+
+def statistics_detached(model: Any) -> None:
+    model.stage2[1][0].residual[0][1].__class__ = Constant
+
+
+class Constant(ByHand):
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.training:
+            return super().forward(x)
+        with torch.no_grad():
+            mean, variance = x.mean((0, 2, 3)), x.var((0, 2, 3), unbiased=False)
+            self.moved(mean, x.var((0, 2, 3)))
+        normal = (x - mean[:, None, None]) / (variance[:, None, None] + self.eps).sqrt()
+        return normal * self.weight[:, None, None] + self.bias[:, None, None]
+
+
+def head_detached(model: Any) -> None:
+    model.aux_4a.insert(0, Detached())
 
 
 def zero_kernel(model: Any) -> None:
