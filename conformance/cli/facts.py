@@ -17,6 +17,12 @@ LIVE = "needs a model"
 
 _LINK = re.compile(r"\[([^]]+)\]\(([^)]+)\)")
 
+#: What programs get of a claim: what is printed and where, and what is held instead.
+PRINTED = tuple(
+    "id layer subject quantity convention printed document section line expression".split()
+)
+HELD = ("counted", "why", "alternative")
+
 #: Quantities that are a row's layers, as the document writes them.
 WRITTEN = ("convolutions", "operations")
 
@@ -156,21 +162,10 @@ def as_json(claim: Claim, model: Model | None) -> dict[str, Any]:
     """A claim as programs get it; ``model`` is its network, if it has one."""
     value, status = _decided(claim, model)
     return {
-        "id": claim.id,
-        "layer": claim.layer,
-        "subject": claim.subject,
-        "quantity": claim.quantity,
-        "convention": claim.convention,
-        "printed": claim.printed,
-        "document": claim.document,
-        "section": claim.section,
-        "line": claim.line,
-        "expression": claim.expression,
+        **{name: getattr(claim, name) for name in PRINTED},
         "arithmetic": None if value is None else _shown(value),
         "status": status,
-        "counted": claim.counted,
-        "why": claim.why,
-        "alternative": claim.alternative,
+        **{name: getattr(claim, name) for name in HELD},
     }
 
 

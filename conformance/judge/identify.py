@@ -34,11 +34,12 @@ TRACED = 2
 
 
 class Remembering:
-    """A port that is traced once in each way, however many networks it is compared with."""
+    """A port that is traced and read once in each way, however many networks it is beside."""
 
     def __init__(self, port: Port) -> None:
         self._port = port
         self.trace = cache(port.trace)
+        self.canonical = cache(canonical)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._port, name)
@@ -107,12 +108,12 @@ def _part(images: list[Size], model: Model) -> bool:
     return model.input[-1] > sizes.CHANNELS and all(size[-1] <= sizes.CHANNELS for size in images)
 
 
-def _first(port: Port, images: list[Size]) -> tuple[Size, Graph]:
+def _first(port: Any, images: list[Size]) -> tuple[Size, Graph]:
     """The first of these images that a port takes, and its graph for that."""
     refused: UntraceableModel | None = None
     for size in images:
         try:
-            return size, canonical(sizes.at(port, size))
+            return size, port.canonical(sizes.at(port, size))
         except Unfinished as reason:  # it takes this image, whatever it says of others
             raise reason from None
         except UntraceableModel as reason:

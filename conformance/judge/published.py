@@ -13,7 +13,7 @@ import gzip
 import json
 from collections import Counter
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -34,12 +34,19 @@ Json = dict[str, Any]
 Size = tuple[int, int, int]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Network:
-    """One published network in both modes."""
+    """One published network in both modes, each built when it is asked for."""
 
-    inference: Graph
-    training: Graph
+    data: Json
+
+    @cached_property
+    def inference(self) -> Graph:
+        return _graph(self.data["inference"])
+
+    @cached_property
+    def training(self) -> Graph:
+        return _graph(self.data["training"])
 
 
 class NoSuchSize(Exception):
@@ -53,8 +60,7 @@ def network(model: Model) -> Network:
 
 @cache
 def _network(name: str) -> Network:
-    data = json.loads(gzip.decompress(_file(name).read_bytes()))
-    return Network(_graph(data["inference"]), _graph(data["training"]))
+    return Network(json.loads(gzip.decompress(_file(name).read_bytes())))
 
 
 def known(name: str) -> bool:

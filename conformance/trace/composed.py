@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial, reduce
+from math import pi, sqrt
 
 from conformance.trace.tape import Tape
 
@@ -29,8 +30,20 @@ FORMULAS: dict[str, Callable[..., int]] = {
     "exp2": lambda tape, x: _apply("pow", tape, 2.0, x),
     "silu": lambda tape, x: mul(tape, x, _apply("logistic", tape, x)),
     "relu6": lambda tape, x: _apply("min", tape, _apply("relu", tape, x), 6.0),
+    "hard sigmoid": lambda tape, x: div(tape, FORMULAS["relu6"](tape, add(tape, x, 3.0)), 6.0),
+    "hard swish": lambda tape, x: mul(tape, x, FORMULAS["hard sigmoid"](tape, x)),
+    "mish": lambda tape, x: mul(tape, x, _apply("tanh", tape, _apply("softplus", tape, x))),
+    "gelu": lambda tape, x: mul(tape, x, _normal(tape, x)),
+    "log sigmoid": lambda tape, x: _apply(
+        "neg", tape, _apply("softplus", tape, _apply("neg", tape, x))
+    ),
     "lerp": lambda tape, x, y, weight: add(tape, x, mul(tape, sub(tape, y, x), weight)),
 }
+
+
+def _normal(tape: Tape, x: int) -> int:
+    """The share of a standard normal variable that lies below."""
+    return mul(tape, add(tape, _apply("erf", tape, mul(tape, x, sqrt(0.5))), 1.0), 0.5)
 
 
 def power(tape: Tape, x: int, exponent: float) -> int:
@@ -46,11 +59,43 @@ def clamp(tape: Tape, x: int, low: int | None, high: int | None) -> int:
     return x if high is None else tape.elementwise("min", x, high)
 
 
-def leaky_relu(tape: Tape, x: int, slope: float) -> int | None:
-    """The larger of a number and a share of it; None for a slope where that is something else."""
-    if not 0 <= slope <= 1:
-        return None
-    return tape.elementwise("max", x, mul(tape, x, float(slope)))
+def leaky_relu(tape: Tape, x: int, slope: float) -> int:
+    """A number, or a share of it where it is negative."""
+    share = mul(tape, x, float(slope))
+    if 0 <= slope <= 1:
+        return tape.elementwise("max", x, share)
+    return tape.select(_apply("greater", tape, x, 0.0), x, share)
+
+
+def gelu_by_tanh(tape: Tape, x: int) -> int:
+    """Hendrycks and Gimpel, arXiv:1606.08415, section 2."""
+    cube = mul(tape, mul(tape, mul(tape, x, x), x), 0.044715)
+    inner = mul(tape, add(tape, x, cube), sqrt(2 / pi))
+    return mul(tape, mul(tape, x, 0.5), add(tape, _apply("tanh", tape, inner), 1.0))
+
+
+def elu(tape: Tape, x: int, alpha: float = 1, scale: float = 1, below: float = 1) -> int:
+    """What is positive times ``scale``; below that ``scale`` times an exponential that ends in
+    minus ``alpha``, and falls the faster the larger ``below`` is."""
+    least = _apply("min", tape, mul(tape, x, float(below)), 0.0)
+    fallen = mul(tape, FORMULAS["expm1"](tape, least), float(alpha * scale))
+    return add(tape, mul(tape, _apply("relu", tape, x), float(scale)), fallen)
+
+
+def soft_shrink(tape: Tape, x: int, least: float) -> int:
+    """Numbers brought nearer to zero by ``least``, as far as there."""
+    left = _apply("relu", tape, sub(tape, _apply("abs", tape, x), float(least)))
+    return mul(tape, _apply("sign", tape, x), left)
+
+
+def layer_norm(tape: Tape, x: int, gamma: int, beta: int, epsilon: float) -> int:
+    """A norm of the last axis; -1 stands for an absent gamma or beta."""
+    last = (len(tape[x].shape) - 1,)
+    centred = sub(tape, x, tape.reduce(x, "mean", last, keep=True))
+    steadied = add(tape, variance(tape, x, last, keep=True), float(epsilon))
+    x = mul(tape, centred, _apply("rsqrt", tape, steadied))
+    x = x if gamma < 0 else mul(tape, x, gamma)
+    return x if beta < 0 else add(tape, x, beta)
 
 
 def log_softmax(tape: Tape, x: int, axis: int) -> int:

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.numbers
 
 
 def pytest_generate_tests(metafunc):
-    lists = {"layer": "LAYERS", "bug": "WRONG"}
+    lists = {"layer": "LAYERS", "rounded": "ROUNDED", "bug": "WRONG"}
     (name,) = lists.keys() & set(metafunc.fixturenames)
     parametrize(metafunc, name, lambda room: rows(room, "layers", lists[name]))
 
@@ -31,6 +31,14 @@ def test_a_layer_is_its_kind(layer):
     assert not ran.problem and not ran.first_divergence
     assert not back.problem and not back.first_divergence
     assert {control.node for control in ran.controls if control.caught} == {1, 2}
+
+
+def test_a_layer_of_rounded_constants_is_its_kind(rounded):
+    """The same by structure alone, where the framework's own constants are no float64."""
+    room, (model, kind, attributes) = rounded
+    graph = verify(canonical(frameworks.tracer(room).port(model).trace(SIZE)))
+    assert [node.kind for node in graph] == ["input", "conv", kind]
+    assert graph.nodes[-1].attributes == attributes
 
 
 def test_a_wrong_layer_is_found_and_explained(bug):

@@ -177,8 +177,8 @@ def subject(port: Port, model: Model, size: Size | None, seed: int, stage: Stage
     """
     stage("tracing the port", 0, 0)
     size, tape = (size, sizes.at(port, size)) if size else sizes.traced(port, model)
-    ours = published.network(model)
-    inference = compared(ours.inference, canonical(tape), model, size)
+    ours, read = published.network(model), getattr(port, "canonical", canonical)
+    inference = compared(ours.inference, read(tape), model, size)
     found = Subject(port, model, size, tape, inference, seed=seed, stage=stage)
     if port.trains:
         stage("tracing the port in training", 0, 0)
@@ -187,7 +187,7 @@ def subject(port: Port, model: Model, size: Size | None, seed: int, stage: Stage
             found.one_by_one = one_by_one(found.taught)
             if found.one_by_one is not None:
                 found.taught = port.trace(size, training=True, batch=1)
-            found.training = compared(ours.training, canonical(found.taught), model, size)
+            found.training = compared(ours.training, read(found.taught), model, size)
         except UntraceableModel as refused:
             found.taught, found.untraceable = None, refused
     return _nearest(found)

@@ -36,7 +36,7 @@ __all__ = ["TYPED", "computing", "differentiate", "execute", "gpu", "inside", "r
 TYPED = True
 
 #: Places for cotangents, and the gradients that follow.
-Reverse = tuple[list[Any], dict[int, list[Any]]]
+Reverse = tuple[list[Any], list[Any]]
 
 
 @dataclass
@@ -88,9 +88,7 @@ def execute(run: Run, wanted: frozenset[int], observe: Observer) -> dict[str, np
     sources = {value: _tensors_behind(tape, value) for value in sorted(wanted)}
     replaced = {value: _tensors_behind(tape, value) for value in tape.updates.values()}
     fetched = sorted(set().union(*sources.values(), *replaced.values()))
-    feeds = dict(source.captured)
-    for value in sorted(tape.behind(fetched)):
-        _feed(feeds, run, value)
+    feeds = _feeds(run, fetched)
     with session(source.function.graph, run.how) as running:
         try:
             results = running.run({value: source.tensors[value] for value in fetched}, feeds)
@@ -111,42 +109,48 @@ def execute(run: Run, wanted: frozenset[int], observe: Observer) -> dict[str, np
     }
 
 
-def _feed(feeds: dict[str, np.ndarray], run: Run, value: int) -> None:
-    """Numbers for a value that comes from outside the graph, if it is one."""
-    operation, tensors = run.tape[value], run.tape.source.tensors
-    if operation.name == "input":
-        feeds[tensors[value]] = run.image
-    elif operation.name == "parameter":
-        feeds[tensors[value]] = run.values(operation.attributes["handle"])
-    elif value in run.draws:
-        feeds[tensors[value]] = np.full(operation.shape, run.draws[value])
+def _feeds(run: Run, values: Iterable[int]) -> dict[str, np.ndarray]:
+    """Numbers for all that comes from outside the graph and these values are computed from."""
+    tape, source = run.tape, run.tape.source
+    feeds = dict(source.captured)
+    for value in sorted(tape.behind(values)):
+        operation = tape[value]
+        if operation.name == "input":
+            feeds[source.tensors[value]] = run.image
+        elif operation.name == "parameter":
+            feeds[source.tensors[value]] = run.values(operation.attributes["handle"])
+        elif value in run.draws:
+            feeds[source.tensors[value]] = np.full(operation.shape, run.draws[value])
+    return feeds
 
 
 def differentiate(run: Run, cotangents: Arrays, wanted: frozenset[str]) -> Gradients:
     """The gradients of the recorded function by TensorFlow's own reverse mode."""
     tape, source = run.tape, run.tape.source
-    outputs = tape.outputs[: len(cotangents)]
-    feeds = dict(source.captured)
-    leaves: dict[str | None, list[int]] = {None: [], **{handle: [] for handle in sorted(wanted)}}
-    for value in sorted(tape.behind(outputs)):
-        _feed(feeds, run, value)
+    leaves: dict[str | None, list[str]] = {None: [], **{handle: [] for handle in sorted(wanted)}}
+    for value in sorted(tape.behind(tape.outputs[: len(cotangents)])):
         if tape[value].name in ("input", "parameter"):
             handle = tape[value].attributes.get("handle")
             if handle in leaves:
-                leaves[handle].append(value)
+                leaves[handle].append(source.tensors[value])
+    flat = [(handle, name) for handle, names in leaves.items() for name in names]
     if wanted not in source.gradients:  # they become part of the graph: once is enough
-        source.gradients[wanted] = _gradients(source, outputs, cotangents, list(leaves.values()))
-    above, fetched = source.gradients[wanted]
-    feeds.update(zip((place.name for place in above), cotangents, strict=True))
-    results = _went_back(source, fetched, feeds)
-    groups = zip(leaves, results.values(), strict=True)
-    # A stored array that is read twice is moved by both.
-    return {handle: sum(group[1:], start=group[0]) for handle, group in groups if group}
+        names = [name for _, name in flat]
+        source.gradients[wanted] = _gradients(run, cotangents, names)
+    found: Gradients = {}
+    results = _went_back(run, cotangents, source.gradients[wanted])
+    for (handle, _), gradient in zip(flat, results, strict=True):
+        # A stored array that is read twice is moved by both.
+        found[handle] = found[handle] + gradient if handle in found else gradient
+    return found
 
 
-def _went_back(source: Source, fetched: Any, feeds: dict[str, np.ndarray]) -> Any:
+def _went_back(run: Run, cotangents: Arrays, reverse: Reverse) -> Any:
     """The numbers of gradients.  Raises :class:`UntraceableModel`."""
-    with session(source.function.graph) as running:
+    above, fetched = reverse
+    feeds = _feeds(run, run.tape.outputs[: len(cotangents)])
+    feeds.update(zip((place.name for place in above), cotangents, strict=True))
+    with session(run.tape.source.function.graph) as running:
         try:
             return running.run(fetched, feeds)
         except tf.errors.OpError as error:
@@ -155,41 +159,25 @@ def _went_back(source: Source, fetched: Any, feeds: dict[str, np.ndarray]) -> An
             ) from error
 
 
-def _gradients(
-    source: Source, outputs: Sequence[int], cotangents: Arrays, leaves: Sequence[Sequence[int]]
-) -> Reverse:
-    """Places for the cotangents, and the gradients by each group of leaves."""
+def _gradients(run: Run, cotangents: Arrays, names: Sequence[str]) -> Reverse:
+    """Places for the cotangents, and the gradients by the tensors of these names."""
+    tape, source = run.tape, run.tape.source
+    outputs = [source.tensors[value] for value in tape.outputs[: len(cotangents)]]
     graph = source.function.graph
-
-    def tensors(values: Iterable[int]) -> list[Any]:
-        return [graph.get_tensor_by_name(source.tensors[value]) for value in values]
-
-    flat = tensors(value for group in leaves for value in group)
     with graph.as_default():
         above = [tf.compat.v1.placeholder(tf.float64, each.shape) for each in cotangents]
-        results = tensors(outputs)
-        found = iter(tf.gradients(results, flat, above, unconnected_gradients="zero"))
-    return above, {i: [next(found) for _ in group] for i, group in enumerate(leaves)}
+        results, leaves = (list(map(graph.get_tensor_by_name, some)) for some in (outputs, names))
+        return above, tf.gradients(results, leaves, above, unconnected_gradients="zero")
 
 
 def inside(run: Run, cotangents: Arrays, wanted: frozenset[int]) -> Inside:
     """The gradients by every tensor that is one of the values wanted."""
-    tape, source = run.tape, run.tape.source
-    outputs, graph = tape.outputs[: len(cotangents)], source.function.graph
-    feeds = dict(source.captured)
-    for value in sorted(tape.behind(outputs)):
-        _feed(feeds, run, value)
-    names = [name for name, value in source.bound.items() if value in wanted]
-    with graph.as_default():
-        above = [tf.compat.v1.placeholder(tf.float64, each.shape) for each in cotangents]
-        results = [graph.get_tensor_by_name(source.tensors[value]) for value in outputs]
-        chosen = [graph.get_tensor_by_name(name) for name in names]
-        fetched = tf.gradients(results, chosen, above, unconnected_gradients="zero")
-    feeds.update(zip((place.name for place in above), cotangents, strict=True))
+    bound = run.tape.source.bound
+    names = [name for name, value in bound.items() if value in wanted]
+    gradients = _went_back(run, cotangents, _gradients(run, cotangents, names))
     found: Inside = {}
-    gradients = _went_back(source, fetched, feeds)
     for name, gradient in zip(names, gradients, strict=True):
-        found.setdefault(source.bound[name], []).append(gradient)
+        found.setdefault(bound[name], []).append(gradient)
     return found
 
 

@@ -163,10 +163,7 @@ def reduction(recorder: Recorder, operation: Any) -> int:
 def leaky_relu(recorder: Recorder, operation: Any) -> int:
     """A rectifier that lets a share of what is negative through."""
     slope = _decimal(operation.get_attr("alpha"))
-    value = composed.leaky_relu(recorder.tape, recorder.of(operation.inputs[0]), slope)
-    if value is None:
-        raise Unreadable("a slope above one, or below zero")
-    return value
+    return composed.leaky_relu(recorder.tape, recorder.of(operation.inputs[0]), slope)
 
 
 def algebra(function: Callable[..., int]) -> Translation:

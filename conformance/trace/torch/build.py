@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from conformance.graph.model import Where
+from conformance.trace.places import reason
 from conformance.trace.port import UntraceableModel
 from conformance.trace.tape import Fault
 
@@ -198,3 +199,8 @@ def hooked(module: nn.Module, state: dict[str, Tensor]) -> None:
             leaf.register_hook(hook)
         for hook in (getattr(parameter, "_post_accumulate_grad_hooks", None) or {}).values():
             leaf.register_post_accumulate_grad_hook(hook)
+
+
+def unbuilt(error: BaseException) -> str:
+    """Why a factory does not build, and what it has to do."""
+    return f"{reason(error)}; it must return a torch.nn.Module when called without arguments"

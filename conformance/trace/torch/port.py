@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -26,7 +26,6 @@ from torch.nn.modules.module import (
     register_module_forward_pre_hook,
 )
 from torch.nn.parameter import is_lazy
-from torch.utils._pytree import tree_leaves
 
 from conformance.printable import message
 from conformance.trace.fresh import Fresh
@@ -54,6 +53,7 @@ from conformance.trace.torch.build import (
     installed,
     registered,
     switched,
+    unbuilt,
     untrainable,
     unwrapped,
     whole,
@@ -67,6 +67,13 @@ from conformance.trace.torch.hollow import (
     filled,
     hollow_state,
     tensor,
+)
+from conformance.trace.torch.images import (
+    as_it_is,
+    channels_behind,
+    channels_first,
+    channels_last,
+    unpacked,
 )
 from conformance.trace.torch.recorder import Recorder
 from conformance.trace.torch.replay import Before, Replay, Watch
@@ -129,7 +136,7 @@ class TorchPort:
     def built(self) -> object:
         """What the factory returns, without weights where it allows that."""
         if self._made is None:
-            with refusing(f"{self.name}() does not build", words=_unbuilt), unloaded():
+            with refusing(f"{self.name}() does not build", words=unbuilt), unloaded():
                 try:
                     with Weightless():
                         self._made = self.factory()
@@ -142,11 +149,11 @@ class TorchPort:
         """See :class:`~conformance.trace.port.Port`."""
         count = images(training, batch)
         if self._given is None:
-            self._given = _as_it_is
+            self._given = as_it_is
             try:
                 return self._trace(size, training, count)
             except UntraceableModel as refused:
-                self._given = _channels_last
+                self._given = channels_last
                 with suppress(UntraceableModel):
                     return self._trace(size, training, count)
                 self._given = None
@@ -175,9 +182,7 @@ class TorchPort:
     def run(self, run: Run, wanted: frozenset[int], observe: Observer) -> dict[str, np.ndarray]:
         """See :class:`~conformance.trace.port.Port`; compiled by TorchInductor."""
         with torch.set_grad_enabled(run.returns), computing(run.how) as device:
-            image = tensor(run.image.transpose(0, 3, 1, 2).copy(), device)
-            module = switched(self._ready(image.to("meta")), run.training)
-            state = filled(hollow_state(module), run, device)
+            image, module, state = self._filled(run, device)
             if run.how.compiled:
                 results = self._compiled(module, state, image)
                 for value, result in zip(run.tape.outputs, results, strict=True):
@@ -207,8 +212,8 @@ class TorchPort:
         filled = {handle: x for handle, x in state.items() if not isinstance(x, Hollow)}
 
         def call(image: Tensor, filled: dict[str, Tensor]) -> list[Tensor]:
-            given = (self._given or _as_it_is)(image)
-            return _outputs(functional_call(module, filled, (given,)))
+            given = (self._given or as_it_is)(image)
+            return unpacked(functional_call(module, filled, (given,)))
 
         try:
             # Whatever is left in it, its own tensors come back.
@@ -259,9 +264,7 @@ class TorchPort:
     def _watched(self, run: Run, wanted: frozenset[int]) -> Iterator[tuple[Watch, Back]]:
         """A forward that is watched, and the way back from it."""
         with torch.enable_grad(), computing():
-            image = tensor(run.image.transpose(0, 3, 1, 2).copy())
-            module = switched(self._ready(image.to("meta")), run.training)
-            state = filled(hollow_state(module), run)
+            image, module, state = self._filled(run)
             watch = Watch(module, state, run, wanted)
             leaves = _leaves(module, state, image)
             with Before(watch):
@@ -269,15 +272,21 @@ class TorchPort:
             with self._backward(run), installed(module, state):
                 yield watch, Back(run.tape, module, state, leaves, outputs)
 
+    def _filled(
+        self, run: Run, device: torch.device | None = None
+    ) -> tuple[Tensor, nn.Module, dict[str, Tensor]]:
+        """The image of a run, the module, and its stored arrays with their numbers."""
+        image = tensor(run.image.transpose(0, 3, 1, 2).copy(), device)
+        module = switched(self._ready(image.to("meta")), run.training)
+        return image, module, filled(hollow_state(module), run, device)
+
     def _there(self, run: Run, wanted: frozenset[str]) -> Back:
         """The way from the leaves to the outputs, unobserved."""
-        image = tensor(run.image.transpose(0, 3, 1, 2).copy())
-        module = switched(self._ready(image.to("meta")), run.training)
-        state = filled(hollow_state(module), run)
+        image, module, state = self._filled(run)
         leaves = _leaves(module, state, image, wanted)
         with installed(module, state):
             return Back(
-                run.tape, module, state, leaves, _outputs(self._call(module, image.clone()))
+                run.tape, module, state, leaves, unpacked(self._call(module, image.clone()))
             )
 
     def own(self) -> Own:
@@ -300,15 +309,15 @@ class TorchPort:
             module = unwrapped(self.factory() if made is None else made)
             registered(module)
             if any(is_lazy(tensor) for tensor in module.parameters()):
-                self._call(switched(module, False), _channels_first(images[:1]))
-            output = plain(module, self._given or _as_it_is, values, images)
-            return [_channels_behind(as_array(leaf)) for leaf in _outputs(output)]
+                self._call(switched(module, False), channels_first(images[:1]))
+            output = plain(module, self._given or as_it_is, values, images)
+            return [channels_behind(as_array(leaf)) for leaf in unpacked(output)]
 
     def _ready(self, image: Tensor) -> nn.Module:
         """The module, in inference mode; lazy parameters get their shapes from an image."""
         if self._module is None:
             made = self.built()
-            with refusing(f"{self.name}() does not build", words=_unbuilt):
+            with refusing(f"{self.name}() does not build", words=unbuilt):
                 module = unwrapped(made)
                 self._faults = registered(module)
                 self._noted = untrainable(module)
@@ -319,7 +328,7 @@ class TorchPort:
         return self._module
 
     def _call(self, module: nn.Module, image: Tensor) -> Any:
-        return module((self._given or _as_it_is)(image))
+        return module((self._given or as_it_is)(image))
 
     @calls_the_port
     def _forward(
@@ -333,7 +342,7 @@ class TorchPort:
         try:
             with installed(module, state), recorder.precisions.followed(), recorder:
                 output = self._call(module, image)
-            outputs = _outputs(output)
+            outputs = unpacked(output)
             if not outputs or not all(isinstance(leaf, Tensor) for leaf in outputs):
                 raise TypeError(f"it returned {type(output).__name__}; return the logits")
         except UntraceableModel:
@@ -372,7 +381,7 @@ class TorchPort:
         height, width, channels = size
         with suppress(Exception), torch.no_grad():
             module = unwrapped(self.factory()).eval()
-            outputs = _outputs(module(torch.rand(1, channels, height, width)))
+            outputs = unpacked(module(torch.rand(1, channels, height, width)))
             return bool(outputs) and all(
                 isinstance(leaf, Tensor) and not leaf.is_meta for leaf in outputs
             )
@@ -389,30 +398,3 @@ def _leaves(
         leaf.requires_grad_()
     hooked(module, state)
     return {None: image} | leaves
-
-
-def _unbuilt(error: BaseException) -> str:
-    return f"{reason(error)}; it must return a torch.nn.Module when called without arguments"
-
-
-def _channels_first(images: np.ndarray) -> Tensor:
-    return torch.from_numpy(images.transpose(0, 3, 1, 2).astype(np.float32))
-
-
-def _channels_behind(result: np.ndarray) -> np.ndarray:
-    return result.transpose(0, 2, 3, 1) if result.ndim == 4 else result
-
-
-def _as_it_is(image: Tensor) -> Tensor:
-    return image
-
-
-def _channels_last(image: Tensor) -> Tensor:
-    return image.permute(0, 2, 3, 1)
-
-
-def _outputs(output: Any) -> list[Any]:
-    """The tensors that a forward returned, in whatever they are packed."""
-    if is_dataclass(output):
-        output = [getattr(output, field.name) for field in fields(output)]
-    return [leaf for leaf in tree_leaves(output) if leaf is not None]

@@ -37,6 +37,14 @@ def sigmoid_for_tanh(model: Any) -> None:
     model.C1.layers[1] = nnx.sigmoid
 
 
+def hard_sigmoid(model: Any) -> None:
+    model.C3.layers[1] = nnx.hard_sigmoid
+
+
+def gelu(model: Any) -> None:
+    model.C1.layers[1] = nnx.gelu
+
+
 def max_in_s2(model: Any) -> None:
     model.S2 = MaxPool()
 

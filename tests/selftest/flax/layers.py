@@ -40,6 +40,31 @@ LAYERS: dict[str, tuple[Callable[[], Any], str, dict[str, Any]]] = {
         "group_norm",
         {"groups": 2, "epsilon": 1e-5},
     ),
+    "layer norm": (
+        partial(Behind, lambda rngs: nnx.LayerNorm(CHANNELS, rngs=rngs)),
+        "layer_norm",
+        {"epsilon": 1e-6},
+    ),
+    "prelu": (partial(Behind, lambda rngs: nnx.PReLU()), "prelu", {}),
+    "leaky relu": (of(nnx.leaky_relu), "leaky_relu", {"slope": 0.01}),
+    "elu": (of(partial(nnx.elu, alpha=0.7)), "elu", {"alpha": 0.7}),
+    "celu": (of(partial(nnx.celu, alpha=0.7)), "celu", {"alpha": 0.7}),
+    "gelu": (of(partial(nnx.gelu, approximate=False)), "gelu", {}),
+    "gelu by tanh": (of(nnx.gelu), "gelu_by_tanh", {}),
+    **{
+        name: (of(getattr(jax.nn, name)), kind, {})
+        for name, kind in {
+            "hard_sigmoid": "hard_sigmoid",
+            "hard_swish": "hard_swish",
+            "silu": "silu",
+            "mish": "mish",
+            "softplus": "softplus",
+            "soft_sign": "softsign",
+            "selu": "selu",
+            "log_sigmoid": "log_sigmoid",
+        }.items()
+    },
+    "hard tanh by choices": (of(nnx.hard_tanh), "clip", {"low": -1.0, "high": 1.0}),
     "hard tanh": (of(lambda x: jnp.clip(x, -1, 1)), "clip", {"low": -1.0, "high": 1.0}),
     "relu6": (of(nnx.relu6), "clip", UP_TO_SIX),
     "relu6 by clip": (of(lambda x: jnp.clip(x, 0, 6)), "clip", UP_TO_SIX),

@@ -44,6 +44,14 @@ def sigmoid_for_tanh(build: Build) -> keras.Model:
     return edited(build, "C1", configured(activation="sigmoid"))
 
 
+def hard_sigmoid(build: Build) -> keras.Model:
+    return edited(build, "C3", configured(activation="hard_sigmoid"))
+
+
+def gelu(build: Build) -> keras.Model:
+    return edited(build, "C1", configured(activation="gelu"))
+
+
 def max_in_s2(build: Build) -> keras.Model:
     pools = nth(0, layers.AveragePooling2D, layers.MaxPooling2D)
     return rewritten(build, layers, AveragePooling2D=pools)

@@ -49,6 +49,11 @@ def vgg(odd: int = 0) -> Any:
     return keras.Sequential([*steps, layers.Flatten(), layers.Dense(10)])
 
 
+def taught(name: str, *given: Any) -> Any:
+    """A network of :mod:`.taught`, which imports Keras."""
+    return getattr(import_module("tests.selftest.keras.taught"), name)(*given)
+
+
 def of(name: str, architecture: str, *variants: str, **options: Any) -> Stranger:
     return Stranger("keras", partial(application, name, **options), architecture, variants)
 
@@ -85,13 +90,54 @@ STRANGERS: dict[str, Stranger] = {
         ("batch norm behind every ReLU", "one dense layer", "other classes", "for 32x32 images"),
         size=(32, 32, 3),
     ),
+    "ResNet-20 of Keras' example": Stranger(
+        "keras", partial(taught, "resnet20"), "ResNet-20-CIFAR",
+        ("Keras' norms", "biases before batch norm", "projections without norms", "same padding",
+         SOFTMAX), numbers=True,
+    ),
+    "VGG-16 of cifar-vgg": Stranger(
+        "keras", partial(taught, "cifar_vgg"), "VGG-D",
+        ("batch norm behind every ReLU", "batch norm behind the ReLUs of the classifier",
+         "dropout between convolutions", "more dropout", "dense layers of 512",
+         "one hidden dense layer", "other classes", SOFTMAX, "for 32x32 images"),
+    ),
+    "AlexNet, norms behind every ReLU": Stranger(
+        "keras", partial(taught, "alexnet", 227, "valid", 5), "AlexNet",
+        ("batch norm behind every ReLU", "dropout behind", SOFTMAX),
+    ),
+    "AlexNet on 224x224, same padding, two norms": Stranger(
+        "keras", partial(taught, "alexnet", 224, "same", 2), "AlexNet",
+        ("batch norm for normalisation", "on 224x224, same padding", "dropout behind", SOFTMAX),
+    ),
+    "VGG16 that declares 100x90": of(
+        "VGG16", "VGG-D", "without top", include_top=False, input_shape=(100, 90, 3)
+    ),
+    "VGG16 of one class": of(
+        "VGG16", "VGG-D", "one class", IDLE, classes=1, classifier_activation="sigmoid"
+    ),
 }  # fmt: skip
 
 OTHERS: dict[str, Stranger] = {
+    "LeNet on MNIST, no tanh behind its pools": Stranger(
+        "keras", partial(taught, "lenet"), "LeNet-5-table", size=(28, 28, 1)
+    ),
     "LeNet on MNIST, 3x3 in C1": Stranger(
         "keras", partial(lenet, 3), "LeNet-5-table", size=(28, 28, 1)
     ),
     "VGG-11 for CIFAR, one norm in front": Stranger(
         "keras", partial(vgg, 128), "VGG-A", size=(32, 32, 3)
     ),
-}
+    "LeNet of tanh, squashed behind one pool": Stranger(
+        "keras", partial(taught, "lenet", (True, False)), "LeNet-5-table", size=(28, 28, 1)
+    ),
+    "ResNet-20 of Keras' example, one epsilon of PyTorch's": Stranger(
+        "keras", partial(taught, "resnet20", lambda number: 1e-5 if number == 9 else 1e-3),
+        "ResNet-20-CIFAR",
+    ),
+    "VGG-16 of cifar-vgg, much dropped": Stranger(
+        "keras", partial(taught, "cifar_vgg", 0.95), "VGG-D", size=(32, 32, 3)
+    ),
+    "AlexNet, a norm too few": Stranger(
+        "keras", partial(taught, "alexnet", 227, "valid", 4), "AlexNet"
+    ),
+}  # fmt: skip

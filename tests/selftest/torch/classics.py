@@ -33,6 +33,14 @@ def sigmoid_for_tanh(model: Any) -> None:
     model.C1[1] = nn.Sigmoid()
 
 
+def hard_sigmoid(model: Any) -> None:
+    model.C3[1] = nn.Hardsigmoid()
+
+
+def gelu(model: Any) -> None:
+    model.C1[1] = nn.GELU()
+
+
 def max_in_s2(model: Any) -> None:
     model.S2[0] = nn.MaxPool2d(2)
 

@@ -32,12 +32,50 @@ def by_groups(x: Tensor) -> Tensor:
     return (cells * (variance + 1e-5).rsqrt()).reshape(x.shape)
 
 
+class LastNorm(nn.Module):
+    """A norm of the channels, as ConvNeXt has it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(CHANNELS)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.norm(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+
+
 FOUR = {"groups": 4, "epsilon": 1e-5}
 UP_TO_SIX = {"low": 0.0, "high": 6.0}
 #: A model by name, with the kind and the attributes of its last layer.
 LAYERS: dict[str, tuple[Callable[[], Any], str, dict[str, Any]]] = {
     "group norm": (partial(behind, partial(nn.GroupNorm, 4, CHANNELS)), "group_norm", FOUR),
     "group norm spelt out": (of(by_groups), "group_norm", FOUR),
+    "layer norm": (partial(behind, LastNorm), "layer_norm", {"epsilon": 1e-5}),
+    "prelu": (partial(behind, nn.PReLU), "prelu", {}),
+    "prelu of a slope a channel": (partial(behind, partial(nn.PReLU, CHANNELS)), "prelu", {}),
+    "leaky relu": (partial(behind, nn.LeakyReLU), "leaky_relu", {"slope": 0.01}),
+    "leaky relu that falls": (
+        partial(behind, partial(nn.LeakyReLU, -0.3)),
+        "leaky_relu",
+        {"slope": -0.3},
+    ),
+    "elu": (partial(behind, partial(nn.ELU, 0.7)), "elu", {"alpha": 0.7}),
+    "gelu by tanh": (partial(behind, partial(nn.GELU, "tanh")), "gelu_by_tanh", {}),
+    "soft shrink": (partial(behind, nn.Softshrink), "soft_shrink", {"least": 0.5}),
+    "hard sigmoid spelt out": (of(lambda x: F.relu6(x + 3) / 6), "hard_sigmoid", {}),
+    **{
+        made.__name__: (partial(behind, made), kind, {})
+        for made, kind in (
+            (nn.Hardswish, "hard_swish"),
+            (nn.SiLU, "silu"),
+            (nn.Mish, "mish"),
+            (nn.Softplus, "softplus"),
+            (nn.Softsign, "softsign"),
+            (nn.SELU, "selu"),
+            (nn.GELU, "gelu"),
+            (nn.LogSigmoid, "log_sigmoid"),
+            (nn.Tanhshrink, "tanh_shrink"),
+        )
+    },
     "adaptive pool of uneven windows": (
         lambda: nn.Sequential(nn.Conv2d(3, CHANNELS, 1), nn.AdaptiveAvgPool2d(4)),
         "adaptive_avg_pool",
@@ -49,6 +87,12 @@ LAYERS: dict[str, tuple[Callable[[], Any], str, dict[str, Any]]] = {
     "log softmax": (of(lambda x: F.log_softmax(x, 1)), "log_softmax", {}),
     "log of softmax": (of(lambda x: torch.log(F.softmax(x, 1))), "log_softmax", {}),
     "log softmax spelt out": (of(spelt_out), "log_softmax", {}),
+}
+
+#: Layers whose way back has a constant in single precision, also where it computes in double.
+ROUNDED: dict[str, tuple[Callable[[], Any], str, dict[str, Any]]] = {
+    "celu": (partial(behind, partial(nn.CELU, 0.7)), "celu", {"alpha": 0.7}),
+    "hard sigmoid": (partial(behind, nn.Hardsigmoid), "hard_sigmoid", {}),
 }
 
 
