@@ -126,7 +126,7 @@ def _row(command: str, shell: str, place: Path, warm: bool) -> None:
     files.PATIENCE = 0.3
     supervisor._linux(supervisor.SUBREAPER, 1)
     if warm and not shell:
-        subprocess.Popen = _Forked  # type: ignore[misc, assignment]
+        subprocess.Popen = _Forked  # type: ignore[assignment, misc]
     for number in (1, 2):
         os.dup2(os.open(place.with_suffix(f".{number}"), os.O_CREAT | os.O_WRONLY), number)
     code = _shell(shell) if shell else _command(command)
@@ -136,8 +136,12 @@ def _row(command: str, shell: str, place: Path, warm: bool) -> None:
 def _command(text: str) -> int:
     from conformance.cli import main
 
-    with open(1, "w", closefd=False) as sys.stdout, open(2, "w", closefd=False) as sys.stderr:
-        return main(shlex.split(text))
+    sys.stdout = open(1, "w", closefd=False)  # noqa: SIM115
+    sys.stderr = open(2, "w", closefd=False)  # noqa: SIM115
+    code = main(shlex.split(text))
+    sys.stdout.flush()
+    sys.stderr.flush()
+    return code
 
 
 def _shell(text: str) -> int:
