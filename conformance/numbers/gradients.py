@@ -117,7 +117,7 @@ def gradients(
     expected = expected or found
     pairs = pairs or {i: i for i in range(len(found))}
     problem = outputs_differ(expected, found, pairs)
-    if len(tape.outputs) != len(found.outputs):
+    if not problem and len(tape.outputs) != len(found.outputs):
         problem = f"{len(tape.outputs)} outputs, expected {len(expected.outputs)}"
     if problem:
         return Gradients(seed, (), (), problem)
