@@ -146,6 +146,8 @@ def named(part: Excerpt, channel: int | None) -> Named | None:
     y, near, least, most = (
         evaluate(tape, end, {part.base: np.broadcast_to(at, shape)}) for at in (x, -1.0, -FAR, FAR)
     )
+    if same(y, x):  # such as 2 x - x, which leaks all
+        return None
     for kind, row in MODERN.items():
         if row.slots:
             continue
