@@ -709,8 +709,8 @@ WHOLE = [
     whole(f"PYTHONOPTIMIZE=2 {CONVERT} o > /dev/full 2> words; c=$?; ls -A o; exit $c", 0, "^o$"),
     whole(f"{CONVERT} /dev/full", 2, "cannot write /dev/full: No space left"),
     whole(f"{CONVERT} /dev/stdout | cat; exit ${{PIPESTATUS[0]}}", 2, "a pipe without a name"),
-    whole(f"export PYTHONDONTWRITEBYTECODE=1; (ulimit -f 1; {CONVERT} o) 2>&1 | cat; ls -A;"
-          " exit ${PIPESTATUS[0]}", 0, "cannot write .*o: File too large"),
+    whole(f"export PYTHONDONTWRITEBYTECODE=1; (ulimit -f 1; {CONVERT} o) 2>&1 | cat;"
+          " c=${PIPESTATUS[0]}; ls -A; exit $c", 2, "cannot write .*o: File too large"),
     whole("conformance convert moved.py:net right.py:net --arch lenet5-table --out o && ls o", 0,
           "o\n$"),
     whole("PYTHONOPTIMIZE=2 PYTHONIOENCODING=ascii conformance identify right.py:net --json i.json"

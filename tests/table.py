@@ -126,7 +126,7 @@ def _row(command: str, shell: str, place: Path, warm: bool) -> None:
     files.PATIENCE = 0.3
     supervisor._linux(supervisor.SUBREAPER, 1)
     if warm and not shell:
-        subprocess.Popen = _Forked  # type: ignore[misc]
+        subprocess.Popen = _Forked  # type: ignore[assignment, misc]
     for number in (1, 2):
         os.dup2(os.open(place.with_suffix(f".{number}"), os.O_CREAT | os.O_WRONLY), number)
     code = _shell(shell) if shell else _command(command)

@@ -46,6 +46,19 @@ def test_an_activation_is_named_however_it_is_spelt(write, named):
         assert [(node.kind, node.attributes) for node in found] == [named]
 
 
+@pytest.mark.parametrize("images", [1, 3])
+def test_a_softmax_over_the_images_says_so(images):
+    """Spelt out as well, also where there is one image, of which it leaves nothing."""
+
+    def write(tape, x):
+        largest = tape.reduce(x, "max", (0,), keep=True)
+        powers = tape.elementwise("exp", tape.elementwise("sub", x, largest))
+        return tape.elementwise("div", powers, tape.reduce(powers, "sum", (0,), keep=True))
+
+    found = graph(write, (images, 10), "NC").nodes[1:]
+    assert [(node.kind, node.attributes) for node in found] == [("softmax", {"axis": "batch"})]
+
+
 @pytest.mark.parametrize("over", [(1,), (1, 2, 3)], ids=["channels", "map"])
 def test_a_layer_norm_says_over_what(over):
     """Over the channels it is a layer norm, over the whole map a group norm of one group."""

@@ -229,7 +229,8 @@ class Followed:
 
     def _meet(self, operation: Operation, what: str) -> Place:
         """The images do not stay apart here."""
-        why = STATISTICS if operation.name == "reduce" else ONE_BY_ONE
+        mean = operation.attributes.get("reduce") in ("sum", "mean")
+        why = STATISTICS if operation.name == "reduce" and mean else ONE_BY_ONE
         here = len(self.places)
         self.found.append(Fault("batch", "images apart", what, why, operation.where, here))
         return None

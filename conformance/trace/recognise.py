@@ -201,8 +201,12 @@ def activation(piece: Piece) -> Layer | None:
     """softmax, its logarithm, sigmoid, tanh or relu."""
     if not piece.keeps_its_shape or piece.channels is None:
         return None
-    kind = pointwise(piece.excerpt, *piece.channels, piece.moved)
-    return Layer(kind) if kind else None
+    if kind := pointwise(piece.excerpt, *piece.channels, piece.moved):
+        return Layer(kind)
+    batch = axis_of(piece.before, "N")
+    if batch is not None and piece.moved == tuple(range(len(piece.axes))):
+        return Layer("softmax", {"axis": "batch"}) if over_images(piece.excerpt, batch) else None
+    return None
 
 
 def local_response(piece: Piece) -> Layer | None:
@@ -327,6 +331,20 @@ def pointwise(
     found = evaluate(part.tape, part.ends[0], {part.base: image}).transpose(np.argsort(moved))
     expected = _pointwise(np.moveaxis(image, channel, -1))[kind]
     return kind if same(np.moveaxis(found, channel, -1), expected) else None
+
+
+@remembered
+def over_images(part: Excerpt, batch: int) -> bool:
+    """Whether algebra is a softmax over the images; of a single one it is 1 whatever that is."""
+    over = [op.attributes for op in part.tape.operations if op.name == "reduce"]
+    if any(a["axes"] != (batch,) for a in over) or all(a["reduce"] != "sum" for a in over):
+        return False
+    if part.tape[part.ends[0]].name == "reduce":
+        return False  # it is on its way there
+    image = np.random.Generator(np.random.Philox(1989)).normal(size=part.tape[part.base].shape)
+    exp = np.exp(image - image.max(axis=batch, keepdims=True))
+    found = evaluate(part.tape, part.ends[0], {part.base: image})
+    return same(found, exp / exp.sum(axis=batch, keepdims=True))
 
 
 def _pointwise(x: np.ndarray) -> dict[str, np.ndarray]:

@@ -15,7 +15,7 @@ import keras
 from conformance.printable import message
 from conformance.trace.keras.images import augments
 from conformance.trace.keras.thread import in_a_thread
-from conformance.trace.places import refusing
+from conformance.trace.places import raised_at, refusing
 from conformance.trace.port import Size, UntraceableModel
 
 
@@ -143,7 +143,9 @@ def by_handle(variables: Sequence[Any]) -> dict[str, Any]:
 
 def _reason(error: BaseException) -> str:
     """Keras repeats the arguments after the reason."""
-    return shorten(message(error).partition("Arguments received")[0], 300) or type(error).__name__
+    said = shorten(message(error).partition("Arguments received")[0], 300) or type(error).__name__
+    place = raised_at(error)
+    return f"{said} ({place})" if place else said
 
 
 #: Say in one line what Keras cannot do and why.
