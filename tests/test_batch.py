@@ -60,7 +60,14 @@ def by_twos(t, x, n):
     return t.concat([dense(t, t.part(x, 0, some)) for some in halves if len(some)], 0)
 
 
-RIGHT = {"one by one": one_by_one(range), "by twos": by_twos, "head": head, "pixels": flattened, "channels first": channels_first, "joined": joined}
+RIGHT = {
+    "one by one": one_by_one(range),
+    "by twos": by_twos,
+    "head": head,
+    "pixels": flattened,
+    "channels first": channels_first,
+    "joined": joined,
+}
 
 
 @pytest.mark.parametrize("write", RIGHT.values(), ids=RIGHT)

@@ -138,7 +138,7 @@ ONE = {
     "over its largest": ({"image": lambda x: x / x.max()}, "batch", "depend on the others"),
     "random depth": ({"flat": lambda x: drawn(x).flatten(1)}, "random", "stochastic depth"),
     "noise": ({"image": lambda x: x + 0.1 * torch.randn_like(x)}, "random", "noise"),
-    "activation": ({"flat": lambda x: F.hardswish(x).flatten(1)}, "operation", ""),
+    "activation": ({"flat": lambda x: F.hardswish(x).flatten(1)}, "extra", ""),
 }  # fmt: skip
 
 
@@ -275,15 +275,19 @@ def test_a_relu_has_many_spellings(relu):
 
 
 @pytest.mark.parametrize(
-    "function",
-    [lambda x: torch.where(x > 0, x, 0.01 * x), F.hardswish, lambda x: F.threshold(x, 0.1, 0)],
+    ("function", "finding"),
+    [
+        (lambda x: torch.where(x > 0, x, 0.01 * x), ("kind", "tanh")),
+        (F.hardswish, ("kind", "tanh")),
+        (lambda x: F.threshold(x, 0.1, 0), ("operation", ("tanh",))),
+    ],
     ids=["leaky", "hard swish", "a threshold of 0.1"],
 )
-def test_another_function_is_no_relu(function):
+def test_another_function_is_no_relu(function, finding):
     """One finding a layer and no variant, behind the pools as well."""
     found = judge(port(lambda: Activated(function)), NETWORK, numbers=False)
     assert not found.profiles
-    assert [(f.attribute, f.expected) for f in found.findings] == [("operation", ("tanh",))] * 6
+    assert [(f.attribute, f.expected) for f in found.findings] == [finding] * 6
 
 
 def tiles(reduce: Callable[..., Tensor], inner: bool = True) -> Change:
