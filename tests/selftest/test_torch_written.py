@@ -204,17 +204,6 @@ def test_a_random_branch_is_one_finding(kind, said):
     assert found.attribute == "random" and said in found.sentence
 
 
-def test_lazy_layers_stand_beside_others():
-    """Each gets its numbers when it first sees an image."""
-
-    def factory():
-        model = frameworks.factory("torch", NETWORK)()
-        model.fc[2] = nn.LazyLinear(10)
-        return model
-
-    assert judge(port(factory), NETWORK, numbers=False).verdict == "conforms"
-
-
 class OneByOne(nn.Module):
     def __init__(self, inside):
         super().__init__()
