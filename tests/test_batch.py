@@ -47,7 +47,27 @@ def joined(t, x, n):
     return t.reduce(t.concat([x, t.pad(x, [(0, 0), (0, 0), (0, 0)])], 3), "sum", (1, 2))
 
 
-RIGHT = {"head": head, "pixels": flattened, "channels first": channels_first, "joined": joined}
+def one_by_one(order):
+    def write(t, x, n):
+        images = (t.part(x, 0, range(i, i + 1)) for i in order(n))
+        return t.concat([dense(t, image) for image in images], 0)
+
+    return write
+
+
+def by_twos(t, x, n):
+    halves = [range(0, min(n, 2)), range(2, n)]
+    return t.concat([dense(t, t.part(x, 0, some)) for some in halves if len(some)], 0)
+
+
+RIGHT = {
+    "one by one": one_by_one(range),
+    "by twos": by_twos,
+    "head": head,
+    "pixels": flattened,
+    "channels first": channels_first,
+    "joined": joined,
+}
 
 
 @pytest.mark.parametrize("write", RIGHT.values(), ids=RIGHT)
@@ -88,6 +108,12 @@ def view(t, x, n):
 
 
 WRONG = {
+    "in another order": (one_by_one(lambda n: range(n)[::-1]), "must not depend on the others"),
+    "the first each time": (one_by_one(lambda n: n * [0]), "must not depend on the others"),
+    "one before it": (
+        lambda t, x, n: t.elementwise("sub", dense(t, x), dense(t, t.part(x, 0, range(1)))),
+        "must not depend on the others",
+    ),
     "squeeze": (squeezed, "batch axis has to come through"),
     "mean": (centred, "must not depend on the others"),
     "softmax": (softmax, "must not depend on the others"),
@@ -104,6 +130,22 @@ def test_images_that_meet_are_a_fault(write, why):
     (fault,) = batch.faults(Port(write), (4, 4, 3))
     assert fault.attribute == "batch"
     assert any(each in fault.hint for each in why.split("|"))
+
+
+def test_a_loop_is_known_and_what_norms_in_it():
+    """By where they are; of a model that takes all images at once there is no such list."""
+
+    def normed(t, x, n):
+        slots = [t.parameter(name, (3,)) for name in ("gamma", "beta", "mean", "variance")]
+        pieces = [t.part(x, 0, range(i, i + 1)) for i in range(n)]
+        done = [t.batch_norm(p, *slots, axis=3, epsilon=1e-5, momentum=0.9) for p in pieces]
+        return dense(t, t.concat(done, 0))
+
+    found = [
+        batch.one_by_one(Port(write).trace((4, 4, 3), batch=2))
+        for write in (normed, one_by_one(range), head)
+    ]
+    assert [each and len(each) for each in found] == [2, [], None]
 
 
 def test_a_row_of_all_images_is_met_where_it_is_read():

@@ -26,10 +26,11 @@ from conformance.trace.walk import Walk
 MOST = 12
 
 #: The functions, and how the number that one has is read from two of its values: at -1, and where
-#: an exponential has vanished.  What leaks all is the absolute value.
+#: an exponential has vanished.  What leaks all is the number itself, or
+#: its absolute value.
 MODERN = {row.name: row for row in vars(modern).values() if isinstance(row, Kind)}
 NUMBERS: dict[str, Any] = {
-    "leaky_relu": lambda near, far: -near if near != 1 else 0.0,
+    "leaky_relu": lambda near, far: -near if abs(near) != 1 else 0.0,
     "elu": lambda near, far: -far,
     "celu": lambda near, far: -far,
     "soft_shrink": lambda near, far: FAR + far,

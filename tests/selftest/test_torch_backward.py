@@ -109,6 +109,12 @@ def test_the_node_is_named(changes, node):
     assert (found.check, found.node) == ("gradient", node)
 
 
+def test_what_is_written_over_is_named():
+    """Where the way back breaks off, and not the output."""
+    (found,) = judged(relu=lambda x: F.relu(x).add_(0)).findings
+    assert (found.attribute, found.node) == ("backward", RELU)
+
+
 @pytest.mark.parametrize(
     "changes",
     [{"kind": Recomputed}, {"relu": rectifier(lambda g, on: g * on)}],

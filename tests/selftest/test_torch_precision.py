@@ -126,10 +126,12 @@ def test_a_forward_in_inference_mode_is_cut_off():
 
 
 def test_a_model_built_in_inference_mode_is_judged():
-    """Its stored arrays take values there only."""
+    """Its stored arrays take values there only; that they are never trained is a remark."""
 
     @torch.inference_mode()
     def build():
         return LeNet()
 
-    assert judge(port(build), NETWORK).verdict == "conforms"
+    found = judge(port(build), NETWORK)
+    (remark,) = found.judgement.remarks
+    assert (found.verdict, remark.attribute, remark.found) == ("conforms", "trained", False)

@@ -68,8 +68,8 @@ def beside(comparison: Comparison, indices: list[int], places: set[str]) -> list
     for i in indices:
         each = comparison.findings[i]
         node = comparison.found.nodes[each.found_node] if each.found_node is not None else None
-        path = node.where.path if node and each.attribute in ("extra", "inputs") else None
-        place = next((p for p in sorted(places) if path is not None and _in(path, p)), None)
+        said_of = node is not None and each.attribute in ("extra", "inputs")
+        place = next((p for p in sorted(places) if said_of and node and _in(node, p)), None)
         first = node is not None and node.kind == DRAWN and place not in said
         if place is None or first:
             kept.append(i)
@@ -77,8 +77,11 @@ def beside(comparison: Comparison, indices: list[int], places: set[str]) -> list
     return kept
 
 
-def _in(path: str, place: str) -> bool:
-    return path == place or bool(place) and path.startswith(f"{place}.")
+def _in(node: Node, place: str) -> bool:
+    """Whether a node is in a part of the port, or adds that part's branch to another."""
+    path = node.where.path
+    joins = node.kind == "add" and path and place.startswith(f"{path}.")
+    return path == place or bool(joins or (place and path.startswith(f"{place}.")))
 
 
 def worded(comparison: Comparison, difference: Difference, where: str) -> tuple[str, str]:

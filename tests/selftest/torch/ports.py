@@ -112,6 +112,47 @@ def weights_in_forward(model: Any) -> None:
     model.C3[0] = Function(lambda x: nn.Conv2d(6, 16, 5)(x))
 
 
+def one_by_one(model: Any) -> None:
+    model.conv1 = Each(model.conv1)
+
+
+class Each(nn.Module):
+    """A module that is given its images one by one."""
+
+    def __init__(self, inside: nn.Module) -> None:
+        super().__init__()
+        self.inside = inside
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.cat([self.inside(x[i : i + 1]) for i in range(len(x))])
+
+
+def each_by_itself(model: Any) -> None:
+    model.C1 = Each(model.C1)
+
+
+class InPlace(nn.Module):
+    """A block whose shortcut is added to the first half of its channels, or to the other."""
+
+    def __init__(self, block: Any, half: int) -> None:
+        super().__init__()
+        self.residual, self.half = block.residual, half
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.residual(x)
+        some = slice(self.half * x.shape[1], (self.half + 1) * x.shape[1])
+        y[:, some] += x[:, :, ::2, ::2]
+        return y
+
+
+def added_to_the_others(model: Any) -> None:
+    model.stage2[0][0] = InPlace(model.stage2[0][0], 1)
+
+
+def added_to_some(model: Any) -> None:
+    model.stage2[0][0] = InPlace(model.stage2[0][0], 0)
+
+
 def precision_island(model: Any) -> None:
     model.C3[0] = Island(6, 16, 5)
 

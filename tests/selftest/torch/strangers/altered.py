@@ -58,6 +58,21 @@ def biased(spared: int = 0) -> nn.Module:
     return network
 
 
+def bare_projections(stages: tuple[int, ...] = (2, 3, 4)) -> nn.Module:
+    """ResNet-18 of Dive into Deep Learning: all convolutions have a bias, projections no norm."""
+    network = biased()
+    for stage in stages:
+        network.get_submodule(f"layer{stage}.0.downsample")[1] = nn.Identity()
+    return network
+
+
+def googlenet_heads(classes: tuple[int, int]) -> nn.Module:
+    """GoogLeNet for other classes; the second head's may be others still."""
+    network = torchvision("googlenet", num_classes=classes[0], init_weights=False)
+    network.aux2.fc2 = nn.Linear(1024, classes[1])
+    return network
+
+
 def inception_v3_for_small_images(border: int = 1) -> nn.Module:
     """Inception-v3 with the stem of weiaicunzai/pytorch-cifar100."""
     network = torchvision(

@@ -28,6 +28,11 @@ def one_layer(classes: int = 10) -> Iterable[nn.Module]:
     return nn.AvgPool2d(1, 1), nn.Flatten(), nn.Linear(512, classes)
 
 
+def averaged() -> Iterable[nn.Module]:
+    """The mean of a map of any size in front of the one layer."""
+    return nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(512, 10)
+
+
 def narrow(rate: float = 0.5) -> Iterable[nn.Module]:
     """As chengyangfu/pytorch-vgg-cifar10 has it."""
     return (
@@ -219,7 +224,7 @@ def bottlenecks(n: int = 3, at: int = 1, kernel: int = 3) -> nn.Module:
 def lenet(
     activation: type[nn.Module] = nn.ReLU, pool: type[nn.Module] = nn.MaxPool2d, padding: int = 0,
     channels: int = 1, side: int = 5, end: Iterable[nn.Module] = (), covering: bool = False,
-    c3: int = 16, zero: int = 0,
+    c3: int = 16, zero: int = 0, pool_first: bool = False,
 ) -> nn.Module:  # fmt: skip
     """LeNet-5 as it is taught: every map is connected, the output is dense.
 
@@ -232,9 +237,14 @@ def lenet(
     last = nn.Linear(120, 84), nn.Linear(84, 10)
     for layer in last[len(last) - zero :]:
         nn.init.zeros_(layer.weight)
+
+    def end_of_stage() -> Iterable[nn.Module]:
+        pair = activation(), pool(2)
+        return pair[::-1] if pool_first else pair
+
     return nn.Sequential(
-        nn.Conv2d(channels, 6, 5, padding=padding), activation(), pool(2),
-        nn.Conv2d(6, c3, 5), activation(), pool(2),
+        nn.Conv2d(channels, 6, 5, padding=padding), *end_of_stage(),
+        nn.Conv2d(6, c3, 5), *end_of_stage(),
         *c5, last[0], activation(), last[1], *end,
     )  # fmt: skip
 

@@ -58,6 +58,10 @@ VGG: dict[str, Stranger] = {
         )
         for side in (32, 64)
     },
+    "VGG-11 with a mean of the last map": row(
+        small.vgg, "VGG-A", "batch norm", "one dense layer", CLASSES, "for 64x64 images",
+        size=(64, 64, 3), options={"name": "VGG-A", "head": small.averaged},
+    ),
     "VGG-16 of weiaicunzai": row(
         small.vgg, "VGG-D", "batch norm", CLASSES, FOR_CIFAR,
         size=CIFAR, options={"name": "VGG-D", "head": small.wide},
@@ -169,6 +173,10 @@ LENET: dict[str, Stranger] = {
             "mean": (0.1307,), "deviation": (0.3081,),
         },
     ),
+    "LeNet that pools before its ReLUs": row(
+        small.lenet, "LeNet-5-table", *TAUGHT, "without softmax", numbers=True,
+        options={"covering": True, "pool_first": True},
+    ),
     "LeNet of Caffe": row(small.caffe_lenet, "LeNet-5-table", another="Caffe's", size=MNIST),
     "LeNet that starts with a classifier of zeros": row(
         small.lenet, "LeNet-5-table", *TAUGHT, "without softmax", "zero classifier",
@@ -199,6 +207,10 @@ OTHER_INCEPTIONS: dict[str, Stranger] = {
     "GoogLeNet of kuangliu": row(
         small.googlenet, "GoogLeNet", *SMALLER, "batch norm", "for small images, one convolution",
         HEADLESS, IDLE, CLASSES, size=CIFAR,
+    ),
+    "GoogLeNet with heads of 10 classes": row(
+        altered.googlenet_heads, "GoogLeNet", "torchvision", "torchvision's auxiliary heads",
+        CLASSES, options={"classes": (10, 10)},
     ),
     "Inception-v3 for CIFAR": row(
         altered.inception_v3_for_small_images, "Inception-v3", "for small images",
@@ -243,6 +255,9 @@ RESNET: dict[str, Stranger] = {
             (5, 1, "bottlenecks, stride on the 3x3"),
         )
     },
+    "ResNet-18 of Dive into Deep Learning": row(
+        altered.bare_projections, "ResNet-18", "biases before batch norm", "bare projections"
+    ),
     "ResNet-18 on one pixel": row(
         libraries.torchvision, "ResNet-18", size=CIFAR, options={"name": "resnet18"}
     ),
@@ -311,6 +326,15 @@ OTHERS: dict[str, Stranger] = {
     "AlexNet on 227x227, padded by 2": row(
         small.alexnet, "AlexNet", options={"padding": 2, "side": 6, "norm": "after"}
     ),
+    "LeNet that takes means before its tanh": row(
+        small.lenet, "LeNet-5-table",
+        options={
+            "activation": nn.Tanh, "pool": nn.AvgPool2d, "covering": True, "pool_first": True,
+        },
+    ),
+    "GoogLeNet with heads of other classes": row(
+        altered.googlenet_heads, "GoogLeNet", options={"classes": (10, 11)}
+    ),
     "LeNet, padded by 1": row(
         small.lenet, "LeNet-5-table", size=(30, 30, 1), options={"padding": 1, "covering": True}
     ),
@@ -341,6 +365,9 @@ OTHERS: dict[str, Stranger] = {
     ),
     "Caffe ResNet-50, 2x2 pool": row(
         altered.caffe_resnet50, "ResNet-50", options={"pools": 2}
+    ),
+    "ResNet-18 with two bare projections": row(
+        altered.bare_projections, "ResNet-18", options={"stages": (2, 3)}
     ),
     "ResNet-18 with all biases but one": row(
         altered.biased, "ResNet-18", options={"spared": 1}
