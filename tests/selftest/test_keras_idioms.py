@@ -290,3 +290,15 @@ def test_idle_layers_are_named():
     assert [name.rstrip("_0123456789") for name in found] == [
         "batch_normalization", "extra", "unused",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("first", [True, False], ids=["in front", "behind"])
+def test_an_output_besides_is_one_finding(first):
+    """What is returned besides the network's result is said once, and hides nothing of that."""
+    whole = lenet()
+    besides = whole.layers[-3].output
+    outputs = [besides, *whole.outputs] if first else [*whole.outputs, besides]
+    found = judge(port(lambda: keras.Model(whole.inputs, outputs)), TABLE)
+    (finding,) = found.findings
+    assert (finding.attribute, finding.expected, finding.found) == ("outputs", 1, 2)
+    assert found.forward is not None and found.verdict == "deviates"
