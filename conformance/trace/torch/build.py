@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 
 from conformance.graph.model import Where
 from conformance.trace.places import reason
@@ -108,7 +109,9 @@ def untrainable(module: nn.Module) -> list[Fault]:
 
     Its buffers become ordinary ones, for a step of training to get through.
     """
-    made = [handle for handle, tensor in _stored(module) if tensor.is_inference()]
+    # A lazy parameter is made by the first call, and cannot be asked before.
+    stored = [(handle, tensor) for handle, tensor in _stored(module) if not is_lazy(tensor)]
+    made = [handle for handle, tensor in stored if tensor.is_inference()]
     for each in module.modules() if made else ():
         for name, buffer in each._buffers.items():
             each._buffers[name] = None if buffer is None else buffer.clone()
