@@ -18,14 +18,50 @@ from conformance.kinds import PASSING
 NO_PADDING = ((0, 0), (0, 0))
 
 
+#: What rises with its input: the largest of four may be taken before or behind it.
+RISING = ("relu", "tanh", "sigmoid", "clip")
+
+
 def alike(expected: Graph, found: Graph) -> Graph:
-    """The found graph, its heads spelled as those of the expected one that they stand for."""
+    """The found graph, its heads spelled as those of the expected one that they stand for, and
+    its maxima behind the activations that they precede."""
+    if not list(_before_activations(expected)):
+        found = _behind_activations(found)
     respelled = {
         ours.index: (ours, theirs)
         for ours, theirs in _pairs(list(_heads(found)), list(_heads(expected)))
         if ours.kind != theirs.kind
     }
     return _Respelling(expected, found, respelled).graph() if respelled else found
+
+
+def _before_activations(graph: Graph) -> Iterator[tuple[int, int]]:
+    """Each maximum of windows that only an activation reads, and that activation."""
+    readers = graph.consumers()
+    for index, node in enumerate(graph):
+        if node.kind != "max_pool" or index in graph.outputs or len(readers[index]) != 1:
+            continue
+        (reader,) = readers[index]
+        before = graph.nodes[node.inputs[0]].kind
+        if graph.nodes[reader].kind in RISING and before not in RISING:
+            yield index, reader
+
+
+def _behind_activations(graph: Graph) -> Graph:
+    """The graph with maxima behind the activations that follow: it computes the same."""
+    nodes = list(graph.nodes)
+    for pool, activation in _before_activations(graph):
+        first, then = nodes[pool], nodes[activation]
+        source = nodes[first.inputs[0]]
+        nodes[pool] = replace(
+            then, inputs=first.inputs, shape=source.shape, axes=source.axes, value=-1
+        )
+        said = ("order", f"max_pool, {then.kind}", f"{then.kind}, max_pool")
+        nodes[activation] = replace(
+            first, inputs=(pool,), axes=then.axes, value=then.value,
+            spelling=(*first.spelling, said),
+        )  # fmt: skip
+    return replace(graph, nodes=nodes) if nodes != graph.nodes else graph
 
 
 @dataclass(frozen=True)

@@ -143,7 +143,7 @@ def _missing_at(comparison: Comparison, group: set[int], missing: set[int]) -> s
     """The missing nodes that begin where a group begins, and those behind them."""
     found, expected = comparison.found, comparison.expected
     sources = {i for b in group for i in found.nodes[b].inputs} - group
-    behind = {comparison.back[i] for i in sources if i in comparison.back}
+    behind = {comparison.behind(i) for i in sources}
     stands: set[int] = set()
     for a in sorted(missing):
         if {*expected.nodes[a].inputs} & (behind | stands):

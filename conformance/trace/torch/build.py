@@ -109,8 +109,7 @@ def untrainable(module: nn.Module) -> list[Fault]:
 
     Its buffers become ordinary ones, for a step of training to get through.
     """
-    # A lazy parameter is made by the first call, and cannot be asked before.
-    stored = [(handle, tensor) for handle, tensor in _stored(module) if not is_lazy(tensor)]
+    stored = ((handle, tensor) for handle, tensor in _stored(module) if not is_lazy(tensor))
     made = [handle for handle, tensor in stored if tensor.is_inference()]
     for each in module.modules() if made else ():
         for name, buffer in each._buffers.items():

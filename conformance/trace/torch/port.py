@@ -323,7 +323,7 @@ class TorchPort:
                 self._noted = untrainable(module)
                 module.eval()
                 if any(is_lazy(tensor) for tensor in module.parameters()):
-                    module(image.to(next(module.parameters()).dtype))
+                    module.double()(image)  # what is lazy takes the type that it has by then
             self._module = module
         return self._module
 
