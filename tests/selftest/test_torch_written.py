@@ -201,7 +201,7 @@ def test_a_random_branch_is_one_finding(kind, said):
         return model
 
     (found,) = judge(port(factory), NETWORK, numbers=False).findings
-    assert found.attribute == "random" and said in found.sentence
+    assert found.attribute == "random" and said in str(found.sentence)
 
 
 class OneByOne(nn.Module):
