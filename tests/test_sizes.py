@@ -64,6 +64,33 @@ def test_size_without_a_meaning(name, size, why):
         resized(graph(name), size)
 
 
+def test_pool_of_the_whole_map_has_its_shortest_name():
+    """Of a pool with one window no stride is seen, and a mean of the whole map is global."""
+    pools = [node for node in resized(graph("Inception-v3"), (75, 75, 3)) if "pool" in node.kind]
+    strides = [node.attributes["stride"] for node in pools if node.kind == "max_pool"]
+    assert strides == [(2, 2), (2, 2), (2, 2), (3, 3)]
+    taught = resized(published.network(reference.find("GoogLeNet")).training, (160, 160, 3))
+    heads = [n for n in taught if n.shape[:2] == (2, 2) and n.kind == "avg_pool"]
+    assert len(heads) == 2 and not [n for n in taught if n.kind == "global_avg_pool"][1:]
+
+
+def test_pool_of_one_pixel_does_nothing():
+    """Also where the paper's own pools have no meaning on so small an image, and the port's do."""
+    model, size = reference.find("GoogLeNet"), (28, 28, 1)
+    nodes = [
+        replace(node, attributes=node.attributes | {"padding": ((1, 1), (1, 1))})
+        if node.kind == "max_pool" and node.attributes["stride"] == (2, 2)
+        else node
+        for node in graph("GoogLeNet")
+    ]
+    padded = resized(Graph(nodes, (0,), graph("GoogLeNet").outputs), size, exactly=True)
+    (mean,) = (i for i, node in enumerate(padded) if node.kind == "global_avg_pool")
+    port = resized(without(padded, {mean}), size, exactly=True)
+    found = compared(graph("GoogLeNet"), port, model, size)
+    assert found.unsized
+    assert {each.attribute for each in found.findings} == {"padding"}
+
+
 def test_without_layers():
     """What read a layer that is left out reads what that read; a join cannot be left out."""
     whole = graph("VGG-A")
@@ -143,7 +170,7 @@ def test_an_unfinished_port_is_told_so_whatever_it_says_of_other_images():
     with pytest.raises(Unfinished):
         sizes.traced(constant, reference.find("VGG-D"))
     with pytest.raises(Unfinished):
-        identify._first(constant, sizes.known())
+        identify._first(identify.Remembering(constant), sizes.known())
 
 
 def test_port_is_tried_on_the_images_of_others():

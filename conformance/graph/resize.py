@@ -38,6 +38,8 @@ def resized(graph: Graph, size: Shape, exactly: bool = False, kept: Collection[i
             sized = node
         if exactly and "padding" in sized.attributes and "kernel" in sized.attributes:
             sized = _exact(sized, node, before[0])
+        elif sized.kind in ("max_pool", "avg_pool"):
+            sized = _shortest(sized, before[0])
         at.append(len(nodes))
         nodes.append(replace(sized, inputs=inputs))
     inputs, outputs = (tuple(at[i] for i in ends) for ends in (graph.inputs, graph.outputs))
@@ -68,6 +70,16 @@ def _exact(anew: Node, node: Node, before: Shape) -> Node:
         reach = (of["kernel"][axis] - 1) * of.get("dilation", (1, 1))[axis] + 1
         sides.append((before[axis] + sum(of["padding"][axis]) - reach) // of["stride"][axis] + 1)
     return replace(anew, shape=(*sides, anew.shape[-1]), attributes=node.attributes)
+
+
+def _shortest(pool: Node, before: Shape) -> Node:
+    """A pool by its shortest name, as traces have it: with one window, no stride is seen."""
+    kernel, padding = pool.attributes["kernel"], pool.attributes["padding"]
+    if kernel != before[:2] or padding != ((0, 0), (0, 0)):
+        return pool
+    if pool.kind == "avg_pool":
+        return replace(pool, kind="global_avg_pool", attributes={})
+    return replace(pool, attributes=pool.attributes | {"stride": kernel})
 
 
 def _sized(node: Node, before: Sequence[Shape]) -> Node:

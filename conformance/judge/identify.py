@@ -108,7 +108,7 @@ def _part(images: list[Size], model: Model) -> bool:
     return model.input[-1] > sizes.CHANNELS and all(size[-1] <= sizes.CHANNELS for size in images)
 
 
-def _first(port: Any, images: list[Size]) -> tuple[Size, Graph]:
+def _first(port: Remembering, images: list[Size]) -> tuple[Size, Graph]:
     """The first of these images that a port takes, and its graph for that."""
     refused: UntraceableModel | None = None
     for size in images:

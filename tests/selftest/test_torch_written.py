@@ -204,6 +204,32 @@ def test_a_random_branch_is_one_finding(kind, said):
     assert found.attribute == "random" and said in str(found.sentence)
 
 
+class Excited(nn.Module):
+    """A branch of which the mean of each map decides how much of it is let through."""
+
+    def __init__(self, branch):
+        super().__init__()
+        self.branch = branch
+        self.gate = nn.Sequential(nn.Linear(16, 4), nn.ReLU(), nn.Linear(4, 16), nn.Sigmoid())
+
+    def forward(self, x):
+        y = self.branch(x)
+        return y * self.gate(y.mean((2, 3)))[:, :, None, None]
+
+
+def test_layers_that_cannot_be_read_are_no_part_of_a_variant():
+    """Means of maps are no network "without top" that holds but for its classifier."""
+
+    def factory():
+        model = frameworks.factory("torch", NETWORK)()
+        for block in [each for each in model.stage1.modules() if hasattr(each, "residual")]:
+            block.residual = Excited(block.residual)
+        return model
+
+    found = judge(port(factory), NETWORK, numbers=False)
+    assert [f.attribute for f in found.findings] == ["operation"] * 3
+
+
 class OneByOne(nn.Module):
     def __init__(self, inside):
         super().__init__()

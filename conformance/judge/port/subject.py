@@ -241,17 +241,29 @@ def _beside(expected: Graph, found: Graph) -> tuple[Graph, Graph, Alignment, lis
 
 
 def _pooled(expected: Graph, found: Graph) -> Graph:
-    """The network less pools of one pixel, which do nothing, where the port's graph has none."""
+    """The network less pools of one pixel, which do nothing, where the port's graph has none.
+
+    That pixel may be the port's alone, where the network has no meaning on its image.
+    """
+    single = _ends_in_a_pixel(found) and not _ends_in_a_pixel(expected)
     idle = {
         i
         for i, node in enumerate(expected)
-        if node.kind == "global_avg_pool" and expected.nodes[node.inputs[0]].shape[:2] == (1, 1)
+        if node.kind == "global_avg_pool"
+        and (single or expected.nodes[node.inputs[0]].shape[:2] == (1, 1))
     }
     if not idle or any(node.kind == "global_avg_pool" for node in found):
         return expected
     (image,) = expected.inputs
     less = without(expected, idle)
     return resized(less, expected.nodes[image].shape, kept=_heads(less, found))
+
+
+def _ends_in_a_pixel(graph: Graph) -> bool:
+    """Whether the last map that a layer with parameters gives has one pixel."""
+    main = graph.ancestors(graph.outputs[0])
+    maps = [graph.nodes[i].shape for i in sorted(main) if graph.nodes[i].has(WEIGHTED)]
+    return next((m[:2] == (1, 1) for m in reversed(maps) if len(m) == 3), False)
 
 
 def _heads(graph: Graph, found: Graph) -> set[int]:

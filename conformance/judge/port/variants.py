@@ -143,8 +143,8 @@ def explain(
     for profile in profiles:
         if profile in result.profiles or not left:
             continue
-        matched, exceptions = _nearly(comparison, profile)
-        if exceptions and matched <= left and _prevails(comparison, matched, exceptions):
+        matched, asked, exceptions = _nearly(comparison, profile)
+        if exceptions and matched <= left and _prevails(comparison, asked, exceptions):
             result.nearly.append((profile, exceptions))
             left -= matched
     result.surplus = sorted(left)
@@ -158,17 +158,24 @@ def _prevails(comparison: Comparison, matched: set[int], exceptions: list[Findin
     return len(rows - others) > len(others) or len(matched) > 2 * len(exceptions)
 
 
-def _nearly(comparison: Comparison, profile: Profile) -> tuple[set[int], list[Finding]]:
-    """What a variant explains of which a part is not there, and that part."""
+def _nearly(comparison: Comparison, profile: Profile) -> tuple[set[int], set[int], list[Finding]]:
+    """What a variant explains of which a part is not there, what of it it asks for, and that part.
+
+    What it explains and does not ask for, others may have as well.
+    """
     every: set[int] = set()
+    asked: set[int] = set()
     exceptions: list[Finding] = []
     for row, matched, wanted in _by_rows(comparison, profile):
         every |= matched
-        if wanted is not None and len(matched) < wanted:
+        if wanted is None:
+            continue
+        asked |= matched
+        if len(matched) < wanted:
             exceptions += _exceptions(comparison, row, matched, wanted - len(matched))
-        elif wanted is not None and len(matched) > wanted:
-            return set(), []
-    return every, exceptions
+        elif len(matched) > wanted:
+            return set(), set(), []
+    return every, asked, exceptions
 
 
 def _meant(comparison: Comparison, row: Difference) -> Any:

@@ -65,6 +65,10 @@ STRANGERS: dict[str, Stranger] = {
         torchvision, "inception_v3", "Inception-v3", "padding counted", "dropout 0.5",
         MOMENTUM, HEADLESS, size=(96, 96, 3), aux_logits=False, init_weights=False,
     ),
+    "torchvision inception_v3 without heads, on 75x75": of(
+        torchvision, "inception_v3", "Inception-v3", "padding counted", "dropout 0.5",
+        MOMENTUM, HEADLESS, size=(75, 75, 3), aux_logits=False, init_weights=False,
+    ),
     "timm resnet18": of(timm, "resnet18", "ResNet-18"),
     "timm resnet50": of(timm, "resnet50", "ResNet-50", "v1.5"),
     "timm vgg16": of(timm, "vgg16", "VGG-D", IDLE),
