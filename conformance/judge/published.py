@@ -68,12 +68,12 @@ def known(name: str) -> bool:
     return name in reference.models() and _file(name).is_file()
 
 
-def another(graph: Graph, name: str) -> str:
-    """The network that a graph is nearer to than to the one called ``name``, if there is one."""
+def another(graph: Graph, name: str, times: int = 1) -> str:
+    """The network that a graph is so many times nearer to than to the one called ``name``."""
     if not known(name) or not (own := _distance(graph, name)):
         return ""
     nearest = min(filter(known, reference.models()), key=lambda each: _distance(graph, each))
-    return nearest if _distance(graph, nearest) < own else ""
+    return nearest if times * _distance(graph, nearest) < own else ""
 
 
 def _distance(graph: Graph, name: str) -> int:

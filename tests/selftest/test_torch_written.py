@@ -230,6 +230,16 @@ def test_layers_that_cannot_be_read_are_no_part_of_a_variant():
     assert [f.attribute for f in found.findings] == ["operation"] * 3
 
 
+@pytest.mark.parametrize(
+    ("name", "meant"), [("ResNet-20-CIFAR", []), ("ResNet-56-CIFAR", ["ResNet-20-CIFAR"])]
+)
+def test_another_network_is_asked_about(name, meant):
+    """Where little is as in the network that was named, the one that was meant is a remark."""
+    made = frameworks.factory("torch", reference.find("ResNet-20-CIFAR"))
+    found = judge(port(made), reference.find(name), numbers=False)
+    assert [r.found for r in found.judgement.remarks if r.attribute == "network"] == meant
+
+
 class OneByOne(nn.Module):
     def __init__(self, inside):
         super().__init__()
