@@ -118,7 +118,9 @@ def test_an_operator_of_several_primitives_computes_what_it_is_called(write, exp
     np.testing.assert_allclose(computed(write)[2], expected(X), rtol=1e-12)
 
 
-def test_a_leaky_rectifier_with_another_slope_is_none():
-    """Beyond one the larger of the two is another function."""
-    tape = Tape()
-    assert composed.leaky_relu(tape, tape.input(SHAPE, "NHWC"), 1.5) is None
+@pytest.mark.parametrize("slope", [0.0, 0.2, 1.0, 1.5, -0.3])
+def test_a_leaky_rectifier_of_any_slope_is_written(slope):
+    """Beyond one, and below zero, the larger of the two is another function."""
+    tape, x = Tape(), np.random.default_rng(1).normal(size=SHAPE)
+    value = composed.leaky_relu(tape, tape.input(SHAPE, "NHWC"), slope)
+    assert np.array_equal(evaluate(tape, value, {0: x}), np.where(x > 0, x, slope * x))
