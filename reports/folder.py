@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import shutil
 import signal
-import tempfile
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from errno import EEXIST
 from pathlib import Path
+from secrets import token_hex
 
 
 class NotOurs(FileExistsError):
@@ -33,8 +33,9 @@ def publish(pages: Mapping[str, str], folder: Path, marks: tuple[str, ...]) -> N
     names = {folder / name for name in pages}
     own = (path for path in found if path.suffix in suffixes and path not in names)
     left = [path for path in own if begins(path, marks)]
-    building = Path(tempfile.mkdtemp(dir=folder, prefix=".report-"))
-    try:
+    building = folder / f".report-{token_hex(4)}"
+    try:  # before the folder is there: a signal may come as soon as it is
+        building.mkdir()
         for name, text in pages.items():
             (building / name).parent.mkdir(parents=True, exist_ok=True)
             (building / name).write_text(text, encoding="utf-8", newline="\n")

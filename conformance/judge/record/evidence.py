@@ -15,13 +15,13 @@ import errno
 import json
 import os
 import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from hashlib import sha256
 from math import inf, nan
 from pathlib import Path
+from secrets import token_hex
 from typing import Any
 
 import numpy as np
@@ -136,8 +136,9 @@ def write(run: Run, folder: Path) -> Path:
     """
     folder.mkdir(parents=True, exist_ok=True)
     target = folder / run.name
-    building = Path(tempfile.mkdtemp(dir=folder, prefix=f".{run.name}-"))
-    try:
+    building = folder / f".{run.name}-{token_hex(4)}"
+    try:  # before the folder is there: a signal may come as soon as it is
+        building.mkdir()
         placed = {
             name: (record, _placed(run, record, target, building / f"{name}.json"))
             for name, record in run.records.items()
