@@ -18,7 +18,7 @@ from conformance.trace.port import CannotExecute, UntraceableModel
 
 #: What a port computes with, and what traces it: no file of theirs is a port's own source.
 LIBRARIES = (
-    *("torch", "tensorflow", "keras", "jax", "jaxlib", "flax", "haiku", "equinox"),
+    *("torch", "tensorflow", "keras", "tf_keras", "jax", "jaxlib", "flax", "haiku", "equinox"),
     "conformance.trace",
 )
 

@@ -1,16 +1,15 @@
 """A plain TensorFlow module, which knows nothing of Keras, is judged like any other port."""
 
 import sys
+from functools import partial
 from importlib.util import find_spec
 from math import prod
-from types import ModuleType
 
 import pytest
 
 from conformance import reference
 from conformance.judge.port.verdict import judge
 from conformance.trace.canonical import canonical
-from conformance.trace.port import UntraceableModel
 from tests.selftest.plainly import plainly
 
 if find_spec("tensorflow") is None:
@@ -112,10 +111,33 @@ def test_a_plain_run_tells_what_asks_how_it_is_called(chosen, module, right):
     assert (part.run, not part.findings) == (1, right)
 
 
-def test_keras_2_is_refused_in_one_sentence(chosen, monkeypatch):
-    """Its models are modules of TensorFlow's as well, and read as such they fail somewhere."""
-    monkeypatch.setitem(sys.modules, "tf_keras", ModuleType("tf_keras"))
-    legacy = type("Sequential", (tf.Module,), {"__module__": "tf_keras.src.engine.sequential"})
-    with pytest.raises(UntraceableModel, match="Keras 2 .* Keras 3"):
-        port(legacy).built()
-    assert isinstance(port(LeNet).built(), LeNet)
+def of_keras_2(bias=True, normed=False):
+    """A LeNet of Keras 2; with a batch norm, it is behind the first layer."""
+    layers = pytest.importorskip("tf_keras", reason="tf_keras is not installed").layers
+    norms = [layers.BatchNormalization()] if normed else []
+    return sys.modules["tf_keras"].Sequential(
+        [
+            layers.Input(MODEL.input), layers.Conv2D(6, 5, activation="relu"), *norms,
+            layers.MaxPooling2D(), layers.Conv2D(16, 5, activation="relu", use_bias=bias),
+            layers.MaxPooling2D(), layers.Flatten(), layers.Dense(120, "relu"),
+            layers.Dense(84, "relu"), layers.Dense(10, "softmax"),
+        ]
+    )  # fmt: skip
+
+
+def test_a_model_of_keras_2_is_read(chosen):
+    """In float64, which its layers do not have of themselves; it computes what it did."""
+    found = judge(port(of_keras_2), MODEL)
+    assert found.verdict == "conforms-as-variant", found.findings
+    assert {each.name for each in found.profiles} == {"ReLU", "max pooling"}
+
+
+@pytest.mark.parametrize(
+    ("wrong", "attribute", "layer"),
+    [({"bias": False}, "bias", "conv2d_"), ({"normed": True}, "extra", "batch_normalization")],
+)
+def test_a_wrong_model_of_keras_2_is_named_at_its_layer(chosen, wrong, attribute, layer):
+    """By the name that Keras gives the layer."""
+    findings = judge(port(partial(of_keras_2, **wrong)), MODEL, numbers=False).findings
+    (found,) = [each for each in findings if each.attribute == attribute]
+    assert found.port_node.startswith(layer)

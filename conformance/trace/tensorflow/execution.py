@@ -29,7 +29,8 @@ def gpu() -> str:
 
 @contextmanager
 def computing(how: Execution = PLAIN) -> Iterator[None]:
-    """TensorFlow has no float64 kernel of its LRN: in here that name is its definition.
+    """TensorFlow has no float64 kernel of its LRN and its fused batch norm: in here these names
+    are their definitions.
 
     In float64 what a port has in float32 is widened.
     """
@@ -39,6 +40,7 @@ def computing(how: Execution = PLAIN) -> Iterator[None]:
         widening() if how.dtype == PLAIN.dtype else nullcontext(),
         mock.patch.object(tf.nn, "local_response_normalization", _local_response_normalization),
         mock.patch.object(tf.nn, "lrn", _local_response_normalization),
+        mock.patch.object(tf.compat.v1.nn, "fused_batch_norm", _batch_norm),
     ):
         yield
 
@@ -51,6 +53,19 @@ def _local_response_normalization(
     squares = tf.pad(tf.square(input), [[0, 0]] * 3 + [[depth_radius, depth_radius]])
     sums = tf.add_n([squares[..., i : i + maps] for i in range(2 * depth_radius + 1)])
     return input / (bias + alpha * sums) ** beta
+
+
+def _batch_norm(
+    x: Any, scale: Any, offset: Any, mean: Any = None, variance: Any = None,
+    epsilon: float = 0.001, data_format: str = "NHWC", is_training: bool = True,
+    name: str | None = None, exponential_avg_factor: float = 1.0,
+) -> tuple[Any, Any, Any]:  # fmt: skip
+    channel = data_format.index("C")
+    if is_training:
+        mean, variance = tf.nn.moments(x, [i for i in range(x.shape.rank) if i != channel])
+    wide = [-1 if i == channel else 1 for i in range(x.shape.rank)]
+    held = (tf.reshape(each, wide) for each in (mean, variance, offset, scale))
+    return tf.nn.batch_normalization(x, *held, epsilon), mean, variance
 
 
 def session(graph: Any, how: Execution = PLAIN) -> Any:

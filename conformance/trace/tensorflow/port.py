@@ -1,5 +1,7 @@
 """TensorFlow's tracer: a ``tf.Module`` called on images, with the variables that it made itself.
 
+A model of Keras 2 is one, with layers that name its parts.
+
 Its variables are built in float64, since TensorFlow multiplies nothing of two precisions, under
 names of their own: a module may call two of them alike.
 """
@@ -44,11 +46,8 @@ __all__ = ["ModulePort", "gpu", "port", "versions"]
 FLAGS = ("training", "is_training", "train")
 
 
-#: Keras 2 keeps its own precision in every layer and takes no other.
-LEGACY = (
-    "it is a model of Keras 2 (tf_keras), which is not read: return one that Keras 3 has built, by"
-    " `import keras` in the place of tf_keras and without TF_USE_LEGACY_KERAS"
-)
+#: The library that Keras 2 has become; its layers and models are modules of TensorFlow's.
+LEGACY = "tf_keras"
 
 
 def port(factory: Callable[[], Any]) -> ModulePort:
@@ -71,11 +70,19 @@ class ModulePort:
     def built(self) -> object:
         """What the factory returns, its variables in float64."""
         if self._made is None:
-            if "tf_keras" in sys.modules and _is_legacy(self.factory()):
-                raise UntraceableModel(LEGACY)
-            with refusing("the factory does not build a module"), _double_variables():
-                self._made = self.factory()
+            before = LEGACY in sys.modules
+            try:
+                self._made = self._double()
+            except UntraceableModel:
+                if before or LEGACY not in sys.modules:
+                    raise
+            if LEGACY in sys.modules and not before:  # imported meanwhile, in its own precision
+                self._made = self._double()
         return self._made
+
+    def _double(self) -> object:
+        with refusing("the factory does not build a module"), _double_variables():
+            return self.factory()
 
     def trace(self, size: Size, training: bool = False, batch: int | None = None) -> Tape:
         """See :class:`conformance.trace.port.Port`."""
@@ -85,7 +92,13 @@ class ModulePort:
             flags = _flags(module)
             with refusing(f"the module cannot be called on an image of {'x'.join(map(str, size))}"):
                 call = _unsigned(module)
-                tape = checked(backend.record(Call(lambda image: call(image, **flags), shape)))
+                called = Call(
+                    lambda image: call(image, **flags),
+                    shape,
+                    modules=frozenset(each.name for each in (module, *module.submodules)),
+                    root=module.name,
+                )
+                tape = checked(backend.record(called))
             floating = (v for v in module.variables if v.dtype.is_floating)
             tape.stored = {v.name: tuple(v.shape) for v in floating}
             return tape
@@ -147,10 +160,6 @@ def _unsigned(module: Any) -> Any:
     return partial(call.python_function, module)
 
 
-def _is_legacy(made: object) -> bool:
-    return any(base.__module__.partition(".")[0] == "tf_keras" for base in type(made).__mro__)
-
-
 def _flags(module: Any) -> dict[str, bool]:
     """The arguments that switch a module's call to inference."""
     parameters = inspect.signature(module.__call__).parameters
@@ -172,5 +181,20 @@ def _double_variables() -> Iterator[None]:
             name = f"{name}_{taken[name]}"
         return following(**options | {"initial_value": value, "dtype": value.dtype, "name": name})
 
-    with tf.variable_creator_scope(create):
+    with tf.variable_creator_scope(create), _double_layers():
         yield
+
+
+@contextmanager
+def _double_layers() -> Iterator[None]:
+    """Keras 2 keeps a precision in every layer: in here that is float64."""
+    keras = sys.modules.get(LEGACY)
+    if keras is None:
+        yield
+        return
+    before = keras.backend.floatx()
+    keras.backend.set_floatx("float64")
+    try:
+        yield
+    finally:
+        keras.backend.set_floatx(before)
