@@ -32,7 +32,7 @@ ROOMS = {
 #: Rooms in which no path opens the door to a framework.
 FRAMEWORKLESS = {"reference", "reports"}
 #: Libraries whose networks the self-test judges; they are looked for, never required.
-STRANGERS = {"equinox", "haiku", "timm", "torchvision"}
+STRANGERS = {"equinox", "haiku", "tf_keras", "timm", "torchvision"}
 #: The rooms of the package from the ground up: each may import those before it.
 FLOORS = (
     "errors files quiet boot chunks data values reference kinds graph trace numbers implementations"
