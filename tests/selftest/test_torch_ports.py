@@ -280,8 +280,9 @@ def test_a_relu_has_many_spellings(relu):
         (lambda x: torch.where(x > 0, x, 0.01 * x), ("kind", "tanh")),
         (F.hardswish, ("kind", "tanh")),
         (lambda x: F.threshold(x, 0.1, 0), ("operation", ("tanh",))),
+        (F.rrelu, ("operation", ("tanh",))),
     ],
-    ids=["leaky", "hard swish", "a threshold of 0.1"],
+    ids=["leaky", "hard swish", "a threshold of 0.1", "written into unseen"],
 )
 def test_another_function_is_no_relu(function, expected):
     """One finding a layer and no variant, behind the pools as well."""

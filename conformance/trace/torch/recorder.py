@@ -93,7 +93,9 @@ class Recorder(TorchDispatchMode):
         if x in self._views:
             return self._know(x, self._views[x]())
         if version >= 0 or self._depends(x._base):
-            return self._know(x, self.tape.unknown("write_through_another_view", [], x.shape))
+            before = value if version >= 0 else self.of(x._base)
+            read = [before] if isinstance(before, int) else []
+            return self._know(x, self.tape.unknown("write_through_another_view", read, x.shape))
         return self._know(x, self._first_seen(x))
 
     def replaced(self, before: Mapping[str, Tensor], after: Mapping[str, Tensor]) -> dict[str, int]:
