@@ -130,6 +130,7 @@ def test_a_model_of_keras_2_is_read(chosen):
     found = judge(port(of_keras_2), MODEL)
     assert found.verdict == "conforms-as-variant", found.findings
     assert {each.name for each in found.profiles} == {"ReLU", "max pooling"}
+    assert (port(of_keras_2).declared(), port(LeNet).declared()) == (MODEL.input, None)
 
 
 @pytest.mark.parametrize(

@@ -103,6 +103,13 @@ class ModulePort:
             tape.stored = {v.name: tuple(v.shape) for v in floating}
             return tape
 
+    def declared(self) -> Size | None:
+        """See :class:`conformance.trace.port.Port`; a model of Keras 2 may say it."""
+        shape = getattr(self.built(), "input_shape", None)
+        if isinstance(shape, tuple) and len(shape) == 4 and all(shape[1:]):
+            return shape[1], shape[2], shape[3]
+        return None
+
     def run(self, run: Run, wanted: frozenset[int], observe: Observer) -> dict[str, np.ndarray]:
         """See :class:`conformance.trace.port.Port`."""
         if run.how.precision != PLAIN.precision:
