@@ -5,6 +5,7 @@ from importlib.util import find_spec
 import pytest
 
 from conformance import reference
+from conformance.judge import gate
 from conformance.judge.port.verdict import judge
 
 if find_spec("torch") is None:
@@ -237,7 +238,7 @@ def test_another_network_is_asked_about(name, meant):
     """Where little is as in the network that was named, the one that was meant is a remark."""
     made = frameworks.factory("torch", reference.find("ResNet-20-CIFAR"))
     found = judge(port(made), reference.find(name), numbers=False)
-    assert [r.found for r in found.judgement.remarks if r.attribute == "network"] == meant
+    assert [remark.found for remark in gate.meant(found)] == meant
 
 
 class OneByOne(nn.Module):

@@ -11,7 +11,6 @@ from msgspec.structs import replace
 from conformance import reference
 from conformance.graph.align import Finding as Difference
 from conformance.graph.model import DRAWN
-from conformance.judge import published
 from conformance.judge.finding import CheckName, Finding, Part, Remark, Unjudged
 from conformance.judge.hints import hint, preparing
 from conformance.judge.port import unread
@@ -21,10 +20,6 @@ from conformance.judge.port.variants import Comparison, matches
 from conformance.reference import Model
 from conformance.trace.rules.layout import zeros
 from conformance.values import text
-
-#: A port is held against the wrong network if more than one in so many layers is otherwise, and in
-#: another network fewer by so many times.
-MANY, FAR = 4, 2
 
 #: What a port does to its image in training only.
 AUGMENTED = "an augmentation inside the model? Leave it to what reads the images"
@@ -56,7 +51,6 @@ def check(subject: Subject) -> Part:
             if _key(each) not in known and (each.node == "after input" or not _unread(each)):
                 part.findings.append(each)
     part.findings += _besides(subject)
-    part.remarks += _nearer(subject)
     if inference.returned or len(inference.found.outputs) != len(inference.expected.outputs):
         part.findings.append(_other_outputs(inference, subject.model))
     said = list(unread.listed(inference.found))
@@ -78,16 +72,6 @@ def _another(subject: Subject) -> Iterator[Finding]:
             sentence=f"it is {other.name}, another network: {other.says} [{other.source}]",
             source=source(whole.model, whole.rows[first]),
         )  # fmt: skip
-
-
-def _nearer(subject: Subject) -> Iterator[Remark]:
-    """The network that was meant, where little of a port is as in the one that was named."""
-    model, found = subject.model, subject.inference.found
-    if subject.another or MANY * len(subject.explained.surplus) < len(subject.whole.expected):
-        return
-    if other := published.another(found, model.name, FAR):
-        said = f"most of its layers are those of {other}: is --arch {other} meant?"
-        yield Remark("network", "network", model.name, other, hint=said)
 
 
 def _unread(finding: Finding) -> bool:

@@ -177,6 +177,7 @@ def subject(port: Port, model: Model, size: Size | None, seed: int, stage: Stage
     """
     stage("tracing the port", 0, 0)
     size, tape = (size, sizes.at(port, size)) if size else sizes.traced(port, model)
+    # What is held against many networks reads a tape once.
     ours, read = published.network(model), getattr(port, "canonical", canonical)
     inference = compared(ours.inference, read(tape), model, size)
     found = Subject(port, model, size, tape, inference, seed=seed, stage=stage)

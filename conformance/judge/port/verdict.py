@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from msgspec.structs import replace
 
 from conformance.data import written
+from conformance.graph.model import Graph
 from conformance.judge import results
 from conformance.judge.finding import Finding, Json, Judgement, Part, Unjudged, Verdict
 from conformance.judge.hints import vanishes
@@ -49,6 +50,8 @@ class Judged:
     totals: results.Totals = results.Totals(0, 0, 0)
     forward: results.Forward | None = None
     numbers: bool = True
+    #: What the port computes.
+    graph: Graph | None = None
     #: For pages that draw the port: both graphs, their pairs and every node's error.
     drawing: Json = field(default_factory=dict)
 
@@ -106,7 +109,7 @@ def judge(
     asked = subject(port, model, size, seed, stage)
     rows = model.row_names
     found = asked.inference.found
-    result = Judged(port.framework, model, Judgement(), numbers=numbers)
+    result = Judged(port.framework, model, Judgement(), numbers=numbers, graph=found)
     result.totals = results.Totals(**found.totals)
     result.profiles, result.another = list(asked.explained.profiles), asked.another
     whole = asked.whole
