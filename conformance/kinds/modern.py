@@ -21,6 +21,19 @@ Function = Callable[..., np.ndarray]
 Slots = dict[str, np.ndarray]
 
 
+def activation(name: str, **given: Any) -> Kind:
+    """A kind that is written in the place of a ReLU, and is altered and explained as that is."""
+    return Kind(
+        name=name,
+        spread=lambda node, x: rectified(x),
+        altered=("left out", skipped),
+        causes=(left_out, another),
+        written=None,
+        traits=frozenset({ACTIVATION, PASSING}),
+        **given,
+    )
+
+
 def row(name: str, function: Function, slope: Function, attribute: str = "") -> Kind:
     """The kind of a function of one number."""
 
@@ -33,17 +46,7 @@ def row(name: str, function: Function, slope: Function, attribute: str = "") -> 
     def adjoint(step: Step, g: np.ndarray) -> Gradients:
         return [g * slope(step.decisive, *given(step.node)).astype(g.dtype)], {}
 
-    return Kind(
-        name=name,
-        attributes=attribute,
-        forward=forward,
-        adjoint=adjoint,
-        spread=lambda node, x: rectified(x),
-        altered=("left out", skipped),
-        causes=(left_out, another),
-        written=None,
-        traits=frozenset({ACTIVATION, PASSING}),
-    )
+    return activation(name, forward=forward, adjoint=adjoint, attributes=attribute)
 
 
 def elu_slope(x: np.ndarray, alpha: float = 1.0) -> np.ndarray:
@@ -120,14 +123,4 @@ def leaky_adjoint(step: Step, g: np.ndarray) -> Gradients:
     return [g * np.where(below, slope, 1)], {"slope": of_slope}
 
 
-PRELU = Kind(
-    name="prelu",
-    slots="slope",
-    forward=leaky,
-    adjoint=leaky_adjoint,
-    spread=lambda node, x: rectified(x),
-    altered=("left out", skipped),
-    causes=(left_out, another),
-    written=None,
-    traits=frozenset({ACTIVATION, PASSING}),
-)
+PRELU = activation("prelu", slots="slope", forward=leaky, adjoint=leaky_adjoint)

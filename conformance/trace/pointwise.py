@@ -8,6 +8,7 @@ known function of each number becomes one node.  So nothing is taken from a long
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -26,8 +27,7 @@ from conformance.trace.walk import Walk
 MOST = 12
 
 #: The functions, and how the number that one has is read from two of its values: at -1, and where
-#: an exponential has vanished.  What leaks all is the number itself, or
-#: its absolute value.
+#: an exponential has vanished.  What leaks all is the number itself, or its absolute value.
 MODERN = {row.name: row for row in vars(modern).values() if isinstance(row, Kind)}
 NUMBERS: dict[str, Any] = {
     "leaky_relu": lambda near, far: -near if abs(near) != 1 else 0.0,
@@ -37,9 +37,9 @@ NUMBERS: dict[str, Any] = {
 }
 FAR = 700.0
 
-#: A constant may be one of single precision, such as the root of two in a GELU; one of these
-#: functions differs from another by far more.
-SINGLE = 1e-6
+#: A constant may be one of single precision, such as the root of two in a GELU.  That part of it
+#: moves none of these functions by more than the same part of its number, or of one.
+SINGLE = float(np.finfo(np.float32).eps)
 
 #: The kinds that such a function may be taken apart into, and those in which it may end.
 PARTS = frozenset({"relu", "tanh", "sigmoid", "clip", "scale", "add"})
@@ -158,7 +158,7 @@ def named(part: Excerpt, channel: int | None) -> Named | None:
             if not np.isfinite(number) or number == 0:
                 continue
             values = {row.attributes: float(f"{number:.8g}")}
-        if np.allclose(y, _computed(kind, values, x), rtol=SINGLE, atol=SINGLE):
+        if (np.abs(y - _computed(kind, values, x)) <= SINGLE * (1 + np.abs(x))).all():
             return kind, values, None
     low, high = float(least.flat[0]), float(most.flat[0])
     if -FAR < low < high < FAR and same(y, np.clip(x, low, high)):
@@ -187,19 +187,15 @@ def _numbers(shape: tuple[int, ...]) -> np.ndarray:
 
 
 def _computed(kind: str, attributes: dict[str, float], x: np.ndarray) -> np.ndarray:
-    class Exactly:
-        @staticmethod
-        def stored(y: np.ndarray) -> np.ndarray:
-            return y
-
-    return KINDS[kind].forward(Exactly, Node(kind, dict(attributes), (), ()), {}, x)
+    exactly = SimpleNamespace(stored=lambda y: y)
+    return KINDS[kind].forward(exactly, Node(kind, dict(attributes), (), ()), {}, x)
 
 
 def _is_prelu(part: Excerpt, x: np.ndarray, slope: int, channel: int | None) -> bool:
     """Whether what is below zero is multiplied by the one stored array."""
     held = probes(part.tape, {slope})
     array = held[slope]
-    if array.size == x.shape[channel or 0] != 1 and channel is not None:
+    if channel is not None and array.size == x.shape[channel] != 1:
         wide = [n if axis == channel else 1 for axis, n in enumerate(x.shape)]
         array = array.reshape(wide)
     try:
