@@ -1,5 +1,7 @@
 """The published graphs: what every framework traces is what gate and identify read."""
 
+import pytest
+
 from conformance.graph.align import align, findings
 from conformance.graph.names import names
 from conformance.graph.shrink import smallest
@@ -36,6 +38,8 @@ def test_networks_are_the_same_on_their_smallest_images(framework, family, exami
             kinds = [node.kind for node in network.inference]
             end = kinds[len(kinds) - kinds[::-1].index("conv") :]
             ends.setdefault((model.input, *end), model)
+    if not ends:
+        pytest.skip("a dense layer reads a whole map: none takes a smaller image")
     for model in ends.values():
         port, graph = frameworks.port(framework, model), examined.graph(framework, model)
         assert smaller(port, graph), model.name

@@ -55,6 +55,8 @@ LAYERS: dict[str, tuple[Callable[[], Any], str, dict[str, Any]]] = {
     "relu6": (partial(behind, ops.relu6), "clip", UP_TO_SIX),
     "relu6 by its largest": (partial(behind, layers.ReLU(6.0)), "clip", UP_TO_SIX),
     "log softmax": (partial(behind, ops.log_softmax), "log_softmax", {}),
+    "hard swish": (partial(behind, ops.hard_silu), "hard_swish", {}),
+    "mish": (lambda: behind(layers.Activation("mish")), "mish", {}),
 }
 
 #: Layers in which TensorFlow has a constant in single precision, also where it computes in double.
@@ -62,8 +64,6 @@ ROUNDED: dict[str, tuple[Callable[[], Any], str, dict[str, Any]]] = {
     "leaky relu": (lambda: behind(layers.LeakyReLU(0.2)), "leaky_relu", {"slope": 0.2}),
     "gelu": (partial(behind, partial(ops.gelu, approximate=False)), "gelu", {}),
     "gelu by tanh": (partial(behind, ops.gelu), "gelu_by_tanh", {}),
-    "hard swish": (partial(behind, ops.hard_silu), "hard_swish", {}),
-    "mish": (lambda: behind(layers.Activation("mish")), "mish", {}),
 }
 
 WRONG = {
