@@ -213,15 +213,19 @@ def test_a_sum_divided_in_another_layout_has_the_axes_of_the_average():
     assert (node.kind, [name_of(axis) for axis in node.axes]) == ("avg_pool", [*"NHWC"])
 
 
-def updated(tape, x, mean, momentum, axis):
-    """A batch norm without epsilon's company, and what becomes of its running mean."""
-    axes = tuple(i for i in range(4) if i != axis)
+def standard(tape, x, axes, epsilon):
+    """Numbers less their mean, over their deviation; and that mean."""
     average = tape.reduce(x, "mean", axes, keep=True)
     centred = tape.elementwise("sub", x, average)
     square = tape.elementwise("mul", centred, centred)
     variance = tape.reduce(square, "mean", axes, keep=True)
-    steadied = tape.elementwise("add", variance, tape.constant(1e-5))
-    y = tape.elementwise("mul", centred, tape.elementwise("rsqrt", steadied))
+    steadied = tape.elementwise("add", variance, tape.constant(epsilon))
+    return tape.elementwise("mul", centred, tape.elementwise("rsqrt", steadied)), average
+
+
+def updated(tape, x, mean, momentum, axis):
+    """A batch norm without epsilon's company, and what becomes of its running mean."""
+    y, average = standard(tape, x, tuple(i for i in range(4) if i != axis), 1e-5)
     kept = tape.elementwise("mul", mean, tape.constant(momentum))
     share = tape.reshape(average, tape[mean].shape)
     share = tape.elementwise("mul", share, tape.constant(1 - momentum))

@@ -40,10 +40,13 @@ def sides(job: Json, say: Callable[..., None]) -> tuple[Side, Side]:
     """A and B of a job.  Raises :class:`Refused`."""
     size = tuple(job["size"])
     say("importing A")
-    here = os.open(".", os.O_RDONLY)
-    a = _side("A", job["a"], size)
+    here = os.open(".", os.O_RDONLY)  # it may have no name any more
+    try:
+        a = _side("A", job["a"], size)
+        os.fchdir(here)  # where A has gone is its own affair
+    finally:
+        os.close(here)
     say("importing B")
-    os.fchdir(here)  # where A has gone is its own affair
     return a, _side("B", job["b"], size)
 
 

@@ -60,6 +60,7 @@ def _batch_norm(
     epsilon: float = 0.001, data_format: str = "NHWC", is_training: bool = True,
     name: str | None = None, exponential_avg_factor: float = 1.0,
 ) -> tuple[Any, Any, Any]:  # fmt: skip
+    """With the batch's statistics, if it trains; no step of training is looked at."""
     channel = data_format.index("C")
     if is_training:
         mean, variance = tf.nn.moments(x, [i for i in range(x.shape.rank) if i != channel])
