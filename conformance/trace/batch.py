@@ -114,7 +114,8 @@ def one_by_one(tape: Tape) -> list[Where] | None:
     followed = Followed(tape)
     list(followed.faults())
     alone = [i for i, images in enumerate(followed.images) if len(images) == 1]
-    if _count(tape) == 1 or tape.behind(tape.outputs).isdisjoint(alone):
+    some = any(i in alone for i in tape.outputs)  # and the others are left out
+    if some or _count(tape) == 1 or tape.behind(tape.outputs).isdisjoint(alone):
         return None
     return [
         op.where for op in map(tape.__getitem__, alone)
@@ -149,15 +150,16 @@ class Followed:
             if self.found:
                 yield self.found[0]
                 return
-        if self.held is not None:
-            return
         self.count = count = _count(self.tape)
         for output in self.tape.outputs:
             operation, place = self.tape[output], self.places[output]
             images = self.images[output]
-            if self._axis(operation.shape, place) != 0 or len(images) != count:
+            some = place is not None and len(images) < count
+            # Where images have met in a norm they are not followed any further.
+            lost = self.held is None and (self._axis(operation.shape, place) != 0 or not images)
+            if some or lost:
                 have = f"{operation.shape} for {count} images"
-                if place is not None and len(images) < count:
+                if some:
                     have += f", of image {images[0] + 1} alone"
                 yield Fault("batch", "images along the first axis", have, ONE_BY_ONE,
                             operation.where, output)  # fmt: skip

@@ -13,7 +13,7 @@ from itertools import groupby
 
 from conformance.graph.model import Where
 from conformance.graph.sharing import shared
-from conformance.judge.finding import Finding, Part, Remark
+from conformance.judge.finding import VOID, Finding, Part, Remark
 from conformance.judge.port.subject import Subject
 from conformance.judge.port.unread import OPERATION
 from conformance.trace import batch
@@ -63,8 +63,12 @@ def apart(structure: Part, seen: Part) -> list[Part]:
     meet, and where images meet the structure may not be readable."""
     norms = {f.node for f in structure.findings if f.attribute == "statistics"}
     seen = replace(seen, findings=[f for f in seen.findings if f.node not in norms or not _meet(f)])
-    if any(map(_meet, seen.findings)):  # that a layer works along the images is said already
-        along = [f for f in structure.findings if (f.attribute, f.found) != ("axis", "batch")]
+    if met := {f.check for f in seen.findings if _meet(f)}:
+        along = [  # that a layer works along the images, or reads but some, is said already
+            f for f in structure.findings
+            if (f.attribute, f.found) != ("axis", "batch")
+            and not (f.check == "training" in met and f.attribute in VOID)
+        ]  # fmt: skip
         structure = replace(structure, findings=along)
         unread = any(f.attribute == OPERATION for f in structure.findings) or structure.open
         if unread:
