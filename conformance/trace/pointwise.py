@@ -93,15 +93,22 @@ def _pieces(walk: Walk, end: int) -> Iterator[tuple[int, set[int]]]:
             new = [i for i in node.inputs if i not in seen]
             seen.update(new)
             stack.extend(new)
-    for start in sorted(seen - {end}):
-        inside, stack = set[int](), [end]
-        while stack:
-            if (index := stack.pop()) != start and index not in inside:
-                inside.add(index)
-                stack.extend(walk.nodes[index].inputs if _is_part(walk, walk.nodes[index]) else ())
-        alone = len(inside) == 1 and walk.nodes[end].known
-        if not alone and inside <= seen and all(_is_part(walk, walk.nodes[i]) for i in inside):
+    for start in sorted(seen - {end}) if _is_part(walk, walk.nodes[end]) else ():
+        inside = _between(walk, start, end, seen)
+        if inside and not (len(inside) == 1 and walk.nodes[end].known):
             yield start, inside
+
+
+def _between(walk: Walk, start: int, end: int, near: set[int]) -> set[int]:
+    """The nodes that make ``end`` of the result of ``start`` alone; none if others have a part."""
+    inside, stack = {end}, [end]
+    while stack:
+        new = {*walk.nodes[stack.pop()].inputs} - inside - {start}
+        if not all(i in near and _is_part(walk, walk.nodes[i]) for i in new):
+            return set()
+        inside |= new
+        stack.extend(new)
+    return inside
 
 
 def _function(walk: Walk, start: int, end: int) -> Node | None:
