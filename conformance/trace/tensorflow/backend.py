@@ -38,6 +38,9 @@ __all__ = ["TYPED", "computing", "differentiate", "execute", "gpu", "inside", "r
 #: Whether what was recorded computes in one precision only.
 TYPED = True
 
+#: Where TensorFlow's kernels want arrays to begin, in bytes.
+ALIGNMENT = 64
+
 #: Places for cotangents, and the gradients that follow.
 Reverse = tuple[list[Any], list[Any]]
 
@@ -142,12 +145,25 @@ def _feeds(run: Run, values: Iterable[int]) -> dict[str, np.ndarray]:
     for value in sorted(tape.behind(values)):
         operation = tape[value]
         if operation.name == "input":
-            feeds[source.tensors[value]] = run.image
+            given = run.image
         elif operation.name == "parameter":
-            feeds[source.tensors[value]] = run.values(operation.attributes["handle"])
+            given = run.values(operation.attributes["handle"])
         elif value in run.draws:
-            feeds[source.tensors[value]] = np.full(operation.shape, run.draws[value])
+            given = np.full(operation.shape, run.draws[value])
+        else:
+            continue
+        tensor = source.graph.get_tensor_by_name(source.tensors[value])
+        feeds[tensor.name] = _aligned(given, tensor.dtype.as_numpy_dtype)
     return feeds
+
+
+def _aligned(array: np.ndarray, dtype: Any) -> np.ndarray:
+    """An array as TensorFlow reads it where it lies: any other one it holds a second time."""
+    room = np.empty(array.size * np.dtype(dtype).itemsize + ALIGNMENT, np.uint8)
+    start = -room.ctypes.data % ALIGNMENT
+    result = room[start : start + room.size - ALIGNMENT].view(dtype).reshape(array.shape)
+    result[...] = array
+    return result
 
 
 def differentiate(run: Run, cotangents: Arrays, wanted: frozenset[str]) -> Gradients:
@@ -190,7 +206,7 @@ def _gradients(run: Run, cotangents: Arrays, names: Sequence[str]) -> Reverse:
     tape, source = run.tape, run.tape.source
     outputs = [source.tensors[value] for value in tape.outputs[: len(cotangents)]]
     graph = source.graph
-    with graph.as_default():
+    with making(), graph.as_default():
         above = [tf.compat.v1.placeholder(tf.float64, each.shape) for each in cotangents]
         results, leaves = (list(map(graph.get_tensor_by_name, some)) for some in (outputs, names))
         return above, tf.gradients(results, leaves, above, unconnected_gradients="zero")
