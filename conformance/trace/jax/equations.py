@@ -43,7 +43,8 @@ IDENTITIES = frozenset(
 
 #: What computes every number by itself, and the sizes at which a small array of them is computed.
 ELEMENTWISE = frozenset(
-    "add sub mul div max min neg abs sign sqrt rsqrt exp log tanh logistic pow integer_pow".split()
+    "add sub mul div max min neg abs sign floor sqrt rsqrt exp log tanh logistic pow integer_pow"
+    " lt le gt ge eq ne select_n convert_element_type".split()
 )
 RESHAPES = frozenset({"reshape", "squeeze", "expand_dims"})
 SIZES = (1 << 12, 1 << 14, 1 << 16)
@@ -190,7 +191,7 @@ def fold(equation: JaxprEqn, arrays: Sequence[Any]) -> list[Any]:
         for axis, size in zip(axes, arrays[0].shape, strict=True):
             places[axis] = size
         return [np.broadcast_to(arrays[0].reshape(places), shape)]
-    return [plain(array) for array in bind(equation, arrays)]
+    return [plain(array) for array in computed(equation, arrays, DOUBLE)]
 
 
 def plain(array: Any) -> Any:
