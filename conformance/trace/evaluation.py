@@ -84,10 +84,14 @@ def _elementwise(function: Any, operands: list[np.ndarray]) -> np.ndarray:
     A batch norm's algebra is often written on vectors broadcast to the whole image.
     """
     operands = list(np.broadcast_arrays(*operands))
-    shape = operands[0].shape
-    repeats = [all(x.strides[axis] == 0 for x in operands) for axis in range(len(shape))]
+    return np.broadcast_to(function(*different(*operands)), operands[0].shape)
+
+
+def different(*arrays: np.ndarray) -> list[np.ndarray]:
+    """One cell along every axis on which all of some arrays of one shape repeat themselves."""
+    repeats = [all(x.strides[axis] == 0 for x in arrays) for axis in range(arrays[0].ndim)]
     one = tuple(slice(0, 1) if repeat else slice(None) for repeat in repeats)
-    return np.broadcast_to(function(*(x[one] for x in operands)), shape)
+    return [x[one] for x in arrays]
 
 
 def _broadcast(operation: Operation, x: np.ndarray) -> np.ndarray:

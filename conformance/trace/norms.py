@@ -8,7 +8,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from conformance.trace.evaluation import evaluate
+from conformance.trace.evaluation import different, evaluate
 from conformance.trace.excerpt import Excerpt, remembered
 from conformance.trace.probes import leaves, probes, same
 from conformance.trace.tape import Tape
@@ -104,15 +104,23 @@ def _offset_roles(
 
 @lru_cache(maxsize=2)
 def _faint_batch(shape: tuple[int, ...], channel: int) -> tuple[np.ndarray, ...]:
-    """A batch of next to no variance about 0, and its variance; norms of one shape share it."""
+    """A batch of next to no variance about 0, and its variance; norms of one shape share it.
+
+    It repeats itself along one axis, if two others are left to vary along, which is evaluated
+    once.  That it is the whole batch that is normalised is seen on another one.
+    """
     over = tuple(axis for axis in range(len(shape)) if axis != channel)
-    noise = np.random.Generator(np.random.Philox(2015)).uniform(1.0, 2.0, shape)
+    long = [axis for axis in over if shape[axis] > 1]
+    alike = max(long, key=shape.__getitem__) if len(long) > 2 else -1
+    some = [1 if axis == alike else n for axis, n in enumerate(shape)]
+    noise = np.random.Generator(np.random.Philox(2015)).uniform(1.0, 2.0, some)
     # Every other cell is negative, so no channel has next to no variance.
-    cells = [n if axis in over else 1 for axis, n in enumerate(shape)]
-    noise[np.broadcast_to(np.arange(np.prod(cells)).reshape(cells) % 2 == 1, shape)] *= -1
+    cells = [n if axis in over else 1 for axis, n in enumerate(some)]
+    noise[np.broadcast_to(np.arange(np.prod(cells)).reshape(cells) % 2 == 1, some)] *= -1
     # So small a variance leaves epsilon to be read with all its digits.
     x = 1e-4 * (noise - noise.mean(axis=over, keepdims=True))
-    return _read_only(x, (x**2).mean(axis=over, keepdims=True))
+    square = (x**2).mean(axis=over, keepdims=True)
+    return _read_only(np.broadcast_to(x, shape), square)
 
 
 @lru_cache(maxsize=2)
@@ -181,7 +189,16 @@ def _fits(part: Excerpt) -> bool:
     """Whether algebra has the shape and the parameters of a norm, before it is fed any batch."""
     (value,) = part.ends
     same_shape = part.tape[value].shape == part.tape[part.base].shape
-    return same_shape and len(leaves(part.tape, value)) <= 2
+    return same_shape and len(leaves(part.tape, value)) <= 2 and _has_statistics(part)
+
+
+def _has_statistics(part: Excerpt) -> bool:
+    """Whether something of what is computed of the map has fewer numbers than the map."""
+    made = {part.base}
+    for value, op in enumerate(part.tape.operations):
+        if made.intersection(op.inputs):
+            made.add(value)
+    return any(part.tape.size(value) < part.tape.size(part.base) for value in made)
 
 
 @remembered
@@ -239,9 +256,10 @@ def _near_its_mean(
         known = held | changes.get("with_", {})
         y = evaluate(tape, value, {base: x} | known)
         both = y if across is None else (y + evaluate(tape, value, {base: -x} | known)) / 2
+        y, both, z = different(y, both, x)
         offset = both.mean(axis=over, keepdims=True)
-        slope = (x * (y - offset)).mean(axis=over, keepdims=True) / square
-        return (slope, offset) if same(y, slope * x + offset) else None
+        slope = (z * (y - offset)).mean(axis=over, keepdims=True) / square
+        return (slope, offset) if same(y, slope * z + offset) else None
 
     if (found := line()) is None:
         return None
