@@ -34,6 +34,11 @@ def probes(tape: Tape, parameters: set[int]) -> dict[int, np.ndarray]:
     return {p: random.uniform(0.5, 1.5, tape[p].shape) for p in sorted(parameters)}
 
 
+def wide(shape: tuple[int, ...], axis: int) -> list[int]:
+    """The shape of a vector along one axis of an array, to be broadcast over the others."""
+    return [n if place == axis else 1 for place, n in enumerate(shape)]
+
+
 def same(a: np.ndarray, b: np.ndarray) -> bool:
     """Whether two evaluations are one formula; what is not finite is none."""
     largest = np.abs(b).max(initial=0)

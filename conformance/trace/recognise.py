@@ -8,7 +8,7 @@ of an excerpt, and remembered.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from math import prod
@@ -20,8 +20,14 @@ from conformance.graph.axes import Axes, axis_of, name_of
 from conformance.trace.evaluation import evaluate
 from conformance.trace.excerpt import Excerpt, excerpt, remembered
 from conformance.trace.meanings import Algebra
-from conformance.trace.norms import batch_normalisation, group_normalisation, layer_normalisation
-from conformance.trace.probes import leaves, same
+from conformance.trace.norms import (
+    Normalisation,
+    batch_normalisation,
+    group_normalisation,
+    layer_normalisation,
+    may_be_norm,
+)
+from conformance.trace.probes import leaves, same, wide
 from conformance.trace.tape import Tape
 
 Rows = Callable[[np.ndarray], np.ndarray]
@@ -236,21 +242,30 @@ def _drops(noise: tuple[int, ...], axes: Axes) -> dict[str, str]:
     return {"drops": "images" if "C" in shared else "channels"}
 
 
-def batch_norm(piece: Piece) -> Layer | None:
-    """Normalisation by the batch's own statistics."""
+def norm(piece: Piece) -> Layer | None:
+    """Normalisation by the algebra's own statistics: the first whose they can be."""
     if piece.entry is None:
         return None
     part = excerpt(piece.tape, piece.entry, piece.end)
-    if _one_by_one(part, piece.axes):
-        return None
-    for name in "CHW":
-        axis = axis_of(piece.axes, name)
-        if axis is None or (found := batch_normalisation(part, axis)) is None:
-            continue
-        slots = {slot: part.members[p] for slot, p in found.slots.items()}
-        attributes = {"epsilon": found.epsilon} | in_training(None, None)
-        return Layer("batch_norm", attributes | ({} if name == "C" else {"axis": name}), slots)
+    for kind, attributes, found in _norms(part, piece.axes) if may_be_norm(part) else ():
+        if found is not None:
+            slots = {slot: part.members[p] for slot, p in found.slots.items()}
+            return Layer(kind, attributes | {"epsilon": found.epsilon}, slots)
     return None
+
+
+def _norms(part: Excerpt, axes: Axes) -> Iterator[tuple[str, dict[str, Any], Normalisation | None]]:
+    """By statistics of the batch, of groups of channels in an image, of the channels of a place."""
+    channel, batch = axis_of(axes, "C"), axis_of(axes, "N")
+    for name in "" if _one_by_one(part, axes) else "CHW":
+        if (axis := axis_of(axes, name)) is not None:
+            other = {} if name == "C" else {"axis": name}
+            yield "batch_norm", in_training(None, None) | other, batch_normalisation(part, axis)
+    if channel is not None and batch is not None:
+        groups, found = group_normalisation(part, channel, batch) or (0, None)
+        yield "group_norm", {"groups": groups}, found
+    if channel is not None:
+        yield "layer_norm", {}, layer_normalisation(part, channel)
 
 
 def _one_by_one(part: Excerpt, axes: Axes) -> bool:
@@ -260,35 +275,10 @@ def _one_by_one(part: Excerpt, axes: Axes) -> bool:
     return batch == 0 and axes[0] == (("N", 1),) and bool(sums) and all(0 not in s for s in sums)
 
 
-def group_norm(piece: Piece) -> Layer | None:
-    """Normalisation by the statistics of groups of channels, each image by itself."""
-    channel, batch = axis_of(piece.axes, "C"), axis_of(piece.axes, "N")
-    if channel is None or batch is None or piece.entry is None:
-        return None
-    part = excerpt(piece.tape, piece.entry, piece.end)
-    if (found := group_normalisation(part, channel, batch)) is None:
-        return None
-    groups, norm = found
-    slots = {slot: part.members[p] for slot, p in norm.slots.items()}
-    return Layer("group_norm", {"groups": groups, "epsilon": norm.epsilon}, slots)
-
-
-def layer_norm(piece: Piece) -> Layer | None:
-    """Normalisation by the statistics of the channels, each place by itself."""
-    channel = axis_of(piece.axes, "C")
-    if channel is None or piece.entry is None:
-        return None
-    part = excerpt(piece.tape, piece.entry, piece.end)
-    if (norm := layer_normalisation(part, channel)) is None:
-        return None
-    slots = {slot: part.members[p] for slot, p in norm.slots.items()}
-    return Layer("layer_norm", {"epsilon": norm.epsilon}, slots)
-
-
 #: The order in which recognisers are asked.
 WHOLE = (radial_basis, upsampling, activation, local_response, dropout)
 #: Those that may recognise a part of something larger, such as a batch norm before its beta.
-PARTIAL = (batch_norm, group_norm, layer_norm, regrouped)
+PARTIAL = (norm, regrouped)
 
 
 def in_training(momentum: float | None, unbiased: bool | None) -> dict[str, Any]:
@@ -303,11 +293,10 @@ def _rows(part: Excerpt, channel: int, outcome: int) -> Rows:
     """
     (value,) = part.ends
     shape, rank = part.tape[part.base].shape, len(part.tape[value].shape)
-    wide = [n if axis == channel else 1 for axis, n in enumerate(shape)]
     corner = tuple(slice(None) if axis == outcome else 0 for axis in range(rank))
 
     def rows(x: np.ndarray) -> np.ndarray:
-        images = [np.broadcast_to(pixel.reshape(wide), shape) for pixel in x]
+        images = [np.broadcast_to(pixel.reshape(wide(shape, channel)), shape) for pixel in x]
         return np.stack([evaluate(part.tape, value, {part.base: i})[corner] for i in images])
 
     return rows
