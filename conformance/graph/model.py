@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from math import prod
 from typing import Any
 
+from conformance.graph.reach import reached
 from conformance.graph.sharing import repeated
 from conformance.kinds import KINDS, NORM, WHOLE, Kind
 
@@ -148,14 +149,7 @@ class Graph:
 
     def ancestors(self, *indices: int) -> set[int]:
         """The nodes given and everything that they are computed from."""
-        found: set[int] = set()
-        stack = list(indices)
-        while stack:
-            index = stack.pop()
-            if index not in found:
-                found.add(index)
-                stack.extend(self.nodes[index].inputs)
-        return found
+        return reached(indices, lambda index: self.nodes[index].inputs)
 
     @property
     def unknown(self) -> list[Node]:

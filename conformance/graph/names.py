@@ -12,6 +12,7 @@ from collections import Counter, defaultdict
 from string import ascii_lowercase
 
 from conformance.graph.model import Graph
+from conformance.graph.reach import reached
 from conformance.graph.rows import row_of
 from conformance.kinds import JOIN, POOLING, UNORDERED, WEIGHTED
 
@@ -105,11 +106,5 @@ class _Names:
                     group[index] = label
 
     def _branch(self, source: int, inside: set[int]) -> set[int]:
-        found: set[int] = set()
-        stack = [source]
-        while stack:
-            index = stack.pop()
-            if index in inside and index not in found:
-                found.add(index)
-                stack.extend(self.graph.nodes[index].inputs)
-        return found
+        nodes = self.graph.nodes
+        return reached(inside & {source}, lambda index: inside.intersection(nodes[index].inputs))

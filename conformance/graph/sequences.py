@@ -17,6 +17,7 @@ import numpy as np
 
 from conformance.graph.edit_distance import NEVER, match
 from conformance.graph.model import Graph
+from conformance.graph.reach import reached
 from conformance.kinds import (
     ACTIVATION,
     JOIN,
@@ -189,16 +190,12 @@ class Written:
 
     def branches(self, join: int) -> list[list[int]]:
         """The numbers of the layers in each branch of a join, as :meth:`inputs` orders them."""
-        result = []
-        for source in self.inputs(join):
-            found: set[int] = set()
-            stack = [source]
-            while stack:
-                if (index := stack.pop()) > self._splits[join] and index not in found:
-                    found.add(index)
-                    stack.extend(self.graph.nodes[index].inputs)
-            result.append([self.numbers[index] for index in sorted(found)])
-        return result
+        before = range(self._splits[join] + 1)
+        found = (
+            reached([source], lambda index: self.graph.nodes[index].inputs, before)
+            for source in self.inputs(join)
+        )
+        return [[self.numbers[index] for index in sorted(branch)] for branch in found]
 
 
 def corresponding(ours: list[list[int]], theirs: list[list[int]], costs: Costs) -> list[int]:

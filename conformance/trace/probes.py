@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from conformance.graph.reach import reached
 from conformance.trace.tape import Tape
 
 #: Two float64 evaluations of one formula, spelt differently, agree far better than this; two
@@ -16,16 +17,8 @@ def leaves(tape: Tape, value: int, name: str = "parameter", until: int = -1) -> 
 
     The search does not go beyond the value ``until``.
     """
-    found, stack, seen = set(), [value], {until}
-    while stack:
-        current = stack.pop()
-        if current in seen:
-            continue
-        seen.add(current)
-        if tape[current].name == name:
-            found.add(current)
-        stack.extend(i for i in tape[current].inputs if i >= 0)
-    return found
+    behind = reached([value], lambda each: tape[each].inputs, {until})
+    return {each for each in behind if tape[each].name == name}
 
 
 def probes(tape: Tape, parameters: set[int]) -> dict[int, np.ndarray]:

@@ -55,6 +55,7 @@ from typing import Any
 import numpy as np
 
 from conformance.graph.model import Where
+from conformance.graph.reach import reached
 
 Shape = tuple[int, ...]
 Pads = Sequence[tuple[int, int]]
@@ -114,13 +115,7 @@ class Tape:
 
     def behind(self, values: Iterable[int]) -> set[int]:
         """These values and all that they are computed from; -1 is none."""
-        seen: set[int] = set()
-        stack = list(values)
-        while stack:
-            if (value := stack.pop()) >= 0 and value not in seen:
-                seen.add(value)
-                stack.extend(self[value].inputs)
-        return seen
+        return reached(values, lambda value: self[value].inputs)
 
     # Where values come from.
 
