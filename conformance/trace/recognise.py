@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from conformance.graph.axes import Axes, axis_of, name_of
+from conformance.kinds.functions import FUNCTIONS, softmax
 from conformance.trace.evaluation import evaluate
 from conformance.trace.excerpt import Excerpt, excerpt, remembered
 from conformance.trace.meanings import Algebra
@@ -57,6 +58,13 @@ class Piece:
     @classmethod
     def of(cls, tape: Tape, before: Axes, x: Algebra, entry: int | None) -> Piece:
         return cls(tape, x.base.value, before, x.value, x.base.axes, entry)
+
+    def computed(self, known: dict[int, np.ndarray]) -> np.ndarray | None:
+        """What comes of some values; None where it cannot be evaluated."""
+        try:
+            return evaluate(self.tape, self.end, known)
+        except (KeyError, ValueError):
+            return None
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -126,11 +134,10 @@ def radial_basis(piece: Piece) -> Layer | None:
         piece.base: np.broadcast_to(x, (batch, inputs)).reshape(before),
         centres: w if shape == w.shape else w.T,
     }
-    try:
-        out = np.ravel(evaluate(piece.tape, piece.end, known))[:count]
-    except (KeyError, ValueError):
+    if (out := piece.computed(known)) is None:
         return None
-    return Layer("rbf", slots={"centres": centres}) if same(out, ((x - w) ** 2).sum(1)) else None
+    right = same(np.ravel(out)[:count], ((x - w) ** 2).sum(1))
+    return Layer("rbf", slots={"centres": centres}) if right else None
 
 
 def upsampling(piece: Piece) -> Layer | None:
@@ -148,11 +155,8 @@ def upsampling(piece: Piece) -> Layer | None:
     expected = x
     for axis in spatial:
         expected = expected.repeat(factors[axis or 0], axis or 0)
-    try:
-        found = evaluate(piece.tape, piece.end, {piece.base: x})
-    except (KeyError, ValueError):
-        return None
-    if not np.array_equal(found, expected):
+    found = piece.computed({piece.base: x})
+    if found is None or not np.array_equal(found, expected):
         return None
     return Layer("upsample", {"factor": tuple(factors[axis or 0] for axis in spatial)})
 
@@ -166,9 +170,7 @@ def regrouped(piece: Piece) -> Layer | None:
     if len(after) != len(before) or (after != before and not _tiles(before, after, names)):
         return None
     x = np.random.Generator(np.random.Philox(2017)).normal(size=before)
-    try:
-        out = evaluate(piece.tape, piece.end, {piece.base: x})
-    except (KeyError, ValueError):
+    if (out := piece.computed({piece.base: x})) is None:
         return None
     return _shuffled(x, out, names.index("C")) if out.shape == x.shape else _tiled(x, out, names)
 
@@ -331,18 +333,16 @@ def over_images(part: Excerpt, batch: int) -> bool:
     if part.tape[part.ends[0]].name == "reduce":
         return False  # it is on its way there
     image = np.random.Generator(np.random.Philox(1989)).normal(size=part.tape[part.base].shape)
-    exp = np.exp(image - image.max(axis=batch, keepdims=True))
     found = evaluate(part.tape, part.ends[0], {part.base: image})
-    return same(found, exp / exp.sum(axis=batch, keepdims=True))
+    return same(found, softmax(image, batch))
 
 
 def _pointwise(x: np.ndarray) -> dict[str, np.ndarray]:
     """What each activation makes of pixels, the channels along the last axis."""
-    found = {"sigmoid": 1 / (1 + np.exp(-x)), "tanh": np.tanh(x), "relu": np.maximum(x, 0)}
+    found = {name: FUNCTIONS[name](x) for name in ("sigmoid", "tanh", "relu")}
     if x.shape[-1] == 1:  # whatever divides a number by itself is a softmax of one
         return found
-    exp = np.exp(x - x.max(axis=-1, keepdims=True))
-    soft = exp / exp.sum(axis=-1, keepdims=True)
+    soft = softmax(x)
     return {"softmax": soft, "log_softmax": np.log(soft)} | found
 
 

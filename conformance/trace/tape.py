@@ -49,7 +49,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from math import prod
 from typing import Any
 
 import numpy as np
@@ -195,40 +194,35 @@ class Tape:
         trains: dict[str, Any] = (
             {} if momentum is None else {"momentum": momentum, "unbiased": unbiased}
         )
-        operands = (x, gamma, beta, mean, variance)
-        return self.emit(
-            "batch_norm", operands, self[x].shape, axis=axis, epsilon=epsilon, **trains
-        )
+        others = gamma, beta, mean, variance
+        return self._like(x, "batch_norm", *others, axis=axis, epsilon=epsilon, **trains)
 
     def group_norm(self, x: int, gamma: int, beta: int, *, groups: int, epsilon: float) -> int:
         """A norm of groups of the second axis, the channels, each image by itself."""
-        operands, shape = (x, gamma, beta), self[x].shape
-        return self.emit("group_norm", operands, shape, groups=groups, epsilon=epsilon)
+        return self._like(x, "group_norm", gamma, beta, groups=groups, epsilon=epsilon)
 
     def dropout(self, x: int, rate: float) -> int:
         """Dropout in training."""
-        return self.emit("dropout", (x,), self[x].shape, rate=rate)
+        return self._like(x, "dropout", rate=rate)
 
     def lrn(self, x: int, axis: int, n: int, k: float, alpha: float, beta: float) -> int:
         """A local response normalisation over neighbouring channels."""
-        return self.emit("lrn", (x,), self[x].shape, axis=axis, n=n, k=k, alpha=alpha, beta=beta)
+        return self._like(x, "lrn", axis=axis, n=n, k=k, alpha=alpha, beta=beta)
 
     def softmax(self, x: int, axis: int) -> int:
         """A softmax over one axis, counted from either end."""
-        return self.emit("softmax", (x,), self[x].shape, axis=axis % len(self[x].shape))
+        return self._like(x, "softmax", axis=axis % len(self[x].shape))
 
     def upsample(self, x: int, factor: tuple[int, int], spatial: tuple[int, int]) -> int:
         """Every pixel repeated, along the two spatial axes."""
-        shape = list(self[x].shape)
-        for axis, times in zip(spatial, factor, strict=True):
-            shape[axis] *= times
+        times = dict(zip(spatial, factor, strict=True))
+        shape = [n * times.get(axis, 1) for axis, n in enumerate(self[x].shape)]
         return self.emit("upsample", (x,), shape, factor=factor)
 
     def adaptive_mean(self, x: int, size: tuple[int, int], spatial: tuple[int, int]) -> int:
         """The means of windows that divide the two spatial axes into so many."""
-        shape = list(self[x].shape)
-        for axis, count in zip(spatial, size, strict=True):
-            shape[axis] = count
+        counts = dict(zip(spatial, size, strict=True))
+        shape = [counts.get(axis, n) for axis, n in enumerate(self[x].shape)]
         return self.emit("adaptive_avg_pool", (x,), shape, size=size)
 
     # Algebra.
@@ -240,24 +234,23 @@ class Tape:
         if name == "add":
             for x, y in (operands, operands[::-1]):
                 # 0 sum(y) is added so that y has a gradient; zeros are there to be added to.
-                idle = self.vanishes(y) if self[y].shape != shape else self.zeros(y)
-                if self[x].shape == shape and idle:
+                if self[x].shape == shape and self.vanishes(y, self[y].shape == shape):
                     return x
         return self.emit(name, operands, shape)
 
-    def zeros(self, value: int) -> bool:
-        """Whether a value is zeros that are written down, or a part of such."""
-        op = self[value]
-        if op.name in ("slice", "reshape", "broadcast"):
-            return self.zeros(op.inputs[0])
-        return op.name == "constant" and not np.any(op.attributes["array"])
+    def vanishes(self, value: int, written: bool = False) -> bool:
+        """Whether a value is zero whatever it is made of: a product with zeros, a sum of such.
 
-    def vanishes(self, value: int) -> bool:
-        """Whether a value is zero whatever it is made of: a product with zeros, a sum of such."""
+        With ``written`` only zeros that are written down are, or a part of such.
+        """
         op = self[value]
         if op.name == "constant":
             return not np.any(op.attributes["array"])
-        if op.name in ("reduce", "neg", "reshape", "transpose", "broadcast"):
+        if op.name in ("reshape", "transpose", "broadcast", "slice"):
+            return self.vanishes(op.inputs[0], written)
+        if written:
+            return False
+        if op.name in ("reduce", "neg"):
             return self.vanishes(op.inputs[0])
         if op.name == "mul":
             return any(self[i].name == "constant" and self.vanishes(i) for i in op.inputs)
@@ -302,13 +295,10 @@ class Tape:
 
     def stack(self, parts: Sequence[int], axis: int) -> int:
         """Values one after the other along a new axis."""
-        rank = len(self[parts[0]].shape) + 1
-        axis %= rank
-        thin = [
-            self.reshape(part, (*self[part].shape[:axis], 1, *self[part].shape[axis:]))
-            for part in parts
-        ]
-        return self.concat(thin, axis)
+        shape = self[parts[0]].shape
+        axis %= len(shape) + 1
+        thin = (*shape[:axis], 1, *shape[axis:])
+        return self.concat([self.reshape(part, thin) for part in parts], axis)
 
     def pad(self, x: int, padding: Pads, value: float | str = 0.0) -> int:
         """Cells around the last axes; a negative number of them crops."""
@@ -328,12 +318,9 @@ class Tape:
         forward = [part if part.step > 0 else part[::-1] for part in parts]
         x, forward = self._inside(x, forward)
         if forward != [range(n) for n in self[x].shape]:
-            x = self.emit(
-                "slice", (x,), [len(part) for part in forward],
-                start=tuple(part.start for part in forward),
-                stop=tuple(part.stop for part in forward),
-                step=tuple(part.step for part in forward),
-            )  # fmt: skip
+            ends = [(part.start, part.stop, part.step) for part in forward]
+            start, stop, step = zip(*ends, strict=True)
+            x = self.emit("slice", (x,), map(len, forward), start=start, stop=stop, step=step)
         backwards = [axis for axis, part in enumerate(parts) if part.step < 0]
         return self.reverse(x, backwards) if backwards else x
 
@@ -379,8 +366,11 @@ class Tape:
     def reverse(self, x: int, axes: Iterable[int]) -> int:
         """Some axes from their end to their beginning."""
         rank = len(self[x].shape)
-        axes = tuple(int(axis) % rank for axis in axes)
-        return self.emit("reverse", (x,), self[x].shape, axes=axes)
+        return self._like(x, "reverse", axes=tuple(int(axis) % rank for axis in axes))
+
+    def _like(self, x: int, name: str, *others: int, **attributes: Any) -> int:
+        """An operation of x, and of others, whose result has the shape of x."""
+        return self.emit(name, (x, *others), self[x].shape, **attributes)
 
     # Anything.
 
@@ -391,13 +381,11 @@ class Tape:
         return self.emit(name, operands, shape, **attributes, unknown=True)
 
     def emit(
-        self, name: str, inputs: Iterable[int], shape: Iterable[int], where: Where | None = None,
-        **attributes: Any,
-    ) -> int:  # fmt: skip
+        self, name: str, inputs: Iterable[int], shape: Iterable[int], **attributes: Any
+    ) -> int:
         """Write an operation down and return its value."""
-        place = self.where if where is None else where
         shape = tuple(int(n) for n in shape)
-        return self._append(Operation(name, tuple(inputs), shape, attributes, place))
+        return self._append(Operation(name, tuple(inputs), shape, attributes, self.where))
 
     def _append(self, operation: Operation) -> int:
         self.operations.append(operation)
@@ -408,10 +396,6 @@ class Tape:
         """The shape of every stored array that is read, by its handle."""
         read = (op for op in self.operations if op.name == "parameter")
         return {op.attributes["handle"]: op.shape for op in read}
-
-    def size(self, value: int) -> int:
-        """How many numbers a value has."""
-        return prod(self[value].shape)
 
     def __getitem__(self, value: int) -> Operation:
         return self.operations[value]
