@@ -118,7 +118,8 @@ def one_by_one(tape: Tape) -> list[Where] | None:
         return None
     return [
         op.where for op in map(tape.__getitem__, alone)
-        if "momentum" in op.attributes or (op.name == "reduce" and 0 in op.attributes["axes"])
+        if op.attributes.get("momentum") is not None
+        or (op.name == "reduce" and 0 in op.attributes["axes"])
     ]  # fmt: skip
 
 

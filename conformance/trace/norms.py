@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
+from conformance.graph.axes import Axes, axis_of
 from conformance.trace.evaluation import evaluate
 from conformance.trace.excerpt import Excerpt, remembered
 from conformance.trace.probes import leaves, probes, same, wide
 from conformance.trace.tape import Tape
+
+#: The attributes of a norm by the batch's own statistics, before the running ones are known.
+BY_BATCH = {"statistics": "batch", "momentum": None, "unbiased": None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +144,27 @@ def may_be_norm(part: Excerpt) -> bool:
     (value,) = part.ends
     same_shape = part.tape[value].shape == part.tape[part.base].shape
     return same_shape and len(leaves(part.tape, value)) <= 2
+
+
+def norms(part: Excerpt, axes: Axes) -> Iterator[tuple[str, dict[str, Any], Normalisation | None]]:
+    """By statistics of the batch, of groups of channels in an image, of the channels of a place."""
+    channel, batch = axis_of(axes, "C"), axis_of(axes, "N")
+    for name in "" if _one_by_one(part, axes) else "CHW":
+        if (axis := axis_of(axes, name)) is not None:
+            other = {} if name == "C" else {"axis": name}
+            yield "batch_norm", BY_BATCH | other, batch_normalisation(part, axis)
+    if channel is not None and batch is not None:
+        groups, found = group_normalisation(part, channel, batch) or (0, None)
+        yield "group_norm", {"groups": groups}, found
+    if channel is not None:
+        yield "layer_norm", {}, layer_normalisation(part, channel)
+
+
+def _one_by_one(part: Excerpt, axes: Axes) -> bool:
+    """Whether algebra of a single image would leave several apart: it sums over other axes only."""
+    batch = axis_of(axes, "N")
+    sums = [op.attributes["axes"] for op in part.tape.operations if op.name == "reduce"]
+    return batch == 0 and axes[0] == (("N", 1),) and bool(sums) and all(0 not in s for s in sums)
 
 
 @remembered

@@ -8,7 +8,7 @@ of an excerpt, and remembered.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from math import prod
@@ -20,14 +20,7 @@ from conformance.graph.axes import Axes, axis_of, name_of
 from conformance.kinds.functions import FUNCTIONS, softmax
 from conformance.trace.evaluation import evaluate
 from conformance.trace.excerpt import Excerpt, excerpt, remembered
-from conformance.trace.meanings import Algebra
-from conformance.trace.norms import (
-    Normalisation,
-    batch_normalisation,
-    group_normalisation,
-    layer_normalisation,
-    may_be_norm,
-)
+from conformance.trace.norms import may_be_norm, norms
 from conformance.trace.probes import leaves, same, wide
 from conformance.trace.tape import Tape
 
@@ -54,10 +47,6 @@ class Piece:
     end: int
     axes: Axes
     entry: int | None = None
-
-    @classmethod
-    def of(cls, tape: Tape, before: Axes, x: Algebra, entry: int | None) -> Piece:
-        return cls(tape, x.base.value, before, x.value, x.base.axes, entry)
 
     def computed(self, known: dict[int, np.ndarray]) -> np.ndarray | None:
         """What comes of some values; None where it cannot be evaluated."""
@@ -148,17 +137,17 @@ def upsampling(piece: Piece) -> Layer | None:
     spatial = [axis_of(piece.before, name) for name in "HW"]
     if len(after) != len(before) or None in spatial:
         return None
-    factors = [n // m for n, m in zip(after, before, strict=True)]
-    if after != tuple(n * factors[i] if i in spatial else n for i, n in enumerate(before)):
+    factors = {i: n // m for i, (n, m) in enumerate(zip(after, before, strict=True)) if n != m}
+    if min(factors.values(), default=0) < 1 or not factors.keys() <= {*spatial}:
         return None
     x = np.arange(prod(before), dtype=float).reshape(before)
-    expected = x
-    for axis in spatial:
-        expected = expected.repeat(factors[axis or 0], axis or 0)
-    found = piece.computed({piece.base: x})
+    found, expected = piece.computed({piece.base: x}), x
+    for axis, times in factors.items():
+        expected = expected.repeat(times, axis)
     if found is None or not np.array_equal(found, expected):
         return None
-    return Layer("upsample", {"factor": tuple(factors[axis or 0] for axis in spatial)})
+    factor = tuple(factors.get(axis, 1) for axis in spatial if axis is not None)
+    return Layer("upsample", {"factor": factor})
 
 
 def regrouped(piece: Piece) -> Layer | None:
@@ -249,43 +238,17 @@ def norm(piece: Piece) -> Layer | None:
     if piece.entry is None:
         return None
     part = excerpt(piece.tape, piece.entry, piece.end)
-    for kind, attributes, found in _norms(part, piece.axes) if may_be_norm(part) else ():
+    for kind, attributes, found in norms(part, piece.axes) if may_be_norm(part) else ():
         if found is not None:
             slots = {slot: part.members[p] for slot, p in found.slots.items()}
             return Layer(kind, attributes | {"epsilon": found.epsilon}, slots)
     return None
 
 
-def _norms(part: Excerpt, axes: Axes) -> Iterator[tuple[str, dict[str, Any], Normalisation | None]]:
-    """By statistics of the batch, of groups of channels in an image, of the channels of a place."""
-    channel, batch = axis_of(axes, "C"), axis_of(axes, "N")
-    for name in "" if _one_by_one(part, axes) else "CHW":
-        if (axis := axis_of(axes, name)) is not None:
-            other = {} if name == "C" else {"axis": name}
-            yield "batch_norm", in_training(None, None) | other, batch_normalisation(part, axis)
-    if channel is not None and batch is not None:
-        groups, found = group_normalisation(part, channel, batch) or (0, None)
-        yield "group_norm", {"groups": groups}, found
-    if channel is not None:
-        yield "layer_norm", {}, layer_normalisation(part, channel)
-
-
-def _one_by_one(part: Excerpt, axes: Axes) -> bool:
-    """Whether algebra of a single image would leave several apart: it sums over other axes only."""
-    batch = axis_of(axes, "N")
-    sums = [op.attributes["axes"] for op in part.tape.operations if op.name == "reduce"]
-    return batch == 0 and axes[0] == (("N", 1),) and bool(sums) and all(0 not in s for s in sums)
-
-
 #: The order in which recognisers are asked.
 WHOLE = (radial_basis, upsampling, activation, local_response, dropout)
 #: Those that may recognise a part of something larger, such as a batch norm before its beta.
 PARTIAL = (norm, regrouped)
-
-
-def in_training(momentum: float | None, unbiased: bool | None) -> dict[str, Any]:
-    """The attributes of a norm by the batch's own statistics."""
-    return {"statistics": "batch", "momentum": momentum, "unbiased": unbiased}
 
 
 def _rows(part: Excerpt, channel: int, outcome: int) -> Rows:
@@ -347,6 +310,7 @@ def _pointwise(x: np.ndarray) -> dict[str, np.ndarray]:
 
 
 @remembered
+@np.errstate(all="ignore")
 def response(part: Excerpt, channel: int, outcome: int) -> dict[str, float] | None:
     """``x / (k + alpha sum_n x^2)^beta``: its n, k, alpha (of the plain sum) and beta.
 
@@ -362,13 +326,12 @@ def response(part: Excerpt, channel: int, outcome: int) -> dict[str, float] | No
     random = np.random.Generator(np.random.Philox(2012)).normal(size=(2, channels))
     out = rows(np.concatenate([impulses, baseline, random * 3]))
     tiny, large, larger = out[:3, middle]
-    with np.errstate(all="ignore"):
-        beta = float(f"{(1 - np.log(larger / large) / np.log(1e10)) / 2:.10g}")
-        if not np.isfinite(beta) or beta <= 0:
-            return None
-        k = float(f"{(tiny / 1e-100) ** (-1 / beta):.10g}")
-        log_alpha = -(np.log(large) - (1 - 2 * beta) * np.log(1e20)) / beta
-        alpha = float(f"{np.exp(log_alpha):.10g}")
+    beta = float(f"{(1 - np.log(larger / large) / np.log(1e10)) / 2:.10g}")
+    if not np.isfinite(beta) or beta <= 0:
+        return None
+    k = float(f"{(tiny / 1e-100) ** (-1 / beta):.10g}")
+    log_alpha = -(np.log(large) - (1 - 2 * beta) * np.log(1e20)) / beta
+    alpha = float(f"{np.exp(log_alpha):.10g}")
     reach = np.flatnonzero(np.abs(out[3]) < 1e-6) - middle
     if not len(reach):
         return None
@@ -376,9 +339,7 @@ def response(part: Excerpt, channel: int, outcome: int) -> dict[str, float] | No
     x = random * 3
     padded = np.pad(x**2, ((0, 0), (high, low)))
     total = sum(padded[:, i : i + channels] for i in range(low + high + 1))
-    with np.errstate(all="ignore"):
-        expected = x / (k + alpha * total) ** beta
-    if not same(out[4:], expected):
+    if not same(out[4:], x / (k + alpha * total) ** beta):
         return None
     return {"n": low + high + 1, "k": k, "alpha": alpha, "beta": beta}
 

@@ -16,8 +16,8 @@ window             ``reduce`` max | sum | mean; ``size``, ``stride``, ``padding`
                    ``count_padding`` (mean only: padding cells are in the divisor)
 reduce             ``reduce`` sum | max | min | mean; ``axes``; ``keep`` (as length 1)
 batch_norm         x, gamma, beta, mean, variance (-1 for an absent slot); ``axis``, ``epsilon``;
-                   in training also ``momentum`` (the share of the old statistics that is
-                   kept) and ``unbiased`` (of the running variance)
+                   ``momentum`` (the share of the old statistics that is kept; in training
+                   only) and ``unbiased`` (of the running variance)
 group_norm         x, gamma, beta; ``groups`` of the second axis, ``epsilon``
 dropout            ``rate`` (the share that is dropped)
 random             no operand: uniform in [0, 1)
@@ -129,7 +129,7 @@ class Tape:
     def constant(self, array: Any) -> int:
         """A value written into the model's code; kept in float64 unless it is integral."""
         array = np.asarray(array)
-        if array.dtype.kind == "f" or array.dtype.kind not in "biu":
+        if array.dtype.kind not in "biu":
             array = array.astype(np.float64)
         return self._append(Operation("constant", (), array.shape, {"array": array}))
 
@@ -173,10 +173,9 @@ class Tape:
         padding = ((0, 0),) * rest + _pairs(padding)
         sides = zip(self[x].shape, size, stride, padding, strict=True)
         shape = [(n + before + after - k) // s + 1 for n, k, s, (before, after) in sides]
-        counted: dict[str, Any] = {} if count_padding is None else {"count_padding": count_padding}
         return self.emit(
             "window", (x,), shape, reduce=reduce, size=size, stride=stride, padding=padding,
-            **counted,
+            count_padding=count_padding,
         )  # fmt: skip
 
     def reduce(self, x: int, reduce: str, axes: Iterable[int], keep: bool = False) -> int:
@@ -191,11 +190,10 @@ class Tape:
         epsilon: float, momentum: float | None = None, unbiased: bool = False,
     ) -> int:  # fmt: skip
         """A batch norm; with a momentum it is one in training."""
-        trains: dict[str, Any] = (
-            {} if momentum is None else {"momentum": momentum, "unbiased": unbiased}
-        )
-        others = gamma, beta, mean, variance
-        return self._like(x, "batch_norm", *others, axis=axis, epsilon=epsilon, **trains)
+        return self._like(
+            x, "batch_norm", gamma, beta, mean, variance,
+            axis=axis, epsilon=epsilon, momentum=momentum, unbiased=unbiased,
+        )  # fmt: skip
 
     def group_norm(self, x: int, gamma: int, beta: int, *, groups: int, epsilon: float) -> int:
         """A norm of groups of the second axis, the channels, each image by itself."""
@@ -303,15 +301,11 @@ class Tape:
     def pad(self, x: int, padding: Pads, value: float | str = 0.0) -> int:
         """Cells around the last axes; a negative number of them crops."""
         rest = len(self[x].shape) - len(padding)
-        padding = ((0, 0),) * rest + _pairs(padding)
-        sides = zip(self[x].shape, padding, strict=True)
+        sides = [*zip(self[x].shape, ((0, 0),) * rest + _pairs(padding), strict=True)]
         x = self.slice(x, [range(max(0, -a), n - max(0, -b)) for n, (a, b) in sides])
-        padding = tuple((max(0, before), max(0, after)) for before, after in padding)
-        if not any(map(any, padding)):
-            return x
-        sides = zip(self[x].shape, padding, strict=True)
-        shape = [n + before + after for n, (before, after) in sides]
-        return self.emit("pad", (x,), shape, padding=padding, value=value)
+        cells = tuple((max(0, a), max(0, b)) for _, (a, b) in sides)
+        shape = [n + a + b for n, (a, b) in sides]
+        return self.emit("pad", (x,), shape, padding=cells, value=value) if np.any(cells) else x
 
     def slice(self, x: int, parts: Sequence[range]) -> int:
         """The part that a range of indices selects on every axis; a range may run backwards."""
@@ -321,8 +315,7 @@ class Tape:
             ends = [(part.start, part.stop, part.step) for part in forward]
             start, stop, step = zip(*ends, strict=True)
             x = self.emit("slice", (x,), map(len, forward), start=start, stop=stop, step=step)
-        backwards = [axis for axis, part in enumerate(parts) if part.step < 0]
-        return self.reverse(x, backwards) if backwards else x
+        return self.reverse(x, (axis for axis, part in enumerate(parts) if part.step < 0))
 
     def _inside(self, x: int, parts: list[range]) -> tuple[int, list[range]]:
         """What of some values joined a slice is a part of: the one, or some of them joined."""
@@ -365,14 +358,12 @@ class Tape:
 
     def reverse(self, x: int, axes: Iterable[int]) -> int:
         """Some axes from their end to their beginning."""
-        rank = len(self[x].shape)
-        return self._like(x, "reverse", axes=tuple(int(axis) % rank for axis in axes))
+        axes = tuple(int(axis) % len(self[x].shape) for axis in axes)
+        return self._like(x, "reverse", axes=axes) if axes else x
 
     def _like(self, x: int, name: str, *others: int, **attributes: Any) -> int:
         """An operation of x, and of others, whose result has the shape of x."""
         return self.emit(name, (x, *others), self[x].shape, **attributes)
-
-    # Anything.
 
     def unknown(
         self, name: str, operands: Iterable[int], shape: Iterable[int], **attributes: Any

@@ -146,7 +146,8 @@ def recognised(walk: Walk, x: Algebra, final: bool = True) -> Plain | None:
     if (x.value, x.node, final) in walk.nameless:
         return None
     entry = _entry(walk, x) if final else None
-    piece = Piece.of(walk.tape, walk.of(x.base).axes, x, entry)
+    axes = walk.of(x.base).axes, x.base.axes
+    piece = Piece(walk.tape, x.base.value, axes[0], x.value, axes[1], entry)
     asked = PARTIAL if (x.value, x.node, False) in walk.nameless else WHOLE + PARTIAL * final
     for recogniser in asked:
         if (layer := recogniser(piece)) is not None:
