@@ -88,7 +88,7 @@ class Node:
 
     def has(self, trait: str) -> bool:
         """Whether the node is of a kind that has a trait; see :mod:`conformance.kinds.kind`."""
-        return self.row is not None and trait in self.row.traits
+        return self.row is not None and self.row.has(trait)
 
     @property
     def weights(self) -> int:

@@ -10,7 +10,7 @@ from conformance.kinds.alterations import instead, skipped
 from conformance.kinds.experiment import Altered, Trial
 from conformance.kinds.functions import FUNCTIONS
 from conformance.kinds.hypotheses import left_out
-from conformance.kinds.kind import ACTIVATION, NON_NEGATIVE, PASSING, Kind, Spread
+from conformance.kinds.kind import Kind, Spread
 
 
 def rectified(x: Spread) -> Spread:
@@ -45,7 +45,7 @@ def clipped(t: Trial) -> Altered:
     yield from t.fitted(float(t.found.max()), lambda top: np.minimum(t.want, top), words)
 
 
-TRAITS = frozenset({ACTIVATION, PASSING})
+TRAITS = "activation passing"
 
 RELU = Kind(
     name="relu",
@@ -57,7 +57,7 @@ RELU = Kind(
     fitted=(slope, clipped),
     written=None,
     counted="ReLUs",
-    traits=TRAITS | {NON_NEGATIVE},
+    traits=f"{TRAITS} non_negative",
 )
 
 TANH = Kind(
@@ -79,5 +79,5 @@ SIGMOID = Kind(
     altered=("tanh for logistic", instead("tanh")),
     causes=(left_out, another),
     written=None,
-    traits=TRAITS | {NON_NEGATIVE},
+    traits=f"{TRAITS} non_negative",
 )

@@ -7,15 +7,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from conformance.kinds.hypotheses import result
-from conformance.kinds.kind import (
-    KEEPS_SIGN,
-    POOLING,
-    RESIZING,
-    Gradients,
-    Kind,
-    Node,
-    Step,
-)
+from conformance.kinds.kind import Gradients, Kind, Node, Step
 from conformance.kinds.pools import average_spread
 
 Window = tuple[slice, slice]
@@ -60,5 +52,5 @@ ADAPTIVE_AVG_POOL = Kind(
     causes=(result("it is the maximum, not the average", lambda t: reduced(t.node, t.x, np.max)),),
     written=None,
     counted="pooling layers",
-    traits=frozenset({POOLING, RESIZING, KEEPS_SIGN}),
+    traits="pooling resizing keeps_sign",
 )

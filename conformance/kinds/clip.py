@@ -8,16 +8,7 @@ from conformance.kinds.activations import another, rectified
 from conformance.kinds.alterations import skipped
 from conformance.kinds.experiment import Altered, Trial
 from conformance.kinds.hypotheses import left_out
-from conformance.kinds.kind import (
-    ACTIVATION,
-    PASSING,
-    Arithmetic,
-    Gradients,
-    Kind,
-    Node,
-    Spread,
-    Step,
-)
+from conformance.kinds.kind import Arithmetic, Gradients, Kind, Node, Spread, Step
 
 
 def forward(o: Arithmetic, node: Node, slots: dict[str, np.ndarray], x: np.ndarray) -> np.ndarray:
@@ -53,5 +44,5 @@ CLIP = Kind(
     causes=(left_out, another),
     fitted=(bounds,),
     written=None,
-    traits=frozenset({ACTIVATION, PASSING}),
+    traits="activation passing",
 )

@@ -12,7 +12,7 @@ from conformance.kinds import alterations
 from conformance.kinds.arrays import UNFOLDED, over_channels, pad, unpad, window, windows
 from conformance.kinds.experiment import Altered, Trial, least_squares
 from conformance.kinds.hypotheses import biases, inputs_reordered, products, slot, square, uses
-from conformance.kinds.kind import WEIGHTED, Arithmetic, Gradients, Kind, Node, Spread, Step
+from conformance.kinds.kind import Arithmetic, Gradients, Kind, Node, Spread, Step
 from conformance.kinds.windows import border, dilation, padding
 
 
@@ -148,5 +148,5 @@ CONV = Kind(
     written=lambda node: f"{window(node)} {node.shape[-1]}",
     counted="convolutional layers",
     connections=uses,
-    traits=frozenset({WEIGHTED}),
+    traits="weighted",
 )

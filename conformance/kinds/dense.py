@@ -17,7 +17,7 @@ from conformance.kinds.hypotheses import (
     square,
     uses,
 )
-from conformance.kinds.kind import WEIGHTED, WHOLE, Arithmetic, Gradients, Kind, Node, Spread, Step
+from conformance.kinds.kind import Arithmetic, Gradients, Kind, Node, Spread, Step
 from conformance.large import Large, product
 
 
@@ -51,7 +51,7 @@ DENSE = Kind(
     written=lambda node: f"fc {node.shape[-1]}",
     counted="dense layers",
     connections=uses,
-    traits=frozenset({WEIGHTED, WHOLE}),
+    traits="weighted whole",
 )
 
 
@@ -81,5 +81,5 @@ RBF = Kind(
     ),
     written=lambda node: f"rbf {node.shape[-1]}",
     connections=lambda node: prod(node.slots["centres"]),
-    traits=frozenset({WEIGHTED, WHOLE}),
+    traits="weighted whole",
 )

@@ -7,7 +7,7 @@ import numpy as np
 from conformance.kinds.alterations import skipped
 from conformance.kinds.experiment import Altered, Trial
 from conformance.kinds.hypotheses import left_out
-from conformance.kinds.kind import PASSING, Kind, same
+from conformance.kinds.kind import Kind, same
 
 
 def rate(t: Trial) -> Altered:
@@ -30,5 +30,5 @@ DROPOUT = Kind(
     causes=(left_out,),
     fitted=(rate,),
     written=lambda node: f"dropout {node.attributes['rate']:g}",
-    traits=frozenset({PASSING}),
+    traits="passing",
 )

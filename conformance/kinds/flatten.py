@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from conformance.kinds.hypotheses import flattened
-from conformance.kinds.kind import KEEPS_SIGN, PASSING, WHOLE, Kind, same
+from conformance.kinds.kind import Kind, same
 
 FLATTEN = Kind(
     name="flatten",
@@ -17,5 +17,5 @@ FLATTEN = Kind(
     ),
     causes=(flattened,),
     written=None,
-    traits=frozenset({PASSING, KEEPS_SIGN, WHOLE}),
+    traits="passing keeps_sign whole",
 )

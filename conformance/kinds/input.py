@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from conformance.kinds.kind import END, Kind, Spread
+from conformance.kinds.kind import Kind, Spread
 
 INPUT = Kind(
     name="input",
@@ -13,5 +13,5 @@ INPUT = Kind(
     altered=("channels in reverse order", lambda o, node, slots: o.image[..., ::-1]),
     causes=(),
     written=None,
-    traits=frozenset({END}),
+    traits="end",
 )

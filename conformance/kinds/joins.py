@@ -13,7 +13,7 @@ from conformance.kinds.alterations import skipped
 from conformance.kinds.arrays import axis_of
 from conformance.kinds.experiment import Altered, Trial, least_squares
 from conformance.kinds.hypotheses import left_out
-from conformance.kinds.kind import JOIN, KEEPS_SIGN, UNORDERED, Gradients, Kind, Node, Spread, Step
+from conformance.kinds.kind import Gradients, Kind, Node, Spread, Step
 
 
 def weighted(t: Trial) -> Altered:
@@ -50,7 +50,7 @@ ADD = Kind(
     causes=(left_out,),
     fitted=(weighted, multiplied),
     written=None,
-    traits=frozenset({JOIN, UNORDERED}),
+    traits="join unordered",
 )
 
 
@@ -120,5 +120,5 @@ CONCAT = Kind(
     causes=(orders,),
     fitted=(parts,),
     written=None,
-    traits=frozenset({JOIN, KEEPS_SIGN}),
+    traits="join keeps_sign",
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from copy import copy
 from dataclasses import dataclass, fields
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
@@ -32,11 +33,15 @@ ACTIVATION = "activation"
 #: It leaves the size and the meaning of each channel alone.
 PASSING = "passing"
 #: Its result is not negative; or is not where no input is.
-NON_NEGATIVE, KEEPS_SIGN = "non-negative", "keeps the sign"
+NON_NEGATIVE, KEEPS_SIGN = "non_negative", "keeps_sign"
 #: Each of its results depends on all of the map.
 WHOLE = "whole"
 #: It is no layer: the image.
 END = "end"
+TRAITS = {
+    WEIGHTED, JOIN, UNORDERED, POOLING, RESIZING, NORM, ACTIVATION, PASSING, NON_NEGATIVE,
+    KEEPS_SIGN, WHOLE, END,
+}  # fmt: skip
 
 
 class Node(Protocol):
@@ -123,7 +128,7 @@ class Kind:
     hypotheses that can be tried as they are, ``fitted`` those with a number to solve for first,
     both the simplest first.  ``written`` is the layer as the reference writes it, None where no
     table has it, ``counted`` the words under which papers count such layers, and ``connections``
-    LeNet's count of them.
+    LeNet's count of them.  ``traits`` are words of :data:`TRAITS`.
     """
 
     name: str
@@ -139,7 +144,15 @@ class Kind:
     written: Callable[[Node], str] | None
     counted: str = ""
     connections: Callable[[Node], int] = lambda node: 0
-    traits: frozenset[str] = frozenset()
+    traits: str = ""
+
+    @cached_property
+    def _traits(self) -> frozenset[str]:
+        return frozenset(self.traits.split())
+
+    def has(self, trait: str) -> bool:
+        """Whether the kind has a trait."""
+        return trait in self._traits
 
     def departures(self, node: Node) -> list[str]:
         """How a node is not as this row says."""
@@ -154,16 +167,17 @@ class Kind:
     def gaps(self) -> list[str]:
         """The fields that the row leaves empty, and must not."""
         free = {"attributes", "optional", "slots", "fitted", "written", "counted", "traits"}
-        if END in self.traits:
+        if self.has(END):
             free.add("causes")  # no port computes it
         empty = [f.name for f in fields(self) if f.name not in free and not getattr(self, f.name)]
         words, wrong = self.altered or ("", None)
-        return empty + ["altered"] * (not words or not callable(wrong) or wrong is self.forward)
+        same = not words or not callable(wrong) or wrong is self.forward
+        return empty + ["altered"] * same + ["traits"] * (not self._traits <= TRAITS)
 
 
 def having(trait: str) -> frozenset[str]:
     """The kinds with a trait."""
-    return frozenset(name for name, row in KINDS.items() if trait in row.traits)
+    return frozenset(name for name, row in KINDS.items() if row.has(trait))
 
 
 def counted_as(words: str) -> frozenset[str]:

@@ -10,7 +10,7 @@ from conformance.kinds.alterations import instead
 from conformance.kinds.arrays import back_over_its_axis, over_its_axis
 from conformance.kinds.experiment import Altered, Trial
 from conformance.kinds.hypotheses import left_out
-from conformance.kinds.kind import PASSING, Arithmetic, Gradients, Kind, Node, Spread, Step
+from conformance.kinds.kind import Arithmetic, Gradients, Kind, Node, Spread, Step
 
 
 def forward(o: Arithmetic, node: Node, slots: dict[str, np.ndarray], x: np.ndarray) -> np.ndarray:
@@ -42,5 +42,5 @@ LOG_SOFTMAX = Kind(
     altered=("softmax for its logarithm", instead("softmax")),
     causes=(left_out, otherwise),
     written=None,
-    traits=frozenset({PASSING}),
+    traits="passing",
 )

@@ -11,17 +11,7 @@ from conformance.kinds import alterations
 from conformance.kinds.arrays import by_offset, pad
 from conformance.kinds.experiment import TIMES, Altered, Trial, least_squares
 from conformance.kinds.hypotheses import left_out
-from conformance.kinds.kind import (
-    KEEPS_SIGN,
-    NORM,
-    PASSING,
-    Arithmetic,
-    Gradients,
-    Kind,
-    Node,
-    Spread,
-    Step,
-)
+from conformance.kinds.kind import Arithmetic, Gradients, Kind, Node, Spread, Step
 
 
 def forward(o: Arithmetic, node: Node, slots: dict[str, np.ndarray], x: np.ndarray) -> np.ndarray:
@@ -134,5 +124,5 @@ LRN = Kind(
     causes=(responses, response_windows, left_out),
     fitted=(response,),
     written=lambda node: "LRN",
-    traits=frozenset({NORM, PASSING, KEEPS_SIGN}),
+    traits="norm passing keeps_sign",
 )

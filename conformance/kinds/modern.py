@@ -15,7 +15,7 @@ from conformance.kinds.activations import another, rectified
 from conformance.kinds.alterations import skipped
 from conformance.kinds.functions import FUNCTIONS, elu, normal, sigmoid, softplus
 from conformance.kinds.hypotheses import left_out
-from conformance.kinds.kind import ACTIVATION, PASSING, Arithmetic, Gradients, Kind, Node, Step
+from conformance.kinds.kind import Arithmetic, Gradients, Kind, Node, Step
 
 Function = Callable[..., np.ndarray]
 Slots = dict[str, np.ndarray]
@@ -29,7 +29,7 @@ def activation(name: str, **given: Any) -> Kind:
         altered=("left out", skipped),
         causes=(left_out, another),
         written=None,
-        traits=frozenset({ACTIVATION, PASSING}),
+        traits="activation passing",
         **given,
     )
 

@@ -9,7 +9,7 @@ import numpy as np
 from conformance.kinds import alterations
 from conformance.kinds.arrays import pad, unpad
 from conformance.kinds.experiment import Altered, Trial
-from conformance.kinds.kind import PASSING, Arithmetic, Gradients, Kind, Node, Spread, Step
+from conformance.kinds.kind import Arithmetic, Gradients, Kind, Node, Spread, Step
 from conformance.kinds.windows import sides
 
 
@@ -55,5 +55,5 @@ PAD = Kind(
     altered=("one more than its value", alterations.attributes(value=lambda a: a["value"] + 1)),
     causes=(elsewhere,),
     written=None,
-    traits=frozenset({PASSING}),
+    traits="passing",
 )

@@ -10,18 +10,7 @@ import numpy as np
 from conformance.kinds import alterations
 from conformance.kinds.arrays import by_offset, inside, over_channels, over_windows, pad, window
 from conformance.kinds.hypotheses import as_kind, biases, left_out, products, result, slot
-from conformance.kinds.kind import (
-    KEEPS_SIGN,
-    POOLING,
-    RESIZING,
-    WHOLE,
-    Arithmetic,
-    Gradients,
-    Kind,
-    Node,
-    Spread,
-    Step,
-)
+from conformance.kinds.kind import Arithmetic, Gradients, Kind, Node, Spread, Step
 from conformance.kinds.windows import (
     divisor,
     other_window,
@@ -33,7 +22,7 @@ from conformance.kinds.windows import (
 
 Parameters = dict[str, np.ndarray]
 POOLED = (padding, other_window, left_out)
-TRAITS = frozenset({POOLING, RESIZING, KEEPS_SIGN})
+TRAITS = "pooling resizing keeps_sign"
 
 
 def largest(o: Arithmetic, node: Node, slots: Parameters, x: np.ndarray) -> np.ndarray:
@@ -139,7 +128,7 @@ GLOBAL_AVG_POOL = Kind(
     ),
     written=lambda node: "average pool",
     counted="pooling layers",
-    traits=TRAITS | {WHOLE},
+    traits=f"{TRAITS} whole",
 )
 
 
@@ -218,5 +207,5 @@ SUBSAMPLE = Kind(
     written=lambda node: f"subsample {window(node)}",
     counted="pooling layers",
     connections=subsample_connections,
-    traits=frozenset({POOLING, RESIZING}),
+    traits="pooling resizing",
 )

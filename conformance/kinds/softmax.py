@@ -9,16 +9,7 @@ from conformance.kinds.arrays import back_over_its_axis, over_its_axis
 from conformance.kinds.experiment import Altered, Trial
 from conformance.kinds.functions import softmax
 from conformance.kinds.hypotheses import left_out
-from conformance.kinds.kind import (
-    NON_NEGATIVE,
-    PASSING,
-    Arithmetic,
-    Gradients,
-    Kind,
-    Node,
-    Step,
-    same,
-)
+from conformance.kinds.kind import Arithmetic, Gradients, Kind, Node, Step, same
 
 
 def forward(o: Arithmetic, node: Node, slots: dict[str, np.ndarray], x: np.ndarray) -> np.ndarray:
@@ -48,5 +39,5 @@ SOFTMAX = Kind(
     altered=("left out", skipped),
     causes=(left_out, otherwise),
     written=None,
-    traits=frozenset({PASSING, NON_NEGATIVE}),
+    traits="passing non_negative",
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from conformance.kinds.experiment import Altered, Trial
-from conformance.kinds.kind import RESIZING, Arithmetic, Gradients, Kind, Node, Step, same
+from conformance.kinds.kind import Arithmetic, Gradients, Kind, Node, Step, same
 
 
 def forward(o: Arithmetic, node: Node, slots: dict[str, np.ndarray], x: np.ndarray) -> np.ndarray:
@@ -55,5 +55,5 @@ UPSAMPLE = Kind(
     altered=("zeros between the pixels", zeros_between),
     causes=(bilinear,),
     written=None,
-    traits=frozenset({RESIZING}),
+    traits="resizing",
 )
