@@ -31,18 +31,13 @@ def activation(walk: Walk, op: Step, x: Flowing) -> Plain | None:
 
 
 @rule("max", commutes=True)
-def at_least_zero(walk: Walk, op: Step, x: Flowing, least: Stored) -> Plain | None:
-    """max(x, 0) -> relu(x)."""
-    if constant(walk.tape, least) != 0.0:
-        return None
-    return _clipped(walk, op, x, low=0.0) or activation(walk, op, x)
-
-
-@rule("max", commutes=True)
 def at_least(walk: Walk, op: Step, x: Flowing, least: Stored) -> Plain | None:
-    """max(min(x, high), low) -> clip(x, low, high)."""
-    low = constant(walk.tape, least)
-    return None if low is None else _clipped(walk, op, x, low=low)
+    """max(min(x, high), low) -> clip(x, low, high); max(x, 0) -> relu(x); max(x, low) -> clip."""
+    if (low := constant(walk.tape, least)) is None:
+        return None
+    if found := _clipped(walk, op, x, low=low):
+        return found
+    return _bounded(walk, op, x, low, None) if low else activation(walk, op, x)
 
 
 @rule("min", commutes=True)
@@ -50,16 +45,7 @@ def at_most(walk: Walk, op: Step, x: Flowing, most: Stored) -> Plain | None:
     """min(x, high) -> clip(x, None, high); of a relu clip(x, 0, high), which is ReLU6 for 6."""
     if (high := constant(walk.tape, most)) is None:
         return None
-    if found := _clipped(walk, op, x, high=high):
-        return found
-    return _bounded(walk, op, x, None, high)
-
-
-@rule("max", commutes=True)
-def bounded_below(walk: Walk, op: Step, x: Flowing, least: Stored) -> Plain | None:
-    """max(x, low) -> clip(x, low, None)."""
-    low = constant(walk.tape, least)
-    return None if low is None else _bounded(walk, op, x, low, None)
+    return _clipped(walk, op, x, high=high) or _bounded(walk, op, x, None, high)
 
 
 def _clipped(
