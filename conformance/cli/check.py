@@ -28,8 +28,7 @@ from conformance.judge.record.repeat import sentences
 from conformance.judge.results import Check, Checks, Framework, Network
 from conformance.numbers.precision import EXACT, ON, PRECISIONS
 from conformance.ports import implementations as frameworks
-from conformance.ports.sandbox import Ended, Limits, work
-from conformance.quiet import NO_GPU, on_gpu
+from conformance.ports.sandbox import NO_GPU, Ended, Limits, on_gpu, work
 from conformance.reference import Model
 from conformance.trace.port import PLAIN, Execution
 

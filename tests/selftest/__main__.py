@@ -11,7 +11,8 @@ from conformance import errors as codes
 from conformance.cli.output import Output
 from conformance.errors import Refused
 from conformance.ports import implementations as frameworks
-from conformance.quiet import NO_GPU, aside, bar, environment
+from conformance.ports.sandbox import NO_GPU
+from tests.quiet import aside, bar, environment
 from tests.selftest.corpus import Tally, tally
 
 COLUMNS = (
