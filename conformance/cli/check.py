@@ -31,6 +31,7 @@ from conformance.ports import implementations as frameworks
 from conformance.ports.sandbox import NO_GPU, Ended, Limits, on_gpu, work
 from conformance.reference import Model
 from conformance.trace.port import PLAIN, Execution
+from conformance.trace.registry import UnknownFramework
 
 #: Exit codes, the mildest first.
 SEVERITY = (codes.CONFORMS, codes.INCONCLUSIVE, codes.DEVIATES)
@@ -202,7 +203,7 @@ def _frameworks(asked: list[str]) -> list[str]:
     """The frameworks asked for, or all that are installed.  Raises :class:`Refused`."""
     try:
         chosen = list(dict.fromkeys(map(frameworks.find, asked)))
-    except frameworks.UnknownFramework as unknown:
+    except UnknownFramework as unknown:
         raise Refused(str(unknown)) from None
     for name in chosen:
         if reason := frameworks.missing(name):

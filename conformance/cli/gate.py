@@ -119,7 +119,7 @@ def job_of(options: Namespace) -> Json:
     if options.framework:
         try:
             framework = registry.find(options.framework).name
-        except registry.UnknownTracer as unknown:
+        except registry.UnknownFramework as unknown:
             raise Refused(str(unknown)) from None
     return {
         "port": options.port,

@@ -90,6 +90,16 @@ class Node:
         """Whether the node is of a kind that has a trait; see :mod:`conformance.kinds.kind`."""
         return self.row is not None and self.row.has(trait)
 
+    def reach(self, axis: int) -> int:
+        """How many cells of the map a window spans."""
+        kernel, dilation = self.attributes["kernel"], self.attributes.get("dilation", (1, 1))
+        return int((kernel[axis] - 1) * dilation[axis] + 1)
+
+    def windows(self, axis: int, before: int) -> int:
+        """How many windows there are along a side of a map that is so long."""
+        room = before + sum(self.attributes["padding"][axis]) - self.reach(axis)
+        return int(room // self.attributes["stride"][axis] + 1)
+
     @property
     def weights(self) -> int:
         """Kernel entries that are in use: a pair of maps without a connection has none."""
@@ -216,7 +226,7 @@ class Graph:
             if node.has(WHOLE):
                 reach = self.nodes[self.inputs[0]].shape[axis]
             elif "kernel" in a:
-                reach += (a["kernel"][axis] - 1) * a.get("dilation", (1, 1))[axis] * jump
+                reach += (node.reach(axis) - 1) * jump
                 jump *= a["stride"][axis]
             fields.append(reach)
             jumps.append(jump)

@@ -64,11 +64,7 @@ def without(graph: Graph, left_out: Collection[int]) -> Graph:
 
 def _exact(anew: Node, node: Node, before: Shape) -> Node:
     """A window with its own padding."""
-    sides = []
-    for axis in (0, 1):
-        of = node.attributes
-        reach = (of["kernel"][axis] - 1) * of.get("dilation", (1, 1))[axis] + 1
-        sides.append((before[axis] + sum(of["padding"][axis]) - reach) // of["stride"][axis] + 1)
+    sides = (node.windows(axis, before[axis]) for axis in (0, 1))
     return replace(anew, shape=(*sides, anew.shape[-1]), attributes=node.attributes)
 
 
@@ -155,11 +151,10 @@ def _window(node: Node, before: Shape, channels: int) -> Node:
 
 def _side(node: Node, axis: int, before: int) -> tuple[int, tuple[int, int]]:
     """How many windows there are, and how far they stand over the two edges."""
-    of = node.attributes
-    kernel = (of["kernel"][axis] - 1) * of.get("dilation", (1, 1))[axis] + 1
-    stride, (low, high) = of["stride"][axis], of["padding"][axis]
+    kernel, stride = node.reach(axis), node.attributes["stride"][axis]
+    low, high = node.attributes["padding"][axis]
     if low == high:
-        return (before + 2 * low - kernel) // stride + 1, (low, high)
+        return node.windows(axis, before), (low, high)
     if node.kind == "conv":  # as TensorFlow's SAME: as many as strides fit, less above than below
         side = -(-before // stride)
         over = max((side - 1) * stride + kernel - before, 0)

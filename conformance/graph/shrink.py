@@ -52,10 +52,9 @@ def _side(graph: Graph, node: Node, axis: int, now: int) -> int | None:
     if node.kind == "global_avg_pool":
         return 1
     if "kernel" in of and "stride" in of:
-        reach = (of["kernel"][axis] - 1) * of.get("dilation", (1, 1))[axis] + 1
-        if now < min(was, reach) or (was - now) % of["stride"][axis]:
+        if now < min(was, node.reach(axis)) or (was - now) % of["stride"][axis]:
             return None
-        return (now + sum(of["padding"][axis]) - reach) // of["stride"][axis] + 1
+        return node.windows(axis, now)
     return now if _of(node, axis) == was and not node.has(WHOLE) else None
 
 

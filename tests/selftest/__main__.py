@@ -54,7 +54,7 @@ def _chosen(asked: list[str], json: str | None) -> list[str]:
         named = list(dict.fromkeys(map(frameworks.find, asked)))
         for name in named:
             frameworks.require(name)
-    except (frameworks.UnknownFramework, frameworks.NotInstalled) as unknown:
+    except (LookupError, frameworks.NotInstalled) as unknown:
         raise Refused(str(unknown)) from None
     found = named or [f for f in frameworks.frameworks() if not frameworks.missing(f)]
     if not found:
