@@ -95,6 +95,13 @@ def test_an_unknown_count_of_layers_is_no_empty_one():
         counted_as("heavy layers")
 
 
+def test_an_unknown_trait_is_no_absent_one():
+    """A misspelt trait is an error and not one that no kind has."""
+    assert KINDS["conv"].has("weighted")
+    with pytest.raises(KeyError):
+        KINDS["conv"].has("wieghted")
+
+
 def test_the_kinds_import_no_framework():
     """The rows are arithmetic: whoever reads them waits for no framework."""
     program = (

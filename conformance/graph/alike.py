@@ -13,7 +13,6 @@ from math import prod
 from typing import Any
 
 from conformance.graph.model import Graph, Node
-from conformance.kinds import PASSING
 
 NO_PADDING = ((0, 0), (0, 0))
 
@@ -218,7 +217,7 @@ class _Respelling:
 
 def _passes(node: Node) -> bool:
     """Whether a node works on numbers and does not care how they are laid out."""
-    return node.has(PASSING) and node.kind not in ("flatten", "pad") and len(node.inputs) == 1
+    return node.has("passing") and node.kind not in ("flatten", "pad") and len(node.inputs) == 1
 
 
 def _vectors_before(graph: Graph, head: Head) -> int:

@@ -13,7 +13,7 @@ from typing import Any
 
 from conformance.graph.reach import reached
 from conformance.graph.sharing import repeated
-from conformance.kinds import KINDS, NORM, WHOLE, Kind
+from conformance.kinds import KINDS, Kind
 
 #: Slots that training does not move.
 STATISTICS = frozenset({"mean", "variance"})
@@ -223,7 +223,7 @@ class Graph:
             a = node.attributes
             reach = max((fields[i] for i in node.inputs), default=1)
             jump = max((jumps[i] for i in node.inputs), default=1)
-            if node.has(WHOLE):
+            if node.has("whole"):
                 reach = self.nodes[self.inputs[0]].shape[axis]
             elif "kernel" in a:
                 reach += (node.reach(axis) - 1) * jump
@@ -245,8 +245,8 @@ def count_parameters(node: Node, convention: str) -> int:
 
 
 _CONVENTIONS: Mapping[str, Any] = {
-    "weights": lambda node: 0 if node.has(NORM) else node.weights,
-    "weights + bias": lambda node: 0 if node.has(NORM) else node.weights + node.biases,
+    "weights": lambda node: 0 if node.has("norm") else node.weights,
+    "weights + bias": lambda node: 0 if node.has("norm") else node.weights + node.biases,
     "trainable": lambda node: node.weights + node.biases,
     "with running statistics": lambda node: node.weights + node.biases + node.statistics,
 }

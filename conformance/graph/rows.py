@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from conformance.graph.model import Graph
-from conformance.kinds import END
 
 
 def layers(graph: Graph, rows: list[str]) -> dict[str, list[int]]:
@@ -18,7 +17,7 @@ def layers(graph: Graph, rows: list[str]) -> dict[str, list[int]]:
         owner[index] = next((part for part in parts if part in rows), None)
     readers = graph.consumers()
     for index in range(len(graph) - 1, -1, -1):
-        if owner[index] is None and not graph.nodes[index].has(END):
+        if owner[index] is None and not graph.nodes[index].has("end"):
             named = [name for i in readers[index] if (name := owner[i])]
             owner[index] = min(named, key=rows.index) if named else None
     for index, node in enumerate(graph):
@@ -26,7 +25,7 @@ def layers(graph: Graph, rows: list[str]) -> dict[str, list[int]]:
             owner[index] = owner[node.inputs[0]]
     found: dict[str, list[int]] = {row: [] for row in rows}
     for index, name in enumerate(owner):
-        if name is not None and not graph.nodes[index].has(END):
+        if name is not None and not graph.nodes[index].has("end"):
             found[name].append(index)
     return found
 

@@ -18,16 +18,7 @@ import numpy as np
 from conformance.graph.edit_distance import NEVER, match
 from conformance.graph.model import Graph
 from conformance.graph.reach import reached
-from conformance.kinds import (
-    ACTIVATION,
-    JOIN,
-    KINDS,
-    PASSING,
-    POOLING,
-    UNORDERED,
-    WEIGHTED,
-    having,
-)
+from conformance.kinds import KINDS, having
 
 #: What differences cost, from most to least: a layer that is not there, more when it has a kernel;
 #: another kind in its place; what makes a convolution another one; branches in another order; all
@@ -37,13 +28,13 @@ TELLING = {"kernel": 45, "stride": 25, "width": 40, "groups": 30, "dilation": 30
 SLIGHT, MOST, INSTEAD, MOVED = 6, 140, 170, 40
 
 #: Kinds in which branches end, kinds that context looks through, kinds with a width.
-JOINS, PASSED, WIDE = having(JOIN), having(PASSING), having(WEIGHTED)
+JOINS, PASSED, WIDE = having("join"), having("passing"), having("weighted")
 
 #: Kinds of which one can stand in the place of the other.  Of these, only an activation has
 #: parameters: a learned slope.
 ALTERNATIVES = tuple(
-    frozenset(name for name in having(trait) if trait == ACTIVATION or not KINDS[name].slots)
-    for trait in (ACTIVATION, POOLING, JOIN)
+    frozenset(name for name in having(trait) if trait == "activation" or not KINDS[name].slots)
+    for trait in ("activation", "pooling", "join")
 )
 
 
@@ -164,7 +155,7 @@ class Written:
     def inputs(self, join: int) -> list[int]:
         """A node's inputs in the order in which they are written down."""
         node = self.graph.nodes[join]
-        if node.has(UNORDERED):
+        if node.has("unordered"):
             return self.order.get(join) or sorted(node.inputs, key=lambda i: -self._depths[i])
         return self.order.get(join) or list(node.inputs)
 

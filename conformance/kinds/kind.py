@@ -16,32 +16,21 @@ if TYPE_CHECKING:
 #: Every row by its name; filled when the package is imported.
 KINDS: dict[str, Kind] = {}
 
-#: Traits.  It is numbered in a paper's table, and its number of output channels is its width.
-WEIGHTED = "weighted"
-#: Branches end in it.
-JOIN = "join"
-#: The order of its inputs changes nothing.
-UNORDERED = "unordered"
-#: It reduces windows of the map.
-POOLING = "pooling"
-#: It makes the map smaller or larger.
-RESIZING = "resizing"
-#: It normalises.  What it multiplies and adds is no weight and no bias by the papers' counts.
-NORM = "norm"
-#: It is a function of each number by itself.
-ACTIVATION = "activation"
-#: It leaves the size and the meaning of each channel alone.
-PASSING = "passing"
-#: Its result is not negative; or is not where no input is.
-NON_NEGATIVE, KEEPS_SIGN = "non_negative", "keeps_sign"
-#: Each of its results depends on all of the map.
-WHOLE = "whole"
-#: It is no layer: the image.
-END = "end"
+#: Traits, and what each says of a kind.
 TRAITS = {
-    WEIGHTED, JOIN, UNORDERED, POOLING, RESIZING, NORM, ACTIVATION, PASSING, NON_NEGATIVE,
-    KEEPS_SIGN, WHOLE, END,
-}  # fmt: skip
+    "weighted": "it is numbered in a paper's table; its number of output channels is its width",
+    "join": "branches end in it",
+    "unordered": "the order of its inputs changes nothing",
+    "pooling": "it reduces windows of the map",
+    "resizing": "it makes the map smaller or larger",
+    "norm": "it normalises; what it multiplies and adds is no weight and no bias by papers' counts",
+    "activation": "it is a function of each number by itself",
+    "passing": "it leaves the size and the meaning of each channel alone",
+    "non_negative": "its result is not negative",
+    "keeps_sign": "its result is not negative where no input is",
+    "whole": "each of its results depends on all of the map",
+    "end": "it is no layer: the image",
+}
 
 
 class Node(Protocol):
@@ -147,12 +136,13 @@ class Kind:
     traits: str = ""
 
     @cached_property
-    def _traits(self) -> frozenset[str]:
-        return frozenset(self.traits.split())
+    def _traits(self) -> dict[str, bool]:
+        words = self.traits.split()
+        return {trait: trait in words for trait in TRAITS}
 
     def has(self, trait: str) -> bool:
-        """Whether the kind has a trait."""
-        return trait in self._traits
+        """Whether the kind has a trait.  Raises :class:`KeyError` for a word that is none."""
+        return self._traits[trait]
 
     def departures(self, node: Node) -> list[str]:
         """How a node is not as this row says."""
@@ -167,12 +157,14 @@ class Kind:
     def gaps(self) -> list[str]:
         """The fields that the row leaves empty, and must not."""
         free = {"attributes", "optional", "slots", "fitted", "written", "counted", "traits"}
-        if self.has(END):
+        if self.has("end"):
             free.add("causes")  # no port computes it
         empty = [f.name for f in fields(self) if f.name not in free and not getattr(self, f.name)]
         words, wrong = self.altered or ("", None)
         same = not words or not callable(wrong) or wrong is self.forward
-        return empty + ["altered"] * same + ["traits"] * (not self._traits <= TRAITS)
+        return (
+            empty + ["altered"] * same + ["traits"] * (not TRAITS.keys() >= {*self.traits.split()})
+        )
 
 
 def having(trait: str) -> frozenset[str]:

@@ -20,7 +20,7 @@ from conformance.chunks import each, packed
 from conformance.data import Count, Row, Shape
 from conformance.graph.axes import to_neutral
 from conformance.graph.model import Graph, Node
-from conformance.kinds import KINDS, POOLING
+from conformance.kinds import KINDS
 from conformance.kinds.batch_norm import running_statistics
 from conformance.kinds.experiment import shaped
 from conformance.numbers.causes.roots import Root, Roots, stand_ins
@@ -344,7 +344,7 @@ def cheapest_of_each_kind(graph: Graph, observed: set[int]) -> set[int]:
         node = graph.nodes[index]
         before = cheapest.get(node.kind)
         # The largest of one cell is its average: there is nothing to alter.
-        one_cell = node.has(POOLING) and prod(node.attributes.get("kernel", (2,))) == 1
+        one_cell = node.has("pooling") and prod(node.attributes.get("kernel", (2,))) == 1
         if not node.known or one_cell:
             continue
         if before is None or _cost(node) < _cost(graph.nodes[before]):

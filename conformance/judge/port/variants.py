@@ -17,7 +17,6 @@ from conformance.graph.model import Graph, Node
 from conformance.graph.names import names
 from conformance.graph.rows import row_of
 from conformance.graph.written import layer
-from conformance.kinds import WEIGHTED
 from conformance.reference import Model
 from conformance.reference.variants import Difference, Profile
 from conformance.values import text
@@ -384,7 +383,7 @@ def label(node: Node) -> str:
 def _output(graph: Graph) -> int:
     """The last layer with weights on the way to the main output; -1 without one."""
     main = graph.ancestors(graph.outputs[0])
-    return max((i for i in main if graph.nodes[i].has(WEIGHTED)), default=-1)
+    return max((i for i in main if graph.nodes[i].has("weighted")), default=-1)
 
 
 def _top(graph: Graph) -> set[int]:

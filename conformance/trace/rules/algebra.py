@@ -5,7 +5,6 @@ from __future__ import annotations
 from math import prod
 
 from conformance.graph.model import Parameter
-from conformance.kinds import PASSING
 from conformance.trace.evaluation import BINARY, LAYOUT, UNARY
 from conformance.trace.meanings import (
     Affine,
@@ -51,7 +50,7 @@ def _function_of(walk: Walk, x: Plain, others: list[Plain]) -> bool:
     """Whether x is a function of another operand that nothing else reads, as in x sigmoid(x)."""
     ends = {other.node for other in others if other.node != x.node}
     node = walk.of(x)
-    while node.has(PASSING) and not node.parameters and walk.readers[node.value] == 1:
+    while node.has("passing") and not node.parameters and walk.readers[node.value] == 1:
         (before,) = node.inputs
         if before in ends:
             return True

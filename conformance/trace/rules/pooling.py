@@ -9,7 +9,6 @@ import numpy as np
 
 from conformance.graph.axes import Axes, axis_of, name_of, resized
 from conformance.graph.model import Node
-from conformance.kinds import KEEPS_SIGN, NON_NEGATIVE
 from conformance.trace.evaluation import evaluate, window
 from conformance.trace.meanings import (
     NO_PADDING,
@@ -204,8 +203,8 @@ def _counts_padding(
 def _non_negative(walk: Walk, index: int) -> bool:
     """Whether a node cannot be negative, so that padding with zero is padding with nothing."""
     node = walk.nodes[index]
-    kept = node.has(KEEPS_SIGN) and all(_non_negative(walk, i) for i in node.inputs)
-    return kept or node.has(NON_NEGATIVE)
+    kept = node.has("keeps_sign") and all(_non_negative(walk, i) for i in node.inputs)
+    return kept or node.has("non_negative")
 
 
 @rule("slice")
