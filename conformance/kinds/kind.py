@@ -162,9 +162,8 @@ class Kind:
         empty = [f.name for f in fields(self) if f.name not in free and not getattr(self, f.name)]
         words, wrong = self.altered or ("", None)
         same = not words or not callable(wrong) or wrong is self.forward
-        return (
-            empty + ["altered"] * same + ["traits"] * (not TRAITS.keys() >= {*self.traits.split()})
-        )
+        strange = {*self.traits.split()} - TRAITS.keys()
+        return empty + ["altered"] * same + ["traits"] * bool(strange)
 
 
 def having(trait: str) -> frozenset[str]:
