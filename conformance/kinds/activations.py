@@ -6,7 +6,6 @@ from math import erf, exp, pi, sqrt
 
 import numpy as np
 
-from conformance.kinds.alterations import instead, skipped
 from conformance.kinds.experiment import Altered, Trial
 from conformance.kinds.functions import FUNCTIONS
 from conformance.kinds.hypotheses import left_out
@@ -52,7 +51,7 @@ RELU = Kind(
     forward=lambda o, node, slots, x: np.maximum(x, 0),
     adjoint=lambda step, g: ([g * (step.decisive > 0)], {}),
     spread=lambda node, x: rectified(x),
-    altered=("left out", skipped),
+    altered=("left out", lambda t: t.x),
     causes=(left_out, another),
     fitted=(slope, clipped),
     written=None,
@@ -65,7 +64,7 @@ TANH = Kind(
     forward=lambda o, node, slots, x: np.tanh(x),
     adjoint=lambda step, g: ([g * (1 - step.result**2)], {}),
     spread=lambda node, x: Spread(0.0, min(x.moment, 0.4)),
-    altered=("logistic for tanh", instead("sigmoid")),
+    altered=("logistic for tanh", lambda t: t.run(kind="sigmoid")),
     causes=(left_out, another),
     written=None,
     traits=TRAITS,
@@ -76,7 +75,7 @@ SIGMOID = Kind(
     forward=lambda o, node, slots, x: 1 / (1 + o.stored(np.exp(-x))),
     adjoint=lambda step, g: ([g * step.result * (1 - step.result)], {}),
     spread=lambda node, x: Spread(0.0, min(x.moment, 0.4)),
-    altered=("tanh for logistic", instead("tanh")),
+    altered=("tanh for logistic", lambda t: t.run(kind="tanh")),
     causes=(left_out, another),
     written=None,
     traits=f"{TRAITS} non_negative",

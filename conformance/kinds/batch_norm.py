@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from conformance.kinds import alterations
 from conformance.kinds.arrays import back_over_its_axis, over_channels, over_its_axis
 from conformance.kinds.experiment import Altered, Trial
 from conformance.kinds.hypotheses import epsilons, left_out, slot
@@ -136,7 +135,11 @@ affine: tuple[Hypothesis, ...] = (
     slot("beta is left out", "beta", lambda beta: None),
     slot("gamma + 1 is taken for gamma", "gamma", lambda gamma: gamma + 1),
 )
-ten_times = alterations.attributes(epsilon=lambda a: 10 * a["epsilon"])
+
+
+def ten_times(t: Trial) -> np.ndarray:
+    return t.run(epsilon=10 * t.node.attributes["epsilon"])
+
 
 BATCH_NORM = Kind(
     name="batch_norm",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 
 from conformance.kinds.activations import another, rectified
-from conformance.kinds.alterations import skipped
 from conformance.kinds.experiment import Altered, Trial
 from conformance.kinds.hypotheses import left_out
 from conformance.kinds.kind import Arithmetic, Gradients, Kind, Node, Spread, Step
@@ -40,7 +39,7 @@ CLIP = Kind(
     forward=forward,
     adjoint=adjoint,
     spread=spread,
-    altered=("left out", skipped),
+    altered=("left out", lambda t: t.x),
     causes=(left_out, another),
     fitted=(bounds,),
     written=None,

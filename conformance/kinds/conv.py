@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 
 from conformance.chunks import each
-from conformance.kinds import alterations
-from conformance.kinds.arrays import UNFOLDED, over_channels, pad, unpad, window, windows
+from conformance.kinds.arrays import UNFOLDED, exchanged, over_channels, pad, unpad, window, windows
 from conformance.kinds.experiment import Altered, Trial, least_squares
 from conformance.kinds.hypotheses import biases, inputs_reordered, products, slot, square, uses
 from conformance.kinds.kind import Arithmetic, Gradients, Kind, Node, Spread, Step
@@ -130,7 +129,7 @@ CONV = Kind(
     spread=lambda node, x: Spread(0.0, 1.1),
     altered=(
         "first two output channels swapped",
-        alterations.slot("kernel", lambda k: k[..., [1, 0, *range(2, k.shape[3])]]),
+        lambda t: t.run(slots={"kernel": exchanged(t.slots["kernel"], axis=-1)}),
     ),
     causes=(
         *biases,

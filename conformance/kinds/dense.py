@@ -6,8 +6,7 @@ from math import prod
 
 import numpy as np
 
-from conformance.kinds import alterations
-from conformance.kinds.arrays import over_channels
+from conformance.kinds.arrays import exchanged, over_channels
 from conformance.kinds.hypotheses import (
     biases,
     flattened,
@@ -40,7 +39,7 @@ DENSE = Kind(
     forward=dense,
     adjoint=dense_adjoint,
     spread=lambda node, x: Spread(0.0, 1.1),
-    altered=("inputs in reverse order", alterations.slot("kernel", lambda k: k[::-1])),
+    altered=("inputs in reverse order", lambda t: t.run(slots={"kernel": t.slots["kernel"][::-1]})),
     causes=(
         *biases,
         flattened,
@@ -73,7 +72,7 @@ RBF = Kind(
     spread=lambda node, x: Spread(0.0, float(node.slots["centres"][1] ** 2)),
     altered=(
         "first two units swapped",
-        alterations.slot("centres", lambda c: c[[1, 0, *range(2, len(c))]]),
+        lambda t: t.run(slots={"centres": exchanged(t.slots["centres"], axis=0)}),
     ),
     causes=(
         result("the root of the distance is taken", lambda t: np.sqrt(t.want)),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from conformance.kinds.alterations import skipped
 from conformance.kinds.experiment import Altered, Trial
 from conformance.kinds.hypotheses import left_out
 from conformance.kinds.kind import Kind, same
@@ -26,7 +25,7 @@ DROPOUT = Kind(
     forward=lambda o, node, slots, x: x / x.dtype.type(1 - node.attributes["rate"]),
     adjoint=lambda step, g: ([g / g.dtype.type(1 - step.node.attributes["rate"])], {}),
     spread=same,
-    altered=("not scaled", skipped),
+    altered=("not scaled", lambda t: t.x),
     causes=(left_out,),
     fitted=(rate,),
     written=lambda node: f"dropout {node.attributes['rate']:g}",

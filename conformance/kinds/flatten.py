@@ -13,7 +13,7 @@ FLATTEN = Kind(
     spread=same,
     altered=(
         "width before height",
-        lambda o, node, slots, x: x.transpose(0, 2, 1, 3).reshape(len(x), -1),
+        lambda t: t.x.transpose(0, 2, 1, 3).reshape(len(t.x), -1),
     ),
     causes=(flattened,),
     written=None,

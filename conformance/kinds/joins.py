@@ -9,7 +9,6 @@ from string import ascii_lowercase
 
 import numpy as np
 
-from conformance.kinds.alterations import skipped
 from conformance.kinds.arrays import axis_of
 from conformance.kinds.experiment import Altered, Trial, least_squares
 from conformance.kinds.hypotheses import left_out
@@ -46,7 +45,7 @@ ADD = Kind(
     forward=lambda o, node, slots, x, y: x + y,
     adjoint=lambda step, g: ([g, g], {}),
     spread=add_spread,
-    altered=("second input left out", skipped),
+    altered=("second input left out", lambda t: t.x),
     causes=(left_out,),
     fitted=(weighted, multiplied),
     written=None,
@@ -115,7 +114,7 @@ CONCAT = Kind(
     spread=concat_spread,
     altered=(
         "inputs in reverse order",
-        lambda o, node, slots, *xs: np.concatenate(xs[::-1], axis=-1),
+        lambda t: np.concatenate(t.inputs[::-1], axis=-1),
     ),
     causes=(orders,),
     fitted=(parts,),

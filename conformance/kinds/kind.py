@@ -127,7 +127,7 @@ class Kind:
     forward: Forward
     adjoint: Adjoint
     spread: Callable[..., Spread]
-    altered: tuple[str, Forward]
+    altered: tuple[str, Callable[[Trial], np.ndarray]]
     causes: tuple[Hypothesis, ...]
     fitted: tuple[Hypothesis, ...] = ()
     written: Callable[[Node], str] | None
@@ -160,8 +160,10 @@ class Kind:
         if self.has("end"):
             free.add("causes")  # no port computes it
         empty = [f.name for f in fields(self) if f.name not in free and not getattr(self, f.name)]
+        from conformance.kinds.experiment import Trial
+
         words, wrong = self.altered or ("", None)
-        same = not words or not callable(wrong) or wrong is self.forward
+        same = not words or not callable(wrong) or wrong is Trial.run
         strange = {*self.traits.split()} - TRAITS.keys()
         return empty + ["altered"] * same + ["traits"] * bool(strange)
 

@@ -6,7 +6,6 @@ from math import log
 
 import numpy as np
 
-from conformance.kinds.alterations import instead
 from conformance.kinds.arrays import back_over_its_axis, over_its_axis
 from conformance.kinds.experiment import Altered, Trial
 from conformance.kinds.hypotheses import left_out
@@ -39,7 +38,7 @@ LOG_SOFTMAX = Kind(
     forward=over_its_axis(forward),
     adjoint=back_over_its_axis(adjoint),
     spread=spread,
-    altered=("softmax for its logarithm", instead("softmax")),
+    altered=("softmax for its logarithm", lambda t: t.run(kind="softmax")),
     causes=(left_out, otherwise),
     written=None,
     traits="passing",

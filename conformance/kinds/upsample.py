@@ -19,13 +19,11 @@ def adjoint(step: Step, g: np.ndarray) -> Gradients:
     return [g.reshape(batch, rows, height, columns, width, maps).sum(axis=(2, 4))], {}
 
 
-def zeros_between(
-    o: Arithmetic, node: Node, slots: dict[str, np.ndarray], x: np.ndarray
-) -> np.ndarray:
+def zeros_between(t: Trial) -> np.ndarray:
     """Each pixel once, in the corner of its cell, as before a transposed convolution."""
-    (height, width), (batch, rows, columns, maps) = node.attributes["factor"], x.shape
-    result = np.zeros((batch, rows * height, columns * width, maps), x.dtype)
-    result[:, ::height, ::width] = x
+    (height, width), (batch, rows, columns, maps) = t.node.attributes["factor"], t.x.shape
+    result = np.zeros((batch, rows * height, columns * width, maps), t.x.dtype)
+    result[:, ::height, ::width] = t.x
     return result
 
 

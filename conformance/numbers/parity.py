@@ -20,9 +20,8 @@ from conformance.chunks import each, packed
 from conformance.data import Count, Row, Shape
 from conformance.graph.axes import to_neutral
 from conformance.graph.model import Graph, Node
-from conformance.kinds import KINDS
 from conformance.kinds.batch_norm import running_statistics
-from conformance.kinds.experiment import shaped
+from conformance.kinds.experiment import wrong
 from conformance.numbers.causes.roots import Root, Roots, stand_ins
 from conformance.numbers.deviation import Control, NodeParity, SlotParity, distance, sample
 from conformance.numbers.oracle import CannotCompute, Oracle
@@ -297,9 +296,7 @@ class _Observer:
         self, a: int, node: Node, inputs: list[np.ndarray], got: np.ndarray, rms: float,
         bound: float,
     ) -> None:  # fmt: skip
-        alteration, wrong = KINDS[node.kind].altered
-        slots = self.double.parameters(a)
-        result = shaped(wrong(self.double, node, slots, *inputs), node.shape)
+        alteration, result = wrong(self.double, node, self.double.parameters(a), inputs)
         self.controls.append(Control(a, alteration, distance(got, result, rms), bound))
 
 
