@@ -7,7 +7,7 @@ known function of each number becomes one node.  So nothing is taken from a long
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from types import SimpleNamespace
 from typing import Any
 
@@ -15,7 +15,6 @@ import numpy as np
 
 from conformance.graph.axes import axis_of
 from conformance.graph.model import Node, Parameter
-from conformance.graph.reach import reached
 from conformance.kinds import KINDS, modern
 from conformance.kinds.kind import Kind
 from conformance.trace.evaluation import BINARY, UNARY, evaluate
@@ -87,17 +86,19 @@ def _elementwise(name: str) -> bool:
 
 def _pieces(walk: Walk, end: int) -> Iterator[tuple[int, set[int]]]:
     """The nodes that ``end`` is a function of, the farthest first, and what lies between."""
-
-    def read(index: int) -> Sequence[int]:
-        return walk.nodes[index].inputs if _is_part(walk, walk.nodes[index]) else ()
-
     seen, stack = {end}, [end]
     while stack and len(seen) <= MOST:
-        new = [i for i in read(stack.pop()) if i not in seen]
-        seen.update(new)
-        stack.extend(new)
+        node = walk.nodes[stack.pop()]
+        if _is_part(walk, node):
+            new = [i for i in node.inputs if i not in seen]
+            seen.update(new)
+            stack.extend(new)
     for start in sorted(seen - {end}):
-        inside = reached([end], read, {start})
+        inside, stack = set[int](), [end]
+        while stack:
+            if (index := stack.pop()) != start and index not in inside:
+                inside.add(index)
+                stack.extend(walk.nodes[index].inputs if _is_part(walk, walk.nodes[index]) else ())
         alone = len(inside) == 1 and walk.nodes[end].known
         if not alone and inside <= seen and all(_is_part(walk, walk.nodes[i]) for i in inside):
             yield start, inside
