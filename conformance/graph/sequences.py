@@ -99,7 +99,10 @@ def _plain(value: Any) -> Hashable:
 
 
 class Costs:
-    """What it costs to match layers, each known by the number of its traits."""
+    """What it costs to match layers, each known by the number of its traits.
+
+    All costs are whole numbers, so that ties are ties; equal layers cost nothing.
+    """
 
     def __init__(self) -> None:
         self._numbers: dict[Traits, int] = {}

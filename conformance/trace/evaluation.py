@@ -127,12 +127,7 @@ def _window(operation: Operation, x: np.ndarray) -> np.ndarray:
     a = operation.attributes
     each = zip(a["size"], a["stride"], a["padding"], strict=True)
     idle = [(size, stride, tuple(pad)) == (1, 1, (0, 0)) for size, stride, pad in each]
-    return _once(x, idle, lambda y: window(operation, y))
-
-
-def window(operation: Operation, x: np.ndarray) -> np.ndarray:
-    """The reduction of every window of an array."""
-    return _windowed(operation.attributes, x)
+    return _once(x, idle, lambda y: _windowed(a, y))
 
 
 def _windowed(attributes: dict[str, Any], x: np.ndarray) -> np.ndarray:
