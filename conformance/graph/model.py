@@ -6,7 +6,7 @@ inputs.  Sizes are height, width, channels; kernels are height, width, inputs, o
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from math import prod
 from typing import Any
@@ -156,6 +156,23 @@ class Graph:
             for source in node.inputs:
                 readers[source].append(index)
         return readers
+
+    def rebuilt(self, make: Callable[[int, Node, list[Node]], Node | int]) -> Graph:
+        """The graph made anew, in the order of its nodes.
+
+        ``make`` is given a node's number, the node, which reads by new numbers, and the new nodes
+        so far.  It returns another node, or the number of the new one that stands for it.
+        """
+        nodes: list[Node] = []
+        at: list[int] = []
+        for index, node in enumerate(self.nodes):
+            made = make(index, replace(node, inputs=tuple(at[i] for i in node.inputs)), nodes)
+            if isinstance(made, Node):
+                nodes.append(made)
+                made = len(nodes) - 1
+            at.append(made)
+        ends = (tuple(at[i] for i in end) for end in (self.inputs, self.outputs))
+        return Graph(nodes, *ends)
 
     def ancestors(self, *indices: int) -> set[int]:
         """The nodes given and everything that they are computed from."""
