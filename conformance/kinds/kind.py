@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from copy import copy
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
@@ -153,19 +153,6 @@ class Kind:
             *(f"has {name}" for name in sorted(has - needed - allowed)),
             *(f"holds {slot}" for slot in sorted(node.slots.keys() - set(self.slots.split()))),
         ]
-
-    def gaps(self) -> list[str]:
-        """The fields that the row leaves empty, and must not."""
-        free = {"attributes", "optional", "slots", "fitted", "written", "counted", "traits"}
-        if self.has("end"):
-            free.add("causes")  # no port computes it
-        empty = [f.name for f in fields(self) if f.name not in free and not getattr(self, f.name)]
-        from conformance.kinds.experiment import Trial
-
-        words, wrong = self.altered or ("", None)
-        same = not words or not callable(wrong) or wrong is Trial.run
-        strange = {*self.traits.split()} - TRAITS.keys()
-        return empty + ["altered"] * same + ["traits"] * bool(strange)
 
 
 def having(trait: str) -> frozenset[str]:
