@@ -67,11 +67,6 @@ def _factory(module: ModuleType, where: str, name: str) -> Callable[[], Any]:
         )
     if not callable(factory):
         raise BadPort(f"{text} is a {type(factory).__name__}, not a function that makes a model")
-    if registry.owner(factory):  # a model that has been made can be called as well
-        raise BadPort(
-            f"{text} is a model ({type(factory).__name__}), not a function that makes one: write"
-            f" def make(): return {name}, or better what builds it"
-        )
     _takes_nothing(factory, text)
     return factory
 
