@@ -33,9 +33,6 @@ from conformance.reference import Model
 from conformance.trace.port import PLAIN, Execution
 from conformance.trace.registry import UnknownFramework
 
-#: Exit codes, the mildest first.
-SEVERITY = (codes.CONFORMS, codes.INCONCLUSIVE, codes.DEVIATES)
-
 #: How many sentences a network gets on the terminal; the result has them all.
 SENTENCES = 10
 
@@ -162,7 +159,7 @@ def run(options: Namespace) -> int:
     output.result(written(result))
     if options.format == "markdown":
         output.document(render.check(result), options.format)
-    return max(map(code, result.results), key=SEVERITY.index)
+    return max(map(code, result.results), key=codes.SEVERITY.index)
 
 
 def _executions(options: Namespace) -> list[Execution]:

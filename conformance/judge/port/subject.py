@@ -18,7 +18,7 @@ from conformance.judge.finding import CheckName, Finding
 from conformance.judge.port import preparation, sizes
 from conformance.judge.port.added import added
 from conformance.judge.port.altered import altered
-from conformance.judge.port.variants import Comparison, Explained, explain, left_out, matches
+from conformance.judge.port.variants import Comparison, Explained, explain, left_out
 from conformance.numbers.causes.roots import stand_ins
 from conformance.reference import Model
 from conformance.reference import variants as known
@@ -116,10 +116,7 @@ class Subject:
         if comparison is self.whole:
             surplus = [comparison.findings[i] for i in self.explained.surplus]
             return surplus + self.explained.exceptions + self.added
-        seen: set[int] = set()
-        nearly = [profile for profile, _ in self.explained.nearly]
-        for profile in self.explained.accepted + nearly:
-            seen |= matches(comparison, profile, False) or set()
+        seen = self.explained.seen(comparison)
         left = [i for i in range(len(comparison.findings)) if i not in seen]
         own = [each for each in self.explained.exceptions if each.attribute not in TRAINED]
         more = added(comparison, left, self.explained.accepted)

@@ -38,6 +38,14 @@ class Explained:
         """All that hold, the other network among them."""
         return [*self.profiles, *([self.another] if self.another else [])]
 
+    def seen(self, comparison: Comparison) -> set[int]:
+        """What all of them explain of a mode's findings, which may be less than the whole of one.
+
+        What a variant explains in training it explains in inference, where less may be seen.
+        """
+        profiles = self.accepted + [profile for profile, _ in self.nearly]
+        return set().union(*(matches(comparison, each, False) or () for each in profiles))
+
     @property
     def unexplained(self) -> int:
         """How many differences no variant explains, also where one holds but there."""

@@ -61,7 +61,11 @@ def adaptive_pool(
         lengths = {b - a for a, b in zip(starts, stops, strict=True)}
         steps = {b - a for a, b in pairwise(starts)} or {inside}
         if len(lengths) > 1 or len(steps) > 1 or 0 in steps:
-            return uneven(recorder, outputs, x, rank, word)
+            if (rank, word) != (2, "mean"):
+                return None
+            height, width = outputs[0].shape[-2:]  # they overlap, or are of different sizes
+            spatial = (x.ndim - 2, x.ndim - 1)
+            return [recorder.tape.adaptive_mean(recorder.of(x), (height, width), spatial)]
         size.append(lengths.pop())
         step.append(steps.pop())
     value = recorder.of(x)
@@ -69,17 +73,6 @@ def adaptive_pool(
         count = True if word == "mean" else None
         value = recorder.tape.window(value, word, size, step, ((0, 0),) * rank, count)
     return [value, *positions(recorder, "adaptive_max_pool.indices", x, outputs)]
-
-
-def uneven(
-    recorder: Recorder, outputs: list[Tensor], x: Tensor, rank: int, word: str
-) -> list[Value] | None:
-    """Averages of windows that overlap or are of different sizes."""
-    if (rank, word) != (2, "mean"):
-        return None
-    height, width = outputs[0].shape[-2:]
-    spatial = (len(x.shape) - 2, len(x.shape) - 1)
-    return [recorder.tape.adaptive_mean(recorder.of(x), (height, width), spatial)]
 
 
 def spread(sizes: Sequence[int], rank: int) -> tuple[int, ...]:
