@@ -100,8 +100,8 @@ def _sized(node: Node, before: Sequence[Shape]) -> Node:
             return replace(node, shape=(first[0] * height, first[1] * width, first[2]))
         case "pad":
             borders = (*node.attributes["padding"], node.attributes["channels"])
-            sides = zip(first, borders, strict=True)
-            return replace(node, shape=tuple(side + sum(border) for side, border in sides))
+            shape = (side + sum(border) for side, border in zip(first, borders, strict=True))
+            return replace(node, shape=tuple(shape))
     return _fed(replace(node, shape=first), first[-1])
 
 

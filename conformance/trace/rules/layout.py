@@ -251,15 +251,6 @@ def cells_around(walk: Walk, x: Padded) -> Plain:
 
 
 @rule("slice")
-def whole_slice(walk: Walk, op: Step, x: Flowing) -> Plain | None:
-    """x[:] -> x."""
-    if op.shape != walk.shape(x):
-        return None
-    flow = walk.placed(x)
-    return Plain(flow.node, flow.axes, op.value)
-
-
-@rule("slice")
 def channels_of(walk: Walk, op: Step, x: Flow) -> Plain | Chosen | None:
     """x[..., start:stop:step] -> some channels of x."""
     sizes = zip(walk.shape(x), op.shape, strict=True)
