@@ -25,8 +25,7 @@ import numpy as np
 
 from conformance.data import Count, Row
 from conformance.graph.model import Graph
-from conformance.kinds import KINDS
-from conformance.kinds.experiment import shaped
+from conformance.kinds.experiment import wrong
 from conformance.numbers.causes.roots import stand_ins
 from conformance.numbers.deviation import Control
 from conformance.numbers.integer_oracle import IntegerOracle
@@ -229,12 +228,11 @@ class _Observer:
     def _control(self, a: int, inputs: list[Stepped], got: np.ndarray, want: Stepped) -> None:
         """A wrong variant of the node has to differ from the port."""
         node = self.expected.nodes[a]
-        alteration, wrong = KINDS[node.kind].altered
         shapes = [self.expected.nodes[i].shape for i in node.inputs]
         wide = [_neutral(x, s).astype(float) for x, s in zip(inputs, shapes, strict=True)]
         with np.errstate(all="ignore"):
-            result = wrong(self.double, node, self.double.parameters(a), *wide)
-        kept = self.precision.round(shaped(np.asarray(result), node.shape))
+            alteration, result = wrong(self.double, node, self.double.parameters(a), wide)
+        kept = self.precision.round(result)
         arm = Control(a, alteration, _steps_apart(got, kept.astype(np.float64), want), 0.0)
         self.arms[node.kind] = arm
 

@@ -19,7 +19,7 @@ from conformance.kinds import KINDS, modern
 from conformance.kinds.kind import Kind
 from conformance.trace.evaluation import BINARY, UNARY, evaluate
 from conformance.trace.excerpt import Excerpt, excerpt, remembered
-from conformance.trace.probes import leaves, probes, same
+from conformance.trace.probes import leaves, probes, same, wide
 from conformance.trace.stored import fill
 from conformance.trace.walk import Walk
 
@@ -189,8 +189,7 @@ def _numbers(shape: tuple[int, ...]) -> np.ndarray:
     longest = shape.index(max(shape))
     row = np.random.Generator(np.random.Philox(2016)).normal(size=shape[longest]) * 3
     row[:2] = (-1.5, 1.5)[: len(row)]
-    wide = [n if axis == longest else 1 for axis, n in enumerate(shape)]
-    return np.broadcast_to(row.reshape(wide), shape)
+    return np.broadcast_to(row.reshape(wide(shape, longest)), shape)
 
 
 def _computed(kind: str, attributes: dict[str, float], x: np.ndarray) -> np.ndarray:
@@ -203,8 +202,7 @@ def _is_prelu(part: Excerpt, x: np.ndarray, slope: int, channel: int | None) -> 
     held = probes(part.tape, {slope})
     array = held[slope]
     if channel is not None and array.size == x.shape[channel] != 1:
-        wide = [n if axis == channel else 1 for axis, n in enumerate(x.shape)]
-        array = array.reshape(wide)
+        array = array.reshape(wide(x.shape, channel))
     try:
         want = np.where(x > 0, x, array * x)
     except ValueError:

@@ -12,6 +12,7 @@ from dataclasses import replace
 from itertools import groupby
 
 from conformance.graph.model import Where
+from conformance.graph.reach import reached
 from conformance.graph.sharing import shared
 from conformance.judge.finding import VOID, Finding, Part, Remark
 from conformance.judge.port.subject import Subject
@@ -41,11 +42,8 @@ def _taught(subject: Subject) -> list[Fault]:
         return [_by_itself(where) for where in subject.one_by_one[:1]]
     held: set[int] = set()
     for node in graph.unknown:
-        until, stack = {graph.nodes[i].value for i in node.inputs}, [node.value]
-        while stack:
-            if (value := stack.pop()) >= 0 and value not in held | until:
-                held.add(value)
-                stack.extend(tape[value].inputs)
+        until = {graph.nodes[i].value for i in node.inputs}
+        held |= reached([node.value], lambda value: tape[value].inputs, until)
     return batch.taught(subject.port, subject.size, subject.tape, tape, held)
 
 
