@@ -166,7 +166,9 @@ def computed(equation: JaxprEqn, arrays: Sequence[Any], arithmetic: Arithmetic) 
     if name in PRODUCTS and arithmetic.dtype.itemsize < 4:
         params = tuple(_params(equation, arithmetic).items())
         return [_between_conversions(equation.primitive, params)(*_cast(arrays, arithmetic))]
-    return bind(equation, arrays, arithmetic)
+    # With NumPy's arrays a port's own function would be called back in a thread without float64.
+    there = [jax.device_put(x) if isinstance(x, np.ndarray) else x for x in arrays]
+    return bind(equation, there, arithmetic)
 
 
 @cache
