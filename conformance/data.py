@@ -6,7 +6,7 @@ msgspec builds JSON from the rows, refuses what is none, and derives the JSON Sc
 from __future__ import annotations
 
 import json
-from math import isfinite
+from math import inf, isfinite, nan
 from typing import Annotated, Any, TypeVar
 
 import msgspec
@@ -27,9 +27,12 @@ class Row(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 Some = TypeVar("Some")
 
 
-def read(data: Any, of: type[Some]) -> Some:
-    """JSON as a row.  Raises :class:`ValueError`, which says which field is not what it can be."""
-    return msgspec.convert(data, of)
+def read(data: Any, of: type[Some], words: bool = False) -> Some:
+    """JSON as a row.  Raises :class:`ValueError`, which says which field is not what it can be.
+
+    With ``words`` a number may be written as one, as that without end is by :func:`written`.
+    """
+    return msgspec.convert(data, of, strict=not words)
 
 
 def written(data: Any) -> Any:
@@ -62,6 +65,12 @@ def _number(value: Any) -> float:
     raise NotImplementedError
 
 
+#: JSON has no number for these.
+WORDS = {"inf": inf, "-inf": -inf, "nan": nan}
+
+
 def tuples(value: Any) -> Any:
-    """A value of JSON with a tuple for every list."""
+    """A value of JSON with a tuple for every list, and a number for each word that is one."""
+    if isinstance(value, str):
+        return WORDS.get(value, value)
     return tuple(map(tuples, value)) if isinstance(value, list) else value

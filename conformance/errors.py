@@ -6,6 +6,8 @@ import errno
 
 #: Exit codes.
 CODES = CONFORMS, DEVIATES, USAGE, INCONCLUSIVE, FAULT = 0, 1, 2, 3, 4
+#: Those of verdicts, the mildest first.
+SEVERITY = (CONFORMS, INCONCLUSIVE, DEVIATES)
 #: What a shell says of a command that was ended by SIGINT or SIGPIPE.
 INTERRUPTED, PIPE_CLOSED = 130, 141
 

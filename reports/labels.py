@@ -7,11 +7,10 @@ from typing import Any
 from conformance.graph.model import Node
 from conformance.graph.written import WRITTEN, layer
 from conformance.judge.claims import shown
-from conformance.kinds import END, JOIN, NORM, RESIZING, WEIGHTED
 from conformance.values import text
 
 #: How kinds with a trait are drawn; the others are functions.
-CLASSES = {WEIGHTED: "weights", RESIZING: "pool", NORM: "norm", JOIN: "join", END: "end"}
+CLASSES = {"weighted": "weights", "resizing": "pool", "norm": "norm", "join": "join", "end": "end"}
 
 #: Settings that are the same as if they were not there, and those that a name says already.
 _SILENT = {"dilation": (1, 1), "groups": 1, "bias": True}

@@ -7,7 +7,7 @@ import pytest
 
 from conformance.errors import Refused
 from conformance.ports import worker
-from conformance.quiet import environment
+from tests.quiet import environment
 
 
 class Here(worker.Say):

@@ -15,15 +15,16 @@ import pytest
 from msgspec import structs
 
 from conformance import files, reference
-from conformance import quiet as aside
 from conformance.cli import check, main
 from conformance.data import schema
 from conformance.judge.record import network as outcome
 from conformance.judge.results import Check, Framework
 from conformance.numbers.parity import Control
 from conformance.ports import implementations as frameworks
+from conformance.ports.sandbox import on_gpu
 from conformance.trace.port import UntraceableModel
 from tests.here import here
+from tests.quiet import aside, bar
 
 ROOT = Path(__file__).parents[1]
 SCHEMA = schema(Check)
@@ -216,10 +217,10 @@ def test_device_keeps_its_place():
 def test_bar_is_for_terminals(tmp_path):
     """A running network shows a bar on a terminal, and a file hears nothing of it."""
     ours, theirs = os.openpty()
-    with open(theirs, "w") as terminal, aside.bar("working", terminal) as progress:
+    with open(theirs, "w") as terminal, bar("working", terminal) as progress:
         progress(3, 7)
     assert b"working" in os.read(ours, 9999)
-    with open(tmp_path / "log", "w") as log, aside.bar("working", log) as progress:
+    with open(tmp_path / "log", "w") as log, bar("working", log) as progress:
         progress(3, 7)
     assert not (tmp_path / "log").read_bytes()
 
@@ -376,15 +377,15 @@ def test_a_framework_without_a_gpu_is_left_out(options, code, monkeypatch, capsy
 def test_flags_of_a_compiler_are_added_to(monkeypatch):
     """What somebody has set for XLA stays set, and comes last, which counts."""
     monkeypatch.setenv("XLA_FLAGS", "--xla_mine=1")
-    assert aside.on_gpu()["XLA_FLAGS"].endswith(" --xla_mine=1")
+    assert on_gpu()["XLA_FLAGS"].endswith(" --xla_mine=1")
     monkeypatch.delenv("XLA_FLAGS")
-    assert aside.on_gpu()["XLA_FLAGS"].startswith("--xla_gpu")
+    assert on_gpu()["XLA_FLAGS"].startswith("--xla_gpu")
 
 
 def test_frameworks_may_talk(capfd):
     """What is printed aside, also past Python, reaches neither stream, unless it is to be seen."""
     for show, heard in ((False, ""), (True, "from Python\nfrom C\n")):
-        with aside.aside(show):
+        with aside(show):
             print("from Python", flush=True)
             os.write(1, b"from C\n")
         printed = capfd.readouterr()

@@ -68,7 +68,7 @@ def test_others_stand_beside_ours(others):
 
 def test_a_name_that_is_none_is_guessed(others):
     """The message has the nearest name, and all."""
-    with pytest.raises(registry.UnknownTracer, match="did you mean above.*torch"):
+    with pytest.raises(registry.UnknownFramework, match="did you mean above.*torch"):
         registry.find("abov")
 
 

@@ -8,9 +8,10 @@ import pytest
 from conformance import reference
 from conformance.graph.model import Graph
 from conformance.graph.resize import CannotResize, resized, without
-from conformance.judge import identify, published
+from conformance.judge import published
 from conformance.judge.port import sizes
 from conformance.judge.port.subject import compared
+from conformance.trace.canonical import canonical
 from conformance.trace.port import Unfinished, UntraceableModel
 from conformance.trace.tape import Tape
 
@@ -160,7 +161,7 @@ def test_a_port_that_takes_several_images_only_is_told_so_once():
 
 
 def test_an_unfinished_port_is_told_so_whatever_it_says_of_other_images():
-    """By the gate and by ``identify``: that it takes no image of another size is no reason."""
+    """That it takes no image of another size is no reason."""
 
     class Constant(Picky):
         def trace(self, size, training=False, batch=None):
@@ -171,7 +172,7 @@ def test_an_unfinished_port_is_told_so_whatever_it_says_of_other_images():
     with pytest.raises(Unfinished):
         sizes.traced(constant, reference.find("VGG-D"))
     with pytest.raises(Unfinished):
-        identify._first(identify.Remembering(constant), sizes.known())
+        sizes.first(constant, sizes.known(), canonical)
 
 
 def test_port_is_tried_on_the_images_of_others():

@@ -35,7 +35,7 @@ FRAMEWORKLESS = {"reference", "reports"}
 STRANGERS = {"equinox", "haiku", "tf_keras", "timm", "torchvision"}
 #: The rooms of the package from the ground up: each may import those before it.
 FLOORS = (
-    "errors files quiet boot chunks data values reference kinds graph trace numbers implementations"
+    "errors files boot chunks data values reference kinds graph trace numbers implementations"
     " ports judge reports pytest cli suite"
 ).split()
 #: What a framework itself is written in, so that its users import it too.

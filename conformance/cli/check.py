@@ -28,13 +28,10 @@ from conformance.judge.record.repeat import sentences
 from conformance.judge.results import Check, Checks, Framework, Network
 from conformance.numbers.precision import EXACT, ON, PRECISIONS
 from conformance.ports import implementations as frameworks
-from conformance.ports.sandbox import Ended, Limits, work
-from conformance.quiet import NO_GPU, on_gpu
+from conformance.ports.sandbox import NO_GPU, Ended, Limits, on_gpu, work
 from conformance.reference import Model
 from conformance.trace.port import PLAIN, Execution
-
-#: Exit codes, the mildest first.
-SEVERITY = (codes.CONFORMS, codes.INCONCLUSIVE, codes.DEVIATES)
+from conformance.trace.registry import UnknownFramework
 
 #: How many sentences a network gets on the terminal; the result has them all.
 SENTENCES = 10
@@ -162,7 +159,7 @@ def run(options: Namespace) -> int:
     output.result(written(result))
     if options.format == "markdown":
         output.document(render.check(result), options.format)
-    return max(map(code, result.results), key=SEVERITY.index)
+    return max(map(code, result.results), key=codes.SEVERITY.index)
 
 
 def _executions(options: Namespace) -> list[Execution]:
@@ -203,7 +200,7 @@ def _frameworks(asked: list[str]) -> list[str]:
     """The frameworks asked for, or all that are installed.  Raises :class:`Refused`."""
     try:
         chosen = list(dict.fromkeys(map(frameworks.find, asked)))
-    except frameworks.UnknownFramework as unknown:
+    except UnknownFramework as unknown:
         raise Refused(str(unknown)) from None
     for name in chosen:
         if reason := frameworks.missing(name):

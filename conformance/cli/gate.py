@@ -15,7 +15,6 @@ from conformance.cli.facts import found
 from conformance.cli.output import Output, code
 from conformance.errors import Refused
 from conformance.files import put, refuse_early
-from conformance.quiet import NO_GPU
 from conformance.trace import registry
 
 if TYPE_CHECKING:
@@ -120,7 +119,7 @@ def job_of(options: Namespace) -> Json:
     if options.framework:
         try:
             framework = registry.find(options.framework).name
-        except registry.UnknownTracer as unknown:
+        except registry.UnknownFramework as unknown:
             raise Refused(str(unknown)) from None
     return {
         "port": options.port,
@@ -133,7 +132,7 @@ def job_of(options: Namespace) -> Json:
 
 def apart(job: Json, options: Namespace, output: Output, who: str = "the port") -> Json:
     """The job's result, from a process of its own, with a bar on a terminal."""
-    from conformance.ports.sandbox import Limits, work
+    from conformance.ports.sandbox import NO_GPU, Limits, work
 
     limits = Limits(options.timeout or None, options.memory)
     with output.progress() as progress:

@@ -9,15 +9,11 @@ from typing import Any
 from conformance import errors as codes
 from conformance.cli import arguments
 from conformance.cli.output import Output
-from conformance.errors import Refused
+from conformance.errors import SEVERITY, Refused
 from conformance.files import folder
 from conformance.judge.record import evidence
 from conformance.reports import diff, markdown, site
 from conformance.reports.results import results
-
-#: Exit codes, the mildest first.
-SEVERITY = (codes.CONFORMS, codes.INCONCLUSIVE, codes.DEVIATES)
-
 
 HELP = """\
 'conformance check --evidence DIR' leaves evidence, and so does the suite.

@@ -18,7 +18,6 @@ import numpy as np
 from conformance.graph.edit_distance import match
 from conformance.graph.model import Graph, Node
 from conformance.graph.sequences import TELLING, Costs, Written, alternative, corresponding
-from conformance.kinds import JOIN, UNORDERED, WEIGHTED
 
 #: How often branches are put into another order and everything is matched again.
 ROUNDS = 4
@@ -66,7 +65,7 @@ def upstream(graph: Graph) -> list[bytes]:
     hashes: list[bytes] = []
     for node in graph:
         sources = [hashes[i] for i in node.inputs]
-        if node.has(UNORDERED):
+        if node.has("unordered"):
             sources.sort()
         hashes.append(digest(node.kind, node.shape, *sources))
     return hashes
@@ -237,7 +236,7 @@ def _edges(
 
 def _ordered(node: Node) -> bool:
     """Whether the order of the branches that end in a node is a part of what it computes."""
-    return node.has(JOIN) and not node.has(UNORDERED)
+    return node.has("join") and not node.has("unordered")
 
 
 def _sources(graph: Graph, label: dict[int, int]) -> list[tuple[int, ...]]:
@@ -266,7 +265,7 @@ def _differences(want: Node, have: Node) -> Iterator[tuple[str, Any, Any]]:
         a, b = want.attributes.get(attribute), have.attributes.get(attribute)
         if not equal(a, b):
             yield attribute, a, b
-    if want.has(WEIGHTED) and want.shape[-1] != have.shape[-1]:
+    if want.has("weighted") and want.shape[-1] != have.shape[-1]:
         yield "width", want.shape[-1], have.shape[-1]
     # A convolution's or dense layer's bias is an attribute already.
     slots = want.slots.keys() ^ have.slots.keys() if "bias" not in want.attributes else set()

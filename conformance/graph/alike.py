@@ -13,7 +13,6 @@ from math import prod
 from typing import Any
 
 from conformance.graph.model import Graph, Node
-from conformance.kinds import PASSING
 
 NO_PADDING = ((0, 0), (0, 0))
 
@@ -32,7 +31,7 @@ def alike(expected: Graph, found: Graph) -> Graph:
         for ours, theirs in _pairs(list(_heads(found)), list(_heads(expected)))
         if ours.kind != theirs.kind
     }
-    return _Respelling(expected, found, respelled).graph() if respelled else found
+    return found.rebuilt(_Respelling(expected, found, respelled).made) if respelled else found
 
 
 def _before_activations(graph: Graph) -> Iterator[tuple[int, int]]:
@@ -137,8 +136,6 @@ class _Respelling:
         self.old = found
         self.respelled = respelled
         self.consumers = found.consumers()
-        self.nodes: list[Node] = []
-        self.new: dict[int, int] = {}
         #: Flattenings of which only convolutions are left to read.
         self.unflattened = {
             index
@@ -170,29 +167,21 @@ class _Respelling:
             index = before
         return index
 
-    def graph(self) -> Graph:
-        for index, node in enumerate(self.old):
-            inputs = tuple(self.new[i] for i in node.inputs)
-            if index in self.unflattened:
-                self.new[index] = inputs[0]
-                continue
-            if index in self.flattened:
-                size = prod(self.nodes[inputs[0]].shape)
-                flat = Node("flatten", {"order": "HW"}, inputs, (size,), where=node.where)
-                inputs = (self._add(flat),)
-            if index in self.respelled:
-                node = self._head(*self.respelled[index])
-            elif _passes(node) and prod(self.nodes[inputs[0]].shape) == prod(node.shape):
-                node = replace(node, shape=self.nodes[inputs[0]].shape)
-            self.new[index] = self._add(replace(node, inputs=inputs))
-        inputs, outputs = (
-            tuple(self.new[i] for i in ends) for ends in (self.old.inputs, self.old.outputs)
-        )
-        return Graph(self.nodes, inputs, outputs)
-
-    def _add(self, node: Node) -> int:
-        self.nodes.append(node)
-        return len(self.nodes) - 1
+    def made(self, index: int, node: Node, nodes: list[Node]) -> Node | int:
+        """A node of the found graph in its new spelling."""
+        if index in self.unflattened:
+            return node.inputs[0]
+        if index in self.flattened:
+            size = prod(nodes[node.inputs[0]].shape)
+            flat = Node("flatten", {"order": "HW"}, node.inputs, (size,), where=node.where)
+            nodes.append(flat)
+            node = replace(node, inputs=(len(nodes) - 1,))
+        if index in self.respelled:
+            return replace(self._head(*self.respelled[index]), inputs=node.inputs)
+        before = nodes[node.inputs[0]].shape if node.inputs else ()
+        if _passes(node) and prod(before) == prod(node.shape):
+            return replace(node, shape=before)
+        return node
 
     def _head(self, ours: Head, theirs: Head) -> Node:
         node = ours.node
@@ -218,7 +207,7 @@ class _Respelling:
 
 def _passes(node: Node) -> bool:
     """Whether a node works on numbers and does not care how they are laid out."""
-    return node.has(PASSING) and node.kind not in ("flatten", "pad") and len(node.inputs) == 1
+    return node.has("passing") and node.kind not in ("flatten", "pad") and len(node.inputs) == 1
 
 
 def _vectors_before(graph: Graph, head: Head) -> int:

@@ -4,25 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import takewhile
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from conformance.graph.sequences import Costs
 
 #: More than any two sequences cost.
 NEVER = 10**8
 
 #: Steps on the way back: which of the two sequences is one shorter there.
 BOTH, LEFT, RIGHT = 0, 1, 2
-
-
-class Costs(Protocol):
-    """What elements cost, all in whole numbers, so that ties are ties."""
-
-    def gap(self, element: int) -> int:
-        """The cost of leaving an element out."""
-
-    def __call__(self, a: int, b: int) -> int:
-        """The cost of taking one element for another: nothing for equal ones."""
 
 
 def match(

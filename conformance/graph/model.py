@@ -6,13 +6,14 @@ inputs.  Sizes are height, width, channels; kernels are height, width, inputs, o
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from math import prod
 from typing import Any
 
+from conformance.graph.reach import reached
 from conformance.graph.sharing import repeated
-from conformance.kinds import KINDS, NORM, WHOLE, Kind
+from conformance.kinds import KINDS, Kind
 
 #: Slots that training does not move.
 STATISTICS = frozenset({"mean", "variance"})
@@ -87,7 +88,17 @@ class Node:
 
     def has(self, trait: str) -> bool:
         """Whether the node is of a kind that has a trait; see :mod:`conformance.kinds.kind`."""
-        return self.row is not None and trait in self.row.traits
+        return self.row is not None and self.row.has(trait)
+
+    def reach(self, axis: int) -> int:
+        """How many cells of the map a window spans."""
+        kernel, dilation = self.attributes["kernel"], self.attributes.get("dilation", (1, 1))
+        return int((kernel[axis] - 1) * dilation[axis] + 1)
+
+    def windows(self, axis: int, before: int) -> int:
+        """How many windows there are along a side of a map that is so long."""
+        room = before + sum(self.attributes["padding"][axis]) - self.reach(axis)
+        return int(room // self.attributes["stride"][axis] + 1)
 
     @property
     def weights(self) -> int:
@@ -146,16 +157,26 @@ class Graph:
                 readers[source].append(index)
         return readers
 
+    def rebuilt(self, make: Callable[[int, Node, list[Node]], Node | int]) -> Graph:
+        """The graph made anew, in the order of its nodes.
+
+        ``make`` is given a node's number, the node, which reads by new numbers, and the new nodes
+        so far.  It returns another node, or the number of the new one that stands for it.
+        """
+        nodes: list[Node] = []
+        at: list[int] = []
+        for index, node in enumerate(self.nodes):
+            made = make(index, replace(node, inputs=tuple(at[i] for i in node.inputs)), nodes)
+            if isinstance(made, Node):
+                nodes.append(made)
+                made = len(nodes) - 1
+            at.append(made)
+        ends = (tuple(at[i] for i in end) for end in (self.inputs, self.outputs))
+        return Graph(nodes, *ends)
+
     def ancestors(self, *indices: int) -> set[int]:
         """The nodes given and everything that they are computed from."""
-        found: set[int] = set()
-        stack = list(indices)
-        while stack:
-            index = stack.pop()
-            if index not in found:
-                found.add(index)
-                stack.extend(self.nodes[index].inputs)
-        return found
+        return reached(indices, lambda index: self.nodes[index].inputs)
 
     @property
     def unknown(self) -> list[Node]:
@@ -219,10 +240,10 @@ class Graph:
             a = node.attributes
             reach = max((fields[i] for i in node.inputs), default=1)
             jump = max((jumps[i] for i in node.inputs), default=1)
-            if node.has(WHOLE):
+            if node.has("whole"):
                 reach = self.nodes[self.inputs[0]].shape[axis]
             elif "kernel" in a:
-                reach += (a["kernel"][axis] - 1) * a.get("dilation", (1, 1))[axis] * jump
+                reach += (node.reach(axis) - 1) * jump
                 jump *= a["stride"][axis]
             fields.append(reach)
             jumps.append(jump)
@@ -241,8 +262,8 @@ def count_parameters(node: Node, convention: str) -> int:
 
 
 _CONVENTIONS: Mapping[str, Any] = {
-    "weights": lambda node: 0 if node.has(NORM) else node.weights,
-    "weights + bias": lambda node: 0 if node.has(NORM) else node.weights + node.biases,
+    "weights": lambda node: 0 if node.has("norm") else node.weights,
+    "weights + bias": lambda node: 0 if node.has("norm") else node.weights + node.biases,
     "trainable": lambda node: node.weights + node.biases,
     "with running statistics": lambda node: node.weights + node.biases + node.statistics,
 }

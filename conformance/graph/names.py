@@ -12,8 +12,8 @@ from collections import Counter, defaultdict
 from string import ascii_lowercase
 
 from conformance.graph.model import Graph
+from conformance.graph.reach import reached
 from conformance.graph.rows import row_of
-from conformance.kinds import JOIN, POOLING, UNORDERED, WEIGHTED
 
 
 def names(graph: Graph, rows: list[str]) -> list[str]:
@@ -54,34 +54,34 @@ class _Names:
     def _begins(self, index: int, join: int) -> bool:
         """Whether there are weights, or a pooling, between a join and a later node."""
         node = self.graph.nodes[index]
-        here = node.has(WEIGHTED) or node.has(POOLING)
+        here = node.has("weighted") or node.has("pooling")
         return here or any(self._begins(each, join) for each in node.inputs if each > join)
 
     def _block_ends(self, indices: list[int]) -> list[int]:
         """The sums and concatenations that everything in the row goes through."""
         inside = set(indices)
         edges = [(u, v) for v in indices for u in self.graph.nodes[v].inputs if u in inside]
-        joins = [i for i in indices if self.graph.nodes[i].has(JOIN)]
+        joins = [i for i in indices if self.graph.nodes[i].has("join")]
         return [j for j in joins if not any(u < j < v for u, v in edges)]
 
     def _name_block(self, prefix: str, block: list[int], joins: list[int]) -> None:
         inside = set(block)
         group = dict.fromkeys(block, prefix)
-        ends = [i for i in block if self.graph.nodes[i].has(JOIN)]
+        ends = [i for i in block if self.graph.nodes[i].has("join")]
         for end in reversed(ends):  # inner joins come first, and refine what the outer ones said
             self._divide(end, inside, group)
         counts: Counter[str] = Counter()
-        totals = Counter(group[i] for i in block if self.graph.nodes[i].has(WEIGHTED))
+        totals = Counter(group[i] for i in block if self.graph.nodes[i].has("weighted"))
         at: dict[int, str] = {}
         for index in block:
             node, name = self.graph.nodes[index], group[index]
-            if node.has(WEIGHTED):
+            if node.has("weighted"):
                 counts[name] += 1
                 at[index] = f"{name}/{counts[name]}" if totals[name] > 1 else name
                 self.names[index] = at[index]
                 continue
             before = [i for i in node.inputs if i in at and group[i] == name]
-            at[index] = at[before[0]] if before and not node.has(JOIN) else name
+            at[index] = at[before[0]] if before and not node.has("join") else name
             # A row may be named after the one layer that it has: dropout.
             own = at[index] if at[index] == node.kind else f"{at[index]} {node.kind}"
             self.names[index] = own
@@ -91,10 +91,10 @@ class _Names:
         branches = [self._branch(source, inside) for source in node.inputs]
         shared = set.intersection(*branches) if branches else set()
         weights = [
-            sum(self.graph.nodes[i].has(WEIGHTED) for i in branch - shared) for branch in branches
+            sum(self.graph.nodes[i].has("weighted") for i in branch - shared) for branch in branches
         ]
         for place, branch in enumerate(branches):
-            if node.has(UNORDERED):
+            if node.has("unordered"):
                 if weights[place] == max(weights):
                     continue
                 label = f"{group[end]}/shortcut"
@@ -105,11 +105,5 @@ class _Names:
                     group[index] = label
 
     def _branch(self, source: int, inside: set[int]) -> set[int]:
-        found: set[int] = set()
-        stack = [source]
-        while stack:
-            index = stack.pop()
-            if index in inside and index not in found:
-                found.add(index)
-                stack.extend(self.graph.nodes[index].inputs)
-        return found
+        nodes = self.graph.nodes
+        return reached(inside & {source}, lambda index: inside.intersection(nodes[index].inputs))

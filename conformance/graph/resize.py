@@ -22,14 +22,11 @@ def resized(graph: Graph, size: Shape, exactly: bool = False, kept: Collection[i
     one that covers the whole map, and is padded to.  Nodes that are ``kept`` stay as they are where
     they have no meaning.
     """
-    nodes: list[Node] = []
-    at: list[int] = []  # the new number of each node
-    for index, node in enumerate(graph):
-        inputs = tuple(at[i] for i in node.inputs)
-        before = [nodes[i].shape for i in inputs]
+
+    def made(index: int, node: Node, nodes: list[Node]) -> Node | int:
+        before = [nodes[i].shape for i in node.inputs]
         if node.kind == "flatten" and len(before[0]) == 3 and before[0][:2] == (1, 1):
-            at.append(inputs[0])  # nothing is flattened in a map of one pixel
-            continue
+            return node.inputs[0]  # nothing is flattened in a map of one pixel
         try:
             sized = replace(node, shape=size) if index in graph.inputs else _sized(node, before)
         except CannotResize:
@@ -37,38 +34,27 @@ def resized(graph: Graph, size: Shape, exactly: bool = False, kept: Collection[i
                 raise
             sized = node
         if exactly and "padding" in sized.attributes and "kernel" in sized.attributes:
-            sized = _exact(sized, node, before[0])
-        elif sized.kind in ("max_pool", "avg_pool"):
-            sized = _shortest(sized, before[0])
-        at.append(len(nodes))
-        nodes.append(replace(sized, inputs=inputs))
-    inputs, outputs = (tuple(at[i] for i in ends) for ends in (graph.inputs, graph.outputs))
-    return Graph(nodes, inputs, outputs)
+            return _exact(sized, node, before[0])
+        return _shortest(sized, before[0]) if sized.kind in ("max_pool", "avg_pool") else sized
+
+    return graph.rebuilt(made)
 
 
 def without(graph: Graph, left_out: Collection[int]) -> Graph:
     """The same network less some nodes.  Raises :class:`ValueError` at one that joins others."""
-    nodes: list[Node] = []
-    at: list[int] = []  # the new number of each node
-    for index, node in enumerate(graph):
-        inputs = tuple(at[i] for i in node.inputs)
-        if index in left_out:
-            (source,) = inputs
-            at.append(source)
-            continue
-        at.append(len(nodes))
-        nodes.append(replace(node, inputs=inputs))
-    inputs, outputs = (tuple(at[i] for i in ends) for ends in (graph.inputs, graph.outputs))
-    return Graph(nodes, inputs, outputs)
+
+    def made(index: int, node: Node, nodes: list[Node]) -> Node | int:
+        if index not in left_out:
+            return node
+        (source,) = node.inputs
+        return source
+
+    return graph.rebuilt(made)
 
 
 def _exact(anew: Node, node: Node, before: Shape) -> Node:
     """A window with its own padding."""
-    sides = []
-    for axis in (0, 1):
-        of = node.attributes
-        reach = (of["kernel"][axis] - 1) * of.get("dilation", (1, 1))[axis] + 1
-        sides.append((before[axis] + sum(of["padding"][axis]) - reach) // of["stride"][axis] + 1)
+    sides = (node.windows(axis, before[axis]) for axis in (0, 1))
     return replace(anew, shape=(*sides, anew.shape[-1]), attributes=node.attributes)
 
 
@@ -101,14 +87,12 @@ def _sized(node: Node, before: Sequence[Shape]) -> Node:
             if first[-1] != fed:
                 raise CannotResize(f"{node.where} reads {fed:,} numbers, here are {first[-1]:,}")
             return node
-        case "concat":
-            if len({shape[:-1] for shape in before}) > 1:
+        case "concat" | "add":
+            sides = {shape[:-1] if node.kind == "concat" else shape for shape in before}
+            if len(sides) > 1:
                 raise CannotResize(f"the branches of {node.where} have different sizes")
-            return replace(node, shape=(*first[:-1], sum(shape[-1] for shape in before)))
-        case "add":
-            if len(set(before)) > 1:
-                raise CannotResize(f"the branches of {node.where} have different sizes")
-            return replace(node, shape=first)
+            maps = sum(shape[-1] for shape in before) if node.kind == "concat" else first[-1]
+            return replace(node, shape=(*first[:-1], maps))
         case "adaptive_avg_pool":
             return replace(node, shape=(*node.attributes["size"], first[-1]))
         case "upsample":
@@ -116,8 +100,8 @@ def _sized(node: Node, before: Sequence[Shape]) -> Node:
             return replace(node, shape=(first[0] * height, first[1] * width, first[2]))
         case "pad":
             borders = (*node.attributes["padding"], node.attributes["channels"])
-            sides = zip(first, borders, strict=True)
-            return replace(node, shape=tuple(side + sum(border) for side, border in sides))
+            shape = (side + sum(border) for side, border in zip(first, borders, strict=True))
+            return replace(node, shape=tuple(shape))
     return _fed(replace(node, shape=first), first[-1])
 
 
@@ -155,11 +139,10 @@ def _window(node: Node, before: Shape, channels: int) -> Node:
 
 def _side(node: Node, axis: int, before: int) -> tuple[int, tuple[int, int]]:
     """How many windows there are, and how far they stand over the two edges."""
-    of = node.attributes
-    kernel = (of["kernel"][axis] - 1) * of.get("dilation", (1, 1))[axis] + 1
-    stride, (low, high) = of["stride"][axis], of["padding"][axis]
+    kernel, stride = node.reach(axis), node.attributes["stride"][axis]
+    low, high = node.attributes["padding"][axis]
     if low == high:
-        return (before + 2 * low - kernel) // stride + 1, (low, high)
+        return node.windows(axis, before), (low, high)
     if node.kind == "conv":  # as TensorFlow's SAME: as many as strides fit, less above than below
         side = -(-before // stride)
         over = max((side - 1) * stride + kernel - before, 0)

@@ -17,16 +17,8 @@ import numpy as np
 
 from conformance.graph.edit_distance import NEVER, match
 from conformance.graph.model import Graph
-from conformance.kinds import (
-    ACTIVATION,
-    JOIN,
-    KINDS,
-    PASSING,
-    POOLING,
-    UNORDERED,
-    WEIGHTED,
-    having,
-)
+from conformance.graph.reach import reached
+from conformance.kinds import KINDS, having
 
 #: What differences cost, from most to least: a layer that is not there, more when it has a kernel;
 #: another kind in its place; what makes a convolution another one; branches in another order; all
@@ -36,13 +28,13 @@ TELLING = {"kernel": 45, "stride": 25, "width": 40, "groups": 30, "dilation": 30
 SLIGHT, MOST, INSTEAD, MOVED = 6, 140, 170, 40
 
 #: Kinds in which branches end, kinds that context looks through, kinds with a width.
-JOINS, PASSED, WIDE = having(JOIN), having(PASSING), having(WEIGHTED)
+JOINS, PASSED, WIDE = having("join"), having("passing"), having("weighted")
 
 #: Kinds of which one can stand in the place of the other.  Of these, only an activation has
 #: parameters: a learned slope.
 ALTERNATIVES = tuple(
-    frozenset(name for name in having(trait) if trait == ACTIVATION or not KINDS[name].slots)
-    for trait in (ACTIVATION, POOLING, JOIN)
+    frozenset(name for name in having(trait) if trait == "activation" or not KINDS[name].slots)
+    for trait in ("activation", "pooling", "join")
 )
 
 
@@ -107,7 +99,10 @@ def _plain(value: Any) -> Hashable:
 
 
 class Costs:
-    """What it costs to match layers, each known by the number of its traits."""
+    """What it costs to match layers, each known by the number of its traits.
+
+    All costs are whole numbers, so that ties are ties; equal layers cost nothing.
+    """
 
     def __init__(self) -> None:
         self._numbers: dict[Traits, int] = {}
@@ -163,7 +158,7 @@ class Written:
     def inputs(self, join: int) -> list[int]:
         """A node's inputs in the order in which they are written down."""
         node = self.graph.nodes[join]
-        if node.has(UNORDERED):
+        if node.has("unordered"):
             return self.order.get(join) or sorted(node.inputs, key=lambda i: -self._depths[i])
         return self.order.get(join) or list(node.inputs)
 
@@ -189,16 +184,12 @@ class Written:
 
     def branches(self, join: int) -> list[list[int]]:
         """The numbers of the layers in each branch of a join, as :meth:`inputs` orders them."""
-        result = []
-        for source in self.inputs(join):
-            found: set[int] = set()
-            stack = [source]
-            while stack:
-                if (index := stack.pop()) > self._splits[join] and index not in found:
-                    found.add(index)
-                    stack.extend(self.graph.nodes[index].inputs)
-            result.append([self.numbers[index] for index in sorted(found)])
-        return result
+        before = range(self._splits[join] + 1)
+        found = (
+            reached([source], lambda index: self.graph.nodes[index].inputs, before)
+            for source in self.inputs(join)
+        )
+        return [[self.numbers[index] for index in sorted(branch)] for branch in found]
 
 
 def corresponding(ours: list[list[int]], theirs: list[list[int]], costs: Costs) -> list[int]:

@@ -8,7 +8,6 @@ and its gradients are sums over less.
 from __future__ import annotations
 
 from conformance.graph.model import Graph, Node
-from conformance.kinds import WHOLE
 
 #: A map with fewer pixels a side has no corner, edge and inside that are different pixels.
 LEAST = 3
@@ -52,11 +51,10 @@ def _side(graph: Graph, node: Node, axis: int, now: int) -> int | None:
     if node.kind == "global_avg_pool":
         return 1
     if "kernel" in of and "stride" in of:
-        reach = (of["kernel"][axis] - 1) * of.get("dilation", (1, 1))[axis] + 1
-        if now < min(was, reach) or (was - now) % of["stride"][axis]:
+        if now < min(was, node.reach(axis)) or (was - now) % of["stride"][axis]:
             return None
-        return (now + sum(of["padding"][axis]) - reach) // of["stride"][axis] + 1
-    return now if _of(node, axis) == was and not node.has(WHOLE) else None
+        return node.windows(axis, now)
+    return now if _of(node, axis) == was and not node.has("whole") else None
 
 
 def _of(node: Node, axis: int) -> int:

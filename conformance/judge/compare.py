@@ -22,6 +22,7 @@ from conformance.graph.align import Alignment, align, findings
 from conformance.graph.align import Finding as Difference
 from conformance.graph.alike import alike
 from conformance.graph.model import Graph
+from conformance.graph.reach import reached
 from conformance.judge.finding import (
     DIFFER,
     INCONCLUSIVE,
@@ -176,8 +177,9 @@ class Comparison:
     def near(self, parted: ResultPair) -> list[Finding]:
         """What may be the cause of the first divergence: what lies behind results that agree."""
         settled = [each for each in self.results if each.agrees and not each.moved]
-        in_a = _unsettled(self.a.graph, parted.a, {each.a for each in settled})
-        in_b = _unsettled(self.b.graph, parted.b, {each.b for each in settled})
+        a, b = self.a.graph.nodes, self.b.graph.nodes
+        in_a = reached([parted.a], lambda i: a[i].inputs, {each.a for each in settled})
+        in_b = reached([parted.b], lambda i: b[i].inputs, {each.b for each in settled})
         found = [
             (d.expected_node, self.difference(d))
             for d in self.structure
@@ -243,17 +245,6 @@ class Comparison:
 def _port(side: Side) -> Port:
     numbers = side.graph.parameters("with running statistics")
     return Port(side.name, side.port.framework, len(side.graph), numbers)
-
-
-def _unsettled(graph: Graph, index: int, settled: set[int]) -> set[int]:
-    """A node, and those before it up to results that agree."""
-    found, stack = {index}, [index]
-    while stack:
-        for source in graph.nodes[stack.pop()].inputs:
-            if source not in settled | found:
-                found.add(source)
-                stack.append(source)
-    return found
 
 
 def compare(a: Side, b: Side, progress: Progress = lambda done, total: None) -> Comparison:

@@ -104,17 +104,11 @@ class Part:
 
 
 @dataclass(slots=True)
-class Judgement:
+class Judgement(Part):
     """All parts folded: what was found, what stays open, checks planned and run."""
 
-    findings: list[Finding] = field(default_factory=list)
     #: Findings that are meant to be there, by what was expected; they do not count.
     expected: dict[str, list[Finding]] = field(default_factory=dict)
-    open: list[Unjudged] = field(default_factory=list)
-    unjudged: list[Unjudged] = field(default_factory=list)
-    remarks: list[Remark] = field(default_factory=list)
-    planned: int = 0
-    run: int = 0
     variant: bool = False
 
     @classmethod
@@ -125,7 +119,7 @@ class Judgement:
         """Fold parts; findings that ``expect`` names are set aside."""
         parts = list(parts)
         found = cls(variant=variant)
-        settled = any(part.settled for part in parts)
+        found.settled = any(part.settled for part in parts)
         for part in parts:
             found.findings += part.findings
             found.open += part.open
@@ -133,7 +127,7 @@ class Judgement:
             found.remarks += part.remarks
             found.planned += part.planned
             found.run += part.run
-        if settled:
+        if found.settled:
             found.open = [each for each in found.open if each.check != "operation"]
             found.findings = [f for f in found.findings if f.attribute not in VOID]
         for name in expect:

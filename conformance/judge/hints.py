@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from conformance.graph.model import Node
-from conformance.kinds import WEIGHTED
 from conformance.values import text
 
 #: By kind and attribute (``*`` for any kind): a sentence with places for what was expected and
@@ -65,7 +64,7 @@ def hint(kind: str, attribute: str, expected: str, found: str) -> str:
 def preparing(node: Node) -> str:
     """A sentence for what is done to the image in front of the network, if it may be a preparation
     of images."""
-    if node.slots or node.has(WEIGHTED):
+    if node.slots or node.has("weighted"):
         return ""
     does = ""
     if node.kind == "group_norm":

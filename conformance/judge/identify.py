@@ -51,12 +51,12 @@ def work(job: Json, stage: Stage) -> Json:
     stage("tracing the port", 0, 0)
     images = [tuple(job["size"])] if job["size"] else [*sizes.known(), *sizes.declared(port)]
     try:
-        first, graph = _first(port, images)
+        first, graph = sizes.first(port, images, port.canonical)
     except UntraceableModel as refused:
         if job["size"] or isinstance(refused, Unfinished):
             raise
         images = sizes.grey()
-        first, graph = _first(port, images)
+        first, graph = sizes.first(port, images, port.canonical)
     models = list(reference.models().values())
     parts = [model for model in models if _part(images, model)]
     whole = [model for model in models if model not in parts]
@@ -106,20 +106,6 @@ def _candidate(found: results.Gate) -> results.Candidate:
 def _part(images: list[Size], model: Model) -> bool:
     """Whether a network reads maps where the port reads an image: a module, a block."""
     return model.input[-1] > sizes.CHANNELS and all(size[-1] <= sizes.CHANNELS for size in images)
-
-
-def _first(port: Remembering, images: list[Size]) -> tuple[Size, Graph]:
-    """The first of these images that a port takes, and its graph for that."""
-    refused: UntraceableModel | None = None
-    for size in images:
-        try:
-            return size, port.canonical(sizes.at(port, size))
-        except Unfinished as reason:  # it takes this image, whatever it says of others
-            raise reason from None
-        except UntraceableModel as reason:
-            refused = refused or reason
-    assert refused is not None
-    raise refused
 
 
 def _takes(port: Port, size: Size) -> bool:

@@ -120,13 +120,13 @@ def by_convention(expected: Graph, found: Graph) -> Graph:
     if len(kept) != 1:
         return expected
     (convention,) = kept
-    nodes = [
-        replace(node, attributes=node.attributes | {UNBIASED: convention})
-        if node.attributes.get(UNBIASED) is not None
-        else node
-        for node in expected
-    ]
-    return Graph(nodes, expected.inputs, expected.outputs)
+
+    def kept_alike(index: int, node: Node, nodes: list[Node]) -> Node:
+        if node.attributes.get(UNBIASED) is None:
+            return node
+        return replace(node, attributes=node.attributes | {UNBIASED: convention})
+
+    return expected.rebuilt(kept_alike)
 
 
 def _file(name: str, folder: Path = HERE) -> Path:

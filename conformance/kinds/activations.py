@@ -6,11 +6,10 @@ from math import erf, exp, pi, sqrt
 
 import numpy as np
 
-from conformance.kinds.alterations import instead, skipped
 from conformance.kinds.experiment import Altered, Trial
 from conformance.kinds.functions import FUNCTIONS
 from conformance.kinds.hypotheses import left_out
-from conformance.kinds.kind import ACTIVATION, NON_NEGATIVE, PASSING, Kind, Spread
+from conformance.kinds.kind import Kind, Spread
 
 
 def rectified(x: Spread) -> Spread:
@@ -45,19 +44,19 @@ def clipped(t: Trial) -> Altered:
     yield from t.fitted(float(t.found.max()), lambda top: np.minimum(t.want, top), words)
 
 
-TRAITS = frozenset({ACTIVATION, PASSING})
+TRAITS = "activation passing"
 
 RELU = Kind(
     name="relu",
     forward=lambda o, node, slots, x: np.maximum(x, 0),
     adjoint=lambda step, g: ([g * (step.decisive > 0)], {}),
     spread=lambda node, x: rectified(x),
-    altered=("left out", skipped),
+    altered=("left out", lambda t: t.x),
     causes=(left_out, another),
     fitted=(slope, clipped),
     written=None,
     counted="ReLUs",
-    traits=TRAITS | {NON_NEGATIVE},
+    traits=f"{TRAITS} non_negative",
 )
 
 TANH = Kind(
@@ -65,7 +64,7 @@ TANH = Kind(
     forward=lambda o, node, slots, x: np.tanh(x),
     adjoint=lambda step, g: ([g * (1 - step.result**2)], {}),
     spread=lambda node, x: Spread(0.0, min(x.moment, 0.4)),
-    altered=("logistic for tanh", instead("sigmoid")),
+    altered=("logistic for tanh", lambda t: t.run(kind="sigmoid")),
     causes=(left_out, another),
     written=None,
     traits=TRAITS,
@@ -76,8 +75,8 @@ SIGMOID = Kind(
     forward=lambda o, node, slots, x: 1 / (1 + o.stored(np.exp(-x))),
     adjoint=lambda step, g: ([g * step.result * (1 - step.result)], {}),
     spread=lambda node, x: Spread(0.0, min(x.moment, 0.4)),
-    altered=("tanh for logistic", instead("tanh")),
+    altered=("tanh for logistic", lambda t: t.run(kind="tanh")),
     causes=(left_out, another),
     written=None,
-    traits=TRAITS | {NON_NEGATIVE},
+    traits=f"{TRAITS} non_negative",
 )

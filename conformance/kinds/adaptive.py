@@ -7,15 +7,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from conformance.kinds.hypotheses import result
-from conformance.kinds.kind import (
-    KEEPS_SIGN,
-    POOLING,
-    RESIZING,
-    Gradients,
-    Kind,
-    Node,
-    Step,
-)
+from conformance.kinds.kind import Gradients, Kind, Node, Step
 from conformance.kinds.pools import average_spread
 
 Window = tuple[slice, slice]
@@ -56,9 +48,9 @@ ADAPTIVE_AVG_POOL = Kind(
     forward=lambda o, node, slots, x: reduced(node, x, np.mean),
     adjoint=adjoint,
     spread=average_spread,
-    altered=("maximum for average", lambda o, node, slots, x: reduced(node, x, np.max)),
+    altered=("maximum for average", lambda t: reduced(t.node, t.x, np.max)),
     causes=(result("it is the maximum, not the average", lambda t: reduced(t.node, t.x, np.max)),),
     written=None,
     counted="pooling layers",
-    traits=frozenset({POOLING, RESIZING, KEEPS_SIGN}),
+    traits="pooling resizing keeps_sign",
 )

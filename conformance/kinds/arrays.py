@@ -87,6 +87,11 @@ def over_channels(x: np.ndarray) -> np.ndarray:
     return np.asarray(x.reshape(-1, x.shape[-1]).sum(axis=0))
 
 
+def exchanged(x: np.ndarray, axis: int) -> np.ndarray:
+    """The first two along an axis in each other's place."""
+    return x.take([1, 0, *range(2, x.shape[axis])], axis)
+
+
 def inside(x: np.ndarray, a: dict[str, Any]) -> Any:
     """How many cells each window averages: all of them, or those that are no padding."""
     if a["padding"] == ((0, 0), (0, 0)) or a["count_include_pad"]:

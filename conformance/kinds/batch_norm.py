@@ -6,21 +6,10 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from conformance.kinds import alterations
 from conformance.kinds.arrays import back_over_its_axis, over_channels, over_its_axis
 from conformance.kinds.experiment import Altered, Trial
 from conformance.kinds.hypotheses import epsilons, left_out, slot
-from conformance.kinds.kind import (
-    NORM,
-    PASSING,
-    Arithmetic,
-    Gradients,
-    Hypothesis,
-    Kind,
-    Node,
-    Spread,
-    Step,
-)
+from conformance.kinds.kind import Arithmetic, Gradients, Hypothesis, Kind, Node, Spread, Step
 
 
 def batch_statistics(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -102,18 +91,21 @@ def exchanged(words: str, one: str, other: str) -> Hypothesis:
     return tried
 
 
+def by_others(t: Trial, mean: np.ndarray, variance: np.ndarray) -> np.ndarray:
+    """What a norm computes by other statistics."""
+    normal = (t.x - mean) / np.sqrt(variance + t.node.attributes["epsilon"])
+    return np.asarray(normal * t.slots.get("gamma", 1.0) + t.slots.get("beta", 0.0))
+
+
 def statistics(t: Trial) -> Altered:
     """Other statistics than the node's: those of the batch, an image, a pixel, or the stored."""
-    gamma, beta = t.slots.get("gamma", 1.0), t.slots.get("beta", 0.0)
-    epsilon = t.node.attributes["epsilon"]
     if batch := of_batch(t.node):
         if "variance" in t.slots:
             yield "the running statistics are taken in training", t.run(statistics="running")
         count = t.x.size // t.x.shape[-1]
         mean, variance = batch_statistics(t.x)
-        unbiased = variance * count / max(count - 1, 1)
         words = "the map is divided by the unbiased deviation, with n - 1 for n"
-        yield words, (t.x - mean) / np.sqrt(unbiased + epsilon) * gamma + beta
+        yield words, by_others(t, mean, variance * count / max(count - 1, 1))
     own = tuple(range(1, t.x.ndim - 1))
     over = {
         "the batch's statistics are taken in inference": tuple(range(t.x.ndim - 1)),
@@ -122,8 +114,7 @@ def statistics(t: Trial) -> Altered:
         "each pixel is normalised over its channels (layer norm)": (t.x.ndim - 1,),
     }
     for words, axes in list(over.items())[batch:]:
-        mean, variance = (f(axis=axes, keepdims=True) for f in (t.x.mean, t.x.var))
-        yield words, (t.x - mean) / np.sqrt(variance + epsilon) * gamma + beta
+        yield words, by_others(t, *(f(axis=axes, keepdims=True) for f in (t.x.mean, t.x.var)))
 
 
 def epsilon(t: Trial) -> Altered:
@@ -144,7 +135,11 @@ affine: tuple[Hypothesis, ...] = (
     slot("beta is left out", "beta", lambda beta: None),
     slot("gamma + 1 is taken for gamma", "gamma", lambda gamma: gamma + 1),
 )
-ten_times = alterations.attributes(epsilon=lambda a: 10 * a["epsilon"])
+
+
+def ten_times(t: Trial) -> np.ndarray:
+    return t.run(epsilon=10 * t.node.attributes["epsilon"])
+
 
 BATCH_NORM = Kind(
     name="batch_norm",
@@ -170,5 +165,5 @@ BATCH_NORM = Kind(
     ),
     fitted=(epsilon,),
     written=None,
-    traits=frozenset({NORM, PASSING}),
+    traits="norm passing",
 )  # fmt: skip

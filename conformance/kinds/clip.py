@@ -5,19 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from conformance.kinds.activations import another, rectified
-from conformance.kinds.alterations import skipped
 from conformance.kinds.experiment import Altered, Trial
 from conformance.kinds.hypotheses import left_out
-from conformance.kinds.kind import (
-    ACTIVATION,
-    PASSING,
-    Arithmetic,
-    Gradients,
-    Kind,
-    Node,
-    Spread,
-    Step,
-)
+from conformance.kinds.kind import Arithmetic, Gradients, Kind, Node, Spread, Step
 
 
 def forward(o: Arithmetic, node: Node, slots: dict[str, np.ndarray], x: np.ndarray) -> np.ndarray:
@@ -49,9 +39,9 @@ CLIP = Kind(
     forward=forward,
     adjoint=adjoint,
     spread=spread,
-    altered=("left out", skipped),
+    altered=("left out", lambda t: t.x),
     causes=(left_out, another),
     fitted=(bounds,),
     written=None,
-    traits=frozenset({ACTIVATION, PASSING}),
+    traits="activation passing",
 )

@@ -8,11 +8,10 @@ from typing import Any
 import numpy as np
 
 from conformance.chunks import each
-from conformance.kinds import alterations
-from conformance.kinds.arrays import UNFOLDED, over_channels, pad, unpad, window, windows
+from conformance.kinds.arrays import UNFOLDED, exchanged, over_channels, pad, unpad, window, windows
 from conformance.kinds.experiment import Altered, Trial, least_squares
 from conformance.kinds.hypotheses import biases, inputs_reordered, products, slot, square, uses
-from conformance.kinds.kind import WEIGHTED, Arithmetic, Gradients, Kind, Node, Spread, Step
+from conformance.kinds.kind import Arithmetic, Gradients, Kind, Node, Spread, Step
 from conformance.kinds.windows import border, dilation, padding
 
 
@@ -130,7 +129,7 @@ CONV = Kind(
     spread=lambda node, x: Spread(0.0, 1.1),
     altered=(
         "first two output channels swapped",
-        alterations.slot("kernel", lambda k: k[..., [1, 0, *range(2, k.shape[3])]]),
+        lambda t: t.run(slots={"kernel": exchanged(t.slots["kernel"], axis=-1)}),
     ),
     causes=(
         *biases,
@@ -148,5 +147,5 @@ CONV = Kind(
     written=lambda node: f"{window(node)} {node.shape[-1]}",
     counted="convolutional layers",
     connections=uses,
-    traits=frozenset({WEIGHTED}),
+    traits="weighted",
 )

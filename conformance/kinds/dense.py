@@ -6,8 +6,7 @@ from math import prod
 
 import numpy as np
 
-from conformance.kinds import alterations
-from conformance.kinds.arrays import over_channels
+from conformance.kinds.arrays import exchanged, over_channels
 from conformance.kinds.hypotheses import (
     biases,
     flattened,
@@ -17,7 +16,7 @@ from conformance.kinds.hypotheses import (
     square,
     uses,
 )
-from conformance.kinds.kind import WEIGHTED, WHOLE, Arithmetic, Gradients, Kind, Node, Spread, Step
+from conformance.kinds.kind import Arithmetic, Gradients, Kind, Node, Spread, Step
 from conformance.large import Large, product
 
 
@@ -40,7 +39,7 @@ DENSE = Kind(
     forward=dense,
     adjoint=dense_adjoint,
     spread=lambda node, x: Spread(0.0, 1.1),
-    altered=("inputs in reverse order", alterations.slot("kernel", lambda k: k[::-1])),
+    altered=("inputs in reverse order", lambda t: t.run(slots={"kernel": t.slots["kernel"][::-1]})),
     causes=(
         *biases,
         flattened,
@@ -51,7 +50,7 @@ DENSE = Kind(
     written=lambda node: f"fc {node.shape[-1]}",
     counted="dense layers",
     connections=uses,
-    traits=frozenset({WEIGHTED, WHOLE}),
+    traits="weighted whole",
 )
 
 
@@ -73,7 +72,7 @@ RBF = Kind(
     spread=lambda node, x: Spread(0.0, float(node.slots["centres"][1] ** 2)),
     altered=(
         "first two units swapped",
-        alterations.slot("centres", lambda c: c[[1, 0, *range(2, len(c))]]),
+        lambda t: t.run(slots={"centres": exchanged(t.slots["centres"], axis=0)}),
     ),
     causes=(
         result("the root of the distance is taken", lambda t: np.sqrt(t.want)),
@@ -81,5 +80,5 @@ RBF = Kind(
     ),
     written=lambda node: f"rbf {node.shape[-1]}",
     connections=lambda node: prod(node.slots["centres"]),
-    traits=frozenset({WEIGHTED, WHOLE}),
+    traits="weighted whole",
 )

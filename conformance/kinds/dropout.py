@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from conformance.kinds.alterations import skipped
 from conformance.kinds.experiment import Altered, Trial
 from conformance.kinds.hypotheses import left_out
-from conformance.kinds.kind import PASSING, Kind, same
+from conformance.kinds.kind import Kind, same
 
 
 def rate(t: Trial) -> Altered:
@@ -26,9 +25,9 @@ DROPOUT = Kind(
     forward=lambda o, node, slots, x: x / x.dtype.type(1 - node.attributes["rate"]),
     adjoint=lambda step, g: ([g / g.dtype.type(1 - step.node.attributes["rate"])], {}),
     spread=same,
-    altered=("not scaled", skipped),
+    altered=("not scaled", lambda t: t.x),
     causes=(left_out,),
     fitted=(rate,),
     written=lambda node: f"dropout {node.attributes['rate']:g}",
-    traits=frozenset({PASSING}),
+    traits="passing",
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -80,6 +80,15 @@ class Trial:
         if enough and np.isfinite(value) and self.near(make(value)):
             for text, number in written(value):
                 yield words.format(text), make(number)
+
+
+def wrong(
+    oracle: Arithmetic, node: Node, slots: Mapping[str, np.ndarray], inputs: Sequence[np.ndarray]
+) -> tuple[str, np.ndarray]:
+    """A node's control arm: what it is called, and what it computes in the node's place."""
+    words, make = KINDS[node.kind].altered
+    trial = Trial(oracle, node, slots, tuple(inputs), np.empty(0), None, lambda result: False)
+    return words, shaped(np.asarray(make(trial)), node.shape)
 
 
 def written(value: float) -> Iterator[tuple[str, float]]:

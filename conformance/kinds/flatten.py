@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from conformance.kinds.hypotheses import flattened
-from conformance.kinds.kind import KEEPS_SIGN, PASSING, WHOLE, Kind, same
+from conformance.kinds.kind import Kind, same
 
 FLATTEN = Kind(
     name="flatten",
@@ -13,9 +13,9 @@ FLATTEN = Kind(
     spread=same,
     altered=(
         "width before height",
-        lambda o, node, slots, x: x.transpose(0, 2, 1, 3).reshape(len(x), -1),
+        lambda t: t.x.transpose(0, 2, 1, 3).reshape(len(t.x), -1),
     ),
     causes=(flattened,),
     written=None,
-    traits=frozenset({PASSING, KEEPS_SIGN, WHOLE}),
+    traits="passing keeps_sign whole",
 )

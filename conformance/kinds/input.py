@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from conformance.kinds.kind import END, Kind, Spread
+from conformance.kinds.kind import Kind, Spread
 
 INPUT = Kind(
     name="input",
@@ -10,8 +10,8 @@ INPUT = Kind(
     forward=lambda o, node, slots: o.image,
     adjoint=lambda step, g: ([], {}),
     spread=lambda node: Spread(0.0, 1.0),
-    altered=("channels in reverse order", lambda o, node, slots: o.image[..., ::-1]),
+    altered=("channels in reverse order", lambda t: t.oracle.image[..., ::-1]),
     causes=(),
     written=None,
-    traits=frozenset({END}),
+    traits="end",
 )

@@ -9,11 +9,10 @@ from string import ascii_lowercase
 
 import numpy as np
 
-from conformance.kinds.alterations import skipped
 from conformance.kinds.arrays import axis_of
 from conformance.kinds.experiment import Altered, Trial, least_squares
 from conformance.kinds.hypotheses import left_out
-from conformance.kinds.kind import JOIN, KEEPS_SIGN, UNORDERED, Gradients, Kind, Node, Spread, Step
+from conformance.kinds.kind import Gradients, Kind, Node, Spread, Step
 
 
 def weighted(t: Trial) -> Altered:
@@ -46,11 +45,11 @@ ADD = Kind(
     forward=lambda o, node, slots, x, y: x + y,
     adjoint=lambda step, g: ([g, g], {}),
     spread=add_spread,
-    altered=("second input left out", skipped),
+    altered=("second input left out", lambda t: t.x),
     causes=(left_out,),
     fitted=(weighted, multiplied),
     written=None,
-    traits=frozenset({JOIN, UNORDERED}),
+    traits="join unordered",
 )
 
 
@@ -115,10 +114,10 @@ CONCAT = Kind(
     spread=concat_spread,
     altered=(
         "inputs in reverse order",
-        lambda o, node, slots, *xs: np.concatenate(xs[::-1], axis=-1),
+        lambda t: np.concatenate(t.inputs[::-1], axis=-1),
     ),
     causes=(orders,),
     fitted=(parts,),
     written=None,
-    traits=frozenset({JOIN, KEEPS_SIGN}),
+    traits="join keeps_sign",
 )

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from copy import copy
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
@@ -15,28 +16,21 @@ if TYPE_CHECKING:
 #: Every row by its name; filled when the package is imported.
 KINDS: dict[str, Kind] = {}
 
-#: Traits.  It is numbered in a paper's table, and its number of output channels is its width.
-WEIGHTED = "weighted"
-#: Branches end in it.
-JOIN = "join"
-#: The order of its inputs changes nothing.
-UNORDERED = "unordered"
-#: It reduces windows of the map.
-POOLING = "pooling"
-#: It makes the map smaller or larger.
-RESIZING = "resizing"
-#: It normalises.  What it multiplies and adds is no weight and no bias by the papers' counts.
-NORM = "norm"
-#: It is a function of each number by itself.
-ACTIVATION = "activation"
-#: It leaves the size and the meaning of each channel alone.
-PASSING = "passing"
-#: Its result is not negative; or is not where no input is.
-NON_NEGATIVE, KEEPS_SIGN = "non-negative", "keeps the sign"
-#: Each of its results depends on all of the map.
-WHOLE = "whole"
-#: It is no layer: the image.
-END = "end"
+#: Traits, and what each says of a kind.
+TRAITS = {
+    "weighted": "it is numbered in a paper's table; its number of output channels is its width",
+    "join": "branches end in it",
+    "unordered": "the order of its inputs changes nothing",
+    "pooling": "it reduces windows of the map",
+    "resizing": "it makes the map smaller or larger",
+    "norm": "it normalises; what it multiplies and adds is no weight and no bias by papers' counts",
+    "activation": "it is a function of each number by itself",
+    "passing": "it leaves the size and the meaning of each channel alone",
+    "non_negative": "its result is not negative",
+    "keeps_sign": "its result is not negative where no input is",
+    "whole": "each of its results depends on all of the map",
+    "end": "it is no layer: the image",
+}
 
 
 class Node(Protocol):
@@ -123,7 +117,7 @@ class Kind:
     hypotheses that can be tried as they are, ``fitted`` those with a number to solve for first,
     both the simplest first.  ``written`` is the layer as the reference writes it, None where no
     table has it, ``counted`` the words under which papers count such layers, and ``connections``
-    LeNet's count of them.
+    LeNet's count of them.  ``traits`` are words of :data:`TRAITS`.
     """
 
     name: str
@@ -133,13 +127,22 @@ class Kind:
     forward: Forward
     adjoint: Adjoint
     spread: Callable[..., Spread]
-    altered: tuple[str, Forward]
+    altered: tuple[str, Callable[[Trial], np.ndarray]]
     causes: tuple[Hypothesis, ...]
     fitted: tuple[Hypothesis, ...] = ()
     written: Callable[[Node], str] | None
     counted: str = ""
     connections: Callable[[Node], int] = lambda node: 0
-    traits: frozenset[str] = frozenset()
+    traits: str = ""
+
+    @cached_property
+    def _traits(self) -> dict[str, bool]:
+        words = self.traits.split()
+        return {trait: trait in words for trait in TRAITS}
+
+    def has(self, trait: str) -> bool:
+        """Whether the kind has a trait.  Raises :class:`KeyError` for a word that is none."""
+        return self._traits[trait]
 
     def departures(self, node: Node) -> list[str]:
         """How a node is not as this row says."""
@@ -151,19 +154,10 @@ class Kind:
             *(f"holds {slot}" for slot in sorted(node.slots.keys() - set(self.slots.split()))),
         ]
 
-    def gaps(self) -> list[str]:
-        """The fields that the row leaves empty, and must not."""
-        free = {"attributes", "optional", "slots", "fitted", "written", "counted", "traits"}
-        if END in self.traits:
-            free.add("causes")  # no port computes it
-        empty = [f.name for f in fields(self) if f.name not in free and not getattr(self, f.name)]
-        words, wrong = self.altered or ("", None)
-        return empty + ["altered"] * (not words or not callable(wrong) or wrong is self.forward)
-
 
 def having(trait: str) -> frozenset[str]:
     """The kinds with a trait."""
-    return frozenset(name for name, row in KINDS.items() if trait in row.traits)
+    return frozenset(name for name, row in KINDS.items() if row.has(trait))
 
 
 def counted_as(words: str) -> frozenset[str]:

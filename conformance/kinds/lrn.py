@@ -7,21 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from conformance.kinds import alterations
 from conformance.kinds.arrays import by_offset, pad
 from conformance.kinds.experiment import TIMES, Altered, Trial, least_squares
 from conformance.kinds.hypotheses import left_out
-from conformance.kinds.kind import (
-    KEEPS_SIGN,
-    NORM,
-    PASSING,
-    Arithmetic,
-    Gradients,
-    Kind,
-    Node,
-    Spread,
-    Step,
-)
+from conformance.kinds.kind import Arithmetic, Gradients, Kind, Node, Spread, Step
 
 
 def forward(o: Arithmetic, node: Node, slots: dict[str, np.ndarray], x: np.ndarray) -> np.ndarray:
@@ -54,6 +43,10 @@ def spread(node: Node, x: Spread) -> Spread:
     a = node.attributes
     by = (a["k"] + a["alpha"] * a["n"] * x.moment) ** a["beta"]
     return Spread(x.mean / by, x.moment / by**2)
+
+
+def divided(t: Trial) -> np.ndarray:
+    return t.run(alpha=t.node.attributes["alpha"] / t.node.attributes["n"])
 
 
 def responses(t: Trial) -> Altered:
@@ -130,9 +123,9 @@ LRN = Kind(
     forward=forward,
     adjoint=adjoint,
     spread=spread,
-    altered=("alpha divided by n", alterations.attributes(alpha=lambda a: a["alpha"] / a["n"])),
+    altered=("alpha divided by n", divided),
     causes=(responses, response_windows, left_out),
     fitted=(response,),
     written=lambda node: "LRN",
-    traits=frozenset({NORM, PASSING, KEEPS_SIGN}),
+    traits="norm passing keeps_sign",
 )

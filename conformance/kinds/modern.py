@@ -12,10 +12,9 @@ from typing import Any
 import numpy as np
 
 from conformance.kinds.activations import another, rectified
-from conformance.kinds.alterations import skipped
 from conformance.kinds.functions import FUNCTIONS, elu, normal, sigmoid, softplus
 from conformance.kinds.hypotheses import left_out
-from conformance.kinds.kind import ACTIVATION, PASSING, Arithmetic, Gradients, Kind, Node, Step
+from conformance.kinds.kind import Arithmetic, Gradients, Kind, Node, Step
 
 Function = Callable[..., np.ndarray]
 Slots = dict[str, np.ndarray]
@@ -26,10 +25,10 @@ def activation(name: str, **given: Any) -> Kind:
     return Kind(
         name=name,
         spread=lambda node, x: rectified(x),
-        altered=("left out", skipped),
+        altered=("left out", lambda t: t.x),
         causes=(left_out, another),
         written=None,
-        traits=frozenset({ACTIVATION, PASSING}),
+        traits="activation passing",
         **given,
     )
 

@@ -6,10 +6,9 @@ from math import prod
 
 import numpy as np
 
-from conformance.kinds import alterations
 from conformance.kinds.arrays import pad, unpad
 from conformance.kinds.experiment import Altered, Trial
-from conformance.kinds.kind import PASSING, Arithmetic, Gradients, Kind, Node, Spread, Step
+from conformance.kinds.kind import Arithmetic, Gradients, Kind, Node, Spread, Step
 from conformance.kinds.windows import sides
 
 
@@ -52,8 +51,8 @@ PAD = Kind(
     forward=forward,
     adjoint=adjoint,
     spread=spread,
-    altered=("one more than its value", alterations.attributes(value=lambda a: a["value"] + 1)),
+    altered=("one more than its value", lambda t: t.run(value=t.node.attributes["value"] + 1)),
     causes=(elsewhere,),
     written=None,
-    traits=frozenset({PASSING}),
+    traits="passing",
 )

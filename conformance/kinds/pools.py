@@ -3,25 +3,13 @@
 from __future__ import annotations
 
 from math import prod, sqrt
-from typing import Any
 
 import numpy as np
 
-from conformance.kinds import alterations
 from conformance.kinds.arrays import by_offset, inside, over_channels, over_windows, pad, window
+from conformance.kinds.experiment import Trial
 from conformance.kinds.hypotheses import as_kind, biases, left_out, products, result, slot
-from conformance.kinds.kind import (
-    KEEPS_SIGN,
-    POOLING,
-    RESIZING,
-    WHOLE,
-    Arithmetic,
-    Gradients,
-    Kind,
-    Node,
-    Spread,
-    Step,
-)
+from conformance.kinds.kind import Arithmetic, Gradients, Kind, Node, Spread, Step
 from conformance.kinds.windows import (
     divisor,
     other_window,
@@ -33,7 +21,7 @@ from conformance.kinds.windows import (
 
 Parameters = dict[str, np.ndarray]
 POOLED = (padding, other_window, left_out)
-TRAITS = frozenset({POOLING, RESIZING, KEEPS_SIGN})
+TRAITS = "pooling resizing keeps_sign"
 
 
 def largest(o: Arithmetic, node: Node, slots: Parameters, x: np.ndarray) -> np.ndarray:
@@ -62,13 +50,17 @@ def largest_spread(node: Node, x: Spread) -> Spread:
     return Spread(mean, mean**2 + x.variance / 2)
 
 
+def average_instead(t: Trial) -> np.ndarray:
+    return t.run(kind="avg_pool", count_include_pad=True)
+
+
 MAX_POOL = Kind(
     name="max_pool",
     attributes="kernel stride padding",
     forward=largest,
     adjoint=largest_adjoint,
     spread=largest_spread,
-    altered=("average for maximum", alterations.instead("avg_pool", count_include_pad=True)),
+    altered=("average for maximum", average_instead),
     causes=(
         as_kind("avg_pool", "it is the average, not the maximum", count_include_pad=False),
         as_kind("avg_pool", "it is the average and counts padding", count_include_pad=True),
@@ -105,7 +97,7 @@ AVG_POOL = Kind(
     forward=average,
     adjoint=average_adjoint,
     spread=average_spread,
-    altered=("maximum for average", alterations.instead("max_pool")),
+    altered=("maximum for average", lambda t: t.run(kind="max_pool")),
     causes=(
         divisor,
         as_kind("max_pool", "it is the maximum, not the average"),
@@ -130,7 +122,7 @@ GLOBAL_AVG_POOL = Kind(
     spread=average_spread,
     altered=(
         "maximum for average",
-        lambda o, node, slots, x: x.max(axis=(1, 2), keepdims=True),
+        lambda t: t.x.max(axis=(1, 2), keepdims=True),
     ),
     causes=(
         result("it is the maximum, not the average", lambda t: t.x.max((1, 2), keepdims=True)),
@@ -139,7 +131,7 @@ GLOBAL_AVG_POOL = Kind(
     ),
     written=lambda node: "average pool",
     counted="pooling layers",
-    traits=TRAITS | {WHOLE},
+    traits=f"{TRAITS} whole",
 )
 
 
@@ -159,7 +151,7 @@ SUM_POOL = Kind(
     forward=total,
     adjoint=total_adjoint,
     spread=total_spread,
-    altered=("mean for sum", alterations.instead("avg_pool", count_include_pad=True)),
+    altered=("mean for sum", average_instead),
     causes=(
         as_kind("avg_pool", "it is the mean, not the sum", count_include_pad=True),
         as_kind("max_pool", "it is the maximum, not the sum"),
@@ -193,8 +185,9 @@ def subsample_connections(node: Node) -> int:
     return prod(node.shape) * prod(node.attributes["kernel"]) + prod(node.shape[:2]) * node.biases
 
 
-def more_cells(a: dict[str, Any]) -> Any:
-    return a["divisor"] * prod(a["kernel"])
+def over_its_cells(t: Trial) -> np.ndarray:
+    a = t.node.attributes
+    return t.run(divisor=a["divisor"] * prod(a["kernel"]))
 
 
 SUBSAMPLE = Kind(
@@ -204,19 +197,16 @@ SUBSAMPLE = Kind(
     forward=subsample,
     adjoint=subsample_adjoint,
     spread=lambda node, x: Spread(0.0, 1.1),
-    altered=("mean for sum", alterations.attributes(divisor=more_cells)),
+    altered=("mean for sum", over_its_cells),
     causes=(
         *biases,
         slot("the coefficient is left out", "coefficient", np.ones_like),
-        result(
-            "it is the mean of the window, not the sum",
-            lambda t: t.run(divisor=more_cells(t.node.attributes)),
-        ),
+        result("it is the mean of the window, not the sum", over_its_cells),
         padding,
     ),
     fitted=(products,),
     written=lambda node: f"subsample {window(node)}",
     counted="pooling layers",
     connections=subsample_connections,
-    traits=frozenset({POOLING, RESIZING}),
+    traits="pooling resizing",
 )

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from conformance.kinds.alterations import skipped
 from conformance.kinds.arrays import back_over_its_axis, over_channels, over_its_axis
 from conformance.kinds.hypotheses import left_out
-from conformance.kinds.kind import PASSING, Arithmetic, Gradients, Kind, Node, Spread, Step
+from conformance.kinds.kind import Arithmetic, Gradients, Kind, Node, Spread, Step
 
 
 def forward(o: Arithmetic, node: Node, slots: dict[str, np.ndarray], x: np.ndarray) -> np.ndarray:
@@ -40,8 +39,8 @@ SCALE = Kind(
     forward=over_its_axis(forward),
     adjoint=back_over_its_axis(adjoint),
     spread=spread,
-    altered=("left out", skipped),
+    altered=("left out", lambda t: t.x),
     causes=(left_out,),
     written=None,
-    traits=frozenset({PASSING}),
+    traits="passing",
 )

@@ -4,20 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from conformance.kinds.alterations import skipped
 from conformance.kinds.arrays import back_over_its_axis, over_its_axis
 from conformance.kinds.experiment import Altered, Trial
+from conformance.kinds.functions import softmax
 from conformance.kinds.hypotheses import left_out
-from conformance.kinds.kind import (
-    NON_NEGATIVE,
-    PASSING,
-    Arithmetic,
-    Gradients,
-    Kind,
-    Node,
-    Step,
-    same,
-)
+from conformance.kinds.kind import Arithmetic, Gradients, Kind, Node, Step, same
 
 
 def forward(o: Arithmetic, node: Node, slots: dict[str, np.ndarray], x: np.ndarray) -> np.ndarray:
@@ -34,9 +25,8 @@ def otherwise(t: Trial) -> Altered:
     yield "it is applied twice", t.run(t.want)
     yield "its logarithm is returned", np.log(t.want)
     for axis in range(t.x.ndim - 1):
-        e = np.exp(t.x - t.x.max(axis=axis, keepdims=True))
         where = ("the batch", "rows", "columns")[axis]
-        yield f"it is taken over {where}", e / e.sum(axis=axis, keepdims=True)
+        yield f"it is taken over {where}", softmax(t.x, axis)
 
 
 SOFTMAX = Kind(
@@ -45,8 +35,8 @@ SOFTMAX = Kind(
     forward=over_its_axis(forward),
     adjoint=back_over_its_axis(adjoint),
     spread=same,
-    altered=("left out", skipped),
+    altered=("left out", lambda t: t.x),
     causes=(left_out, otherwise),
     written=None,
-    traits=frozenset({PASSING, NON_NEGATIVE}),
+    traits="passing non_negative",
 )

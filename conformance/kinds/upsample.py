@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from conformance.kinds.experiment import Altered, Trial
-from conformance.kinds.kind import RESIZING, Arithmetic, Gradients, Kind, Node, Step, same
+from conformance.kinds.kind import Arithmetic, Gradients, Kind, Node, Step, same
 
 
 def forward(o: Arithmetic, node: Node, slots: dict[str, np.ndarray], x: np.ndarray) -> np.ndarray:
@@ -19,13 +19,11 @@ def adjoint(step: Step, g: np.ndarray) -> Gradients:
     return [g.reshape(batch, rows, height, columns, width, maps).sum(axis=(2, 4))], {}
 
 
-def zeros_between(
-    o: Arithmetic, node: Node, slots: dict[str, np.ndarray], x: np.ndarray
-) -> np.ndarray:
+def zeros_between(t: Trial) -> np.ndarray:
     """Each pixel once, in the corner of its cell, as before a transposed convolution."""
-    (height, width), (batch, rows, columns, maps) = node.attributes["factor"], x.shape
-    result = np.zeros((batch, rows * height, columns * width, maps), x.dtype)
-    result[:, ::height, ::width] = x
+    (height, width), (batch, rows, columns, maps) = t.node.attributes["factor"], t.x.shape
+    result = np.zeros((batch, rows * height, columns * width, maps), t.x.dtype)
+    result[:, ::height, ::width] = t.x
     return result
 
 
@@ -55,5 +53,5 @@ UPSAMPLE = Kind(
     altered=("zeros between the pixels", zeros_between),
     causes=(bilinear,),
     written=None,
-    traits=frozenset({RESIZING}),
+    traits="resizing",
 )

@@ -25,14 +25,13 @@ import numpy as np
 
 from conformance.data import Count, Row
 from conformance.graph.model import Graph
-from conformance.kinds import KINDS
-from conformance.kinds.experiment import shaped
+from conformance.kinds.experiment import wrong
 from conformance.numbers.causes.roots import stand_ins
 from conformance.numbers.deviation import Control
 from conformance.numbers.integer_oracle import IntegerOracle
 from conformance.numbers.integers import Integers
 from conformance.numbers.oracle import CannotCompute, Oracle
-from conformance.numbers.parity import cheapest_of_each_kind, neutral, outputs_differ
+from conformance.numbers.parity import cheapest_of_each_kind, cost, neutral, outputs_differ
 from conformance.numbers.precision import EXACT, PRECISIONS, Device, Named, Precision
 from conformance.numbers.steps import Stepped
 from conformance.numbers.weights import carried, counterparts
@@ -42,7 +41,8 @@ from conformance.trace.tape import Tape
 #: Bits of entropy that a result needs: the digits of one number that a TF32 product reads.
 TELLING = 11
 
-#: At how many nodes of a kind, the cheapest ones, its alteration is tried until it shows.
+#: At how many nodes of a kind, the cheapest ones, its alteration is tried until it shows, and how
+#: many times what the cheapest one does they may cost.
 TRIED = 8
 
 #: What parameters without a counterpart are multiplied by: no step is as large.
@@ -228,22 +228,25 @@ class _Observer:
     def _control(self, a: int, inputs: list[Stepped], got: np.ndarray, want: Stepped) -> None:
         """A wrong variant of the node has to differ from the port."""
         node = self.expected.nodes[a]
-        alteration, wrong = KINDS[node.kind].altered
         shapes = [self.expected.nodes[i].shape for i in node.inputs]
         wide = [_neutral(x, s).astype(float) for x, s in zip(inputs, shapes, strict=True)]
         with np.errstate(all="ignore"):
-            result = wrong(self.double, node, self.double.parameters(a), *wide)
-        kept = self.precision.round(shaped(np.asarray(result), node.shape))
+            alteration, result = wrong(self.double, node, self.double.parameters(a), wide)
+        kept = self.precision.round(result)
         arm = Control(a, alteration, _steps_apart(got, kept.astype(np.float64), want), 0.0)
         self.arms[node.kind] = arm
 
 
 def _controlled(graph: Graph, nodes: set[int]) -> set[int]:
-    """A few nodes of each kind: an alteration may change nothing where there are few numbers."""
-    found: set[int] = set()
-    for _ in range(TRIED):
+    """A few nodes of each kind: an alteration may change nothing where there are few numbers.
+
+    One that costs many times what the cheapest does says no more than that.
+    """
+    found = cheapest_of_each_kind(graph, nodes)
+    least = {graph.nodes[i].kind: cost(graph.nodes[i]) for i in found}
+    for _ in range(TRIED - 1):
         found |= cheapest_of_each_kind(graph, nodes - found)
-    return found
+    return {i for i in found if cost(graph.nodes[i]) <= TRIED * least[graph.nodes[i].kind]}
 
 
 def _neutral(x: Stepped, shape: tuple[int, ...]) -> np.ndarray:

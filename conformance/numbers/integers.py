@@ -44,8 +44,8 @@ BARE = 0.125
 #: What a pool is multiplied by, and what it is moved by, so that a tanh saturates.
 SATURATING = 48.0
 
-#: Pixels of a map that its middle is estimated from.
-LOOKED_AT = 512
+#: Pixels of a map that its middle is estimated from, if it has more.
+LOOKED_AT = 256
 
 
 @dataclass(frozen=True)
@@ -267,7 +267,9 @@ class Integers:
             most = 8 * self.reach if ahead.ends else max(2, int(cap))
             wanted = draw.integers(1, most, channels, endpoint=True)
             return np.rint(highest - np.where(draw.random(channels) < 0.7, wanted, -wanted))
-        some = total[:, draw.integers(0, total.shape[1], LOOKED_AT)]
+        some = total
+        if total.shape[1] > LOOKED_AT:
+            some = total[:, draw.integers(0, total.shape[1], LOOKED_AT)]
         if not (known and ahead.rectified):
             middle = np.rint(np.median(some, axis=1))
             return middle + (draw.integers(-1, 1, channels, endpoint=True) if cap > 4 else 0)

@@ -18,6 +18,7 @@ from math import sqrt
 
 import numpy as np
 
+from conformance.graph.reach import reached
 from conformance.numbers.adjoint import backward, one_back
 from conformance.numbers.deviation import SlotParity, distance
 from conformance.numbers.oracle import Oracle
@@ -48,7 +49,7 @@ def located(
         if told is None or told or True in before:  # a result that is there twice is half of it
             continue
         nearest = [i for i in readers[index] if i in wants]
-        if between := _unknown(readers, nearest, given):
+        if between := reached(nearest, readers.__getitem__, given):  # of which nothing is known
             with_slots = {slot.node for slot in slots}
             ends = {i for each in between for i in readers[each] if i in wants}
             return tuple(sorted(between | (ends - with_slots)))
@@ -75,16 +76,6 @@ def _given(
         if given.get(index):
             given |= {i: True for i in readers[index] if i in wants and i not in given}
     return given | {i: True for i in wants if not readers[i]}
-
-
-def _unknown(readers: list[list[int]], start: list[int], given: dict[int, bool]) -> set[int]:
-    """The nodes of which nothing is known on the ways from some to those that are right."""
-    found, stack = set[int](), list(start)
-    while stack:
-        if (index := stack.pop()) not in given and index not in found:
-            found.add(index)
-            stack.extend(readers[index])
-    return found
 
 
 def _of_several(

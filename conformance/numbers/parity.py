@@ -20,9 +20,8 @@ from conformance.chunks import each, packed
 from conformance.data import Count, Row, Shape
 from conformance.graph.axes import to_neutral
 from conformance.graph.model import Graph, Node
-from conformance.kinds import KINDS, POOLING
 from conformance.kinds.batch_norm import running_statistics
-from conformance.kinds.experiment import shaped
+from conformance.kinds.experiment import wrong
 from conformance.numbers.causes.roots import Root, Roots, stand_ins
 from conformance.numbers.deviation import Control, NodeParity, SlotParity, distance, sample
 from conformance.numbers.oracle import CannotCompute, Oracle
@@ -297,9 +296,7 @@ class _Observer:
         self, a: int, node: Node, inputs: list[np.ndarray], got: np.ndarray, rms: float,
         bound: float,
     ) -> None:  # fmt: skip
-        alteration, wrong = KINDS[node.kind].altered
-        slots = self.double.parameters(a)
-        result = shaped(wrong(self.double, node, slots, *inputs), node.shape)
+        alteration, result = wrong(self.double, node, self.double.parameters(a), inputs)
         self.controls.append(Control(a, alteration, distance(got, result, rms), bound))
 
 
@@ -344,13 +341,14 @@ def cheapest_of_each_kind(graph: Graph, observed: set[int]) -> set[int]:
         node = graph.nodes[index]
         before = cheapest.get(node.kind)
         # The largest of one cell is its average: there is nothing to alter.
-        one_cell = node.has(POOLING) and prod(node.attributes.get("kernel", (2,))) == 1
+        one_cell = node.has("pooling") and prod(node.attributes.get("kernel", (2,))) == 1
         if not node.known or one_cell:
             continue
-        if before is None or _cost(node) < _cost(graph.nodes[before]):
+        if before is None or cost(node) < cost(graph.nodes[before]):
             cheapest[node.kind] = index
     return set(cheapest.values())
 
 
-def _cost(node: Node) -> int:
+def cost(node: Node) -> int:
+    """What it takes to compute a node once more: its results, and the products in them."""
     return prod(node.shape) + node.multiply_adds

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pkgutil
 from collections.abc import Callable
-from difflib import get_close_matches
 from functools import cache
 from importlib import import_module, metadata
 from importlib.util import find_spec
@@ -13,16 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 from conformance import implementations, reference
 from conformance.reference import Model
+from conformance.trace import registry
 
 if TYPE_CHECKING:  # it needs NumPy, and a list of what is installed does not
     from conformance.trace.port import Port
 
 #: What several files of a room are built from; it is no family of networks.
 SHARED = "layers"
-
-
-class UnknownFramework(LookupError):
-    """A framework that has no room; the message names the nearest ones."""
 
 
 class NotInstalled(RuntimeError):
@@ -36,12 +32,8 @@ def frameworks() -> tuple[str, ...]:
 
 
 def find(name: str) -> str:
-    """The framework meant by ``name``, whatever its case.  Raises :class:`UnknownFramework`."""
-    if name.lower() in frameworks():
-        return name.lower()
-    near = get_close_matches(name.lower(), frameworks(), n=1)
-    guess = f"did you mean {near[0]}? " if near else ""
-    raise UnknownFramework(f"no framework {name!r}; {guess}known are {', '.join(frameworks())}")
+    """The framework meant by ``name``, whatever its case.  Raises :class:`.UnknownFramework`."""
+    return registry.named(name, frameworks())
 
 
 def missing(framework: str) -> str:

@@ -6,8 +6,8 @@ import importlib
 import importlib.util
 import inspect
 import sys
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from difflib import get_close_matches
 from pathlib import Path
 from sysconfig import get_paths
@@ -20,6 +20,7 @@ import numpy as np
 from conformance.ports import implementations
 from conformance.printable import message
 from conformance.trace import registry
+from conformance.trace.places import line
 from conformance.trace.port import UntraceableModel
 
 if TYPE_CHECKING:
@@ -66,11 +67,6 @@ def _factory(module: ModuleType, where: str, name: str) -> Callable[[], Any]:
         )
     if not callable(factory):
         raise BadPort(f"{text} is a {type(factory).__name__}, not a function that makes a model")
-    if registry.owner(factory):  # a model that has been made can be called as well
-        raise BadPort(
-            f"{text} is a model ({type(factory).__name__}), not a function that makes one: write"
-            f" def make(): return {name}, or better what builds it"
-        )
     _takes_nothing(factory, text)
     return factory
 
@@ -89,7 +85,7 @@ def _file(path: Path) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     sys.path.insert(0, str(path.resolve().parent))
     sys.modules.setdefault(path.stem, module)
-    with _importing(str(path)), np.errstate():  # what a project asks of NumPy is its own affair
+    with _importing(str(path)):
         spec.loader.exec_module(module)
     return module
 
@@ -97,33 +93,29 @@ def _file(path: Path) -> ModuleType:
 def _module(name: str) -> ModuleType:
     if "" not in sys.path:
         sys.path.insert(0, "")
-    with _importing(name), np.errstate():
+    with _importing(name):
         return importlib.import_module(name)
 
 
-class _importing:
-    """Turns whatever an import raises into one line."""
+@contextmanager
+def _importing(name: str) -> Iterator[None]:
+    """Turns whatever an import raises into one line.
 
-    def __init__(self, name: str) -> None:
-        self.name = name
-
-    def __enter__(self) -> None:
-        # What is to happen to numbers that overflow is the package's affair, not ours.
-        self.numbers = np.errstate()
-        self.numbers.__enter__()
-
-    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
-        self.numbers.__exit__(kind, error, trace)
-        if isinstance(error, ModuleNotFoundError):
-            missing = str(error.name)
-            where = " from this folder" if self.name.split(".")[0] == missing else ""
-            raise BadPort(
-                f"{self.name} cannot be imported{where}: no module named {missing}"
-            ) from error
-        if isinstance(error, SystemExit):
-            raise BadPort(f"{self.name} calls exit() while it is imported") from error
-        if isinstance(error, Exception) and not isinstance(error, MemoryError):
-            raise BadPort(f"{self.name} cannot be imported: {told(error)}") from error
+    What is to happen to numbers that overflow is the package's affair, not ours.
+    """
+    try:
+        with np.errstate():
+            yield
+    except ModuleNotFoundError as error:
+        missing = str(error.name)
+        where = " from this folder" if name.split(".")[0] == missing else ""
+        raise BadPort(f"{name} cannot be imported{where}: no module named {missing}") from error
+    except SystemExit as error:
+        raise BadPort(f"{name} calls exit() while it is imported") from error
+    except MemoryError:
+        raise
+    except Exception as error:
+        raise BadPort(f"{name} cannot be imported: {told(error)}") from error
 
 
 def _takes_nothing(factory: Callable[..., Any], text: str) -> None:
@@ -146,7 +138,7 @@ def _takes_nothing(factory: Callable[..., Any], text: str) -> None:
 def opened(factory: Callable[..., Any], framework: str | None = None) -> Port:
     """The port of a factory, read by the tracer named or by that of what the factory builds.
 
-    Raises :class:`BadPort`, :class:`.UntraceableModel`, :class:`.UnknownTracer` and
+    Raises :class:`BadPort`, :class:`.UntraceableModel`, :class:`.UnknownFramework` and
     :class:`.NotInstalled`.
     """
     if framework is not None:
@@ -232,7 +224,4 @@ def _place(error: BaseException) -> str:
     libraries = (ours, *(str(Path(each).resolve()) for each in get_paths().values()), "<")
     frames = [(f.f_code.co_filename, number) for f, number in walk_tb(error.__traceback__)]
     outside = [(name, number) for name, number in frames if not name.startswith(libraries)]
-    if not outside:
-        return ""
-    name, number = outside[-1]
-    return "/".join(Path(name).parts[-2:]) + f":{number}"
+    return line(*outside[-1]) if outside else ""

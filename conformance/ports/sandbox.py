@@ -42,10 +42,28 @@ QUIETLY = {
     ":glibc.malloc.arena_max=1",
 }
 
+#: Without a GPU in sight a framework computes on the processor, which is then what we may say.
+NO_GPU = {"CUDA_VISIBLE_DEVICES": "-1", "JAX_PLATFORMS": "cpu"}
+
 #: The variable by which what a port has started is known where its supervisor is no more.
 MARK = "CONFORMANCE_PORT"
 
 Json = dict[str, Any]
+
+
+def on_gpu() -> dict[str, str]:
+    """Variables by which a framework leaves the memory that it does not need to others, and
+    computes the same in every run, without trying first which of several ways is the fastest.
+
+    XLA's own autotuning stays on: without it convolutions never use the units that compute TF32.
+    """
+    flag = "--xla_gpu_deterministic_ops=true"
+    return {
+        "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
+        "XLA_FLAGS": f"{flag} {os.environ.get('XLA_FLAGS', '')}".rstrip(),
+        "TF_FORCE_GPU_ALLOW_GROWTH": "true",
+        "TF_DETERMINISTIC_OPS": "1",
+    }
 
 
 @dataclass(slots=True)

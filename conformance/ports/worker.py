@@ -13,7 +13,6 @@ import os
 import signal
 import sys
 import traceback
-from collections.abc import Callable
 from importlib import import_module
 from typing import Any, NoReturn
 
@@ -74,41 +73,39 @@ def answer(job: Json, say: Say) -> None:
     from conformance.trace.port import Unfollowed, UntraceableModel
 
     before = None
+
+    def refuse(said: str, code: int = INCONCLUSIVE) -> None:
+        say.line({"refused": said, "code": code})
+
     try:
         module = import_module(f"conformance.{job['task']}")
         before = Interpreter()  # with all of ours, and nothing of the port's
         say.line({"result": module.work(job, say)})
     except Refused as refused:
-        say.line({"refused": str(refused), "code": refused.code})
+        refuse(str(refused), refused.code)
     except (BadPort, UntraceableModel) as refused:
         if job["debug"]:
             traceback.print_exc()
-        if short := memory.shortage(refused):
-            say.line({"refused": short, "code": INCONCLUSIVE})
-        else:
-            code = INCONCLUSIVE if isinstance(refused, Unfollowed) else USAGE
-            say.line({"refused": str(refused), "code": code})
+        code = INCONCLUSIVE if isinstance(refused, Unfollowed) else USAGE
+        short = memory.shortage(refused)
+        refuse(short or str(refused), INCONCLUSIVE if short else code)
     except NotInstalled as missing:
-        say.line({"refused": str(missing), "code": INCONCLUSIVE})
+        refuse(str(missing))
     except MemoryError as error:
-        say.line({"refused": memory.shortage(error), "code": INCONCLUSIVE})
+        refuse(memory.shortage(error))
     except SystemExit:
-        say.line({"refused": "the port calls exit()", "code": INCONCLUSIVE})
+        refuse("the port calls exit()")
     except Exception as fault:
         if job["debug"]:
             traceback.print_exc()
         said = " ".join(f"{type(fault).__name__}: {message(fault)}".split())
         if port_has := before and before.blame(fault):
-            say.line({"refused": f"the port {port_has}: {said}", "code": INCONCLUSIVE})
+            refuse(f"the port {port_has}: {said}")
         elif short := memory.shortage(fault) or scarce(fault):
-            say.line({"refused": short, "code": INCONCLUSIVE})
+            refuse(short)
         else:
-            say.line({"refused": f"{said} (run again with --debug)", "code": FAULT})
+            refuse(f"{said} (run again with --debug)", FAULT)
     except KeyboardInterrupt:
         raise
     except BaseException as raised:  # no library of anybody's catches that, so it is the port's
-        say.line({"refused": f"the port raises {told(raised)}", "code": INCONCLUSIVE})
-
-
-#: What a job's function takes to say how far it is.
-Stage = Callable[[str, int, int], None]
+        refuse(f"the port raises {told(raised)}")

@@ -15,9 +15,8 @@ from conformance.errors import Refused
 from conformance.judge.answers import accepted
 from conformance.judge.checks import Check, checks, failure, unjudged
 from conformance.judge.expectations import BadExpectation
-from conformance.ports.sandbox import Limits, work
+from conformance.ports.sandbox import NO_GPU, Limits, work
 from conformance.pytest.decorator import Ported
-from conformance.quiet import NO_GPU
 from conformance.trace import registry
 
 if TYPE_CHECKING:

@@ -30,6 +30,13 @@ MOVES = LAYOUT | {"slice", "take", "reduce"}
 #: What leaves images where they are, even merged with another axis.
 ALONG = frozenset({"softmax", "lrn", "batch_norm"})
 
+#: What picks indices of the axes that it names, what works along these, what changes their length,
+#: and all that images along an axis of their own are followed through.
+PICKS = {"concat", "take", "reverse"}
+WORKS = ALONG | PICKS | {"reduce"}
+RESIZES = {"slice", "pad", "upsample", "adaptive_avg_pool"}
+FOLLOWED = WORKS | RESIZES | {"conv", "window", "transpose", "broadcast"}
+
 #: The attributes of a slice.
 _ENDS = ("start", "stop", "step")
 
@@ -114,11 +121,13 @@ def one_by_one(tape: Tape) -> list[Where] | None:
     followed = Followed(tape)
     list(followed.faults())
     alone = [i for i, images in enumerate(followed.images) if len(images) == 1]
-    if _count(tape) == 1 or tape.behind(tape.outputs).isdisjoint(alone):
+    some = any(i in alone for i in tape.outputs)  # and the others are left out
+    if some or _count(tape) == 1 or tape.behind(tape.outputs).isdisjoint(alone):
         return None
     return [
         op.where for op in map(tape.__getitem__, alone)
-        if "momentum" in op.attributes or (op.name == "reduce" and 0 in op.attributes["axes"])
+        if op.attributes.get("momentum") is not None
+        or (op.name == "reduce" and 0 in op.attributes["axes"])
     ]  # fmt: skip
 
 
@@ -149,15 +158,16 @@ class Followed:
             if self.found:
                 yield self.found[0]
                 return
-        if self.held is not None:
-            return
         self.count = count = _count(self.tape)
         for output in self.tape.outputs:
             operation, place = self.tape[output], self.places[output]
             images = self.images[output]
-            if self._axis(operation.shape, place) != 0 or len(images) != count:
+            some = place is not None and len(images) < count
+            # Where images have met in a norm they are not followed any further.
+            lost = self.held is None and (self._axis(operation.shape, place) != 0 or not images)
+            if some or lost:
                 have = f"{operation.shape} for {count} images"
-                if place is not None and len(images) < count:
+                if some:
                     have += f", of image {images[0] + 1} alone"
                 yield Fault("batch", "images along the first axis", have, ONE_BY_ONE,
                             operation.where, output)  # fmt: skip
@@ -218,14 +228,12 @@ class Followed:
             return place
         if operation.name == "dot":
             return self._dot(operation, shape, place)
-        follow = getattr(self, f"_{operation.name}", None)
         axis = self._axis(shape, place)
         if operation.name == "reduce" and axis is None and place:
             return self._reduce_beside(operation, shape, place)
-        if follow is None or (axis is None and operation.name != "conv"):
-            return place if operation.name in ALONG else self._guess(operation)
-        found: Place = follow(operation, axis)
-        return found
+        if operation.name in FOLLOWED and (axis is not None or operation.name == "conv"):
+            return self._follow(operation, axis)
+        return place if operation.name in ALONG else self._guess(operation)
 
     def _meet(self, operation: Operation, what: str) -> Place:
         """The images do not stay apart here."""
@@ -278,22 +286,29 @@ class Followed:
         before = 0 if first else len(self.tape[left].shape) - 1
         return _around(operation.shape, before + axis - (gone < axis))
 
-    # Where an operand's images, along an axis of their own, are in the result.
-
-    def _softmax(self, operation: Operation, axis: int) -> Place:
-        if operation.attributes["axis"] % len(operation.shape) == axis:
-            return self._meet(operation, f"{operation.name} over the images")
-        return _around(operation.shape, axis)
-
-    _lrn = _batch_norm = _softmax
-
-    def _reduce(self, operation: Operation, axis: int) -> Place:
-        axes = operation.attributes["axes"]
-        if axis in axes:
-            how = operation.attributes["reduce"]
-            return self._meet(operation, f"{how} over the images")
-        left = sum(1 for i in axes if i < axis) if not operation.attributes["keep"] else 0
-        return _around(operation.shape, axis - left)
+    def _follow(self, operation: Operation, axis: int | None) -> Place:
+        """Where an operand's images, along an axis of their own, are in the result."""
+        name, given, shape = operation.name, operation.attributes, operation.shape
+        if name == "conv":
+            if axis != given["lhs"][0]:
+                return self._meet(operation, "a convolution reads the images as another axis")
+            return _around(shape, given["out"][0])
+        assert axis is not None
+        along = given["axes"] if "axes" in given else (given.get("axis", -1),)
+        if name in WORKS and axis in (i % len(shape) if i < 0 else i for i in along):
+            how = f"{name} along" if name in PICKS else f"{given.get('reduce', name)} over"
+            return self._meet(operation, f"{how} the images")
+        if name == "window" and (given["size"][axis], given["stride"][axis]) != (1, 1):
+            return self._meet(operation, f"windows of {given['size']} reach over the images")
+        if name in RESIZES and shape[axis] != self.count:
+            return self._meet(operation, f"{name} along the images")
+        if name == "transpose":
+            axis = along.index(axis)
+        elif name == "broadcast":
+            axis = along[axis]
+        elif name == "reduce" and not given["keep"]:
+            axis -= sum(1 for i in along if i < axis)
+        return _around(shape, axis)
 
     def _reduce_beside(self, operation: Operation, shape: tuple[int, ...], place: Place) -> Place:
         """Of images that have no axis of their own only what lies before or after them goes."""
@@ -308,42 +323,6 @@ class Followed:
                 return self._meet(operation, f"{operation.attributes['reduce']} over axis {axis},"
                                   " which numbers of several images share")  # fmt: skip
         return before, after
-
-    def _window(self, operation: Operation, axis: int) -> Place:
-        given = operation.attributes
-        if (given["size"][axis], given["stride"][axis]) != (1, 1):
-            return self._meet(operation, f"windows of {given['size']} reach over the images")
-        return _around(operation.shape, axis)
-
-    def _conv(self, operation: Operation, axis: int | None) -> Place:
-        if axis != operation.attributes["lhs"][0]:
-            return self._meet(operation, "a convolution reads the images as another axis")
-        return _around(operation.shape, operation.attributes["out"][0])
-
-    def _transpose(self, operation: Operation, axis: int) -> Place:
-        return _around(operation.shape, operation.attributes["axes"].index(axis))
-
-    def _broadcast(self, operation: Operation, axis: int) -> Place:
-        return _around(operation.shape, operation.attributes["axes"][axis])
-
-    def _concat(self, operation: Operation, axis: int) -> Place:
-        if axis == operation.attributes["axis"]:
-            return self._meet(operation, "concat along the images")
-        return _around(operation.shape, axis)
-
-    def _slice(self, operation: Operation, axis: int) -> Place:
-        if operation.shape[axis] != self.count:
-            return self._meet(operation, f"{operation.name} along the images")
-        return _around(operation.shape, axis)
-
-    _pad = _upsample = _adaptive_avg_pool = _slice
-
-    def _take(self, operation: Operation, axis: int) -> Place:
-        if axis in operation.attributes.get("axes", (operation.attributes.get("axis"),)):
-            return self._meet(operation, f"{operation.name} along the images")
-        return _around(operation.shape, axis)
-
-    _reverse = _take
 
 
 def _around(shape: tuple[int, ...], axis: int) -> Place:

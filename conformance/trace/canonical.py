@@ -8,6 +8,7 @@ operation has been seen: a padding becomes part of a convolution, an affine map 
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import replace
 
 from conformance.graph.model import Graph, Node
@@ -77,8 +78,8 @@ def _walked(tape: Tape) -> tuple[Graph, dict[str, str]]:
 
 def _relabelled(tape: Tape, letters: dict[str, str]) -> Tape:
     """The tape with other names for the axes of its images."""
-    other = Tape()
-    other.outputs, other.updates = tape.outputs, tape.updates
+    other = copy(tape)
+    other.operations = []
     for op in tape.operations:
         if op.name == "input":
             axes = "".join(letters.get(name, name) for name in op.attributes["axes"])

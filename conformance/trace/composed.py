@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial, reduce
-from math import pi, sqrt
+from math import pi, prod, sqrt
 
 from conformance.trace.tape import Tape
 
@@ -110,7 +110,7 @@ def variance(
     axes = tuple(axes)
     mean = tape.reduce(x, "mean", axes, keep=True)
     total = tape.reduce(FORMULAS["squared difference"](tape, x, mean), "sum", axes, keep)
-    count = tape.size(x) // max(tape.size(total), 1) - correction
+    count = prod(tape[x].shape) // max(prod(tape[total].shape), 1) - correction
     return div(tape, total, float(count))
 
 

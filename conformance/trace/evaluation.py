@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from conformance.kinds.functions import FUNCTIONS, error_function
+from conformance.kinds.functions import FUNCTIONS, error_function, sigmoid, softmax
 
 if TYPE_CHECKING:
     from conformance.trace.tape import Operation, Tape
@@ -17,7 +17,7 @@ UNARY: dict[str, Any] = {
     "exp": np.exp,
     "log": np.log,
     "tanh": np.tanh,
-    "logistic": lambda x: 1 / (1 + np.exp(-x)),
+    "logistic": sigmoid,
     "sqrt": np.sqrt,
     "rsqrt": lambda x: 1 / np.sqrt(x),
     "abs": np.abs,
@@ -84,10 +84,14 @@ def _elementwise(function: Any, operands: list[np.ndarray]) -> np.ndarray:
     A batch norm's algebra is often written on vectors broadcast to the whole image.
     """
     operands = list(np.broadcast_arrays(*operands))
-    shape = operands[0].shape
-    repeats = [all(x.strides[axis] == 0 for x in operands) for axis in range(len(shape))]
+    return np.broadcast_to(function(*different(*operands)), operands[0].shape)
+
+
+def different(*arrays: np.ndarray) -> list[np.ndarray]:
+    """One cell along every axis on which all of some arrays of one shape repeat themselves."""
+    repeats = [all(x.strides[axis] == 0 for x in arrays) for axis in range(arrays[0].ndim)]
     one = tuple(slice(0, 1) if repeat else slice(None) for repeat in repeats)
-    return np.broadcast_to(function(*(x[one] for x in operands)), shape)
+    return [x[one] for x in arrays]
 
 
 def _broadcast(operation: Operation, x: np.ndarray) -> np.ndarray:
@@ -127,12 +131,7 @@ def _window(operation: Operation, x: np.ndarray) -> np.ndarray:
     a = operation.attributes
     each = zip(a["size"], a["stride"], a["padding"], strict=True)
     idle = [(size, stride, tuple(pad)) == (1, 1, (0, 0)) for size, stride, pad in each]
-    return _once(x, idle, lambda y: window(operation, y))
-
-
-def window(operation: Operation, x: np.ndarray) -> np.ndarray:
-    """The reduction of every window of an array."""
-    return _windowed(operation.attributes, x)
+    return _once(x, idle, lambda y: _windowed(a, y))
 
 
 def _windowed(attributes: dict[str, Any], x: np.ndarray) -> np.ndarray:
@@ -157,12 +156,6 @@ def _slice(operation: Operation, x: np.ndarray) -> np.ndarray:
     return x[tuple(slice(*s) for s in zip(a["start"], a["stop"], a["step"], strict=True))]
 
 
-def _softmax(operation: Operation, x: np.ndarray) -> np.ndarray:
-    axis = operation.attributes["axis"]
-    e = np.exp(x - x.max(axis=axis, keepdims=True))
-    return e / e.sum(axis=axis, keepdims=True)
-
-
 _STRUCTURAL: dict[str, Any] = {
     "reshape": lambda o, x: x.reshape(o.shape),
     "select": lambda o, condition, x, y: np.where(condition, x, y),
@@ -175,6 +168,6 @@ _STRUCTURAL: dict[str, Any] = {
     "take": lambda o, x: np.take(x, np.asarray(o.attributes["indices"]), o.attributes["axis"]),
     "reduce": _reduce,
     "window": _window,
-    "softmax": _softmax,
+    "softmax": lambda o, x: softmax(x, o.attributes["axis"]),
     "dot": lambda o, x, y: np.tensordot(x, y, axes=o.attributes["contract"]),
 }

@@ -15,6 +15,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import numpy as np
 
+from conformance.graph.reach import reached
 from conformance.trace.tape import Operation, Tape
 
 P = ParamSpec("P")
@@ -38,12 +39,8 @@ class Excerpt:
 
 def excerpt(tape: Tape, base: int, *ends: int) -> Excerpt:
     """The operations that the values ``ends`` are computed from, as far back as ``base``."""
-    stack, found = list(ends), {base} if base >= 0 else set()
-    while stack:
-        if (value := stack.pop()) not in found:
-            found.add(value)
-            stack.extend(i for i in tape[value].inputs if i >= 0)
-    members = tuple(sorted(found))
+    found = reached(ends, lambda value: tape[value].inputs, {base})
+    members = tuple(sorted(found | ({base} - {-1})))
     numbers = {member: number for number, member in enumerate(members)}
     part = Tape()
     for member in members:

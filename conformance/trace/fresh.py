@@ -34,7 +34,9 @@ class Fresh:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """The model; the port's wish for NumPy to raise errors ends with the call."""
         with np.errstate():
-            made = self._forgetful()(*args, **kwargs)
+            if callable(forget := getattr(self.factory, "cache_clear", None)):
+                forget()
+            made = self.factory(*args, **kwargs)
             if made is self._first and not self._whole(made):
                 made = _anew(self.factory)(*args, **kwargs)
                 if made is self._first:
@@ -48,12 +50,6 @@ class Fresh:
         """The factory's own name."""
         function = getattr(self.factory, "func", self.factory)
         return str(getattr(function, "__qualname__", type(function).__name__))
-
-    def _forgetful(self) -> Callable[..., Any]:
-        forget = getattr(self.factory, "cache_clear", None)
-        if callable(forget):
-            forget()
-        return self.factory
 
 
 def _anew(factory: Callable[..., Any]) -> Callable[..., Any]:

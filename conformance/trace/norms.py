@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from math import prod
+from typing import Any
 
 import numpy as np
 
-from conformance.trace.evaluation import evaluate
+from conformance.graph.axes import Axes, axis_of
+from conformance.trace.evaluation import different, evaluate
 from conformance.trace.excerpt import Excerpt, remembered
-from conformance.trace.probes import leaves, probes, same
+from conformance.trace.probes import leaves, probes, same, wide
 from conformance.trace.tape import Tape
+
+#: The attributes of a norm by the batch's own statistics, before the running ones are known.
+BY_BATCH = {"statistics": "batch", "momentum": None, "unbiased": None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +49,13 @@ def coefficients(
     in_offset = leaves(tape, offset) if offset is not None else set()
     base = probes(tape, in_slope | in_offset)
 
-    def at(value: int | None, default: float, **changes: dict[int, np.ndarray]) -> np.ndarray:
+    def at(value: int | None, default: float, p: int = -1, array: Any = None) -> np.ndarray:
         if value is None:
-            return np.float64(default) * np.ones(1)
-        return vector(evaluate(tape, value, base | changes.get("with_", {})))
+            return np.full(1, default)
+        return vector(evaluate(tape, value, base | ({p: array} if p >= 0 else {})))
 
     slope_0 = at(slope, 1.0)
-    linear = {p for p in in_slope if same(at(slope, 1.0, with_={p: 2 * base[p]}), 2 * slope_0)}
+    linear = {p for p in in_slope if same(at(slope, 1.0, p, 2 * base[p]), 2 * slope_0)}
     curved = in_slope - linear
     if len(curved) > 1 or len(linear) > 1:
         return None
@@ -61,7 +67,7 @@ def coefficients(
     if curved:
         (variance,) = curved
         # 1 / slope^2 = (variance + epsilon) / gamma^2: epsilon stands alone where variance is 0.
-        at_zero = (scale / at(slope, 1.0, with_={variance: np.zeros_like(base[variance])})) ** 2
+        at_zero = (scale / at(slope, 1.0, variance, 0 * base[variance])) ** 2
         epsilon = float(f"{np.ravel(at_zero)[0]:.12g}")
         expected = scale / np.sqrt(base[variance].reshape(-1) + epsilon)
         if not same(slope_0, np.broadcast_to(expected, slope_0.shape)):
@@ -88,7 +94,7 @@ def _offset_roles(
     total = np.zeros(1)
     for p in sorted(parameters):
         vector = base[p].reshape(-1)
-        moved = at(offset, 0.0, with_={p: base[p] + 1.0}) - at(offset, 0.0)
+        moved = at(offset, 0.0, p, base[p] + 1.0) - at(offset, 0.0)
         for role, effect in (("beta", np.ones(1)), ("mean", -slope), ("bias", slope)):
             if role not in roles and same(moved, np.broadcast_to(effect, moved.shape)):
                 roles[role] = p
@@ -104,23 +110,36 @@ def _offset_roles(
 
 @lru_cache(maxsize=2)
 def _faint_batch(shape: tuple[int, ...], channel: int) -> tuple[np.ndarray, ...]:
-    """A batch of next to no variance about 0, and its variance; norms of one shape share it."""
-    over = tuple(axis for axis in range(len(shape)) if axis != channel)
-    noise = np.random.Generator(np.random.Philox(2015)).uniform(1.0, 2.0, shape)
+    """A batch of next to no variance about 0, and its variance; norms of one shape share it.
+
+    It repeats itself along one axis, if two others are left to vary along, which is evaluated
+    once.  That it is the whole batch that is normalised is seen on another one.
+    """
+    over = _beside(shape, channel)
+    long = [axis for axis in over if shape[axis] > 1]
+    alike = max(long, key=shape.__getitem__) if len(long) > 2 else -1
+    some = [1 if axis == alike else n for axis, n in enumerate(shape)]
+    noise = np.random.Generator(np.random.Philox(2015)).uniform(1.0, 2.0, some)
     # Every other cell is negative, so no channel has next to no variance.
-    cells = [n if axis in over else 1 for axis, n in enumerate(shape)]
-    noise[np.broadcast_to(np.arange(np.prod(cells)).reshape(cells) % 2 == 1, shape)] *= -1
+    cells = [n if axis in over else 1 for axis, n in enumerate(some)]
+    noise[np.broadcast_to(np.arange(np.prod(cells)).reshape(cells) % 2 == 1, some)] *= -1
     # So small a variance leaves epsilon to be read with all its digits.
     x = 1e-4 * (noise - noise.mean(axis=over, keepdims=True))
-    return _read_only(x, (x**2).mean(axis=over, keepdims=True))
+    square = (x**2).mean(axis=over, keepdims=True)
+    return _read_only(np.broadcast_to(x, shape), square)
 
 
 @lru_cache(maxsize=2)
 def _batch(shape: tuple[int, ...], channel: int) -> tuple[np.ndarray, ...]:
     """A batch, its means and its variances; the statistics of one shape share it."""
     x = np.random.Generator(np.random.Philox(2016)).normal(size=shape) + 0.7
-    over = tuple(axis for axis in range(len(shape)) if axis != channel)
-    return _read_only(x, x.mean(axis=over), x.var(axis=over))
+    over = _beside(shape, channel)
+    return _read_only(x, *(f(axis=over, keepdims=True) for f in (x.mean, x.var)))
+
+
+def _beside(shape: tuple[int, ...], *kept: int) -> tuple[int, ...]:
+    """All axes but these."""
+    return tuple(axis for axis in range(len(shape)) if axis not in kept)
 
 
 def _read_only(*arrays: np.ndarray) -> tuple[np.ndarray, ...]:
@@ -129,23 +148,53 @@ def _read_only(*arrays: np.ndarray) -> tuple[np.ndarray, ...]:
     return arrays
 
 
+def may_be_norm(part: Excerpt) -> bool:
+    """Whether algebra has the shape and the parameters of a norm, before it is fed any batch."""
+    (value,) = part.ends
+    same_shape = part.tape[value].shape == part.tape[part.base].shape
+    return same_shape and len(leaves(part.tape, value)) <= 2 and _has_statistics(part)
+
+
+def _has_statistics(part: Excerpt) -> bool:
+    """Whether something of what is computed of the map has fewer numbers than the map."""
+    made = {part.base}
+    for value, op in enumerate(part.tape.operations):
+        if made.intersection(op.inputs):
+            made.add(value)
+    return any(prod(part.tape[value].shape) < prod(part.tape[part.base].shape) for value in made)
+
+
+def norms(part: Excerpt, axes: Axes) -> Iterator[tuple[str, dict[str, Any], Normalisation | None]]:
+    """By statistics of the batch, of groups of channels in an image, of the channels of a place."""
+    channel, batch = axis_of(axes, "C"), axis_of(axes, "N")
+    for name in "" if _one_by_one(part, axes) else "CHW":
+        if (axis := axis_of(axes, name)) is not None:
+            other = {} if name == "C" else {"axis": name}
+            yield "batch_norm", BY_BATCH | other, batch_normalisation(part, axis)
+    if channel is not None and batch is not None:
+        groups, found = group_normalisation(part, channel, batch) or (0, None)
+        yield "group_norm", {"groups": groups}, found
+    if channel is not None:
+        yield "layer_norm", {}, layer_normalisation(part, channel)
+
+
+def _one_by_one(part: Excerpt, axes: Axes) -> bool:
+    """Whether algebra of a single image would leave several apart: it sums over other axes only."""
+    batch = axis_of(axes, "N")
+    sums = [op.attributes["axes"] for op in part.tape.operations if op.name == "reduce"]
+    return batch == 0 and axes[0] == (("N", 1),) and bool(sums) and all(0 not in s for s in sums)
+
+
 @remembered
 def batch_normalisation(part: Excerpt, channel: int) -> Normalisation | None:
     """``gamma (x - m) / sqrt(v + epsilon) + beta`` with mean and variance of the batch itself.
 
     The slots are numbered as in the excerpt.
     """
-    if not _fits(part):
-        return None
     shape = part.tape[part.base].shape
-    wide = [n if axis == channel else 1 for axis, n in enumerate(shape)]
     found = _near_its_mean(part, channel, *_faint_batch(shape, channel))
-    if found is None:
-        return None
-    # On next to nothing much is linear; a norm is one on any batch.
-    x, mean, variance = (a.reshape(wide) if a.ndim == 1 else a for a in _batch(shape, channel))
-    normal = (x - mean) / np.sqrt(variance + found.epsilon)
-    return found if _is_its_map(part, channel, found, x, normal) else None
+    _, *moments = _batch(shape, channel)
+    return found if found and _is_its_map(part, channel, found, *moments) else None
 
 
 @remembered
@@ -153,11 +202,9 @@ def group_normalisation(
     part: Excerpt, channel: int, batch: int
 ) -> tuple[int, Normalisation] | None:
     """How many groups of channels, and the same with the statistics of a group of one image."""
-    if not _fits(part):
-        return None
     shape = part.tape[part.base].shape
     x, _ = _faint_batch(shape, channel)
-    over = tuple(axis for axis in range(len(shape)) if axis not in (channel, batch))
+    over = _beside(shape, channel, batch)
     x = x - x.mean(axis=over, keepdims=True)
     deviation = np.sqrt((x**2).mean(axis=over, keepdims=True))
     if not deviation.all():
@@ -167,49 +214,39 @@ def group_normalisation(
     if found is None:
         return None
     x, *_ = _batch(shape, channel)
-    pixels = np.moveaxis(x, (batch, channel), (0, -1))
     for groups in (g for g in range(1, shape[channel] + 1) if shape[channel] % g == 0):
-        cells = pixels.reshape(shape[batch], -1, groups, shape[channel] // groups)
-        mean, variance = (f(axis=(1, 3), keepdims=True) for f in (cells.mean, cells.var))
-        normal = ((cells - mean) / np.sqrt(variance + found.epsilon)).reshape(pixels.shape)
-        if _is_its_map(part, channel, found, x, np.moveaxis(normal, (0, -1), (batch, channel))):
+        if _is_its_map(part, channel, found, *_of_groups(x, groups, channel, batch)):
             return groups, found
     return None
 
 
-def _fits(part: Excerpt) -> bool:
-    """Whether algebra has the shape and the parameters of a norm, before it is fed any batch."""
-    (value,) = part.ends
-    same_shape = part.tape[value].shape == part.tape[part.base].shape
-    return same_shape and len(leaves(part.tape, value)) <= 2
+def _of_groups(x: np.ndarray, groups: int, channel: int, batch: int) -> list[np.ndarray]:
+    """Mean and variance of each channel's group in its image, at every place."""
+    pixels = np.moveaxis(x, (batch, channel), (0, -1))
+    cells = pixels.reshape(len(pixels), -1, groups, pixels.shape[-1] // groups)
+    moments = (f(axis=(1, 3), keepdims=True) for f in (cells.mean, cells.var))
+    whole = (np.broadcast_to(each, cells.shape).reshape(pixels.shape) for each in moments)
+    return [np.moveaxis(each, (0, -1), (batch, channel)) for each in whole]
 
 
 @remembered
 def layer_normalisation(part: Excerpt, channel: int) -> Normalisation | None:
     """The same with the statistics of the channels, at each place by itself."""
-    if not _fits(part):
-        return None
     shape = part.tape[part.base].shape
-    wide = [n if axis == channel else 1 for axis, n in enumerate(shape)]
     row = np.random.Generator(np.random.Philox(2016)).uniform(1.0, 2.0, shape[channel])
     row[1::2] *= -1
     row -= row.mean()
     if shape[channel] < 2 or not row.all():
         return None
-    x = np.broadcast_to((1e-4 * row / row.std()).reshape(wide), shape)
+    row = (1e-4 * row / row.std()).reshape(wide(shape, channel))
     # The square of each channel, as it is in all places; that of the channels together is 1e-8.
-    found = _near_its_mean(part, channel, x, (x**2)[_first(shape, channel)], np.array(1e-8))
+    x = np.broadcast_to(row, shape)
+    found = _near_its_mean(part, channel, x, row**2, np.array(1e-8))
     if found is None:
         return None
     x, *_ = _batch(shape, channel)
-    mean, variance = (f(axis=channel, keepdims=True) for f in (x.mean, x.var))
-    normal = (x - mean) / np.sqrt(variance + found.epsilon)
-    return found if _is_its_map(part, channel, found, x, normal) else None
-
-
-def _first(shape: tuple[int, ...], channel: int) -> tuple[slice, ...]:
-    """The channels of the first place."""
-    return tuple(slice(None) if axis == channel else slice(0, 1) for axis in range(len(shape)))
+    moments = (f(axis=channel, keepdims=True) for f in (x.mean, x.var))
+    return found if _is_its_map(part, channel, found, *moments) else None
 
 
 def _near_its_mean(
@@ -227,36 +264,34 @@ def _near_its_mean(
     variance = square if across is None else across
     tape, base, (value,) = part.tape, part.base, part.ends
     parameters = leaves(tape, value)
-    shape = tape[base].shape
     if not square.all():
         return None
     held = probes(tape, parameters)
-    over = tuple(axis for axis in range(len(shape)) if axis != channel)
-    wide = [1] * len(shape)
-    wide[channel] = shape[channel]
+    over, vector = _beside(x.shape, channel), wide(x.shape, channel)
 
-    def line(**changes: dict[int, np.ndarray]) -> tuple[np.ndarray, np.ndarray] | None:
-        known = held | changes.get("with_", {})
+    def line(changed: dict[int, np.ndarray]) -> tuple[np.ndarray, np.ndarray] | None:
+        known = held | changed
         y = evaluate(tape, value, {base: x} | known)
         both = y if across is None else (y + evaluate(tape, value, {base: -x} | known)) / 2
+        y, both, z = different(y, both, x)
         offset = both.mean(axis=over, keepdims=True)
-        slope = (x * (y - offset)).mean(axis=over, keepdims=True) / square
-        return (slope, offset) if same(y, slope * x + offset) else None
+        slope = (z * (y - offset)).mean(axis=over, keepdims=True) / square
+        return (slope, offset) if same(y, slope * z + offset) else None
 
-    if (found := line()) is None:
+    if (found := line({})) is None:
         return None
     slope, offset = found
     slots: dict[str, int] = {}
     for p in sorted(parameters):
-        if (moved := line(with_={p: 2 * held[p]})) is None or held[p].size != shape[channel]:
+        if (moved := line({p: 2 * held[p]})) is None or held[p].size != x.shape[channel]:
             return None
         if same(moved[0], 2 * slope) and "gamma" not in slots:
             slots["gamma"] = p
-        elif same(moved[1], offset + held[p].reshape(wide)) and "beta" not in slots:
+        elif same(moved[1], offset + held[p].reshape(vector)) and "beta" not in slots:
             slots["beta"] = p
         else:
             return None
-    gamma = held[slots["gamma"]].reshape(wide) if "gamma" in slots else np.ones(wide)
+    gamma = held[slots["gamma"]].reshape(vector) if "gamma" in slots else np.ones(vector)
     if not slope.all():
         return None
     epsilons = (gamma / slope) ** 2 - variance
@@ -267,13 +302,17 @@ def _near_its_mean(
 
 
 def _is_its_map(
-    part: Excerpt, channel: int, found: Normalisation, x: np.ndarray, normal: np.ndarray
+    part: Excerpt, channel: int, found: Normalisation, mean: np.ndarray, variance: np.ndarray
 ) -> bool:
-    """Whether algebra is gamma times what is normal, plus beta."""
+    """Whether algebra normalises any batch by these moments of it.
+
+    On next to nothing much is linear; a norm is one on any batch.
+    """
     (value,) = part.ends
+    x, *_ = _batch(part.tape[part.base].shape, channel)
     held = probes(part.tape, leaves(part.tape, value))
-    wide = [n if axis == channel else 1 for axis, n in enumerate(x.shape)]
-    slots = {slot: held[p].reshape(wide) for slot, p in found.slots.items()}
+    slots = {slot: held[p].reshape(wide(x.shape, channel)) for slot, p in found.slots.items()}
+    normal = (x - mean) / np.sqrt(variance + found.epsilon)
     expected = slots.get("gamma", 1.0) * normal + slots.get("beta", 0.0)
     return same(evaluate(part.tape, value, {part.base: x} | held), expected)
 

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from traceback import walk_tb
-from types import CodeType, FrameType
+from types import FrameType
 from typing import Any, TypeVar
 
 from conformance.printable import message
@@ -25,8 +25,8 @@ LIBRARIES = (
 #: A trace in a thread of its own has the thread's beginning on its stack.
 _STARTED = {threading.__file__, concurrent.futures.thread.__file__}
 
-#: The functions that call a port: what called them is no part of it.
-_ENTRIES: set[CodeType] = set()
+#: The code, by identity, of the functions that call a port: what called them is no part of it.
+_ENTRIES: set[int] = set()
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -46,14 +46,14 @@ def line(file: str, number: int) -> str:
 
 def calls_the_port(function: F) -> F:
     """The function below is where a port's own source begins on the stack."""
-    _ENTRIES.add(function.__code__)
+    _ENTRIES.add(id(function.__code__))  # by its contents a code object is slow to look up
     return function
 
 
 def executing() -> str:
     """The innermost line of the port that is being executed; empty if there is none."""
     frame: FrameType | None = sys._getframe(1)
-    while frame is not None and frame.f_code not in _ENTRIES:
+    while frame is not None and id(frame.f_code) not in _ENTRIES:
         if not is_library(frame.f_code.co_filename):
             return line(frame.f_code.co_filename, frame.f_lineno)
         frame = frame.f_back

@@ -19,7 +19,7 @@ from conformance.kinds import KINDS, modern
 from conformance.kinds.kind import Kind
 from conformance.trace.evaluation import BINARY, UNARY, evaluate
 from conformance.trace.excerpt import Excerpt, excerpt, remembered
-from conformance.trace.probes import leaves, probes, same
+from conformance.trace.probes import leaves, probes, same, wide
 from conformance.trace.stored import fill
 from conformance.trace.walk import Walk
 
@@ -93,15 +93,22 @@ def _pieces(walk: Walk, end: int) -> Iterator[tuple[int, set[int]]]:
             new = [i for i in node.inputs if i not in seen]
             seen.update(new)
             stack.extend(new)
-    for start in sorted(seen - {end}):
-        inside, stack = set[int](), [end]
-        while stack:
-            if (index := stack.pop()) != start and index not in inside:
-                inside.add(index)
-                stack.extend(walk.nodes[index].inputs if _is_part(walk, walk.nodes[index]) else ())
-        alone = len(inside) == 1 and walk.nodes[end].known
-        if not alone and inside <= seen and all(_is_part(walk, walk.nodes[i]) for i in inside):
+    for start in sorted(seen - {end}) if _is_part(walk, walk.nodes[end]) else ():
+        inside = _between(walk, start, end, seen)
+        if inside and not (len(inside) == 1 and walk.nodes[end].known):
             yield start, inside
+
+
+def _between(walk: Walk, start: int, end: int, near: set[int]) -> set[int]:
+    """The nodes that make ``end`` of the result of ``start`` alone; none if others have a part."""
+    inside, stack = {end}, [end]
+    while stack:
+        new = {*walk.nodes[stack.pop()].inputs} - inside - {start}
+        if not all(i in near and _is_part(walk, walk.nodes[i]) for i in new):
+            return set()
+        inside |= new
+        stack.extend(new)
+    return inside
 
 
 def _function(walk: Walk, start: int, end: int) -> Node | None:
@@ -182,8 +189,7 @@ def _numbers(shape: tuple[int, ...]) -> np.ndarray:
     longest = shape.index(max(shape))
     row = np.random.Generator(np.random.Philox(2016)).normal(size=shape[longest]) * 3
     row[:2] = (-1.5, 1.5)[: len(row)]
-    wide = [n if axis == longest else 1 for axis, n in enumerate(shape)]
-    return np.broadcast_to(row.reshape(wide), shape)
+    return np.broadcast_to(row.reshape(wide(shape, longest)), shape)
 
 
 def _computed(kind: str, attributes: dict[str, float], x: np.ndarray) -> np.ndarray:
@@ -196,8 +202,7 @@ def _is_prelu(part: Excerpt, x: np.ndarray, slope: int, channel: int | None) -> 
     held = probes(part.tape, {slope})
     array = held[slope]
     if channel is not None and array.size == x.shape[channel] != 1:
-        wide = [n if axis == channel else 1 for axis, n in enumerate(x.shape)]
-        array = array.reshape(wide)
+        array = array.reshape(wide(x.shape, channel))
     try:
         want = np.where(x > 0, x, array * x)
     except ValueError:

@@ -291,12 +291,8 @@ def checked(tape: Tape) -> Tape:
     """The tape, if its outputs depend on the image.  Raises :class:`Unfinished`."""
     if not tape.outputs:
         raise Unfinished("the model returns nothing: it has to return the logits")
-    reached = {0}
-    for index, operation in enumerate(tape.operations):
-        if reached.intersection(operation.inputs):
-            reached.add(index)
     for number, output in enumerate(tape.outputs, 1):
-        if output not in reached:
+        if 0 not in tape.behind([output]):
             which = f"output {number}" if len(tape.outputs) > 1 else "the output"
             where = str(tape[output].where).strip("()")
             raise Unfinished(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from conformance.graph.reach import reached
 from conformance.trace.tape import Tape
 
 #: Two float64 evaluations of one formula, spelt differently, agree far better than this; two
@@ -16,22 +17,19 @@ def leaves(tape: Tape, value: int, name: str = "parameter", until: int = -1) -> 
 
     The search does not go beyond the value ``until``.
     """
-    found, stack, seen = set(), [value], {until}
-    while stack:
-        current = stack.pop()
-        if current in seen:
-            continue
-        seen.add(current)
-        if tape[current].name == name:
-            found.add(current)
-        stack.extend(i for i in tape[current].inputs if i >= 0)
-    return found
+    behind = reached([value], lambda each: tape[each].inputs, {until})
+    return {each for each in behind if tape[each].name == name}
 
 
 def probes(tape: Tape, parameters: set[int]) -> dict[int, np.ndarray]:
     """Distinct positive values for parameters, the same in every run."""
     random = np.random.Generator(np.random.Philox(1998))
     return {p: random.uniform(0.5, 1.5, tape[p].shape) for p in sorted(parameters)}
+
+
+def wide(shape: tuple[int, ...], axis: int) -> list[int]:
+    """The shape of a vector along one axis of an array, to be broadcast over the others."""
+    return [n if place == axis else 1 for place, n in enumerate(shape)]
 
 
 def same(a: np.ndarray, b: np.ndarray) -> bool:

@@ -17,11 +17,11 @@ from typing import Any
 import numpy as np
 
 from conformance.graph.axes import Axes, axis_of, name_of
+from conformance.kinds.functions import FUNCTIONS, softmax
 from conformance.trace.evaluation import evaluate
 from conformance.trace.excerpt import Excerpt, excerpt, remembered
-from conformance.trace.meanings import Algebra
-from conformance.trace.norms import batch_normalisation, group_normalisation, layer_normalisation
-from conformance.trace.probes import leaves, same
+from conformance.trace.norms import may_be_norm, norms
+from conformance.trace.probes import leaves, same, wide
 from conformance.trace.tape import Tape
 
 Rows = Callable[[np.ndarray], np.ndarray]
@@ -48,9 +48,12 @@ class Piece:
     axes: Axes
     entry: int | None = None
 
-    @classmethod
-    def of(cls, tape: Tape, before: Axes, x: Algebra, entry: int | None) -> Piece:
-        return cls(tape, x.base.value, before, x.value, x.base.axes, entry)
+    def computed(self, known: dict[int, np.ndarray]) -> np.ndarray | None:
+        """What comes of some values; None where it cannot be evaluated."""
+        try:
+            return evaluate(self.tape, self.end, known)
+        except (KeyError, ValueError):
+            return None
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -120,11 +123,10 @@ def radial_basis(piece: Piece) -> Layer | None:
         piece.base: np.broadcast_to(x, (batch, inputs)).reshape(before),
         centres: w if shape == w.shape else w.T,
     }
-    try:
-        out = np.ravel(evaluate(piece.tape, piece.end, known))[:count]
-    except (KeyError, ValueError):
+    if (out := piece.computed(known)) is None:
         return None
-    return Layer("rbf", slots={"centres": centres}) if same(out, ((x - w) ** 2).sum(1)) else None
+    right = same(np.ravel(out)[:count], ((x - w) ** 2).sum(1))
+    return Layer("rbf", slots={"centres": centres}) if right else None
 
 
 def upsampling(piece: Piece) -> Layer | None:
@@ -135,20 +137,17 @@ def upsampling(piece: Piece) -> Layer | None:
     spatial = [axis_of(piece.before, name) for name in "HW"]
     if len(after) != len(before) or None in spatial:
         return None
-    factors = [n // m for n, m in zip(after, before, strict=True)]
-    if after != tuple(n * factors[i] if i in spatial else n for i, n in enumerate(before)):
+    factors = {i: n // m for i, (n, m) in enumerate(zip(after, before, strict=True)) if n != m}
+    if min(factors.values(), default=0) < 1 or not factors.keys() <= {*spatial}:
         return None
     x = np.arange(prod(before), dtype=float).reshape(before)
-    expected = x
-    for axis in spatial:
-        expected = expected.repeat(factors[axis or 0], axis or 0)
-    try:
-        found = evaluate(piece.tape, piece.end, {piece.base: x})
-    except (KeyError, ValueError):
+    found, expected = piece.computed({piece.base: x}), x
+    for axis, times in factors.items():
+        expected = expected.repeat(times, axis)
+    if found is None or not np.array_equal(found, expected):
         return None
-    if not np.array_equal(found, expected):
-        return None
-    return Layer("upsample", {"factor": tuple(factors[axis or 0] for axis in spatial)})
+    factor = tuple(factors.get(axis, 1) for axis in spatial if axis is not None)
+    return Layer("upsample", {"factor": factor})
 
 
 def regrouped(piece: Piece) -> Layer | None:
@@ -160,9 +159,7 @@ def regrouped(piece: Piece) -> Layer | None:
     if len(after) != len(before) or (after != before and not _tiles(before, after, names)):
         return None
     x = np.random.Generator(np.random.Philox(2017)).normal(size=before)
-    try:
-        out = evaluate(piece.tape, piece.end, {piece.base: x})
-    except (KeyError, ValueError):
+    if (out := piece.computed({piece.base: x})) is None:
         return None
     return _shuffled(x, out, names.index("C")) if out.shape == x.shape else _tiled(x, out, names)
 
@@ -236,64 +233,22 @@ def _drops(noise: tuple[int, ...], axes: Axes) -> dict[str, str]:
     return {"drops": "images" if "C" in shared else "channels"}
 
 
-def batch_norm(piece: Piece) -> Layer | None:
-    """Normalisation by the batch's own statistics."""
+def norm(piece: Piece) -> Layer | None:
+    """Normalisation by the algebra's own statistics: the first whose they can be."""
     if piece.entry is None:
         return None
     part = excerpt(piece.tape, piece.entry, piece.end)
-    if _one_by_one(part, piece.axes):
-        return None
-    for name in "CHW":
-        axis = axis_of(piece.axes, name)
-        if axis is None or (found := batch_normalisation(part, axis)) is None:
-            continue
-        slots = {slot: part.members[p] for slot, p in found.slots.items()}
-        attributes = {"epsilon": found.epsilon} | in_training(None, None)
-        return Layer("batch_norm", attributes | ({} if name == "C" else {"axis": name}), slots)
+    for kind, attributes, found in norms(part, piece.axes) if may_be_norm(part) else ():
+        if found is not None:
+            slots = {slot: part.members[p] for slot, p in found.slots.items()}
+            return Layer(kind, attributes | {"epsilon": found.epsilon}, slots)
     return None
-
-
-def _one_by_one(part: Excerpt, axes: Axes) -> bool:
-    """Whether algebra of a single image would leave several apart: it sums over other axes only."""
-    batch = axis_of(axes, "N")
-    sums = [op.attributes["axes"] for op in part.tape.operations if op.name == "reduce"]
-    return batch == 0 and axes[0] == (("N", 1),) and bool(sums) and all(0 not in s for s in sums)
-
-
-def group_norm(piece: Piece) -> Layer | None:
-    """Normalisation by the statistics of groups of channels, each image by itself."""
-    channel, batch = axis_of(piece.axes, "C"), axis_of(piece.axes, "N")
-    if channel is None or batch is None or piece.entry is None:
-        return None
-    part = excerpt(piece.tape, piece.entry, piece.end)
-    if (found := group_normalisation(part, channel, batch)) is None:
-        return None
-    groups, norm = found
-    slots = {slot: part.members[p] for slot, p in norm.slots.items()}
-    return Layer("group_norm", {"groups": groups, "epsilon": norm.epsilon}, slots)
-
-
-def layer_norm(piece: Piece) -> Layer | None:
-    """Normalisation by the statistics of the channels, each place by itself."""
-    channel = axis_of(piece.axes, "C")
-    if channel is None or piece.entry is None:
-        return None
-    part = excerpt(piece.tape, piece.entry, piece.end)
-    if (norm := layer_normalisation(part, channel)) is None:
-        return None
-    slots = {slot: part.members[p] for slot, p in norm.slots.items()}
-    return Layer("layer_norm", {"epsilon": norm.epsilon}, slots)
 
 
 #: The order in which recognisers are asked.
 WHOLE = (radial_basis, upsampling, activation, local_response, dropout)
 #: Those that may recognise a part of something larger, such as a batch norm before its beta.
-PARTIAL = (batch_norm, group_norm, layer_norm, regrouped)
-
-
-def in_training(momentum: float | None, unbiased: bool | None) -> dict[str, Any]:
-    """The attributes of a norm by the batch's own statistics."""
-    return {"statistics": "batch", "momentum": momentum, "unbiased": unbiased}
+PARTIAL = (norm, regrouped)
 
 
 def _rows(part: Excerpt, channel: int, outcome: int) -> Rows:
@@ -303,11 +258,10 @@ def _rows(part: Excerpt, channel: int, outcome: int) -> Rows:
     """
     (value,) = part.ends
     shape, rank = part.tape[part.base].shape, len(part.tape[value].shape)
-    wide = [n if axis == channel else 1 for axis, n in enumerate(shape)]
     corner = tuple(slice(None) if axis == outcome else 0 for axis in range(rank))
 
     def rows(x: np.ndarray) -> np.ndarray:
-        images = [np.broadcast_to(pixel.reshape(wide), shape) for pixel in x]
+        images = [np.broadcast_to(pixel.reshape(wide(shape, channel)), shape) for pixel in x]
         return np.stack([evaluate(part.tape, value, {part.base: i})[corner] for i in images])
 
     return rows
@@ -342,22 +296,21 @@ def over_images(part: Excerpt, batch: int) -> bool:
     if part.tape[part.ends[0]].name == "reduce":
         return False  # it is on its way there
     image = np.random.Generator(np.random.Philox(1989)).normal(size=part.tape[part.base].shape)
-    exp = np.exp(image - image.max(axis=batch, keepdims=True))
     found = evaluate(part.tape, part.ends[0], {part.base: image})
-    return same(found, exp / exp.sum(axis=batch, keepdims=True))
+    return same(found, softmax(image, batch))
 
 
 def _pointwise(x: np.ndarray) -> dict[str, np.ndarray]:
     """What each activation makes of pixels, the channels along the last axis."""
-    found = {"sigmoid": 1 / (1 + np.exp(-x)), "tanh": np.tanh(x), "relu": np.maximum(x, 0)}
+    found = {name: FUNCTIONS[name](x) for name in ("sigmoid", "tanh", "relu")}
     if x.shape[-1] == 1:  # whatever divides a number by itself is a softmax of one
         return found
-    exp = np.exp(x - x.max(axis=-1, keepdims=True))
-    soft = exp / exp.sum(axis=-1, keepdims=True)
+    soft = softmax(x)
     return {"softmax": soft, "log_softmax": np.log(soft)} | found
 
 
 @remembered
+@np.errstate(all="ignore")
 def response(part: Excerpt, channel: int, outcome: int) -> dict[str, float] | None:
     """``x / (k + alpha sum_n x^2)^beta``: its n, k, alpha (of the plain sum) and beta.
 
@@ -373,13 +326,12 @@ def response(part: Excerpt, channel: int, outcome: int) -> dict[str, float] | No
     random = np.random.Generator(np.random.Philox(2012)).normal(size=(2, channels))
     out = rows(np.concatenate([impulses, baseline, random * 3]))
     tiny, large, larger = out[:3, middle]
-    with np.errstate(all="ignore"):
-        beta = float(f"{(1 - np.log(larger / large) / np.log(1e10)) / 2:.10g}")
-        if not np.isfinite(beta) or beta <= 0:
-            return None
-        k = float(f"{(tiny / 1e-100) ** (-1 / beta):.10g}")
-        log_alpha = -(np.log(large) - (1 - 2 * beta) * np.log(1e20)) / beta
-        alpha = float(f"{np.exp(log_alpha):.10g}")
+    beta = float(f"{(1 - np.log(larger / large) / np.log(1e10)) / 2:.10g}")
+    if not np.isfinite(beta) or beta <= 0:
+        return None
+    k = float(f"{(tiny / 1e-100) ** (-1 / beta):.10g}")
+    log_alpha = -(np.log(large) - (1 - 2 * beta) * np.log(1e20)) / beta
+    alpha = float(f"{np.exp(log_alpha):.10g}")
     reach = np.flatnonzero(np.abs(out[3]) < 1e-6) - middle
     if not len(reach):
         return None
@@ -387,9 +339,7 @@ def response(part: Excerpt, channel: int, outcome: int) -> dict[str, float] | No
     x = random * 3
     padded = np.pad(x**2, ((0, 0), (high, low)))
     total = sum(padded[:, i : i + channels] for i in range(low + high + 1))
-    with np.errstate(all="ignore"):
-        expected = x / (k + alpha * total) ** beta
-    if not same(out[4:], expected):
+    if not same(out[4:], x / (k + alpha * total) ** beta):
         return None
     return {"n": low + high + 1, "k": k, "alpha": alpha, "beta": beta}
 

@@ -9,7 +9,7 @@ Other packages add one by an entry point of the group ``conformance.tracers``.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cache
@@ -26,8 +26,8 @@ if TYPE_CHECKING:  # it needs NumPy, and a list of names does not
 GROUP = "conformance.tracers"
 
 
-class UnknownTracer(LookupError):
-    """There is no tracer of this name; the message lists those that there are."""
+class UnknownFramework(LookupError):
+    """There is no framework of this name; the message lists those that there are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,13 +74,17 @@ def tracers() -> dict[str, Tracer]:
 
 
 def find(name: str) -> Tracer:
-    """The tracer of this name, whatever its case.  Raises :class:`UnknownTracer`."""
-    known = tracers()
+    """The tracer of this name, whatever its case.  Raises :class:`UnknownFramework`."""
+    return tracers()[named(name, tracers())]
+
+
+def named(name: str, known: Collection[str]) -> str:
+    """The one of some frameworks that is meant.  Raises :class:`UnknownFramework`."""
     if name.lower() in known:
-        return known[name.lower()]
+        return name.lower()
     near = get_close_matches(name.lower(), known, n=1)
     guess = f"did you mean {near[0]}? " if near else ""
-    raise UnknownTracer(f"no framework {name!r}; {guess}known are {', '.join(known)}")
+    raise UnknownFramework(f"no framework {name!r}; {guess}known are {', '.join(known)}")
 
 
 def owner(model: object) -> Tracer | None:

@@ -16,8 +16,8 @@ window             ``reduce`` max | sum | mean; ``size``, ``stride``, ``padding`
                    ``count_padding`` (mean only: padding cells are in the divisor)
 reduce             ``reduce`` sum | max | min | mean; ``axes``; ``keep`` (as length 1)
 batch_norm         x, gamma, beta, mean, variance (-1 for an absent slot); ``axis``, ``epsilon``;
-                   in training also ``momentum`` (the share of the old statistics that is
-                   kept) and ``unbiased`` (of the running variance)
+                   ``momentum`` (the share of the old statistics that is kept; in training
+                   only) and ``unbiased`` (of the running variance)
 group_norm         x, gamma, beta; ``groups`` of the second axis, ``epsilon``
 dropout            ``rate`` (the share that is dropped)
 random             no operand: uniform in [0, 1)
@@ -49,12 +49,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from math import prod
 from typing import Any
 
 import numpy as np
 
 from conformance.graph.model import Where
+from conformance.graph.reach import reached
 
 Shape = tuple[int, ...]
 Pads = Sequence[tuple[int, int]]
@@ -114,13 +114,7 @@ class Tape:
 
     def behind(self, values: Iterable[int]) -> set[int]:
         """These values and all that they are computed from; -1 is none."""
-        seen: set[int] = set()
-        stack = list(values)
-        while stack:
-            if (value := stack.pop()) >= 0 and value not in seen:
-                seen.add(value)
-                stack.extend(self[value].inputs)
-        return seen
+        return reached(values, lambda value: self[value].inputs)
 
     # Where values come from.
 
@@ -135,7 +129,7 @@ class Tape:
     def constant(self, array: Any) -> int:
         """A value written into the model's code; kept in float64 unless it is integral."""
         array = np.asarray(array)
-        if array.dtype.kind == "f" or array.dtype.kind not in "biu":
+        if array.dtype.kind not in "biu":
             array = array.astype(np.float64)
         return self._append(Operation("constant", (), array.shape, {"array": array}))
 
@@ -179,10 +173,9 @@ class Tape:
         padding = ((0, 0),) * rest + _pairs(padding)
         sides = zip(self[x].shape, size, stride, padding, strict=True)
         shape = [(n + before + after - k) // s + 1 for n, k, s, (before, after) in sides]
-        counted: dict[str, Any] = {} if count_padding is None else {"count_padding": count_padding}
         return self.emit(
             "window", (x,), shape, reduce=reduce, size=size, stride=stride, padding=padding,
-            **counted,
+            count_padding=count_padding,
         )  # fmt: skip
 
     def reduce(self, x: int, reduce: str, axes: Iterable[int], keep: bool = False) -> int:
@@ -197,43 +190,37 @@ class Tape:
         epsilon: float, momentum: float | None = None, unbiased: bool = False,
     ) -> int:  # fmt: skip
         """A batch norm; with a momentum it is one in training."""
-        trains: dict[str, Any] = (
-            {} if momentum is None else {"momentum": momentum, "unbiased": unbiased}
-        )
-        operands = (x, gamma, beta, mean, variance)
-        return self.emit(
-            "batch_norm", operands, self[x].shape, axis=axis, epsilon=epsilon, **trains
-        )
+        return self._like(
+            x, "batch_norm", gamma, beta, mean, variance,
+            axis=axis, epsilon=epsilon, momentum=momentum, unbiased=unbiased,
+        )  # fmt: skip
 
     def group_norm(self, x: int, gamma: int, beta: int, *, groups: int, epsilon: float) -> int:
         """A norm of groups of the second axis, the channels, each image by itself."""
-        operands, shape = (x, gamma, beta), self[x].shape
-        return self.emit("group_norm", operands, shape, groups=groups, epsilon=epsilon)
+        return self._like(x, "group_norm", gamma, beta, groups=groups, epsilon=epsilon)
 
     def dropout(self, x: int, rate: float) -> int:
         """Dropout in training."""
-        return self.emit("dropout", (x,), self[x].shape, rate=rate)
+        return self._like(x, "dropout", rate=rate)
 
     def lrn(self, x: int, axis: int, n: int, k: float, alpha: float, beta: float) -> int:
         """A local response normalisation over neighbouring channels."""
-        return self.emit("lrn", (x,), self[x].shape, axis=axis, n=n, k=k, alpha=alpha, beta=beta)
+        return self._like(x, "lrn", axis=axis, n=n, k=k, alpha=alpha, beta=beta)
 
     def softmax(self, x: int, axis: int) -> int:
         """A softmax over one axis, counted from either end."""
-        return self.emit("softmax", (x,), self[x].shape, axis=axis % len(self[x].shape))
+        return self._like(x, "softmax", axis=axis % len(self[x].shape))
 
     def upsample(self, x: int, factor: tuple[int, int], spatial: tuple[int, int]) -> int:
         """Every pixel repeated, along the two spatial axes."""
-        shape = list(self[x].shape)
-        for axis, times in zip(spatial, factor, strict=True):
-            shape[axis] *= times
+        times = dict(zip(spatial, factor, strict=True))
+        shape = [n * times.get(axis, 1) for axis, n in enumerate(self[x].shape)]
         return self.emit("upsample", (x,), shape, factor=factor)
 
     def adaptive_mean(self, x: int, size: tuple[int, int], spatial: tuple[int, int]) -> int:
         """The means of windows that divide the two spatial axes into so many."""
-        shape = list(self[x].shape)
-        for axis, count in zip(spatial, size, strict=True):
-            shape[axis] = count
+        counts = dict(zip(spatial, size, strict=True))
+        shape = [counts.get(axis, n) for axis, n in enumerate(self[x].shape)]
         return self.emit("adaptive_avg_pool", (x,), shape, size=size)
 
     # Algebra.
@@ -245,24 +232,23 @@ class Tape:
         if name == "add":
             for x, y in (operands, operands[::-1]):
                 # 0 sum(y) is added so that y has a gradient; zeros are there to be added to.
-                idle = self.vanishes(y) if self[y].shape != shape else self.zeros(y)
-                if self[x].shape == shape and idle:
+                if self[x].shape == shape and self.vanishes(y, self[y].shape == shape):
                     return x
         return self.emit(name, operands, shape)
 
-    def zeros(self, value: int) -> bool:
-        """Whether a value is zeros that are written down, or a part of such."""
-        op = self[value]
-        if op.name in ("slice", "reshape", "broadcast"):
-            return self.zeros(op.inputs[0])
-        return op.name == "constant" and not np.any(op.attributes["array"])
+    def vanishes(self, value: int, written: bool = False) -> bool:
+        """Whether a value is zero whatever it is made of: a product with zeros, a sum of such.
 
-    def vanishes(self, value: int) -> bool:
-        """Whether a value is zero whatever it is made of: a product with zeros, a sum of such."""
+        With ``written`` only zeros that are written down are, or a part of such.
+        """
         op = self[value]
         if op.name == "constant":
             return not np.any(op.attributes["array"])
-        if op.name in ("reduce", "neg", "reshape", "transpose", "broadcast"):
+        if op.name in ("reshape", "transpose", "broadcast", "slice"):
+            return self.vanishes(op.inputs[0], written)
+        if written:
+            return False
+        if op.name in ("reduce", "neg"):
             return self.vanishes(op.inputs[0])
         if op.name == "mul":
             return any(self[i].name == "constant" and self.vanishes(i) for i in op.inputs)
@@ -307,40 +293,29 @@ class Tape:
 
     def stack(self, parts: Sequence[int], axis: int) -> int:
         """Values one after the other along a new axis."""
-        rank = len(self[parts[0]].shape) + 1
-        axis %= rank
-        thin = [
-            self.reshape(part, (*self[part].shape[:axis], 1, *self[part].shape[axis:]))
-            for part in parts
-        ]
-        return self.concat(thin, axis)
+        shape = self[parts[0]].shape
+        axis %= len(shape) + 1
+        thin = (*shape[:axis], 1, *shape[axis:])
+        return self.concat([self.reshape(part, thin) for part in parts], axis)
 
     def pad(self, x: int, padding: Pads, value: float | str = 0.0) -> int:
         """Cells around the last axes; a negative number of them crops."""
         rest = len(self[x].shape) - len(padding)
-        padding = ((0, 0),) * rest + _pairs(padding)
-        sides = zip(self[x].shape, padding, strict=True)
+        sides = [*zip(self[x].shape, ((0, 0),) * rest + _pairs(padding), strict=True)]
         x = self.slice(x, [range(max(0, -a), n - max(0, -b)) for n, (a, b) in sides])
-        padding = tuple((max(0, before), max(0, after)) for before, after in padding)
-        if not any(map(any, padding)):
-            return x
-        sides = zip(self[x].shape, padding, strict=True)
-        shape = [n + before + after for n, (before, after) in sides]
-        return self.emit("pad", (x,), shape, padding=padding, value=value)
+        cells = tuple((max(0, a), max(0, b)) for _, (a, b) in sides)
+        shape = [n + a + b for n, (a, b) in sides]
+        return self.emit("pad", (x,), shape, padding=cells, value=value) if np.any(cells) else x
 
     def slice(self, x: int, parts: Sequence[range]) -> int:
         """The part that a range of indices selects on every axis; a range may run backwards."""
         forward = [part if part.step > 0 else part[::-1] for part in parts]
         x, forward = self._inside(x, forward)
         if forward != [range(n) for n in self[x].shape]:
-            x = self.emit(
-                "slice", (x,), [len(part) for part in forward],
-                start=tuple(part.start for part in forward),
-                stop=tuple(part.stop for part in forward),
-                step=tuple(part.step for part in forward),
-            )  # fmt: skip
-        backwards = [axis for axis, part in enumerate(parts) if part.step < 0]
-        return self.reverse(x, backwards) if backwards else x
+            ends = [(part.start, part.stop, part.step) for part in forward]
+            start, stop, step = zip(*ends, strict=True)
+            x = self.emit("slice", (x,), map(len, forward), start=start, stop=stop, step=step)
+        return self.reverse(x, (axis for axis, part in enumerate(parts) if part.step < 0))
 
     def _inside(self, x: int, parts: list[range]) -> tuple[int, list[range]]:
         """What of some values joined a slice is a part of: the one, or some of them joined."""
@@ -383,11 +358,12 @@ class Tape:
 
     def reverse(self, x: int, axes: Iterable[int]) -> int:
         """Some axes from their end to their beginning."""
-        rank = len(self[x].shape)
-        axes = tuple(int(axis) % rank for axis in axes)
-        return self.emit("reverse", (x,), self[x].shape, axes=axes)
+        axes = tuple(int(axis) % len(self[x].shape) for axis in axes)
+        return self._like(x, "reverse", axes=axes) if axes else x
 
-    # Anything.
+    def _like(self, x: int, name: str, *others: int, **attributes: Any) -> int:
+        """An operation of x, and of others, whose result has the shape of x."""
+        return self.emit(name, (x, *others), self[x].shape, **attributes)
 
     def unknown(
         self, name: str, operands: Iterable[int], shape: Iterable[int], **attributes: Any
@@ -396,13 +372,11 @@ class Tape:
         return self.emit(name, operands, shape, **attributes, unknown=True)
 
     def emit(
-        self, name: str, inputs: Iterable[int], shape: Iterable[int], where: Where | None = None,
-        **attributes: Any,
-    ) -> int:  # fmt: skip
+        self, name: str, inputs: Iterable[int], shape: Iterable[int], **attributes: Any
+    ) -> int:
         """Write an operation down and return its value."""
-        place = self.where if where is None else where
         shape = tuple(int(n) for n in shape)
-        return self._append(Operation(name, tuple(inputs), shape, attributes, place))
+        return self._append(Operation(name, tuple(inputs), shape, attributes, self.where))
 
     def _append(self, operation: Operation) -> int:
         self.operations.append(operation)
@@ -413,10 +387,6 @@ class Tape:
         """The shape of every stored array that is read, by its handle."""
         read = (op for op in self.operations if op.name == "parameter")
         return {op.attributes["handle"]: op.shape for op in read}
-
-    def size(self, value: int) -> int:
-        """How many numbers a value has."""
-        return prod(self[value].shape)
 
     def __getitem__(self, value: int) -> Operation:
         return self.operations[value]

@@ -11,7 +11,8 @@ from conformance import errors as codes
 from conformance.cli.output import Output
 from conformance.errors import Refused
 from conformance.ports import implementations as frameworks
-from conformance.quiet import NO_GPU, aside, bar, environment
+from conformance.ports.sandbox import NO_GPU
+from tests.quiet import aside, bar, environment
 from tests.selftest.corpus import Tally, tally
 
 COLUMNS = (
@@ -53,7 +54,7 @@ def _chosen(asked: list[str], json: str | None) -> list[str]:
         named = list(dict.fromkeys(map(frameworks.find, asked)))
         for name in named:
             frameworks.require(name)
-    except (frameworks.UnknownFramework, frameworks.NotInstalled) as unknown:
+    except (LookupError, frameworks.NotInstalled) as unknown:
         raise Refused(str(unknown)) from None
     found = named or [f for f in frameworks.frameworks() if not frameworks.missing(f)]
     if not found:

@@ -17,7 +17,6 @@ from conformance.graph.align import equal
 from conformance.graph.model import Graph, Node
 from conformance.judge import published
 from conformance.judge.port.variants import Comparison, stated
-from conformance.kinds import NORM
 from conformance.reference import Model
 from conformance.reference.variants import Profile
 
@@ -95,7 +94,7 @@ def value(node: Node, attribute: str) -> Any:
 
 def _normed(graph: Graph, index: int) -> bool:
     """Whether a normalisation reads a node, so that a bias before it would be idle."""
-    return any(graph.nodes[i].has(NORM) for i in graph.consumers()[index])
+    return any(graph.nodes[i].has("norm") for i in graph.consumers()[index])
 
 
 def _judged(graph: Graph, index: int, peers: _Peers) -> Iterator[Difference]:

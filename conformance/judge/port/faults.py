@@ -12,8 +12,9 @@ from dataclasses import replace
 from itertools import groupby
 
 from conformance.graph.model import Where
+from conformance.graph.reach import reached
 from conformance.graph.sharing import shared
-from conformance.judge.finding import Finding, Part, Remark
+from conformance.judge.finding import VOID, Finding, Part, Remark
 from conformance.judge.port.subject import Subject
 from conformance.judge.port.unread import OPERATION
 from conformance.trace import batch
@@ -41,11 +42,8 @@ def _taught(subject: Subject) -> list[Fault]:
         return [_by_itself(where) for where in subject.one_by_one[:1]]
     held: set[int] = set()
     for node in graph.unknown:
-        until, stack = {graph.nodes[i].value for i in node.inputs}, [node.value]
-        while stack:
-            if (value := stack.pop()) >= 0 and value not in held | until:
-                held.add(value)
-                stack.extend(tape[value].inputs)
+        until = {graph.nodes[i].value for i in node.inputs}
+        held |= reached([node.value], lambda value: tape[value].inputs, until)
     return batch.taught(subject.port, subject.size, subject.tape, tape, held)
 
 
@@ -63,8 +61,12 @@ def apart(structure: Part, seen: Part) -> list[Part]:
     meet, and where images meet the structure may not be readable."""
     norms = {f.node for f in structure.findings if f.attribute == "statistics"}
     seen = replace(seen, findings=[f for f in seen.findings if f.node not in norms or not _meet(f)])
-    if any(map(_meet, seen.findings)):  # that a layer works along the images is said already
-        along = [f for f in structure.findings if (f.attribute, f.found) != ("axis", "batch")]
+    if met := {f.check for f in seen.findings if _meet(f)}:
+        along = [  # that a layer works along the images, or reads but some, is said already
+            f for f in structure.findings
+            if (f.attribute, f.found) != ("axis", "batch")
+            and not (f.check == "training" in met and f.attribute in VOID)
+        ]  # fmt: skip
         structure = replace(structure, findings=along)
         unread = any(f.attribute == OPERATION for f in structure.findings) or structure.open
         if unread:

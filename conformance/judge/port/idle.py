@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterator
 from math import prod
 
 from conformance.graph.model import Where
+from conformance.graph.reach import reached
 from conformance.judge.finding import Part, Remark
 from conformance.trace.tape import Shape, Tape
 
@@ -59,14 +60,9 @@ class Read:
     @property
     def lost(self) -> set[str]:
         """Those of them that are read for what is multiplied by zero only."""
-        seen: set[int] = set()
-        stack = [*self.tape.outputs]
-        while stack:
-            if (value := stack.pop()) in seen or value < 0:
-                continue
-            seen.add(value)
-            stack.extend([] if self.tape.vanishes(value) else self.tape[value].inputs)
-        kept = (self.tape[value] for value in seen)
+        tape = self.tape
+        seen = reached(tape.outputs, lambda i: () if tape.vanishes(i) else tape[i].inputs)
+        kept = (tape[value] for value in seen)
         return self.handles - {op.attributes["handle"] for op in kept if op.name == "parameter"}
 
 

@@ -46,7 +46,8 @@ def check(subject: Subject, ran: Parity) -> Part:
     weights = Weights(side.expected, subject.seed)
     handles = subject.tape.parameters
     one, other = weights.images(2)
-    given = carried(side.found, counterparts(weights, side.found, side.pairs), subject.tape)
+    slot = counterparts(weights, side.found, side.pairs)
+    given = carried(side.found, lambda *of: slot(*of).astype(np.float32), subject.tape)
     try:
         results = run(Values(handles, given), np.stack([one, one, other]))
     except CannotExecute as refused:

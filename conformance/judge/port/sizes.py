@@ -6,9 +6,10 @@ or a convolution that covers its map, their kernels are as large as the map: tha
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from copy import copy
+from typing import TypeVar
 
 from conformance import reference
 from conformance.graph.align import Finding
@@ -21,6 +22,8 @@ from conformance.trace.port import Port, Size, Unfinished, UntraceableModel
 from conformance.trace.tape import Fault, Tape
 from conformance.values import text
 
+Read = TypeVar("Read")
+
 #: An image may be grey or in colour; what has more channels is a map inside a network.
 CHANNELS = 3
 
@@ -29,22 +32,28 @@ def traced(port: Port, model: Model) -> tuple[Size, Tape]:
     """A port on the paper's image or, if it refuses that, on the one that it declares, or on one
     that another network takes.
 
-    Raises :class:`UntraceableModel` with what the port says of the paper's, or of one that it
+    Raises :class:`UntraceableModel`.
+    """
+    images = dict.fromkeys((model.input, *declared(port), *known(), *grey()))
+    return first(port, images, lambda tape: tape)
+
+
+def first(port: Port, images: Iterable[Size], read: Callable[[Tape], Read]) -> tuple[Size, Read]:
+    """The first of these images that a port takes, and what is read from its tape for that.
+
+    Raises :class:`UntraceableModel` with what the port says of the first of all, or of one that it
     takes and computes nothing of.
     """
-    try:
-        return model.input, at(port, model.input)
-    except Unfinished:
-        raise
-    except UntraceableModel as refused:
-        for size in (*declared(port), *known(), *grey()):
-            try:
-                return size, at(port, size)
-            except Unfinished as reason:
-                raise reason from None
-            except UntraceableModel:
-                continue
-        raise refused
+    refused: UntraceableModel | None = None
+    for size in images:
+        try:
+            return size, read(at(port, size))
+        except Unfinished as reason:  # it takes this image, whatever it says of others
+            raise reason from None
+        except UntraceableModel as reason:
+            refused = refused or reason
+    assert refused is not None
+    raise refused
 
 
 def at(port: Port, size: Size) -> Tape:

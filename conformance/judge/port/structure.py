@@ -33,9 +33,7 @@ def check(subject: Subject) -> Part:
     if subject.size != subject.model.input:
         part.remarks.append(Remark("input", "size", subject.model.input, subject.size))
     part.remarks += _spellings(inference)
-    # What a variant explains in training it explains in inference, where less of it may be seen.
-    profiles = subject.explained.accepted + [each for each, _ in subject.explained.nearly]
-    seen: set[int] = set().union(*(matches(inference, p, False) or () for p in profiles))
+    seen = subject.explained.seen(inference)
     left = own_causes(inference, [i for i in range(len(inference.findings)) if i not in seen])
     branches = unread.drawn(training) if training else set()
     left = unread.beside(inference, left, branches)

@@ -18,8 +18,7 @@ from conformance.judge.finding import CheckName, Finding
 from conformance.judge.port import preparation, sizes
 from conformance.judge.port.added import added
 from conformance.judge.port.altered import altered
-from conformance.judge.port.variants import Comparison, Explained, explain, left_out, matches
-from conformance.kinds import WEIGHTED
+from conformance.judge.port.variants import Comparison, Explained, explain, left_out
 from conformance.numbers.causes.roots import stand_ins
 from conformance.reference import Model
 from conformance.reference import variants as known
@@ -86,7 +85,7 @@ class Subject:
         """
         ours = published.network(self.model)
         gone = left_out(Comparison(ours.inference, ours.inference, [], self.model, {}), profile)
-        weighted = any(ours.inference.nodes[i].has(WEIGHTED) for i in gone)
+        weighted = any(ours.inference.nodes[i].has("weighted") for i in gone)
         if not weighted or gone.intersection(ours.inference.outputs):
             return None
         try:
@@ -117,10 +116,7 @@ class Subject:
         if comparison is self.whole:
             surplus = [comparison.findings[i] for i in self.explained.surplus]
             return surplus + self.explained.exceptions + self.added
-        seen: set[int] = set()
-        nearly = [profile for profile, _ in self.explained.nearly]
-        for profile in self.explained.accepted + nearly:
-            seen |= matches(comparison, profile, False) or set()
+        seen = self.explained.seen(comparison)
         left = [i for i in range(len(comparison.findings)) if i not in seen]
         own = [each for each in self.explained.exceptions if each.attribute not in TRAINED]
         more = added(comparison, left, self.explained.accepted)
@@ -263,7 +259,7 @@ def _pooled(expected: Graph, found: Graph) -> Graph:
 def _ends_in_a_pixel(graph: Graph) -> bool:
     """Whether the last map that a layer with parameters gives has one pixel."""
     main = graph.ancestors(graph.outputs[0])
-    maps = [graph.nodes[i].shape for i in sorted(main) if graph.nodes[i].has(WEIGHTED)]
+    maps = [graph.nodes[i].shape for i in sorted(main) if graph.nodes[i].has("weighted")]
     return next((m[:2] == (1, 1) for m in reversed(maps) if len(m) == 3), False)
 
 

@@ -9,7 +9,6 @@ from conformance.graph.align import Finding as Difference
 from conformance.graph.align import equal
 from conformance.graph.model import Graph, Node
 from conformance.judge.port.variants import Comparison
-from conformance.kinds import NORM
 from conformance.values import text
 
 
@@ -42,14 +41,14 @@ def replaced(comparison: Comparison, differences: list[Difference]) -> list[Diff
     for each in differences:
         if each.attribute == "extra" and each.found_node is not None:
             node = found.nodes[each.found_node]
-            if node.has(NORM):
+            if node.has("norm"):
                 there.setdefault(comparison.back.get(node.inputs[0]), each)
     gone: dict[Difference, Difference | None] = {}
     for each in differences:
         if each.attribute != "missing" or each.expected_node is None:
             continue
         node = expected.nodes[each.expected_node]
-        if node.has(NORM) and (other := there.pop(node.inputs[0], None)) is not None:
+        if node.has("norm") and (other := there.pop(node.inputs[0], None)) is not None:
             assert other.found_node is not None
             kind = found.nodes[other.found_node].kind
             one = Difference("kind", node.kind, kind, each.expected_node, other.found_node)

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from conformance.graph.align import Finding as Difference
 from conformance.graph.model import DRAWN, Graph, Node
+from conformance.graph.reach import reached
 from conformance.judge.port.variants import Comparison
 
 #: The attribute of such a finding, unless the reader knows more of why.
@@ -133,11 +134,7 @@ def _groups(graph: Graph, nodes: set[int]) -> Iterator[set[int]]:
             near[i].add(b)
     left = set(nodes)
     while left:
-        group, stack = set[int](), [min(left)]
-        while stack:
-            if (b := stack.pop()) not in group:
-                group.add(b)
-                stack.extend(near[b])
+        group = reached([min(left)], near.__getitem__)
         left -= group
         yield group
 

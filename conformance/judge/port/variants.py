@@ -17,7 +17,6 @@ from conformance.graph.model import Graph, Node
 from conformance.graph.names import names
 from conformance.graph.rows import row_of
 from conformance.graph.written import layer
-from conformance.kinds import WEIGHTED
 from conformance.reference import Model
 from conformance.reference.variants import Difference, Profile
 from conformance.values import text
@@ -38,6 +37,14 @@ class Explained:
     def accepted(self) -> list[Profile]:
         """All that hold, the other network among them."""
         return [*self.profiles, *([self.another] if self.another else [])]
+
+    def seen(self, comparison: Comparison) -> set[int]:
+        """What all of them explain of a mode's findings, which may be less than the whole of one.
+
+        What a variant explains in training it explains in inference, where less may be seen.
+        """
+        profiles = self.accepted + [profile for profile, _ in self.nearly]
+        return set().union(*(matches(comparison, each, False) or () for each in profiles))
 
     @property
     def unexplained(self) -> int:
@@ -384,7 +391,7 @@ def label(node: Node) -> str:
 def _output(graph: Graph) -> int:
     """The last layer with weights on the way to the main output; -1 without one."""
     main = graph.ancestors(graph.outputs[0])
-    return max((i for i in main if graph.nodes[i].has(WEIGHTED)), default=-1)
+    return max((i for i in main if graph.nodes[i].has("weighted")), default=-1)
 
 
 def _top(graph: Graph) -> set[int]:

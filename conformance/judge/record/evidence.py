@@ -20,7 +20,6 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from hashlib import sha256
-from math import inf, nan
 from pathlib import Path
 from secrets import token_hex
 from typing import Any
@@ -276,7 +275,7 @@ def _read_run(folder: Path) -> Run:
 def _read_record(file: Path, name: str, checksum: str) -> Record:
     data = _listed(file, checksum)
     try:
-        row = read_row(_numbers(data) if _worded(file) else data, RecordRow)
+        row = read_row(data, RecordRow, words=True)
         said = damage(row, name)
         if not said and written(row) != {"exact": [], **data}:
             said = "a field is missing, or one too many"
@@ -344,29 +343,6 @@ def _load(path: Path) -> dict[str, Any]:
 def _dump(data: Any, path: Path) -> None:
     text = json.dumps(written(data), indent=1, sort_keys=True, allow_nan=False)
     path.write_text(f"{text}\n", encoding="utf-8")
-
-
-#: JSON has no number for these.
-WORDS = {"inf": inf, "-inf": -inf, "nan": nan}
-#: Under these names stands a text, whatever it is.
-TEXTS = frozenset(
-    ("path", "line", "handle", "kind", "problem", "alteration", "causes", "slot", "model")
-)
-
-
-def _worded(file: Path) -> bool:
-    """Whether a number in a file may be written as a word: it is long to look at each."""
-    text = file.read_bytes()
-    return any(f'"{word}"'.encode() in text for word in WORDS)
-
-
-def _numbers(data: Any) -> Any:
-    """The same with a number for each word that stands for one."""
-    if isinstance(data, dict):
-        return {k: v if k in TEXTS else _numbers(v) for k, v in data.items()}
-    if isinstance(data, list):
-        return [_numbers(each) for each in data]
-    return WORDS.get(data, data) if isinstance(data, str) else data
 
 
 def networks(runs: list[Run]) -> Iterator[str]:

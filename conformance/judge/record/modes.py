@@ -23,6 +23,9 @@ from conformance.trace.port import PLAIN, Execution
 
 __all__ = ["Compared", "check", "compared", "finite", "nearness"]
 
+#: Whatever else a record is executed in, which says itself what that is.
+EXECUTED = "executed"
+
 #: The slots that a step of training replaces.
 RUNNING = frozenset({"mean", "variance"})
 
@@ -79,58 +82,39 @@ class Compared:
 
 def compared(record: Record) -> dict[str, Compared]:
     """What a record's numbers were compared in, by the name of the mode; empty if in none."""
-    found = []
-    if record.parity:
-        found.append(check("inference", record.graph, record.parity))
-    if record.training and record.training_parity:
-        found.append(check("training", record.training, record.training_parity))
-    if record.gradients:
-        found.append(check("gradients", record.graph, record.gradients))
-    if record.training and record.training_gradients:
-        found.append(check("training gradients", record.training, record.training_gradients))
-    found += [_executed(record.graph, each) for each in record.executions]
+    graph, training = record.graph, record.training
+    pairs: list[tuple[str, Graph | None, Parity | Gradients | None]] = [
+        ("inference", graph, record.parity),
+        ("training", training, record.training_parity),
+        ("gradients", graph, record.gradients),
+        ("training gradients", training, record.training_gradients),
+        *((EXECUTED, graph, each) for each in record.executions),
+    ]
+    found = [check(mode, graph, values) for mode, graph, values in pairs if graph and values]
     return {each.mode: each for each in found}
 
 
 def check(mode: str, graph: Graph, found: Parity | Gradients) -> Compared:
     """One numeric check of a graph: what was to be compared beside what was."""
-    if isinstance(found, Gradients):
-        return _slots(mode, graph, found)
-    usual = mode in ("inference", "training")
-    return _values(mode, graph, found) if usual else _executed(graph, found)
-
-
-def _slots(mode: str, graph: Graph, found: Gradients) -> Compared:
-    """Every slot on the way to an output, and the image."""
-    live = graph.ancestors(*graph.outputs)
-    planned = sum(len(TRAINED & graph.nodes[index].slots.keys()) for index in live) + 1
-    return Compared(mode, graph, planned, found.slots, found.controls, found.problem)
-
-
-def _values(mode: str, graph: Graph, parity: Parity) -> Compared:
-    """Every node but the input and, in training, the running statistics after the step."""
+    if isinstance(found, Gradients):  # every slot on the way to an output, and the image
+        live = graph.ancestors(*graph.outputs)
+        planned = sum(len(TRAINED & graph.nodes[index].slots.keys()) for index in live) + 1
+        return Compared(mode, graph, planned, found.slots, found.controls, found.problem)
     planned = sum(node.kind != "input" for node in graph)
-    if mode == "training":
+    if mode == "training":  # and the running statistics after the step
         norms = (node for node in graph if node.attributes.get("momentum") is not None)
         planned += sum(len(RUNNING & node.slots.keys()) for node in norms)
-    results: tuple[NodeParity | SlotParity, ...] = parity.nodes + parity.statistics
+    elif mode != "inference":
+        mode = str(Execution(found.precision, compiled=found.compiled))
     return Compared(
-        mode, graph, planned, results, parity.controls, parity.problem, roots=parity.roots
-    )
-
-
-def _executed(graph: Graph, parity: Parity) -> Compared:
-    """Every node but the input; of a compiled network the outputs."""
-    how = Execution(parity.precision, compiled=parity.compiled)
-    nodes = sum(node.kind != "input" for node in graph)
-    return Compared(
-        str(how),
+        mode,
         graph,
-        len(graph.outputs) if parity.compiled else nodes,
-        parity.nodes,
-        parity.controls,
-        parity.problem,
-        parity.precision != PLAIN.precision,
+        len(graph.outputs) if found.compiled else planned,
+        found.nodes + found.statistics,
+        found.controls,
+        found.problem,
+        found.precision != PLAIN.precision,
+        found.roots,
     )
 
 

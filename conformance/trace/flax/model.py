@@ -16,7 +16,7 @@ import numpy as np
 from flax import nnx
 
 from conformance.trace.flax.calls import flags
-from conformance.trace.flax.scopes import named, replaceable
+from conformance.trace.flax.scopes import named, replaceable, switch
 from conformance.trace.jax.program import handle_of
 from conformance.trace.port import Own
 
@@ -73,8 +73,7 @@ class Model:
         count = self.structure.num_leaves
         leaves = [self.constants[i] if i in self.constants else next(rest) for i in range(count)]
         module = nnx.merge(self.graphdef, jax.tree.unflatten(self.structure, leaves))
-        module.train() if training else module.eval()
-        with named(module), replaceable():
+        with named(switch(module, training)), replaceable():
             result = module(images, **flags(type(module).__call__, training))
         if not training:
             return result

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import jax
 from flax import nnx
+from flax.nnx import module as module_library
 
 
 @contextmanager
@@ -32,10 +33,31 @@ def replaceable() -> Iterator[None]:
         nnx.Variable.__setitem__ = set_item
 
 
+def switch(module: nnx.Module, training: bool) -> list[tuple[Any, nnx.Module]]:
+    """Put a module into a mode by its own method; returns all modules in it with their paths.
+
+    Flax's own method goes through the modules that have been found already.
+    """
+    mode = "train" if training else "eval"
+    if getattr(type(module), mode) is not getattr(nnx.Module, mode):
+        getattr(module, mode)()  # which may make others of them
+        return list(nnx.iter_modules(module))
+    children, iterate = list(nnx.iter_modules(module)), module_library.iter_modules
+
+    def found(of: nnx.Module, *args: Any, **kwargs: Any) -> Iterable[tuple[Any, nnx.Module]]:
+        return children if of is module else iterate(of, *args, **kwargs)
+
+    module_library.iter_modules = found
+    try:
+        getattr(module, mode)()
+    finally:
+        module_library.iter_modules = iterate
+    return children
+
+
 @contextmanager
-def named(module: nnx.Module) -> Iterator[None]:
+def named(children: Iterable[tuple[Any, nnx.Module]]) -> Iterator[None]:
     """Have every operation carry the path of the module whose call it is part of."""
-    children = list(nnx.iter_modules(module))
     paths = {id(child): ".".join(map(str, path)) for path, child in children}
     kinds = {type(child) for _, child in children}
     kept = {kind: vars(kind).get("__call__") for kind in kinds if _is_callable(kind)}

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cache, partial
+from math import prod
 from typing import Any
 
 import jax
@@ -38,6 +40,14 @@ IDENTITIES = frozenset(
     {"copy", "copy_p", "stop_gradient", "reduce_precision", "optimization_barrier", "device_put"}
     | {"name", "sharding_constraint", "reshard", "pvary"}
 )
+
+#: What computes every number by itself, and the sizes at which a small array of them is computed.
+ELEMENTWISE = frozenset(
+    "add sub mul div max min neg abs sign floor sqrt rsqrt exp log tanh logistic pow integer_pow"
+    " lt le gt ge eq ne select_n convert_element_type".split()
+)
+RESHAPES = frozenset({"reshape", "squeeze", "expand_dims"})
+SIZES = (1 << 12, 1 << 14, 1 << 16)
 
 #: Over axes that have names, of devices, or numbers, which are those of a map that named them.
 REDUCTIONS = {"psum": "sum", "psum_invariant": "sum", "pmax": "max", "pmin": "min"}
@@ -115,14 +125,61 @@ def _is_double(equation: JaxprEqn) -> bool:
 
 def bind(equation: JaxprEqn, arrays: Sequence[Any], arithmetic: Arithmetic = DOUBLE) -> list[Any]:
     """Compute an equation, its own precision replaced by the one given."""
-    params, dtype = dict(equation.params), arithmetic.dtype
+    params = _params(equation, arithmetic)
+    results = equation.primitive.bind(*_cast(arrays, arithmetic), **params)
+    return list(results) if equation.primitive.multiple_results else [results]
+
+
+def _params(equation: JaxprEqn, arithmetic: Arithmetic) -> dict[str, Any]:
+    params = dict(equation.params)
     if equation.primitive.name != "bitcast_convert_type":  # It reads bits, not numbers.
-        params = {name: in_precision(dtype, value) for name, value in params.items()}
+        params = {name: in_precision(arithmetic.dtype, value) for name, value in params.items()}
     if equation.primitive.name in arithmetic.products:
         params["precision"] = arithmetic.products[equation.primitive.name]
-    cast = (array.astype(dtype) if is_floating(array.dtype) else array for array in arrays)
-    results = equation.primitive.bind(*cast, **params)
-    return list(results) if equation.primitive.multiple_results else [results]
+    return params
+
+
+def _cast(arrays: Sequence[Any], arithmetic: Arithmetic) -> list[Any]:
+    dtype = arithmetic.dtype
+    return [array.astype(dtype) if is_floating(array.dtype) else array for array in arrays]
+
+
+def computed(equation: JaxprEqn, arrays: Sequence[Any], arithmetic: Arithmetic) -> list[Any]:
+    """As :func:`bind`, of arrays, with less to compile, which takes XLA most of the time.
+
+    NumPy does what only moves numbers, and small maps are brought to a few sizes where all that
+    is done is done to every number by itself.
+    """
+    name, shape = equation.primitive.name, equation.outvars[0].aval.shape
+    if not all(map(_is_near, arrays)):
+        return bind(equation, arrays, arithmetic)
+    if name in RESHAPES and equation.params.get("dimensions") is None:
+        return [np.asarray(arrays[0]).reshape(shape)]
+    if name == "concatenate":
+        parts = map(np.asarray, _cast(arrays, arithmetic))
+        return [np.concatenate(list(parts), equation.params["dimension"])]
+    if name in ELEMENTWISE and prod(shape) <= SIZES[-1]:
+        size = next(size for size in SIZES if size >= prod(shape))
+        wide = [np.resize(np.broadcast_to(np.asarray(array), shape), size) for array in arrays]
+        (found,) = bind(equation, wide, arithmetic)
+        return [np.asarray(found)[: prod(shape)].reshape(shape)]
+    if name in PRODUCTS and arithmetic.dtype.itemsize < 4:
+        params = tuple(_params(equation, arithmetic).items())
+        return [_between_conversions(equation.primitive, params)(*_cast(arrays, arithmetic))]
+    return bind(equation, arrays, arithmetic)
+
+
+@cache
+def _between_conversions(primitive: Any, params: tuple[tuple[str, Any], ...]) -> Callable[..., Any]:
+    """A product that XLA computes in float32, its conversions compiled without its new emitters,
+    which take twice as long."""
+    options = {"xla_cpu_use_fusion_emitters": False}
+    return jax.jit(partial(primitive.bind, **dict(params)), compiler_options=options)
+
+
+def _is_near(array: Any) -> bool:
+    """Whether an array lies where NumPy can read it."""
+    return isinstance(array, np.ndarray | np.generic) or array.device.platform == "cpu"
 
 
 def fold(equation: JaxprEqn, arrays: Sequence[Any]) -> list[Any]:
@@ -134,7 +191,7 @@ def fold(equation: JaxprEqn, arrays: Sequence[Any]) -> list[Any]:
         for axis, size in zip(axes, arrays[0].shape, strict=True):
             places[axis] = size
         return [np.broadcast_to(arrays[0].reshape(places), shape)]
-    return [plain(array) for array in bind(equation, arrays)]
+    return [plain(array) for array in computed(equation, arrays, DOUBLE)]
 
 
 def plain(array: Any) -> Any:

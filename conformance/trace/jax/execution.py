@@ -76,6 +76,12 @@ def lower_type(dtype: Any) -> str:
     return str(dtype) if is_floating(dtype) and dtype.itemsize < 4 else ""
 
 
+def given(array: Any, dtype: Any) -> jax.Array:
+    """An array for JAX in a precision; NumPy converts it, which compiles nothing for its shape."""
+    return jnp.asarray(np.asarray(array, dtype), dtype)
+
+
 def as_array(array: Any) -> np.ndarray:
     """An array in a type that NumPy has; float32 holds bfloat16's numbers and float16's."""
-    return np.asarray(array.astype(jnp.float32) if array.dtype.itemsize < 4 else array)
+    found = np.asarray(array)
+    return found.astype(np.float32) if found.dtype.itemsize < 4 else found

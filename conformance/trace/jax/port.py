@@ -56,6 +56,7 @@ class JaxPort:
 
     def __init__(self, factory: Callable[..., Any]) -> None:
         self.factory = Fresh(factory, whole)
+        self._kept: tuple[tuple[tuple[int, ...], bool], Program] | None = None
 
     @property
     def trains(self) -> bool:
@@ -72,17 +73,23 @@ class JaxPort:
 
     def run(self, run: Run, wanted: frozenset[int], observe: Observer) -> dict[str, np.ndarray]:
         """See :class:`conformance.trace.port.Port`; compiled by XLA."""
-        return execute(self.program(run.image.shape, run.training), run, wanted, observe)
+        return execute(self._running(run), run, wanted, observe)
 
     def gradient(self, run: Run, cotangents: Arrays, wanted: frozenset[str]) -> Gradients:
         """See :class:`conformance.trace.port.Port`."""
-        program = self.program(run.image.shape, run.training)
-        return differentiate(program, run, cotangents, wanted)
+        return differentiate(self._running(run), run, cotangents, wanted)
 
     def inside(self, run: Run, cotangents: Arrays, wanted: frozenset[int]) -> Inside:
         """See :class:`conformance.trace.port.Port`."""
-        program = self.program(run.image.shape, run.training)
-        return inside(program, run, cotangents, wanted)
+        return inside(self._running(run), run, cotangents, wanted)
+
+    def _running(self, run: Run) -> Program:
+        """What is run: traced once more than the tape, which a model that is another one each
+        time does not fit, and then kept for runs in other precisions."""
+        asked = run.image.shape, run.training
+        if self._kept is None or self._kept[0] != asked:
+            self._kept = asked, self.program(*asked)
+        return self._kept[1]
 
     def own(self) -> Own:
         """What the pair's variables hold."""

@@ -13,7 +13,7 @@ import numpy as np
 from jax.extend.core import ClosedJaxpr
 
 from conformance.printable import message
-from conformance.trace.jax.execution import DOUBLE, in_precision, lower_type
+from conformance.trace.jax.execution import DOUBLE, given, in_precision, lower_type
 from conformance.trace.places import reason
 from conformance.trace.port import Own, UntraceableModel
 
@@ -43,7 +43,7 @@ class Program:
         """Arrays for all inputs but the image, in a precision."""
         *state, _ = (v.aval for v in self.jaxpr.jaxpr.invars)
         return [
-            blank(aval.shape, aval.dtype) if handle is None else jnp.asarray(values(handle), dtype)
+            blank(aval.shape, aval.dtype) if handle is None else given(values(handle), dtype)
             for handle, aval in zip(self.handles, state, strict=True)
         ]
 

@@ -22,8 +22,8 @@ from conformance.trace.evaluation import evaluate
 from conformance.trace.jax.equations import (
     LOOPS,
     REDUCTIONS,
-    bind,
     called,
+    computed,
     fold,
     has_layers,
     is_cast,
@@ -34,7 +34,7 @@ from conformance.trace.jax.equations import (
     plain,
     with_last_uses,
 )
-from conformance.trace.jax.execution import DOUBLE, as_array, computing, lower_type
+from conformance.trace.jax.execution import DOUBLE, as_array, computing, given, lower_type
 from conformance.trace.jax.operators import COMPARISONS, TABLE
 from conformance.trace.jax.program import Program, blank
 from conformance.trace.places import is_library, reason
@@ -116,7 +116,7 @@ class Walk:
         picture = Value(self.tape.input(image.shape, self.program.axes))
         values = [self._state(*pair) for pair in zip(self.program.handles, state, strict=True)]
         if self.watched:
-            picture.array = jnp.asarray(self.watched.run.image, self.arithmetic.dtype)
+            picture.array = given(self.watched.run.image, self.arithmetic.dtype)
             self._observe(picture)
         return [*values, picture]
 
@@ -132,10 +132,10 @@ class Walk:
 
     def _load(self, handle: str, shape: tuple[int, ...]) -> jax.Array:
         assert self.watched is not None
-        array = np.asarray(self.watched.run.values(handle), np.float64)
+        array = self.watched.run.values(handle)
         if array.shape != shape:
             raise ValueError(f"{handle} has shape {shape} and was given values of {array.shape}")
-        return jnp.asarray(array, self.arithmetic.dtype)
+        return given(array, self.arithmetic.dtype)
 
     def jaxpr(
         self, jaxpr: Jaxpr, consts: Sequence[Any], inputs: list[Value], outer: Where
@@ -207,7 +207,7 @@ class Walk:
 
     def _computed(self, equation: JaxprEqn, arrays: list[Any]) -> list[Any]:
         try:
-            return bind(equation, arrays, self.arithmetic)
+            return computed(equation, arrays, self.arithmetic)
         except Exception as error:
             kind = UntraceableModel if self.arithmetic == DOUBLE else CannotExecute
             raise kind(

@@ -208,21 +208,13 @@ def normalised(
     return made
 
 
-@makes("group_norm")
-def by_its_groups(walk: Walk, x: Algebra, layer: Layer) -> Plain | None:
-    return normalised(walk, x.base, layer.attributes, layer.slots, x.value, kind="group_norm")
-
-
-@makes("layer_norm")
-def by_its_channels(walk: Walk, x: Algebra, layer: Layer) -> Plain | None:
-    return normalised(walk, x.base, layer.attributes, layer.slots, x.value, kind="layer_norm")
-
-
 @makes("batch_norm")
-def by_its_batch(walk: Walk, x: Algebra, layer: Layer) -> Plain | None:
+@makes("group_norm")
+@makes("layer_norm")
+def by_its_statistics(walk: Walk, x: Algebra, layer: Layer) -> Plain | None:
     attributes = dict(layer.attributes)
     name = attributes.pop("axis", "C")
-    return normalised(walk, x.base, attributes, layer.slots, x.value, name)
+    return normalised(walk, x.base, attributes, layer.slots, x.value, name, layer.kind)
 
 
 def _linear(walk: Walk, x: Affine, algebra: Linear, name: str) -> Plain | None:

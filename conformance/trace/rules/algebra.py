@@ -5,7 +5,6 @@ from __future__ import annotations
 from math import prod
 
 from conformance.graph.model import Parameter
-from conformance.kinds import PASSING
 from conformance.trace.evaluation import BINARY, LAYOUT, UNARY
 from conformance.trace.meanings import (
     Affine,
@@ -51,7 +50,7 @@ def _function_of(walk: Walk, x: Plain, others: list[Plain]) -> bool:
     """Whether x is a function of another operand that nothing else reads, as in x sigmoid(x)."""
     ends = {other.node for other in others if other.node != x.node}
     node = walk.of(x)
-    while node.has(PASSING) and not node.parameters and walk.readers[node.value] == 1:
+    while node.has("passing") and not node.parameters and walk.readers[node.value] == 1:
         (before,) = node.inputs
         if before in ends:
             return True
@@ -146,7 +145,8 @@ def recognised(walk: Walk, x: Algebra, final: bool = True) -> Plain | None:
     if (x.value, x.node, final) in walk.nameless:
         return None
     entry = _entry(walk, x) if final else None
-    piece = Piece.of(walk.tape, walk.of(x.base).axes, x, entry)
+    axes = walk.of(x.base).axes, x.base.axes
+    piece = Piece(walk.tape, x.base.value, axes[0], x.value, axes[1], entry)
     asked = PARTIAL if (x.value, x.node, False) in walk.nameless else WHOLE + PARTIAL * final
     for recogniser in asked:
         if (layer := recogniser(piece)) is not None:

@@ -54,17 +54,6 @@ def conv(walk: Walk, op: Step, x: Flowing, kernel: Stored) -> Plain | None:
     return convolution(walk, op, walk.placed(x), kernel)
 
 
-@rule("conv")
-def by_computed_weights(walk: Walk, op: Step, x: Flowing, kernel: Stored) -> Plain:
-    """A kernel that is no stored array in some layout, but made of some, or drawn."""
-    return computed(walk, op, x, kernel)
-
-
-def computed(walk: Walk, op: Step, x: Flowing, kernel: Stored) -> Plain:
-    made = array_of(walk.tape, kernel.value) is None
-    return walk.opaque(op.value, [walk.placed(x).node], "weights" if made else "")
-
-
 def convolution(
     walk: Walk,
     op: Step,
@@ -74,18 +63,12 @@ def convolution(
     chosen: tuple[int, ...] | None = None,
 ) -> Plain | None:
     """conv(x, stored kernel) -> conv, its kernel as height x width x inputs x outputs."""
-    stored = array_of(walk.tape, kernel.value)
     order = _spatial_order(x.axes, op["lhs"])
     if order is None or (order != [0, 1] and not walk.any("conv")):
         walk.reads_as = walk.reads_as or _letters(x.axes, op["lhs"])
-    if order is None:
+    if order is None or (stored := _kernel(walk, kernel)) is None:
         return None
-    how = None if stored else made_in_call(walk.tape, kernel.value)
-    if how:
-        stored = Parameter("", walk.shape(kernel)), None
-    if stored is None:
-        return None
-    parameter, mask = stored
+    parameter, mask, how = stored
     out, into, *spatial = op["rhs"]
     permutation = (*(spatial[i] for i in order), into, out)
     shape = tuple(walk.shape(kernel)[i] for i in permutation)
@@ -170,26 +153,28 @@ def dense_from_the_left(walk: Walk, op: Step, kernel: Stored, x: Flowing) -> Pla
     return _dot(walk, op, x, kernel, along, into, last=False)
 
 
-@rule("dot")
-def dense_by_computed_weights(walk: Walk, op: Step, x: Flowing, kernel: Stored) -> Plain:
-    return computed(walk, op, x, kernel)
+@rule("conv")
+@rule("dot", commutes=True)
+def by_computed_weights(walk: Walk, op: Step, x: Flowing, kernel: Stored) -> Plain:
+    """A kernel that is no stored array in some layout, but made of some, or drawn."""
+    made = array_of(walk.tape, kernel.value) is None
+    return walk.opaque(op.value, [walk.placed(x).node], "weights" if made else "")
 
 
-@rule("dot")
-def computed_from_the_left(walk: Walk, op: Step, kernel: Stored, x: Flowing) -> Plain:
-    return computed(walk, op, x, kernel)
+def _kernel(walk: Walk, kernel: Stored) -> tuple[Parameter, np.ndarray | None, str] | None:
+    """The stored array that a kernel is, a mask on it, and how it comes about if it is none."""
+    if stored := array_of(walk.tape, kernel.value):
+        return *stored, ""
+    how = made_in_call(walk.tape, kernel.value)
+    return (Parameter("", walk.shape(kernel)), None, how) if how else None
 
 
 def _dot(
     walk: Walk, op: Step, x: Flowing, kernel: Stored, along: int, into: int, last: bool
 ) -> Plain | None:
-    stored = array_of(walk.tape, kernel.value)
-    how = None if stored else made_in_call(walk.tape, kernel.value)
-    if how:
-        stored = Parameter("", walk.shape(kernel)), None
-    if stored is None:
+    if (stored := _kernel(walk, kernel)) is None:
         return None
-    flow, (parameter, mask) = walk.placed(x), stored
+    flow, (parameter, mask, how) = walk.placed(x), stored
     if mask is not None or len(walk.shape(kernel)) != 2:
         return None
     contracted = flow.axes[along]

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from conformance.graph.axes import name_of, named
 from conformance.trace.meanings import Absent, Algebra, Flow, Flowing, Plain, Step, Stored
-from conformance.trace.recognise import in_training
 from conformance.trace.rule import rule
 from conformance.trace.rules.affine import normalised
 from conformance.trace.rules.algebra import recognised
@@ -31,18 +31,13 @@ def activation(walk: Walk, op: Step, x: Flowing) -> Plain | None:
 
 
 @rule("max", commutes=True)
-def at_least_zero(walk: Walk, op: Step, x: Flowing, least: Stored) -> Plain | None:
-    """max(x, 0) -> relu(x)."""
-    if constant(walk.tape, least) != 0.0:
-        return None
-    return _clipped(walk, op, x, low=0.0) or activation(walk, op, x)
-
-
-@rule("max", commutes=True)
 def at_least(walk: Walk, op: Step, x: Flowing, least: Stored) -> Plain | None:
-    """max(min(x, high), low) -> clip(x, low, high)."""
-    low = constant(walk.tape, least)
-    return None if low is None else _clipped(walk, op, x, low=low)
+    """max(min(x, high), low) -> clip(x, low, high); max(x, 0) -> relu(x); max(x, low) -> clip."""
+    if (low := constant(walk.tape, least)) is None:
+        return None
+    if found := _clipped(walk, op, x, low=low):
+        return found
+    return _bounded(walk, op, x, low, None) if low else activation(walk, op, x)
 
 
 @rule("min", commutes=True)
@@ -50,16 +45,7 @@ def at_most(walk: Walk, op: Step, x: Flowing, most: Stored) -> Plain | None:
     """min(x, high) -> clip(x, None, high); of a relu clip(x, 0, high), which is ReLU6 for 6."""
     if (high := constant(walk.tape, most)) is None:
         return None
-    if found := _clipped(walk, op, x, high=high):
-        return found
-    return _bounded(walk, op, x, None, high)
-
-
-@rule("max", commutes=True)
-def bounded_below(walk: Walk, op: Step, x: Flowing, least: Stored) -> Plain | None:
-    """max(x, low) -> clip(x, low, None)."""
-    low = constant(walk.tape, least)
-    return None if low is None else _bounded(walk, op, x, low, None)
+    return _clipped(walk, op, x, high=high) or _bounded(walk, op, x, None, high)
 
 
 def _clipped(
@@ -92,14 +78,12 @@ def _bounded(
 @rule("batch_norm")
 def batch_norm(walk: Walk, op: Step, x: Flowing, *slots: Stored | Absent) -> Plain | None:
     attributes = {"epsilon": op["epsilon"]}
-    if "momentum" in op.attributes:
-        attributes |= in_training(op["momentum"], op["unbiased"])
-    given = zip(("gamma", "beta", "mean", "variance"), slots, strict=True)
-    values = {slot: stored.value for slot, stored in given if isinstance(stored, Stored)}
+    if (kept := op.attributes.get("momentum")) is not None:
+        attributes |= {"statistics": "batch", "momentum": kept, "unbiased": op["unbiased"]}
     flow = walk.placed(x)
     name = name_of(flow.axes[op["axis"] % len(flow.axes)])
     name = name if name in AXES else "C"
-    return normalised(walk, flow, attributes, values, op.value, name)
+    return normalised(walk, flow, attributes, _given(slots), op.value, name)
 
 
 @rule("group_norm")
@@ -108,10 +92,14 @@ def group_norm(walk: Walk, op: Step, x: Flowing, *slots: Stored | Absent) -> Pla
     flow = walk.placed(x)
     if name_of(flow.axes[1], "") != "C":
         return None
-    given = zip(("gamma", "beta"), slots, strict=True)
-    values = {slot: stored.value for slot, stored in given if isinstance(stored, Stored)}
     attributes = {"groups": op["groups"], "epsilon": op["epsilon"]}
-    return normalised(walk, flow, attributes, values, op.value, kind="group_norm")
+    return normalised(walk, flow, attributes, _given(slots), op.value, kind="group_norm")
+
+
+def _given(slots: Sequence[Stored | Absent]) -> dict[str, int]:
+    """The values of a norm's slots that it has."""
+    named = zip(("gamma", "beta", "mean", "variance"), slots, strict=False)
+    return {slot: stored.value for slot, stored in named if isinstance(stored, Stored)}
 
 
 @rule("dropout")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import prod
 from typing import Any
 
@@ -54,15 +55,9 @@ def broadcast(walk: Walk, op: Step, x: Flowing) -> Plain | None:
 
 
 @rule("transpose")
-def transpose_padded(walk: Walk, op: Step, x: Padded) -> Padded:
-    """Cells around x belong to named axes, wherever those come to lie."""
-    axes = transposed(x.axes, op["axes"])
-    return Padded(x.node, axes, op.value, x.padding, x.fill)
-
-
-@rule("transpose")
-def transpose_chosen(walk: Walk, op: Step, x: Chosen) -> Chosen:
-    return Chosen(x.node, transposed(x.axes, op["axes"]), op.value, x.channels)
+def transpose_pending(walk: Walk, op: Step, x: Padded | Chosen) -> Padded | Chosen:
+    """Cells around x and channels of it belong to named axes, wherever those come to lie."""
+    return replace(x, axes=transposed(x.axes, op["axes"]), value=op.value)
 
 
 @rule("transpose")
@@ -253,15 +248,6 @@ def cells_around(walk: Walk, x: Padded) -> Plain:
     attributes = {"padding": x.padding, "value": x.fill}
     kind = "unknown:pad" if x.fill == "edge" else "pad"
     return walk.node(kind, attributes, (x.node,), x.axes, x.value)
-
-
-@rule("slice")
-def whole_slice(walk: Walk, op: Step, x: Flowing) -> Plain | None:
-    """x[:] -> x."""
-    if op.shape != walk.shape(x):
-        return None
-    flow = walk.placed(x)
-    return Plain(flow.node, flow.axes, op.value)
 
 
 @rule("slice")

@@ -9,8 +9,8 @@ import numpy as np
 
 from conformance.graph.axes import Axes, axis_of, name_of, resized
 from conformance.graph.model import Node
-from conformance.kinds import KEEPS_SIGN, NON_NEGATIVE
-from conformance.trace.evaluation import evaluate, window
+from conformance.kinds.arrays import inside
+from conformance.trace.evaluation import evaluate
 from conformance.trace.meanings import (
     NO_PADDING,
     Affine,
@@ -26,7 +26,6 @@ from conformance.trace.probes import leaves, same
 from conformance.trace.recognise import Layer
 from conformance.trace.rule import makes, rule
 from conformance.trace.rules.algebra import recognised
-from conformance.trace.tape import Operation
 from conformance.trace.walk import Spelling, Walk
 
 POOLS = {"max": "max_pool", "sum": "sum_pool", "mean": "avg_pool"}
@@ -186,10 +185,10 @@ def _counts_padding(
     size = prod(node.attributes["kernel"])
     if same(divisor, np.full(divisor.shape, float(size))):
         return True
-    attributes = {name: node.attributes[name] for name in ("stride", "padding")}
-    attributes |= {"reduce": "sum", "size": node.attributes["kernel"]}
-    counts = window(Operation("window", (), node.shape, attributes), np.ones(before[:2]))
-    shape = [1] * len(axes)
+    counts = inside(np.empty((1, *before)), node.attributes | {"count_include_pad": False})
+    if np.ndim(counts) == 0:  # nothing is padded
+        return None
+    counts, shape = counts[0, :, :, 0], [1] * len(axes)
     for name, length in zip("HW", counts.shape, strict=True):
         if (axis := axis_of(axes, name)) is None:
             return None
@@ -204,8 +203,8 @@ def _counts_padding(
 def _non_negative(walk: Walk, index: int) -> bool:
     """Whether a node cannot be negative, so that padding with zero is padding with nothing."""
     node = walk.nodes[index]
-    kept = node.has(KEEPS_SIGN) and all(_non_negative(walk, i) for i in node.inputs)
-    return kept or node.has(NON_NEGATIVE)
+    kept = node.has("keeps_sign") and all(_non_negative(walk, i) for i in node.inputs)
+    return kept or node.has("non_negative")
 
 
 @rule("slice")

@@ -12,8 +12,10 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
+from tensorflow.python.framework.func_graph import func_graph_from_py_func
 
 from conformance.trace.evaluation import evaluate
+from conformance.trace.places import calls_the_port
 from conformance.trace.port import (
     PLAIN,
     Arrays,
@@ -28,6 +30,7 @@ from conformance.trace.port import (
 )
 from conformance.trace.tape import Tape
 from conformance.trace.tensorflow.execution import computing, gpu, reason_of, session, versions
+from conformance.trace.tensorflow.making import making
 from conformance.trace.tensorflow.recorder import Recorder
 
 __all__ = ["TYPED", "computing", "differentiate", "execute", "gpu", "inside", "record", "versions"]
@@ -35,15 +38,18 @@ __all__ = ["TYPED", "computing", "differentiate", "execute", "gpu", "inside", "r
 #: Whether what was recorded computes in one precision only.
 TYPED = True
 
+#: Where TensorFlow's kernels want arrays to begin, in bytes.
+ALIGNMENT = 64
+
 #: Places for cotangents, and the gradients that follow.
 Reverse = tuple[list[Any], list[Any]]
 
 
 @dataclass
 class Source:
-    """The function that a tape was read from, and each value's tensor there."""
+    """The graph that a tape was read from, and each value's tensor there."""
 
-    function: Any
+    graph: Any
     tensors: dict[int, str]
     captured: dict[str, np.ndarray]
     #: The value that each tensor is.
@@ -52,31 +58,54 @@ class Source:
     gradients: dict[frozenset[str], Reverse] = field(default_factory=dict)
 
 
+@calls_the_port
 def record(call: Call, how: Execution = PLAIN) -> Tape:
     """What a call computes, from shapes and types alone."""
     specs = [tf.TensorSpec(shape, dtype) for shape, dtype in call.parameters.values()]
-    function = tf.function(call.function, autograph=False).get_concrete_function(
-        tf.TensorSpec(call.image, how.dtype), *specs
-    )
-    recorder = Recorder(function.graph, call.modules, call.root)
+    with making() as lines:
+        graph = _graph(call, [tf.TensorSpec(call.image, how.dtype), *specs])
+    recorder = Recorder(graph, call.modules, call.root, lines.get(graph, {}))
     tape = recorder.tape
-    entry, *places = function.inputs[: 1 + len(specs)]
+    entry, *places = graph.inputs[: 1 + len(specs)]
     recorder.bind(entry, tape.input(call.image, call.axes))
     recorder.parameters = {
         place.name: handle for place, handle in zip(places, call.parameters, strict=True)
     }
-    for outer, inner in function.graph.captures:
+    for outer, inner in graph.captures:
         if inner.dtype == tf.resource:
-            recorder.variables[inner.name] = _variable_name(function, outer)
+            recorder.variables[inner.name] = _variable_name(graph, outer)
         elif inner.op.type == "Placeholder":  # a small array is in the graph already
             recorder.captured[inner.name] = outer.numpy()
-    tape.outputs = tuple(recorder.values(tf.nest.flatten(function.outputs)))
-    tape.source = Source(function, recorder.tensors, recorder.captured, recorder.bound)
+    tape.outputs = tuple(recorder.values(graph.outputs))
+    tape.source = Source(graph, recorder.tensors, recorder.captured, recorder.bound)
     return tape
 
 
-def _variable_name(function: Any, resource: Any) -> str:
-    return next(v.name for v in function.graph.variables if v.handle is resource)
+def _graph(call: Call, specs: Sequence[tf.TensorSpec]) -> Any:
+    """The graph of a call: a ``tf.function`` has it, and costs a fifth more.
+
+    Only where the call makes variables one is needed, which knows how to take them out of it.
+    """
+    made = []
+
+    def make(following: Any, **options: Any) -> Any:
+        made.append(following)
+        raise ValueError("a variable is made in the call")
+
+    function = tf.autograph.experimental.do_not_convert(call.function)
+    try:
+        with tf.variable_creator_scope(make):
+            return func_graph_from_py_func(
+                "call", function, specs, {}, add_control_dependencies=False
+            )
+    except Exception:
+        if not made:
+            raise
+    return tf.function(call.function, autograph=False).get_concrete_function(*specs).graph
+
+
+def _variable_name(graph: Any, resource: Any) -> str:
+    return next(v.name for v in graph.variables if v.handle is resource)
 
 
 def execute(run: Run, wanted: frozenset[int], observe: Observer) -> dict[str, np.ndarray]:
@@ -89,7 +118,7 @@ def execute(run: Run, wanted: frozenset[int], observe: Observer) -> dict[str, np
     replaced = {value: _tensors_behind(tape, value) for value in tape.updates.values()}
     fetched = sorted(set().union(*sources.values(), *replaced.values()))
     feeds = _feeds(run, fetched)
-    with session(source.function.graph, run.how) as running:
+    with session(source.graph, run.how) as running:
         try:
             results = running.run({value: source.tensors[value] for value in fetched}, feeds)
         except tf.errors.OpError as error:
@@ -116,12 +145,25 @@ def _feeds(run: Run, values: Iterable[int]) -> dict[str, np.ndarray]:
     for value in sorted(tape.behind(values)):
         operation = tape[value]
         if operation.name == "input":
-            feeds[source.tensors[value]] = run.image
+            given = run.image
         elif operation.name == "parameter":
-            feeds[source.tensors[value]] = run.values(operation.attributes["handle"])
+            given = run.values(operation.attributes["handle"])
         elif value in run.draws:
-            feeds[source.tensors[value]] = np.full(operation.shape, run.draws[value])
+            given = np.full(operation.shape, run.draws[value])
+        else:
+            continue
+        tensor = source.graph.get_tensor_by_name(source.tensors[value])
+        feeds[tensor.name] = _aligned(given, tensor.dtype.as_numpy_dtype)
     return feeds
+
+
+def _aligned(array: np.ndarray, dtype: Any) -> np.ndarray:
+    """An array as TensorFlow reads it where it lies: any other one it holds a second time."""
+    room = np.empty(array.size * np.dtype(dtype).itemsize + ALIGNMENT, np.uint8)
+    start = -room.ctypes.data % ALIGNMENT
+    result = room[start : start + room.size - ALIGNMENT].view(dtype).reshape(array.shape)
+    result[...] = array
+    return result
 
 
 def differentiate(run: Run, cotangents: Arrays, wanted: frozenset[str]) -> Gradients:
@@ -150,7 +192,7 @@ def _went_back(run: Run, cotangents: Arrays, reverse: Reverse) -> Any:
     above, fetched = reverse
     feeds = _feeds(run, run.tape.outputs[: len(cotangents)])
     feeds.update(zip((place.name for place in above), cotangents, strict=True))
-    with session(run.tape.source.function.graph) as running:
+    with session(run.tape.source.graph) as running:
         try:
             return running.run(fetched, feeds)
         except tf.errors.OpError as error:
@@ -163,8 +205,8 @@ def _gradients(run: Run, cotangents: Arrays, names: Sequence[str]) -> Reverse:
     """Places for the cotangents, and the gradients by the tensors of these names."""
     tape, source = run.tape, run.tape.source
     outputs = [source.tensors[value] for value in tape.outputs[: len(cotangents)]]
-    graph = source.function.graph
-    with graph.as_default():
+    graph = source.graph
+    with making(), graph.as_default():
         above = [tf.compat.v1.placeholder(tf.float64, each.shape) for each in cotangents]
         results, leaves = (list(map(graph.get_tensor_by_name, some)) for some in (outputs, names))
         return above, tf.gradients(results, leaves, above, unconnected_gradients="zero")

@@ -6,35 +6,32 @@ a constant; so shapes and index arithmetic vanish.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from conformance import trace
 from conformance.graph.model import Where
-from conformance.trace.places import is_library, line
 from conformance.trace.tape import Tape
-from conformance.trace.tensorflow import widening
 from conformance.trace.tensorflow.execution import session
 from conformance.trace.tensorflow.operators import RANDOM, TABLE, Unreadable, unknown
 
-#: It stands between a port and every operation.
-WIDENING = widening.__file__
-
-_TRACERS = f"{Path(trace.__file__).parent}/"
-
 
 class Recorder:
-    """Reads one graph in the order it was built in, as far as the outputs depend on it."""
+    """Reads one graph in the order it was built in, as far as the outputs depend on it.
 
-    def __init__(self, graph: Any, modules: frozenset[str], root: str) -> None:
+    ``lines`` has the line of the port's own source that makes an operation, by the latter's name.
+    """
+
+    def __init__(
+        self, graph: Any, modules: frozenset[str], root: str, lines: Mapping[str, str]
+    ) -> None:
         self.tape: Tape = Tape()
         self.graph = graph
         self.modules = modules
         self.root = root
+        self.lines = lines
         #: The tensor of each value that is one.
         self.tensors: dict[int, str] = {}
         #: Arrays from outside the function.
@@ -98,7 +95,7 @@ class Recorder:
         if self._foldable(operation):
             self.folded.update(tensor.name for tensor in operation.outputs)
             return
-        path, own = self._path(operation.name), _line(operation)
+        path, own = self._path(operation.name), self.lines.get(operation.name, "")
         self.tape.where = Where(path or self.caller.path, own or self.caller.line)
         try:
             results = TABLE.get(operation.type, unknown)(self, operation)
@@ -141,15 +138,3 @@ class Recorder:
             elif scope in self.modules:
                 path.append(scope)
         return "/".join(path[1:] if path and path[0] == self.root else path)
-
-
-def _line(operation: Any) -> str:
-    """Where the port's own source makes the operation, as ``folder/file.py:41``."""
-    for frame in reversed(operation.traceback or ()):
-        if frame.filename == WIDENING:
-            continue
-        if frame.filename.startswith(_TRACERS):
-            break
-        if not is_library(frame.filename):
-            return line(frame.filename, frame.lineno)
-    return ""

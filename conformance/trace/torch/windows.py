@@ -23,9 +23,7 @@ def max_pool(
     """The largest of every window, and where it is."""
     if any(d != 1 for d in dilation):
         return None
-    size, step, pad = (spread(each, rank) for each in (kernel, stride or kernel, padding))
-    beyond = _beyond(x, outputs[0], size, step, pad)
-    pads = [(p, p + b) for p, b in zip(pad, beyond, strict=True)]
+    size, step, pads, _ = _placed(x, outputs[0], kernel, stride, padding, rank)
     value = recorder.tape.window(recorder.of(x), "max", size, step, pads)
     return [value, *positions(recorder, "max_pool.indices", x, outputs)]
 
@@ -37,9 +35,7 @@ def avg_pool(
 ) -> int:  # fmt: skip
     """The average of every window, by the divisor that the port asks for."""
     tape, value = recorder.tape, recorder.of(x)
-    size, step, pad = (spread(each, rank) for each in (kernel, stride or kernel, padding))
-    beyond = _beyond(x, outputs[0], size, step, pad)
-    pads = [(p, p + b) for p, b in zip(pad, beyond, strict=True)]
+    size, step, pads, beyond = _placed(x, outputs[0], kernel, stride, padding, rank)
     if divisor_override:
         value = tape.window(value, "sum", size, step, pads)
         if divisor_override == 1:
@@ -47,7 +43,7 @@ def avg_pool(
         return tape.elementwise("div", value, recorder.of(divisor_override))
     if count_include_pad and any(beyond):
         # What ceil_mode reaches beyond the padding is not in the divisor; the padding is.
-        value = tape.pad(value, [(p, p) for p in pad])
+        value = tape.pad(value, [(p, p) for p, _ in pads])
         pads = [(0, b) for b in beyond]
     count = count_include_pad and not any(beyond)
     return tape.window(value, "mean", size, step, pads, count_padding=count)
@@ -65,7 +61,11 @@ def adaptive_pool(
         lengths = {b - a for a, b in zip(starts, stops, strict=True)}
         steps = {b - a for a, b in pairwise(starts)} or {inside}
         if len(lengths) > 1 or len(steps) > 1 or 0 in steps:
-            return uneven(recorder, outputs, x, rank, word)
+            if (rank, word) != (2, "mean"):
+                return None
+            height, width = outputs[0].shape[-2:]  # they overlap, or are of different sizes
+            spatial = (x.ndim - 2, x.ndim - 1)
+            return [recorder.tape.adaptive_mean(recorder.of(x), (height, width), spatial)]
         size.append(lengths.pop())
         step.append(steps.pop())
     value = recorder.of(x)
@@ -75,30 +75,21 @@ def adaptive_pool(
     return [value, *positions(recorder, "adaptive_max_pool.indices", x, outputs)]
 
 
-def uneven(
-    recorder: Recorder, outputs: list[Tensor], x: Tensor, rank: int, word: str
-) -> list[Value] | None:
-    """Averages of windows that overlap or are of different sizes."""
-    if (rank, word) != (2, "mean"):
-        return None
-    height, width = outputs[0].shape[-2:]
-    spatial = (len(x.shape) - 2, len(x.shape) - 1)
-    return [recorder.tape.adaptive_mean(recorder.of(x), (height, width), spatial)]
-
-
 def spread(sizes: Sequence[int], rank: int) -> tuple[int, ...]:
     """A size for every axis; one stands for all."""
     return tuple(sizes) * (rank if len(sizes) == 1 else 1)
 
 
-def _beyond(
-    x: Tensor, output: Tensor, size: Sequence[int], stride: Sequence[int], pad: Sequence[int]
-) -> list[int]:
-    """How far ``ceil_mode`` lets the last window reach beyond the padded input, on each axis."""
-    sides = zip(x.shape[-len(size) :], output.shape[-len(size) :], size, stride, pad, strict=True)
-    return [
-        max(0, (windows - 1) * step + length - (n + 2 * p)) for n, windows, length, step, p in sides
-    ]
+def _placed(
+    x: Tensor, output: Tensor, kernel: Sequence[int], stride: Sequence[int],
+    padding: Sequence[int], rank: int,
+) -> tuple[tuple[int, ...], tuple[int, ...], list[tuple[int, int]], list[int]]:  # fmt: skip
+    """Size, stride and padding of windows, and how far ``ceil_mode`` lets the last one reach beyond
+    the padded input, on each axis."""
+    size, step, pad = (spread(each, rank) for each in (kernel, stride or kernel, padding))
+    sides = zip(x.shape[-rank:], output.shape[-rank:], size, step, pad, strict=True)
+    beyond = [max(0, (count - 1) * s + k - (n + 2 * p)) for n, count, k, s, p in sides]
+    return size, step, [(p, p + b) for p, b in zip(pad, beyond, strict=True)], beyond
 
 
 def positions(recorder: Recorder, name: str, x: Tensor, outputs: list[Tensor]) -> list[Value]:
