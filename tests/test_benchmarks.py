@@ -5,6 +5,8 @@ import pytest
 from benchmarks.__main__ import Row, Spread
 from benchmarks.plan import measurements
 
+pytestmark = pytest.mark.bare
+
 
 @pytest.mark.parametrize(
     ("ratio", "above", "fails"), [(3.0, False, False), (4.4, True, False), (4.6, True, True)]

@@ -13,6 +13,8 @@ from conformance.reports.results import results
 from tests.selftest.tiny import PROFILE, REFERENCE, record, run, thorough
 from tests.test_site import STRANGER, chain, ported
 
+pytestmark = pytest.mark.bare
+
 #: As many nodes as the deepest published network has.
 BLOCKS = 700
 

@@ -71,6 +71,7 @@ def interrupt(*args, **kwargs):
 # What is asked for is not there.
 
 
+@pytest.mark.bare
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [
@@ -105,6 +106,7 @@ def test_bad_input_is_one_line(arguments, code, said, tmp_path, monkeypatch, cap
     assert {path.name for path in tmp_path.iterdir()} == {"empty", "damaged"}
 
 
+@pytest.mark.bare
 @pytest.mark.parametrize("arguments", [["check"], ["check", "--framework", "torch"]], ids=len)
 def test_missing_framework_is_inconclusive(arguments, monkeypatch, capsys):
     """Without a framework nothing is checked, and the sentence says how to install one."""
@@ -113,6 +115,7 @@ def test_missing_framework_is_inconclusive(arguments, monkeypatch, capsys):
     assert "pip install" in capsys.readouterr().err
 
 
+@pytest.mark.bare
 def test_damaged_reference_is_our_fault(monkeypatch, capsys):
     """A reference file that cannot be read is told by its place."""
     monkeypatch.setattr(reference, "models", lambda: reference.family("x", ROOT / "nowhere"))
@@ -143,6 +146,7 @@ def test_list_imports_nothing_heavy():
     assert all(name in done.stdout for name in [*reference.models(), *frameworks.frameworks()])
 
 
+@pytest.mark.bare
 def test_list_fits_a_terminal(monkeypatch, capsys):
     """The list has no line of more than 80 columns."""
     monkeypatch.setenv("COLUMNS", "80")
@@ -150,6 +154,7 @@ def test_list_fits_a_terminal(monkeypatch, capsys):
     assert max(map(len, capsys.readouterr().out.splitlines())) <= 80
 
 
+@pytest.mark.bare
 @pytest.mark.parametrize("name", reference.models())
 def test_facts_has_every_claim(name, capsys):
     """A network's page names its rows, and its result has every claim about it, with a status."""
@@ -163,6 +168,7 @@ def test_facts_has_every_claim(name, capsys):
     assert all(claim["status"] for claim in found)
 
 
+@pytest.mark.bare
 @pytest.mark.parametrize("command", COMMANDS)
 def test_help_teaches(command, capsys):
     """A command's help has an example of it and says what its exit codes mean."""
@@ -172,6 +178,7 @@ def test_help_teaches(command, capsys):
     assert "exit codes:\n  0  conforms\n" in said
 
 
+@pytest.mark.bare
 @pytest.mark.parametrize("command", ["check", "report", "compare"])
 def test_schema_is_a_schema(command, capsys):
     """What --schema prints is a JSON Schema."""
@@ -180,12 +187,14 @@ def test_schema_is_a_schema(command, capsys):
     jsonschema.validators.validator_for(schema).check_schema(schema)
 
 
+@pytest.mark.bare
 def test_version(capsys):
     """The version is one line."""
     assert main(["--version"]) == 0
     assert capsys.readouterr().out.startswith("conformance ")
 
 
+@pytest.mark.bare
 def test_file_appears_whole_or_not_at_all(tmp_path, monkeypatch):
     """A write that fails leaves the file as it was and nothing beside it."""
     target = tmp_path / "result.json"
@@ -196,6 +205,7 @@ def test_file_appears_whole_or_not_at_all(tmp_path, monkeypatch):
     assert [path.read_text() for path in tmp_path.iterdir()] == ["old"]
 
 
+@pytest.mark.bare
 def test_device_keeps_its_place():
     """What is not a regular file, such as /dev/stdout, is written to and not replaced."""
     ours, theirs = os.openpty()
@@ -203,6 +213,7 @@ def test_device_keeps_its_place():
     assert os.read(ours, 9).startswith(b"{}")
 
 
+@pytest.mark.bare
 def test_bar_is_for_terminals(tmp_path):
     """A running network shows a bar on a terminal, and a file hears nothing of it."""
     ours, theirs = os.openpty()

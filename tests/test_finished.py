@@ -133,6 +133,7 @@ def test_resume(room, monkeypatch, tmp_path, capfd):
     assert checked("--resume") == both  # the seed is 0 again
 
 
+@pytest.mark.bare
 def test_resume_goes_on_from_evidence(capfd):
     """There is nothing to go on from without a folder."""
     assert main(["check", "--resume"]) == 2

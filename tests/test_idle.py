@@ -6,6 +6,8 @@ from conformance.graph.model import Where
 from conformance.judge.port import idle
 from conformance.trace.tape import Tape
 
+pytestmark = pytest.mark.bare
+
 
 def tape(*dead, output="fc", kept=(), stored=()):
     """A tape on which each of some layers reads the image, and one of them is the output."""

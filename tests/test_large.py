@@ -14,6 +14,8 @@ from conformance.numbers import weights
 from conformance.numbers.deviation import SlotParity
 from conformance.numbers.stored import read
 
+pytestmark = pytest.mark.bare
+
 SHAPE = (49 * 40, 520)
 STEPS = {
     "as it is": (),

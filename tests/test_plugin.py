@@ -16,7 +16,7 @@ from conformance.judge.expectations import BadExpectation, is_about, row_of_node
 from conformance.judge.finding import Finding
 from conformance.judge.results import Gate
 from conformance.ports import implementations as frameworks
-from conformance.ports.sandbox import Limits, work
+from tests.here import work
 from tests.selftest import mutants
 
 ROOT = Path(__file__).parents[1]
@@ -95,6 +95,7 @@ def test_plugin_is_light():
     assert not loaded & {"numpy", "reference", "conformance.pytest.suite", *frameworks.frameworks()}
 
 
+@pytest.mark.bare
 def test_plugin_takes_no_option(tested):
     """A porter's own options may be called what the suite's are called."""
     names = "framework arch device evidence seed document port".split()
@@ -126,6 +127,7 @@ def test_checks_are_known_before_anything_runs(tested):
     assert listed == [f"test_it.py::net[{name}]" for name in IDS]
 
 
+@pytest.mark.bare
 def test_decorated_factory_is_still_the_factory():
     """Its name, its docstring and what it returns are kept."""
 
@@ -139,6 +141,7 @@ def test_decorated_factory_is_still_the_factory():
         port(net)  # type: ignore[arg-type]
 
 
+@pytest.mark.bare
 def test_wrong_option_is_told_when_collecting(tested):
     """One line, no traceback, and pytest does not go on as if nothing had been asked."""
     name = repr(SMALLEST.name)
@@ -157,6 +160,7 @@ def test_wrong_option_is_told_when_collecting(tested):
     assert "Traceback" not in words
 
 
+@pytest.mark.bare
 def test_port_needs_an_architecture(tested):
     """``--port`` says what is missing."""
     code, _, words = tested({}, "--pyargs", "conformance", "--port", "it.py:net")
@@ -164,6 +168,7 @@ def test_port_needs_an_architecture(tested):
     assert "--port is held against one --arch, here are 0" in words
 
 
+@pytest.mark.bare
 def test_unjudged_port_fails_every_check(tested):
     """The cause is told once, and nothing passes."""
     text = f"""
@@ -222,6 +227,7 @@ PARTED = {
 ALL_FORWARD = [name for name in IDS if name.startswith("forward")]
 
 
+@pytest.mark.bare
 @pytest.mark.parametrize(
     ("found", "fail"),
     [
@@ -248,6 +254,7 @@ def test_check_fails(found, fail):
     assert failing(found) == fail
 
 
+@pytest.mark.bare
 @pytest.mark.parametrize("kind", ["training", "initialisation"])
 def test_what_a_port_cannot_show_is_skipped(kind):
     """What a kind of port cannot show is skipped with the gate's sentence."""
@@ -256,6 +263,7 @@ def test_what_a_port_cannot_show_is_skipped(kind):
     assert skipped == [name for name in IDS if name.startswith(kind)]
 
 
+@pytest.mark.bare
 def test_expectation_that_no_longer_occurs_fails():
     """It is about its own attribute in its own row or node, and fails where nothing is left."""
     name = f"{FIRST} stride"
@@ -272,6 +280,7 @@ def test_expectation_that_no_longer_occurs_fails():
         split(f"{FIRST}x stride", ROWS)
 
 
+@pytest.mark.bare
 def test_longest_row_owns_a_node():
     """A row whose name begins another's name does not take its nodes."""
     rows = ["fc", "fc 2", "fc 2/b"]
@@ -288,7 +297,7 @@ def gate(port, architecture):
         "size": None, "seed": 0, "numbers": True, "trained": False, "drawing": False,
         "debug": False,
     }  # fmt: skip
-    return work(job, Limits(300))
+    return work(job, None, part=lambda _: None)
 
 
 @pytest.mark.numbers

@@ -173,12 +173,14 @@ def test_thorough_sees_training_and_gradients(checked, monkeypatch, replaced, wr
     assert row["training"] is row["gradients"] is row["training_gradients"] is None
 
 
+@pytest.mark.bare
 def test_thorough_is_not_quietly_run_on_something_else(capsys):
     """A step of training and gradients have no GPU check: that is said before anything runs."""
     assert main(["check", "--device", "gpu", "--thorough"]) == 2
     assert "leave out --thorough or the GPU" in capsys.readouterr().err
 
 
+@pytest.mark.bare
 @pytest.mark.parametrize("option", [["--thorough"], ["--repeat", "2"]], ids=" ".join)
 def test_numbers_that_are_not_run_cannot_be_repeated(option, capsys):
     """Asking for both is wrong usage."""
@@ -186,6 +188,7 @@ def test_numbers_that_are_not_run_cannot_be_repeated(option, capsys):
     assert "leave out --no-numbers" in capsys.readouterr().err
 
 
+@pytest.mark.bare
 @pytest.mark.parametrize("times", ["0", "-1", "many"])
 def test_times_are_a_number(times, capsys):
     """At least one."""

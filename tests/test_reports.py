@@ -31,6 +31,8 @@ from tests.selftest.tiny import (
     thorough,
 )
 
+pytestmark = pytest.mark.bare
+
 PUBLISHED = Path(__file__).parents[1] / "reports" / "published"
 
 WRONG = [

@@ -25,6 +25,7 @@ SIZES = {
 }
 
 
+@pytest.mark.bare
 @pytest.mark.parametrize(("name", "size"), SIZES.items())
 def test_smallest(name, size):
     """Nothing but the maps is another one, and one pixel less would change a layer."""

@@ -53,6 +53,7 @@ def page(tmp_path):
     return tmp_path / "page.md"
 
 
+@pytest.mark.bare
 def test_stale_output_is_seen(page):
     """What is printed takes the place of what was; commands that cannot run here stay."""
     printed = transcripts.replayed(page, "sys")
@@ -62,6 +63,7 @@ def test_stale_output_is_seen(page):
     assert (page.parent / "examples" / "it.py").read_text() == "net = 1\n"
 
 
+@pytest.mark.bare
 def test_change_that_fits_nowhere_is_refused(page):
     """A document that changes what is not there is damaged."""
     page.write_text(PAGE.replace("-net = 1", "-net = 2"))
@@ -69,12 +71,14 @@ def test_change_that_fits_nowhere_is_refused(page):
         transcripts.replayed(page, "sys")
 
 
+@pytest.mark.bare
 def test_only_our_commands_are_run(page):
     """A document cannot have anything else run."""
     with pytest.raises(transcripts.DamagedPage, match="is none of conformance, pytest"):
         transcripts.replayed(page, "no_such_module")
 
 
+@pytest.mark.bare
 def test_only_measured_numbers_may_differ():
     """Errors and times are taken out, found values are not."""
     line = "agree to 3e-15 in float64 (bound 5e-11)"

@@ -289,21 +289,23 @@ def ruled(x):
 
 ruled.defvjp(lambda x: (jax.nn.relu(x), x > 0), lambda on, above: (above * on,))
 
+#: A network; what stands for the ReLU in a block of it, and on its shortcut; what is named.
 BACKWARD = {
-    "a backward of its own": (ruled, None, []),
-    "straight through": (straight, None, ["stage2/2/1 relu"]),
-    "shortcut": (nnx.relu, jax.lax.stop_gradient, ["stage2/2 add"]),
+    "a backward of its own": ("Basic-block", ruled, None, []),
+    "straight through": ("Basic-block", straight, None, ["block/1 relu"]),
+    "shortcut": ("ResNet-20-CIFAR", nnx.relu, jax.lax.stop_gradient, ["stage2/2 add"]),
 }
 
 
-@pytest.mark.parametrize(("relu", "shortcut", "nodes"), BACKWARD.values(), ids=BACKWARD)
-def test_the_node_that_alters_a_gradient_is_named(relu, shortcut, nodes):
+@pytest.mark.parametrize(("name", "relu", "shortcut", "nodes"), BACKWARD.values(), ids=BACKWARD)
+def test_the_node_that_alters_a_gradient_is_named(name, relu, shortcut, nodes):
     """And not the first norm upstream that suffers."""
-    network = reference.find("ResNet-20-CIFAR")
+    network = reference.find(name)
 
     def build():
         model = implementations.factory("flax", network)(rngs=nnx.Rngs(0))
-        block = model.stage2.layers[1].layers[0]
+        row = model.block if name == "Basic-block" else model.stage2.layers[1]
+        block = row.layers[0]
         block.residual.layers[1], block.shortcut = relu, shortcut
         return model
 

@@ -229,28 +229,38 @@ def rectifier(back):
     return rectified
 
 
+#: A network; what stands for the ReLU in a block of it, and on its shortcut; what is named.
 BACKWARD = {
     "a backward of its own": (
+        "Basic-block",
         rectifier(lambda g, on: keras.ops.where(on, g, 0 * g)),
         unchanged,
         [],
     ),
-    "straight through": (rectifier(lambda g, on: g), unchanged, ["stage2/2/1 relu"]),
-    "shortcut": (keras.ops.relu, keras.ops.stop_gradient, ["stage2/2 add"]),
+    "straight through": ("Basic-block", rectifier(lambda g, on: g), unchanged, ["block/1 relu"]),
+    "shortcut": (
+        "ResNet-20-CIFAR",
+        keras.ops.relu,
+        keras.ops.stop_gradient,
+        ["stage2/2 add"],
+    ),
 }
 
 
-@pytest.mark.parametrize(("relu", "shortcut", "nodes"), BACKWARD.values(), ids=BACKWARD)
-def test_the_node_that_alters_a_gradient_is_named(relu, shortcut, nodes):
+@pytest.mark.parametrize(("name", "relu", "shortcut", "nodes"), BACKWARD.values(), ids=BACKWARD)
+def test_the_node_that_alters_a_gradient_is_named(name, relu, shortcut, nodes):
     """And not the first norm upstream that suffers."""
-    network = reference.find("ResNet-20-CIFAR")
+    network = reference.find(name)
 
     def block(x, width, stride):
         y = Done(relu)(conv_bn(x, width, 3, stride))
         return layers.Add()([conv_bn(y, width, 3), Done(shortcut)(x)])
 
     def build():
-        return restaged(implementations.factory("keras", network), "stage2", 1, block)
+        if name != "Basic-block":
+            return restaged(implementations.factory("keras", network), "stage2", 1, block)
+        image = keras.Input(network.input)
+        return keras.Model(image, layers.ReLU(name="block")(block(image, 64, 1)))
 
     found = judge(port(build), network).findings
     assert [(f.check, f.node) for f in found] == [("gradient", node) for node in nodes]

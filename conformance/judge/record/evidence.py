@@ -12,6 +12,7 @@ is found under its name is never half a run.  Files are a pure function of code,
 from __future__ import annotations
 
 import errno
+import gc
 import json
 import os
 import shutil
@@ -264,6 +265,7 @@ def _read_run(folder: Path) -> Run:
     )
     for name, checksum in row.networks.items():
         run.records[name] = _read_record(folder / f"{name}.json", name, checksum)
+        gc.freeze()  # a collection looks at one network's record, not at all before it again
         run.placed[name] = run.records[name], checksum
     if row.selftest:
         run.selftest = _listed(folder / SELFTEST, row.selftest)
