@@ -68,3 +68,14 @@ def test_a_kernel_that_is_turned_is_told(turned, said):
 def test_a_map_flattened_in_another_order_is_told(order, usual, said):
     """The framework's own order is that of its images."""
     assert [found for _, found in told(dense(order), usual)] == said
+
+
+def test_a_dense_kernel_that_is_turned_for_the_map_is_told():
+    """As Keras' checkpoint is in PyTorch's network, turned in every call."""
+
+    def write(tape, x):
+        stored = tape.reshape(tape.parameter("kernel", (7, 100)), (7, 5, 5, 4))
+        kernel = tape.reshape(tape.transpose(stored, (0, 3, 1, 2)), (7, 100))
+        return tape.dot(tape.reshape(x, (2, 100)), kernel, (1, 1))
+
+    assert [found for _, found in told(write)] == ["height before width before channels"]

@@ -203,7 +203,7 @@ def stored(part: np.ndarray, parameter: Parameter) -> np.ndarray:
     place, steps = result, list(parameter.steps)
     while steps:
         try:
-            place = stepped(place, *steps[0])
+            place = _step(place, *steps[0])
         except ValueError:
             break
         del steps[0]
@@ -229,7 +229,7 @@ def stored(part: np.ndarray, parameter: Parameter) -> np.ndarray:
     return result
 
 
-def stepped(x: np.ndarray, step: str, argument: Any) -> np.ndarray:
+def _step(x: np.ndarray, step: str, argument: Any) -> np.ndarray:
     """A view of ``x`` after one step.  Raises :class:`ValueError` if there is none."""
     if step == "transpose":
         return x.transpose(argument)

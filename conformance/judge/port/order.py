@@ -7,7 +7,6 @@ framework's own, make no other network; a checkpoint from elsewhere does not fit
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
 from math import prod
 
 import numpy as np
@@ -15,7 +14,6 @@ import numpy as np
 from conformance.graph.model import Graph, Node, Parameter
 from conformance.judge.finding import Part, Remark
 from conformance.judge.port.subject import Subject
-from conformance.numbers.weights import stepped
 
 NAMES = {"H": "height", "W": "width", "C": "channels"}
 FITS = "the network is the same, a checkpoint in the usual order does not fit as it is"
@@ -69,18 +67,33 @@ def _in_words(letters: list[str]) -> str:
 
 
 def _steps(parameter: Parameter, slot: tuple[int, ...], axes: dict[str, int]) -> dict[str, int]:
-    """How far apart in the stored array neighbours along the first axes of a slot are.
+    """How far apart in the stored array neighbours along the first axes of a slot are."""
+    origin = _stored_at(parameter, 0)
+    return {
+        letter: _stored_at(parameter, prod(slot[number + 1 :])) - origin
+        for number, (letter, size) in enumerate(axes.items())
+        if size > 1
+    }
 
-    None are where the slot is no view of what is stored.
-    """
-    steps = [*parameter.steps, ("reshape", slot)]
-    # Of two reshapes in a row the last one is all that there is.
-    read = [a for a, b in pairwise(steps) if (a[0], b[0]) != ("reshape", "reshape")] + steps[-1:]
-    view = np.empty(parameter.shape, np.int8)  # nothing is ever written there
-    try:
-        for step, argument in read:
-            view = stepped(view, step, argument)
-    except ValueError:
-        return {}
-    sides = zip(axes.items(), view.strides, strict=False)
-    return {letter: stride for (letter, size), stride in sides if size > 1}
+
+def _stored_at(parameter: Parameter, flat: int) -> int:
+    """Where in the stored array an entry of the slot is: its layout steps, walked back."""
+    shapes = [parameter.shape]
+    for step, argument in parameter.steps:
+        last = shapes[-1]
+        moved = tuple(last[i] for i in argument) if step == "transpose" else last
+        shapes.append(argument if step == "reshape" else moved)
+    for (step, argument), shape, after in zip(
+        reversed(parameter.steps), shapes[-2::-1], shapes[:0:-1], strict=True
+    ):
+        place = [int(i) for i in np.unravel_index(flat, after)]
+        if step == "transpose":
+            back = dict(zip(argument, place, strict=True))
+            place = [back[i] for i in range(len(shape))]
+        elif step == "reverse":
+            turned = zip(place, shape, strict=True)
+            place = [n - 1 - i if a in argument else i for a, (i, n) in enumerate(turned)]
+        else:
+            continue  # a reshape keeps the order
+        flat = int(np.ravel_multi_index(place, shape))
+    return flat
