@@ -13,11 +13,13 @@ import numpy as np
 from jax.extend.core import ClosedJaxpr, Jaxpr, JaxprEqn, Literal, subjaxprs
 
 from conformance.trace.jax.execution import (
+    BETWEEN_CONVERSIONS,
     DOUBLE,
     Arithmetic,
     in_precision,
     is_floating,
     lower_type,
+    options,
 )
 
 #: Calls, and the name under which they hold what they call.
@@ -173,10 +175,9 @@ def computed(equation: JaxprEqn, arrays: Sequence[Any], arithmetic: Arithmetic) 
 
 @cache
 def _between_conversions(primitive: Any, params: tuple[tuple[str, Any], ...]) -> Callable[..., Any]:
-    """A product that XLA computes in float32, its conversions compiled without its new emitters,
-    which take twice as long."""
-    options = {"xla_cpu_use_fusion_emitters": False}
-    return jax.jit(partial(primitive.bind, **dict(params)), compiler_options=options)
+    """A product that XLA computes in float32, between conversions."""
+    product = partial(primitive.bind, **dict(params))
+    return jax.jit(product, compiler_options=options(BETWEEN_CONVERSIONS))
 
 
 def _is_near(array: Any) -> bool:

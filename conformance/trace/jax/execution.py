@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache
 from typing import Any, NamedTuple
 
 import jax
@@ -34,6 +35,8 @@ FAST = {
 #: How a way back is compiled, which runs once: optimising a whole network takes longer than that.
 #: Without any optimising, the gradient of a strided convolution by its input takes minutes.
 ONCE = {"xla_backend_optimization_level": 1, "xla_llvm_disable_expensive_passes": True}
+#: How a product between conversions is compiled: XLA's newer emitters take twice as long.
+BETWEEN_CONVERSIONS = {"xla_cpu_use_fusion_emitters": False}
 
 #: What decides, and what constants are computed in.
 DOUBLE = Arithmetic(jnp.dtype(jnp.float64), PRODUCTS)
@@ -59,6 +62,20 @@ def computing(how: Execution = PLAIN) -> Iterator[Arithmetic]:
     dtype = jnp.dtype(jnp.float32 if fast else how.precision)
     with jax.enable_x64(True), jax.default_device(jax.devices(how.device)[0]):
         yield Arithmetic(dtype, FAST if fast else PRODUCTS)
+
+
+def options(wanted: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of some options of the compiler that this release has: only time depends on them."""
+    return {name: value for name, value in wanted.items() if _is_option(name, value)}
+
+
+@cache
+def _is_option(name: str, value: Any) -> bool:
+    try:
+        jax.jit(lambda: 0, compiler_options={name: value}).lower().compile()
+    except jax.errors.JaxRuntimeError:
+        return False
+    return True
 
 
 def is_floating(dtype: Any) -> bool:

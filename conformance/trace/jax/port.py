@@ -12,7 +12,7 @@ import numpy as np
 
 from conformance.trace.fresh import Fresh
 from conformance.trace.jax.equations import evaluated
-from conformance.trace.jax.execution import ONCE, as_array, computing, gpu
+from conformance.trace.jax.execution import ONCE, as_array, computing, gpu, options
 from conformance.trace.jax.plain import filled, plainly
 from conformance.trace.jax.program import KEPT, Program, program, shapes, stored
 from conformance.trace.jax.walk import Places, record, replay
@@ -77,11 +77,13 @@ class JaxPort:
 
     def gradient(self, run: Run, cotangents: Arrays, wanted: frozenset[str]) -> Gradients:
         """See :class:`conformance.trace.port.Port`."""
-        return differentiate(self._running(run), run, cotangents, wanted)
+        program = self.program(run.image.shape, run.training)
+        return differentiate(program, run, cotangents, wanted)
 
     def inside(self, run: Run, cotangents: Arrays, wanted: frozenset[int]) -> Inside:
         """See :class:`conformance.trace.port.Port`."""
-        return inside(self._running(run), run, cotangents, wanted)
+        program = self.program(run.image.shape, run.training)
+        return inside(program, run, cotangents, wanted)
 
     def _running(self, run: Run) -> Program:
         """What is run: traced once more than the tape, which a model that is another one each
@@ -204,9 +206,8 @@ def differentiate(
         picture = jnp.asarray(run.image, jnp.float64)
         with refusing("the model cannot go backward", NoGradient):
             above = [jnp.asarray(cotangent) for cotangent in cotangents]
-            found = jax.jit(pulled, compiler_options=ONCE)(
-                above, picture, *(arrays[i] for i in chosen)
-            )
+            back = jax.jit(pulled, compiler_options=options(ONCE))
+            found = back(above, picture, *(arrays[i] for i in chosen))
     handles = [None, *(program.handles[i] for i in chosen)]
     return dict(zip(handles, map(np.asarray, found), strict=True))
 
@@ -232,5 +233,6 @@ def inside(program: Program, run: Run, cotangents: Arrays, wanted: frozenset[int
         with refusing("the model cannot go backward", NoGradient):
             above = [jnp.asarray(cotangent) for cotangent in cotangents]
             zeros = [jnp.zeros(var.aval.shape, jnp.float64) for var in chosen]
-            found = iter(map(np.asarray, jax.jit(pulled, compiler_options=ONCE)(above, *zeros)))
+            back = jax.jit(pulled, compiler_options=options(ONCE))
+            found = iter(map(np.asarray, back(above, *zeros)))
     return {value: [next(found) for _ in made] for value, made in places.items()}
