@@ -12,6 +12,7 @@ from conformance.cli.output import Output
 from conformance.errors import Refused
 from conformance.ports import implementations as frameworks
 from conformance.ports.sandbox import NO_GPU
+from conformance.trace.registry import UnknownFramework
 from tests.quiet import aside, bar, environment
 from tests.selftest.corpus import Tally, tally
 
@@ -54,7 +55,7 @@ def _chosen(asked: list[str], json: str | None) -> list[str]:
         named = list(dict.fromkeys(map(frameworks.find, asked)))
         for name in named:
             frameworks.require(name)
-    except (LookupError, frameworks.NotInstalled) as unknown:
+    except (UnknownFramework, frameworks.NotInstalled) as unknown:
         raise Refused(str(unknown)) from None
     found = named or [f for f in frameworks.frameworks() if not frameworks.missing(f)]
     if not found:
