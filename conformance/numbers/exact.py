@@ -31,7 +31,7 @@ from conformance.numbers.deviation import Control
 from conformance.numbers.integer_oracle import IntegerOracle
 from conformance.numbers.integers import Integers
 from conformance.numbers.oracle import CannotCompute, Oracle
-from conformance.numbers.parity import cheapest_of_each_kind, cost, neutral, outputs_differ
+from conformance.numbers.parity import cheapest_of_each_kind, neutral, outputs_differ
 from conformance.numbers.precision import EXACT, PRECISIONS, Device, Named, Precision
 from conformance.numbers.steps import Stepped
 from conformance.numbers.weights import carried, counterparts
@@ -41,8 +41,8 @@ from conformance.trace.tape import Tape
 #: Bits of entropy that a result needs: the digits of one number that a TF32 product reads.
 TELLING = 11
 
-#: At how many nodes of a kind, the cheapest ones, its alteration is tried until it shows, and how
-#: many times what the cheapest one does they may cost.
+#: At how many nodes of a kind, the cheapest ones, its alteration is tried until it shows; products
+#: may be so many times those of the cheapest one.
 TRIED = 8
 
 #: What parameters without a counterpart are multiplied by: no step is as large.
@@ -240,13 +240,13 @@ class _Observer:
 def _controlled(graph: Graph, nodes: set[int]) -> set[int]:
     """A few nodes of each kind: an alteration may change nothing where there are few numbers.
 
-    One that costs many times what the cheapest does says no more than that.
+    Of products one that takes many times what the cheapest does says no more than that.
     """
     found = cheapest_of_each_kind(graph, nodes)
-    least = {graph.nodes[i].kind: cost(graph.nodes[i]) for i in found}
+    least = {graph.nodes[i].kind: graph.nodes[i].multiply_adds for i in found}
     for _ in range(TRIED - 1):
         found |= cheapest_of_each_kind(graph, nodes - found)
-    return {i for i in found if cost(graph.nodes[i]) <= TRIED * least[graph.nodes[i].kind]}
+    return {i for i in found if graph.nodes[i].multiply_adds <= TRIED * least[graph.nodes[i].kind]}
 
 
 def _neutral(x: Stepped, shape: tuple[int, ...]) -> np.ndarray:

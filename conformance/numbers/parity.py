@@ -344,11 +344,10 @@ def cheapest_of_each_kind(graph: Graph, observed: set[int]) -> set[int]:
         one_cell = node.has("pooling") and prod(node.attributes.get("kernel", (2,))) == 1
         if not node.known or one_cell:
             continue
-        if before is None or cost(node) < cost(graph.nodes[before]):
+        if before is None or _cost(node) < _cost(graph.nodes[before]):
             cheapest[node.kind] = index
     return set(cheapest.values())
 
 
-def cost(node: Node) -> int:
-    """What it takes to compute a node once more: its results, and the products in them."""
+def _cost(node: Node) -> int:
     return prod(node.shape) + node.multiply_adds
