@@ -9,6 +9,7 @@ Other packages add one by an entry point of the group ``conformance.tracers``.
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
@@ -57,7 +58,13 @@ class Tracer:
 
     def module(self) -> Any:
         """The module with ``port``, ``versions`` and ``gpu``; this imports the library."""
-        return import_module(f"{self.package.__name__}.port")
+        collects = gc.isenabled()
+        gc.disable()  # what importing a library makes is there to stay
+        try:
+            return import_module(f"{self.package.__name__}.port")
+        finally:
+            if collects:
+                gc.enable()
 
     def port(self, factory: Callable[..., Any]) -> Port:
         """A factory of the library's models, ready to be traced and run."""
