@@ -45,6 +45,9 @@ TYPED = True
 #: Where TensorFlow's kernels want arrays to begin, in bytes.
 ALIGNMENT = 64
 
+#: What conditions and loops are made of, where they are no functions.
+CONTROL = ("Switch", "Merge", "Enter", "Exit")
+
 #: Places for cotangents, and the gradients that follow.
 Reverse = tuple[list[Any], list[Any]]
 
@@ -124,8 +127,10 @@ def resized(tape: Tape, image: tuple[int, ...]) -> Tape:
 def _copied(graph: Any, entry: str, image: tuple[int, ...]) -> Any:
     """A graph with another image."""
     definition = graph.as_graph_def()
-    if definition.library.function:  # they have shapes, and gradients, of their own
-        raise UntraceableModel("a function is called in the call")
+    # Their ways back are in Python, and of the graph in which they were made.
+    own = ("_gradient_op_type" in node.attr or node.op in CONTROL for node in definition.node)
+    if definition.library.function or any(own):
+        raise UntraceableModel("a step has a way back of its own")
     place = next(node for node in definition.node if f"{node.name}:0" == entry)
     place.attr["shape"].shape.CopyFrom(tf.TensorShape(image).as_proto())
     found = tf.Graph()
