@@ -10,6 +10,8 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from math import prod
+from sys import getrefcount
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -19,6 +21,34 @@ from conformance.chunks import STRIP, each, packed, slices
 
 #: From so many numbers on a matrix is not held: 128 MiB in float64.
 HELD = 1 << 24
+
+
+#: Memory in which a port was given large arrays.
+_ROOMS: list[np.ndarray] = []
+_LOCK = Lock()
+
+
+def room(shape: tuple[int, ...], dtype: Any) -> np.ndarray:
+    """An array without numbers; a large one where another was that nobody has any more.
+
+    A network's weights are given to a port again and again.  Memory that is given back may have
+    gone to something else by then, and what is there has been cleared by the system.
+    """
+    if prod(shape) < HELD:
+        return np.empty(shape, dtype)
+    size = prod(shape) * np.dtype(dtype).itemsize
+    with _LOCK:
+        # Referred to by the list, by the name here and by the call that counts.
+        free = [x for x in _ROOMS if x.nbytes >= size and getrefcount(x) <= 3]
+        if not free:
+            free.append(np.empty(size, np.uint8))
+            _ROOMS.append(free[0])
+        return min(free, key=lambda x: x.nbytes)[:size].view(dtype).reshape(shape)
+
+
+def vacate() -> None:
+    """Keep no memory."""
+    _ROOMS.clear()
 
 
 class Large(NDArrayOperatorsMixin, ABC):
@@ -106,7 +136,7 @@ class Product(Large):
         return np.asarray(self.x[:, part].T @ self.y)
 
     def along(self, x: np.ndarray) -> tuple[np.ndarray, Large]:
-        """In the order in which the array lies in memory, where that keeps rows or columns together.
+        """In the order in which the array lies in memory, where rows or columns are together there.
 
         A framework has a kernel's gradient by outputs, and each of them by channels, rows and
         columns of the map: to turn that around takes as long as all the rest.

@@ -27,8 +27,8 @@ def backward(
     """Differentiate the sum of ``results * cotangents``, from the last node to the first.
 
     ``forward`` still holds every result that this way back :func:`reads`, as does ``decisive``, the
-    same in double precision.  Yields a node, the gradient with respect to its result and those with respect to
-    its trained slots; a node that no output depends on is left out.  Raises
+    same in double precision.  Yields a node, the gradient with respect to its result and those with
+    respect to its trained slots; a node that no output depends on is left out.  Raises
     :class:`~conformance.numbers.oracle.CannotCompute` where there is no rule.
     """
     graph, kind = forward.graph, forward.dtype
@@ -72,20 +72,17 @@ def one_back(
 
 
 def reads(graph: Graph, decides: bool) -> frozenset[int]:
-    """The nodes whose results the way back reads: in double precision, where it ``decides``, those
-    too by which it is said which side of an edge a value is on.
+    """The nodes whose results the way back reads; those that it only ``decides`` by, if it does.
 
     Outputs are among them, so that none is computed again.
     """
-    words = ("inputs", "result", "decisive", "decided")
     found = set(graph.outputs)
     for index, node in enumerate(graph):
-        row = KINDS.get(node.kind)
-        inputs, result, decisive, decided = (row is None or word in row.reads.split() for word in words)
-        if result or decides and decided:
+        read = KINDS[node.kind].reads.split() if node.kind in KINDS else ()
+        if "result" in read or (decides and "decided" in read):
             found.add(index)
-        if inputs:
+        if "inputs" in read:
             found.update(node.inputs)
-        elif decides and decisive:
+        elif decides and "decisive" in read:
             found.update(node.inputs[:1])
     return frozenset(found)

@@ -116,7 +116,7 @@ def beside(got: np.ndarray, want: np.ndarray, rough: np.ndarray | None = None) -
     (a, b), (_, c) = want.along(got), rough.along(got)
 
     def measured(x: np.ndarray, rough: np.ndarray, y: np.ndarray) -> tuple[float, ...]:
-        apart = [float(np.max(np.abs(each - y), initial=0.0)) for each in (x, rough)]
+        apart = [largest(each - y) for each in (x, rough)]
         return float(np.vdot(y, y)), float(np.vdot(x, y)), *apart
 
     squares, products, errors, others = zip(*over(measured, a, c, b), strict=True)
@@ -125,20 +125,20 @@ def beside(got: np.ndarray, want: np.ndarray, rough: np.ndarray | None = None) -
     return Beside(want.size, sum(squares), sum(products), *furthest)
 
 
+def largest(apart: np.ndarray) -> float:
+    """The largest absolute number of an array, in whose place they are all made absolute."""
+    return float(np.max(np.abs(apart, out=apart), initial=0.0))
+
+
 def distance(got: np.ndarray, want: np.ndarray, rms: float) -> float:
     """The largest difference over the root mean square; infinite for what is not comparable."""
     if got.shape != want.shape:
         return inf
     # In one order of memory: numbers that lie apart cost many times what subtracting them does.
     a, b = np.ascontiguousarray(got).reshape(-1), np.ascontiguousarray(want).reshape(-1)
-    largest = [0.0]
-
-    def measure(part: slice) -> None:
-        apart = a[part] - b[part]
-        largest.append(float(np.max(np.abs(apart, out=apart), initial=0.0)))
-
-    each(measure, strips(len(a), a.size))
-    furthest = float(np.max(largest))  # what is not a number is not passed over
+    found = [0.0]
+    each(lambda part: found.append(largest(a[part] - b[part])), strips(len(a), a.size))
+    furthest = float(np.max(found))  # what is not a number is not passed over
     return furthest / rms if isfinite(furthest) and isfinite(rms) else inf
 
 

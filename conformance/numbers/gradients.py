@@ -23,6 +23,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
+from functools import partial
 from math import prod, sqrt
 from typing import Any
 
@@ -227,7 +228,7 @@ class _Comparison:
 
     def begin(self, oracles: Oracles, cotangents: list[np.ndarray]) -> None:
         """Get ready for what is going to come, from the outputs back."""
-        self._again = lambda: self._walk(oracles, cotangents)
+        self._again = partial(self._walk, oracles, cotangents)
         self._walking = self._again()
 
     def came(self, handle: str, gradient: np.ndarray) -> None:
@@ -283,9 +284,7 @@ class _Comparison:
                 while not (self.complete or all(p.handle in received for p in pieces)):
                     yield
                 if pieces and all(p.handle in received for p in pieces):
-                    got = view(
-                        self.found.nodes[self.pairs[index]], slot, received.__getitem__
-                    )
+                    got = view(self.found.nodes[self.pairs[index]], slot, received.__getitem__)
                     self._compare(index, slot, want, rough_slots[slot], got, costs[index])
                 left.subtract(piece.handle for piece in pieces)
                 for piece in pieces:  # what has been compared makes room
