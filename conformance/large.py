@@ -39,15 +39,17 @@ def room(shape: tuple[int, ...], dtype: Any) -> np.ndarray:
     size = prod(shape) * np.dtype(dtype).itemsize
     with _LOCK:
         # Referred to by the list, by the name here and by the call that counts.
-        free = [x for x in _ROOMS if x.nbytes >= size and getrefcount(x) <= 3]
-        if not free:
-            free.append(np.empty(size, np.uint8))
-            _ROOMS.append(free[0])
-        return min(free, key=lambda x: x.nbytes)[:size].view(dtype).reshape(shape)
+        free = [x for x in _ROOMS if getrefcount(x) <= 3]
+        fit = min((x for x in free if x.nbytes >= size), key=lambda x: x.nbytes, default=None)
+        if fit is None:  # those that are free are another network's
+            _ROOMS[:] = [x for x in _ROOMS if not any(x is each for each in free)]
+            fit = np.empty(size, np.uint8)
+            _ROOMS.append(fit)
+        return fit[:size].view(dtype).reshape(shape)
 
 
 def vacate() -> None:
-    """Keep no memory."""
+    """Keep no memory, as for a network without such arrays."""
     _ROOMS.clear()
 
 

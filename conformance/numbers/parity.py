@@ -59,7 +59,7 @@ class Oracles:
         self.double = Oracle(graph, self.slot, self.batch)
         self.single = Oracle(graph, self.slot, self.batch, self.precision.oracle)
         if self.returns:
-            self.double.kept, self.single.kept = reads(graph, True), reads(graph, False)
+            self.double.needed, self.single.needed = reads(graph, True), reads(graph, False)
 
     def slot(self, index: int, name: str) -> np.ndarray:
         """The values of a slot that both sides are given."""
