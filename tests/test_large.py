@@ -103,20 +103,17 @@ def test_gradient(monkeypatch, steps, wrong):
 
 
 def test_room(monkeypatch):
-    """Large arrays are had again once nobody has them, for as many numbers or fewer."""
+    """A large array's memory is had again once nobody has any of it, and not before."""
     monkeypatch.setattr(large, "HELD", 8)
     large.vacate()
-
-    def place(array):
-        return array.__array_interface__["data"][0]
-
-    first, other = large.room((3, 4), np.float64), large.room((3, 4), np.float64)
+    with large.lasting():
+        first, other = large.room((3, 4), np.float64), large.room((3, 4), np.float64)
+    where, elsewhere = first.ctypes.data, other.ctypes.data
     part = first[1:]
-    where, elsewhere = place(first), place(other)
-    assert where != elsewhere
     del first
-    assert place(large.room((3, 4), np.float64)) not in (where, elsewhere)
+    assert large.room((3, 4), np.float64).ctypes.data not in (where, elsewhere)
     del part
-    assert place(large.room((3, 4), np.float32)) not in (elsewhere,)
+    assert large.room((4, 3), np.float32).ctypes.data == where
     assert large.room((40,), np.float64).shape == (40,)
     large.vacate()
+    assert large.room((3, 4), np.float64).ctypes.data != elsewhere
