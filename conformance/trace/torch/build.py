@@ -42,6 +42,11 @@ def unwrapped(model: Any) -> nn.Module:
             "the factory returns TorchScript, which has no Python code left to follow: return the"
             " nn.Module that it was made from"
         )
+    if isinstance(model, torch.fx.GraphModule) and "train" in vars(model):
+        raise UntraceableModel(
+            "the factory returns a program of torch.export, which has one mode only: return the"
+            " nn.Module that it was made from"
+        )
     if not isinstance(model, nn.Module):
         raise TypeError(f"it returned {type(model).__name__}, not torch.nn.Module")
     return model
