@@ -21,6 +21,10 @@ from conformance.trace import batch
 from conformance.trace.tape import Fault
 
 
+#: Slots that no network trains: the statistics of norms, the codes of a radial basis function.
+FIXED = ("mean", "variance", "centres")
+
+
 def check(subject: Subject) -> Part:
     """Everything that was seen on the way to the graph, and is not in it."""
     seen = [*subject.tape.faults]
@@ -161,7 +165,9 @@ def _frozen(subject: Subject) -> Iterator[Remark]:
         slots = [
             slot
             for slot, pieces in node.parameters.items()
-            if any(piece.handle in subject.tape.frozen for piece in pieces)
+            if node.known
+            and slot not in FIXED
+            and any(piece.handle in subject.tape.frozen for piece in pieces)
         ]
         if slots:
             yield Remark(

@@ -192,8 +192,8 @@ def _stored(module: nn.Module) -> Iterator[tuple[str, Tensor]]:
 
 
 def frozen(module: nn.Module) -> frozenset[str]:
-    """The parameters that are not trained."""
-    return frozenset(h for h, p in module.named_parameters() if not p.requires_grad)
+    """What is stored and not trained: parameters without a gradient, and buffers."""
+    return frozenset(h for h, x in _stored(module) if not x.requires_grad)
 
 
 def hooked(module: nn.Module, state: dict[str, Tensor]) -> None:
