@@ -27,8 +27,8 @@ STATISTICS = f"{ONE_BY_ONE}: if this is a batch norm, put the model into inferen
 
 #: What it is in training, where it is not read as one.
 NO_NORM = (
-    "a batch norm divides by sqrt(variance + epsilon), with the variance of the batch itself over n:"
-    " torch.var divides by n - 1, and running averages are for inference"
+    "a batch norm divides by sqrt(variance + epsilon), by the variance of the batch itself, over n:"
+    " torch.var is over n - 1, and running averages are for inference"
 )
 
 #: Operations that may give a value another shape.

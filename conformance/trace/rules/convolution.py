@@ -10,6 +10,7 @@ import numpy as np
 
 from conformance.graph.axes import Axes, Axis, name_of, vector_steps
 from conformance.graph.model import Node, Parameter
+from conformance.trace.evaluation import LAYOUT
 from conformance.trace.meanings import (
     NO_PADDING,
     Affine,
@@ -22,6 +23,7 @@ from conformance.trace.meanings import (
     Step,
     Stored,
 )
+from conformance.trace.probes import leaves
 from conformance.trace.rule import rule
 from conformance.trace.rules.algebra import resolved
 from conformance.trace.stored import along, array_of, fill, made_in_call, narrow
@@ -157,8 +159,16 @@ def dense_from_the_left(walk: Walk, op: Step, kernel: Stored, x: Flowing) -> Pla
 @rule("dot", commutes=True)
 def by_computed_weights(walk: Walk, op: Step, x: Flowing, kernel: Stored) -> Plain:
     """A kernel that is no stored array in some layout, but made of some, or drawn."""
-    made = array_of(walk.tape, kernel.value) is None
+    some = any(leaves(walk.tape, kernel.value, name) for name in ("parameter", "random"))
+    made = some and not array_of(walk.tape, kernel.value) and not _moved(walk, kernel.value)
     return walk.opaque(op.value, [walk.placed(x).node], "weights" if made else "")
+
+
+def _moved(walk: Walk, value: int) -> bool:
+    """Whether a value is a part of one stored array, and no number of it is computed."""
+    while (op := walk.tape[value]).name in LAYOUT | {"slice", "take"}:
+        (value,) = op.inputs
+    return op.name == "parameter"
 
 
 def _kernel(walk: Walk, kernel: Stored) -> tuple[Parameter, np.ndarray | None, str] | None:
@@ -277,7 +287,7 @@ def _joined(walk: Walk, values: list[int], conv: Step, operand: int) -> int | No
 def side_by_side(
     walk: Walk, parts: tuple[Flowing, ...], flows: list[Plain], axes: Axes, value: int
 ) -> Plain | None:
-    """concat(conv(x[some]), conv(x[others]), …) -> conv(x) in groups, or with a connection table."""
+    """concat(conv(x[some]), conv(x[others]), …) -> conv(x) in groups, or with a table."""
     nodes = [walk.of(flow) for flow in flows]
     first = nodes[0]
     if not all(n.kind == "conv" for n in nodes) or not any("table" in n.attributes for n in nodes):
@@ -322,5 +332,6 @@ def _in_groups(nodes: list[Node], inputs: int) -> bool:
     """Whether convolutions share out the maps that they read among them, in order and evenly."""
     maps = [node.attributes.get("table", ()) for node in nodes]
     whole = all(rows and len({*rows}) == 1 for rows in maps)
-    alike = len({(node.shape[-1], len(rows[0])) for node, rows in zip(nodes, maps)}) == 1
-    return whole and alike and sum((rows[0] for rows in maps), ()) == tuple(range(inputs))
+    if not whole or len({(len(rows), len(rows[0])) for rows in maps}) > 1:
+        return False
+    return sum((rows[0] for rows in maps), ()) == tuple(range(inputs))

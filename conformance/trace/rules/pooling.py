@@ -194,7 +194,11 @@ def averaged(walk: Walk, x: Affine) -> Plain | None:
     if counted is None:
         return None
     attributes = node.attributes | {"count_include_pad": counted}
-    node.kind, node.attributes = _average(attributes, before)
+    source, attributes = _in_steps(walk, "avg_pool", attributes, node.inputs[0])
+    node.inputs = (source,)
+    node.kind, node.attributes = _average(attributes, walk.nodes[source].shape)
+    if node.kind == "global_avg_pool":
+        node.shape = (1, 1, node.shape[-1])
     node.value, node.axes = x.value, x.axes  # it may have been turned before it was divided
     return x.plain
 
