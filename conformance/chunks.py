@@ -44,7 +44,7 @@ def each(work: Callable[[Part], object], parts: Iterable[Part]) -> None:
             work(part)
 
     with _one_thread_each():
-        helpers = min(len(todo), _processors()) - 1
+        helpers = min(len(todo), processors()) - 1
         # How NumPy treats floating-point errors is a matter of context.
         asked = [_threads().submit(copy_context().run, some) for _ in range(helpers)]
         try:
@@ -74,6 +74,13 @@ def _one_thread_each() -> Iterator[None]:
 #: What holds the BLAS to one thread, and a place for everyone who relies on it.
 _HELD: list[Any] = []
 _LOCK = Lock()
+
+
+@cache
+def processors() -> int:
+    """How many this process may use."""
+    allowed = getattr(os, "sched_getaffinity", None)
+    return len(allowed(0)) if allowed else os.cpu_count() or 1
 
 
 def strips(length: int, size: int) -> list[slice]:
@@ -124,11 +131,4 @@ def _blas() -> ThreadpoolController:
 
 @cache
 def _threads() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(_processors())
-
-
-@cache
-def _processors() -> int:
-    """How many this process may use."""
-    allowed = getattr(os, "sched_getaffinity", None)
-    return len(allowed(0)) if allowed else os.cpu_count() or 1
+    return ThreadPoolExecutor(processors())

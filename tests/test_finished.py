@@ -38,8 +38,9 @@ answer = worker.answer
 def disturbed(job, say):
     from conformance.judge import checking
     examine = checking.examine
+    {divided}
     def happens(framework, model, **options):
-        if model.name == {name!r} and options["numbers"]:
+        if model.name == {name!r}:
             {happens}
         return examine(framework, model, **options)
     checking.examine = happens
@@ -47,6 +48,8 @@ def disturbed(job, say):
 worker.answer = disturbed
 supervisor.main(int(sys.argv[-1]))
 """
+#: Networks are divided among processes, few and on one processor as they may be.
+DIVIDED = "checking.WORTH, checking.processors = 1, lambda: 2"
 KILLED = "os.kill(os.getpid(), signal.SIGKILL)"
 #: Space for all threads' stacks, and for less than the weights in double precision.
 LIMITED = "resource.setrlimit(resource.RLIMIT_AS, 2 * [psutil.Process().memory_info().vms + {}])"
@@ -56,10 +59,12 @@ LIMITED = "resource.setrlimit(resource.RLIMIT_AS, 2 * [psutil.Process().memory_i
 def stand_in(tmp_path, monkeypatch):
     """Puts a Python with something happening in it in the place of the one that does the jobs."""
 
-    def made(happens):
+    python = sys.executable
+
+    def made(happens, divided=""):
         script = tmp_path / "stand_in"
-        text = STAND_IN.format(name=LARGEST.name, happens=happens)
-        script.write_text(f"#!{sys.executable}\n{text}", encoding="utf-8")
+        text = STAND_IN.format(name=LARGEST.name, happens=happens, divided=divided)
+        script.write_text(f"#!{python}\n{text}", encoding="utf-8")
         script.chmod(0o755)
         monkeypatch.setenv("PYTHONPATH", str(ROOT))
         monkeypatch.setattr(sys, "executable", str(script))
@@ -201,6 +206,28 @@ def test_a_framework_that_faults_is_our_fault(room, stand_in, capfd):
     stand_in("os._exit(7)")
     assert main(["check", LARGEST.name, "--framework", room]) == 4
     said = f"the run of {room} ended its process with exit code 7 while checking {LARGEST.name}"
+    assert said in capfd.readouterr().err
+
+
+def test_several_processes_find_what_one_does(room, stand_in, tmp_path):
+    """Of several networks that are traced only; results and evidence, in the order asked for."""
+
+    def checked(divided):
+        stand_in("pass", divided)
+        arguments = ["check", *THREE, "--framework", room, "--no-numbers"]
+        result, folder = tmp_path / "result.json", tmp_path / f"evidence{len(divided)}"
+        assert main([*arguments, "--json", str(result), "--evidence", str(folder)]) == 0
+        assert kept(folder) == sorted(THREE)
+        return result.read_bytes(), [each.read_bytes() for each in sorted(folder.rglob("*.json"))]
+
+    assert checked(DIVIDED) == checked("")
+
+
+def test_a_process_of_several_that_is_killed(room, stand_in, capfd):
+    """It is said in one line, and no verdict is given."""
+    stand_in(KILLED, DIVIDED)
+    assert main(["check", *THREE, "--framework", room, "--no-numbers"]) == 3
+    said = f"a process of the run of {room} was killed: too little memory?"
     assert said in capfd.readouterr().err
 
 

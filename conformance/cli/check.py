@@ -45,8 +45,8 @@ Json = dict[str, Any]
 HELP = """\
 Each network is traced without weights and every claim about it judged; then it is run on
 canonical weights and every node compared.  Without ARCH every network is checked, without
---framework in every framework that is installed, one process each.  Names ignore case and
-punctuation.
+--framework in every framework that is installed, one process each; many networks that are traced
+only, in one process a processor.  Names ignore case and punctuation.
 
 example:
   conformance check

@@ -1,14 +1,26 @@
-"""The check's job: our implementations in one framework, one network after the other."""
+"""The check's job: our implementations in one framework, one network after the other.
+
+What is run uses every processor by itself.  What is only traced does not: then networks are
+examined in several processes at a time.
+"""
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Protocol
 
 from conformance import reference
+from conformance.chunks import processors
 from conformance.data import written
 from conformance.errors import INCONCLUSIVE, Refused
 from conformance.files import cannot_write
+from conformance.judge import published
 from conformance.judge.finding import CONFORMS
 from conformance.judge.record import evidence
 from conformance.judge.record.evidence import Record
@@ -22,6 +34,9 @@ from conformance.trace.port import Execution, UntraceableModel
 
 Json = dict[str, Any]
 
+#: So many networks are worth the seconds in which another process starts a framework.
+WORTH = 16
+
 
 class Say(Protocol):
     """How a job says how far it is, and what of its result is finished."""
@@ -33,31 +48,38 @@ class Say(Protocol):
 
 def work(job: Json, say: Say) -> Json:
     """Check the networks of ``job``; each outcome is a part as soon as its evidence is in place."""
-    name = job["framework"]
-    say(f"starting {name}")
-    gpu = {"gpu": _gpu(name)} if job["device"] == "gpu" else {}
-    versions = frameworks.versions(name) | gpu
-    code = evidence.code_identity(name)
-    backend = frameworks.backend(name)
-    run = evidence.Run(name, job["device"], versions, job["seed"], code, backend=backend)
-    place = Path(job["evidence"]) if job["evidence"] else None
-    if place:
-        run.selftest = evidence.earlier_selftest(run, place)
-    if place and job["resume"] and (earlier := _earlier(run, place)):
-        run.records, run.placed = earlier.records, earlier.placed
-    about = {"device": job["device"], "versions": versions}
-    say.part({"framework": about, "backend": backend})
-    for each in job["architectures"]:
-        model = reference.find(each)
-        say(f"checking {model.name}")
-        kept = _kept(run, model, job)
-        found = kept or _outcome(run, model, job, say)
+    say(f"starting {job['framework']}")
+    with _processes(job) as pool:
+        started = pool.submit(_run, job) if pool else None
+        names = sorted(job["architectures"], key=_nodes, reverse=True) if pool else ()
+        ahead = {name: pool.submit(_alone, job, name) for name in names if pool}
+        run = started.result() if started else _run(job)
+        place = Path(job["evidence"]) if job["evidence"] else None
         if place:
-            with cannot_write(place):
-                evidence.write(run, place)
-        said = f"kept: {summary(found)}" if kept else summary(found)
-        say.part({"row": written(found.row()), "summary": said})
+            run.selftest = evidence.earlier_selftest(run, place)
+        if place and job["resume"] and (earlier := _earlier(run, place)):
+            run.records, run.placed = earlier.records, earlier.placed
+        about = {"device": job["device"], "versions": run.versions}
+        say.part({"framework": about, "backend": run.backend})
+        for model in map(reference.find, job["architectures"]):
+            say(f"checking {model.name}")
+            kept = _kept(run, model, job)
+            found = kept or _found(run, model, job, say, ahead.get(model.name))
+            if place:
+                with cannot_write(place):
+                    evidence.write(run, place)
+            said = f"kept: {summary(found)}" if kept else summary(found)
+            say.part({"row": written(found.row()), "summary": said})
     return {}
+
+
+def _run(job: Json) -> evidence.Run:
+    """What is to be run with which releases; the framework has been started then."""
+    name = job["framework"]
+    gpu = {"gpu": _gpu(name)} if job["device"] == "gpu" else {}
+    versions, code = frameworks.versions(name) | gpu, evidence.code_identity(name)
+    backend = frameworks.backend(name)
+    return evidence.Run(name, job["device"], versions, job["seed"], code, backend=backend)
 
 
 def _gpu(name: str) -> str:
@@ -85,7 +107,53 @@ def _kept(run: evidence.Run, model: Model, job: Json) -> Checked | None:
     return found if found.verdict == CONFORMS else None
 
 
-def _outcome(run: evidence.Run, model: Model, job: Json, say: Say) -> Checked:
+@contextmanager
+def _processes(job: Json) -> Iterator[ProcessPoolExecutor | None]:
+    """As many as there are processors, where there is enough to trace; None for no other."""
+    alone = job["numbers"] or job["resume"] or job["device"] == "gpu" or sys.platform != "linux"
+    count = 1 if alone else min(processors(), len(job["architectures"]) // WORTH)
+    if count < 2:
+        yield None
+        return
+    pool = ProcessPoolExecutor(count, get_context("fork"))  # no framework has been started yet
+    try:
+        yield pool
+    except BrokenProcessPool:
+        said = f"a process of the run of {job['framework']} was killed: too little memory?"
+        raise Refused(said, INCONCLUSIVE) from None
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _nodes(name: str) -> int:
+    """How long a network takes, roughly: the longest begins first, that none is left to the end."""
+    model = reference.find(name)
+    return len(published.network(model).inference) if published.known(model.name) else 0
+
+
+def _alone(job: Json, name: str) -> tuple[Checked, Record | None]:
+    """What comes of one network in a process of a pool, and its record."""
+    run = evidence.Run(job["framework"], job["device"], {}, job["seed"], "")
+    found = _outcome(run, reference.find(name), job, lambda *_: None)
+    return found, run.records.get(name)
+
+
+def _found(
+    run: evidence.Run, model: Model, job: Json, say: Say,
+    ahead: Future[tuple[Checked, Record | None]] | None,
+) -> Checked:  # fmt: skip
+    """The outcome of a network, perhaps ``ahead`` in another process; its record is the run's."""
+    if ahead is None:
+        return _outcome(run, model, job, say)
+    found, record = ahead.result()
+    if record:
+        run.records[model.name] = record
+    return found
+
+
+def _outcome(
+    run: evidence.Run, model: Model, job: Json, say: Callable[[str, int, int], None]
+) -> Checked:
     """Examine one network and judge it; what was found goes into the run."""
     repeat = Repeat(run.seed, job["repeat"]) if job["repeat"] > 1 else None
     others = [Execution(**each) for each in job["executions"]]

@@ -29,7 +29,7 @@ from conformance.values import text
 
 Json = dict[str, Any]
 
-#: How many networks are traced for each candidate that is asked for.
+#: How many networks are tried for each candidate that is asked for, unless one is what it is.
 TRACED = 2
 
 
@@ -61,14 +61,16 @@ def work(job: Json, stage: Stage) -> Json:
     parts = [model for model in models if _part(images, model)]
     whole = [model for model in models if model not in parts]
     whole.sort(key=lambda model: _distance(graph, model))
-    near, far = whole[: TRACED * job["top"]], whole[TRACED * job["top"] :]
+    most, enough = TRACED * job["top"], max(TRACED, job["top"])
     candidates: list[Judged] = []
-    left_out = {
-        "read maps inside a network, not images": [each.name for each in parts],
-        "have layers less like the port's than those compared": [each.name for each in far],
-    }
-    for number, model in enumerate(near):
-        stage(f"comparing with {model.name}", number, len(near))
+    left_out = {"read maps inside a network, not images": [each.name for each in parts]}
+    less_like = left_out.setdefault("have layers less like the port's than those compared", [])
+    for number, model in enumerate(whole):
+        known = number >= enough and any(not each.findings for each in candidates)
+        if number >= most or known:
+            less_like.append(model.name)
+            continue
+        stage(f"comparing with {model.name}", number, min(most, len(whole)))
         try:
             size = model.input if model.input in images and _takes(port, model.input) else first
             candidates.append(judge(port, model, size=size, numbers=False))

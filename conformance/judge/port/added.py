@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from functools import cache
 from typing import Any
 
 from conformance import reference
@@ -59,22 +60,23 @@ class _Peers:
 
     def __init__(self, comparison: Comparison, accepted: set[tuple[int | None, str]]) -> None:
         self.comparison, self.accepted = comparison, accepted
+        self.values = cache(self._values)
 
-    def values(self, node: Node, normed: bool, attribute: str) -> tuple[Any, ...]:
+    def _values(self, kind: str, normed: bool, attribute: str) -> tuple[Any, ...]:
         """What is expected, the commonest first; empty where nothing is."""
-        own = Counter(self._own(node, normed, attribute))
+        own = Counter(self._own(kind, normed, attribute))
         if own and attribute == "rate":  # each dropout of a network may have its own
             return tuple(value for value, _ in own.most_common())
         if own:
             return (own.most_common(1)[0][0],)
-        usual = USUAL.get(node.kind, {}).get(attribute, ())
-        family = Counter(_relatives(self.comparison.model, node.kind, attribute))
+        usual = USUAL.get(kind, {}).get(attribute, ())
+        family = Counter(_relatives(self.comparison.model, kind, attribute))
         return (*(value for value, _ in family.most_common(1)), *usual)
 
-    def _own(self, node: Node, normed: bool, attribute: str) -> Iterator[Any]:
+    def _own(self, kind: str, normed: bool, attribute: str) -> Iterator[Any]:
         found, expected = self.comparison.found, self.comparison.expected
         for a, b in self.comparison.pairs.items():
-            if expected.nodes[a].kind != node.kind or _normed(found, b) != normed:
+            if expected.nodes[a].kind != kind or _normed(found, b) != normed:
                 continue
             changed = (a, attribute) in self.accepted
             yield value(found.nodes[b] if changed else expected.nodes[a], attribute)
@@ -102,7 +104,7 @@ def _judged(graph: Graph, index: int, peers: _Peers) -> Iterator[Difference]:
     normed = node.kind == "conv" and _normed(graph, index)
     for attribute in JUDGED.get(node.kind, ()):
         have = value(node, attribute)
-        wanted = peers.values(node, normed, attribute)
+        wanted = peers.values(node.kind, normed, attribute)
         if have is not None and wanted and not any(equal(want, have) for want in wanted):
             yield Difference(attribute, wanted[0], have, None, index)
     if "padding" in node.attributes and "kernel" in node.attributes:

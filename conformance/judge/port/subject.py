@@ -56,6 +56,7 @@ class Subject:
     explained_all: bool = False
     seed: int = 0
     stage: Stage = field(default=lambda name, done, total: None)
+    _sides: dict[tuple[bool, bool], Side] = field(default_factory=dict, init=False)
 
     @cached_property
     def explained(self) -> Explained:
@@ -132,6 +133,12 @@ class Subject:
 
     def side(self, training: bool = False) -> Side:
         """What the oracle executes in a mode: the paper's network, or the accepted variant's."""
+        key = training, self.explained_all
+        if key not in self._sides:
+            self._sides[key] = self._side(training)
+        return self._sides[key]
+
+    def _side(self, training: bool) -> Side:
         comparison = self.training if training else self.inference
         assert comparison is not None
         surplus = self.surplus(comparison)
