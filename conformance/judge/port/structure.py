@@ -52,10 +52,10 @@ def check(subject: Subject) -> Part:
     if inference.returned or len(inference.found.outputs) != len(inference.expected.outputs):
         part.findings.append(_other_outputs(inference, subject.model))
     elif training is not None and training.returned:
-        found = _other_outputs(training, subject.model)
-        said = f"output: {found.found} outputs in training, expected {found.expected}"
+        heads = _other_outputs(training, subject.model)
+        sentence = f"output: {heads.found} outputs in training, expected {heads.expected}"
         hint = "a head that only training has is no part of the network"
-        part.findings.append(replace(found, check="training", sentence=said, hint=hint))
+        part.findings.append(replace(heads, check="training", sentence=sentence, hint=hint))
     said = list(unread.listed(inference.found))
     part.open += [Unjudged("operation", f"{e}; output values could not confirm it") for e in said]
     if training is not None:
