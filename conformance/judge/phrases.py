@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from string import ascii_lowercase
 from typing import Any, TypeVar
@@ -25,6 +26,8 @@ def causes(findings: Iterable[Place]) -> list[list[Place]]:
         measured: bool = getattr(finding, "inherited", UNSET) is not UNSET
         alike = ("check", "kind", "attribute", *(("hint",) if measured else ("expected", "found")))
         key = repr([getattr(finding, name, None) for name in alike])
+        if isinstance(finding, Remark) or finding.check == "initialisation":
+            key = re.sub(r"[\d.,e-]*\d", "#", key)  # one scheme gives every kernel its own spread
         groups.setdefault(key, []).append(finding)
     return list(groups.values())
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import replace
 from math import prod
 from typing import Protocol
 
@@ -23,6 +24,12 @@ SEVERAL = 3
 ONE_BY_ONE = "what a model returns for an image must not depend on the others in its batch"
 #: What a mean over the images usually is.
 STATISTICS = f"{ONE_BY_ONE}: if this is a batch norm, put the model into inference mode"
+
+#: What it is in training, where it is not read as one.
+NO_NORM = (
+    "a batch norm divides by sqrt(variance + epsilon), by the variance of the batch itself, over n:"
+    " torch.var is over n - 1, and running averages are for inference"
+)
 
 #: Operations that may give a value another shape.
 MOVES = LAYOUT | {"slice", "take", "reduce"}
@@ -80,7 +87,8 @@ def taught(port: Traced, size: Size, one: Tape, several: Tape, unread: set[int])
             alone = port.trace(size, training=True, batch=1)
             if found := list(_shapes(alone, several)) or list(_outputs(alone, several)):
                 return found
-    return list(Followed(several, unread).faults())
+    met = Followed(several, unread).faults()
+    return [replace(each, hint=NO_NORM) if each.hint == STATISTICS else each for each in met]
 
 
 def _shapes(one: Tape, several: Tape) -> Iterator[Fault]:

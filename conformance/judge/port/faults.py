@@ -20,6 +20,9 @@ from conformance.judge.port.unread import OPERATION
 from conformance.trace import batch
 from conformance.trace.tape import Fault
 
+#: Slots that no network trains: the statistics of norms, the codes of a radial basis function.
+FIXED = ("mean", "variance", "centres")
+
 
 def check(subject: Subject) -> Part:
     """Everything that was seen on the way to the graph, and is not in it."""
@@ -41,8 +44,9 @@ def _taught(subject: Subject) -> list[Fault]:
     if subject.one_by_one is not None:
         return [_by_itself(where) for where in subject.one_by_one[:1]]
     held: set[int] = set()
+    known = {node.value for node in graph if node.known}  # also where it is computed once more
     for node in graph.unknown:
-        until = {graph.nodes[i].value for i in node.inputs}
+        until = known | {graph.nodes[i].value for i in node.inputs}
         held |= reached([node.value], lambda value: tape[value].inputs, until)
     return batch.taught(subject.port, subject.size, subject.tape, tape, held)
 
@@ -122,6 +126,7 @@ def _shared(subject: Subject) -> Iterator[Finding]:
         (names.get(each.node, str(nodes[each.node].where)),
          names.get(each.earlier, str(nodes[each.earlier].where)), each)
         for each in shared(side.found)
+        if nodes[each.node].known or nodes[each.earlier].known
     ]  # fmt: skip
     for (here, there), group in groupby(labelled, lambda item: (_block(item[0]), _block(item[1]))):
         members = list(group)
@@ -161,7 +166,9 @@ def _frozen(subject: Subject) -> Iterator[Remark]:
         slots = [
             slot
             for slot, pieces in node.parameters.items()
-            if any(piece.handle in subject.tape.frozen for piece in pieces)
+            if node.known
+            and slot not in FIXED
+            and any(piece.handle in subject.tape.frozen for piece in pieces)
         ]
         if slots:
             yield Remark(

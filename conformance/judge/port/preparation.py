@@ -60,7 +60,8 @@ def _for_others(graph: Graph, node: Node, known: Sequence[Profile]) -> bool:
 
 
 def _misused(node: Node, row: Difference) -> bool:
-    """Whether a known mean and deviation are in each other's place, or applied twice."""
+    """Whether a known mean and deviation are in each other's place, applied twice, or the mean is
+    taken away after the division."""
     having = dict(row.having)
     if having.get("offset", "no") == "no":
         return False
@@ -69,8 +70,9 @@ def _misused(node: Node, row: Difference) -> bool:
     given = [tuple(map(float, _printed(each))) for each in numbers]
     exchanged = [(d, m) for m, d in given]
     twice = [(m + m * d, d * d) for m, d in given]
+    late = [(m * d, d) for m, d in given]
     found = list(map(_printed, _moments(node)))
-    return found in (list(map(_printed, exchanged)), list(map(_printed, twice)))
+    return found in [list(map(_printed, each)) for each in (exchanged, twice, late)]
 
 
 def _printed(moments: tuple[float, ...]) -> tuple[str, ...]:

@@ -51,6 +51,11 @@ def check(subject: Subject) -> Part:
     part.findings += _besides(subject)
     if inference.returned or len(inference.found.outputs) != len(inference.expected.outputs):
         part.findings.append(_other_outputs(inference, subject.model))
+    elif training is not None and training.returned:
+        heads = _other_outputs(training, subject.model)
+        sentence = f"output: {heads.found} outputs in training, expected {heads.expected}"
+        hint = "a head that only training has is no part of the network"
+        part.findings.append(replace(heads, check="training", sentence=sentence, hint=hint))
     said = list(unread.listed(inference.found))
     part.open += [Unjudged("operation", f"{e}; output values could not confirm it") for e in said]
     if training is not None:

@@ -18,7 +18,7 @@ from conformance.judge.finding import CheckName, Finding
 from conformance.judge.port import preparation, sizes
 from conformance.judge.port.added import added
 from conformance.judge.port.altered import altered
-from conformance.judge.port.variants import Comparison, Explained, explain, left_out
+from conformance.judge.port.variants import Comparison, Explained, explain, left_out, returned
 from conformance.numbers.causes.roots import stand_ins
 from conformance.reference import Model
 from conformance.reference import variants as known
@@ -65,6 +65,8 @@ class Subject:
         given = list(sizes.variants(self.size, self.model, self.whole))
         given += preparation.variants(self.whole, known)
         found = explain(self.whole, known, given)
+        if self.training:
+            returned(found, self.training, self.inference, known)
         if found.unexplained:
             less = self.whole.given
             others = [each for each in self.candidates if each.another]

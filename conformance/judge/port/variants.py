@@ -158,6 +158,24 @@ def explain(
     return result
 
 
+def returned(
+    explained: Explained, training: Comparison, inference: Comparison, profiles: Sequence[Profile]
+) -> None:
+    """Take what a network ends in from inference: training may return logits, for the loss.
+
+    A softmax in training alone is no variant.
+    """
+    for profile in profiles:
+        if not any((r.layer, r.attribute) == ("output", "extra") for r in profile.differences):
+            continue
+        there, here = matches(training, profile), matches(inference, profile)
+        if profile in explained.profiles and not here:
+            explained.profiles.remove(profile)
+            explained.surplus = sorted({*explained.surplus, *(there or ())})
+        elif here and not there:
+            explained.profiles.append(profile)
+
+
 def _prevails(comparison: Comparison, matched: set[int], exceptions: list[Finding]) -> bool:
     """Whether a variant holds in more places than not: in more rows, or far more nodes."""
     rows = {comparison.rows[comparison.anchor(comparison.findings[i])] for i in matched}

@@ -35,6 +35,10 @@ class Root(Row, frozen=True):
     slot: str = ""
 
 
+#: What is said where the parameters of an operation without a word were none of the layer's.
+HALVES = "all its parameters are 1/2 (they could not be told apart)"
+
+
 def stand_ins(expected: Graph, found: Graph, pairs: dict[int, int]) -> dict[int, int]:
     """Pairs with unsupported operations where a node is expected in their place.
 
@@ -147,7 +151,7 @@ class Roots:
         partner = self.found.nodes[self.pairs[a]] if a in self.pairs else None
         if slots and (partner is None or not partner.known):
             halves = {name: np.full_like(values, 0.5) for name, values in slots.items()}
-            yield "all its parameters are 1/2 (they could not be told apart)", halves
+            yield HALVES, halves
         for index, names in self._shared(a).items():
             values = counterparts(self.weights, self.found, self.pairs)
             theirs = {

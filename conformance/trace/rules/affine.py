@@ -223,6 +223,8 @@ def _linear(walk: Walk, x: Affine, algebra: Linear, name: str) -> Plain | None:
         if algebra.factor == 1:
             return x.plain
         return walk.node("scale", {"factor": algebra.factor}, (x.node,), x.axes, x.value)
+    if completed := _completed(walk, x, algebra, name):
+        return completed
     pooled = walk.of(x)
     if pooled.kind in ("sum_pool", "avg_pool") and algebra.coefficient >= 0:
         cells = prod(pooled.attributes["kernel"]) if pooled.kind == "avg_pool" else 1
@@ -246,6 +248,27 @@ def _linear(walk: Walk, x: Affine, algebra: Linear, name: str) -> Plain | None:
         one = prod(stored[0].shape) == 1  # a scalar that all channels share
         fill(walk.of(made), slot, stored[0], (("C", 1),) if one else x.axes[channel])
     return made
+
+
+def _completed(walk: Walk, x: Affine, algebra: Linear, name: str) -> Plain | None:
+    """gamma norm(x) + beta, of a norm that has none of its own -> norm(x), as Caffe writes it."""
+    norm, channel = walk.of(x), axis_of(x.axes, name)
+    own = {"gamma", "beta"} if algebra.coefficient >= 0 else {"beta"}
+    along_it = norm.attributes.get("axis", AXES["C"]) == AXES[name]
+    if norm.kind != "batch_norm" or not along_it or own & norm.slots.keys() or channel is None:
+        return None
+    given = {"gamma": algebra.coefficient, "beta": algebra.bias}
+    stored = {k: array_of(walk.tape, source) for k, source in given.items() if source >= 0}
+    length = x.axes[channel][0][1]
+    if algebra.factor != 1 or walk.readers[norm.value] != 1:
+        return None
+    if any(a is None or a[1] is not None or prod(a[0].shape) != length for a in stored.values()):
+        return None
+    for slot, array in stored.items():
+        if array is not None:
+            fill(norm, slot, array[0], x.axes[channel])
+    norm.value, norm.axes = x.value, x.axes
+    return x.plain
 
 
 def _by_constants(walk: Walk, x: Affine) -> Plain | None:

@@ -10,6 +10,7 @@ import numpy as np
 
 from conformance.graph.axes import Axes, Axis, name_of, vector_steps
 from conformance.graph.model import Node, Parameter
+from conformance.trace.evaluation import LAYOUT
 from conformance.trace.meanings import (
     NO_PADDING,
     Affine,
@@ -22,6 +23,7 @@ from conformance.trace.meanings import (
     Step,
     Stored,
 )
+from conformance.trace.probes import leaves
 from conformance.trace.rule import rule
 from conformance.trace.rules.algebra import resolved
 from conformance.trace.stored import along, array_of, fill, made_in_call, narrow
@@ -157,8 +159,16 @@ def dense_from_the_left(walk: Walk, op: Step, kernel: Stored, x: Flowing) -> Pla
 @rule("dot", commutes=True)
 def by_computed_weights(walk: Walk, op: Step, x: Flowing, kernel: Stored) -> Plain:
     """A kernel that is no stored array in some layout, but made of some, or drawn."""
-    made = array_of(walk.tape, kernel.value) is None
+    some = any(leaves(walk.tape, kernel.value, name) for name in ("parameter", "random"))
+    made = some and not array_of(walk.tape, kernel.value) and not _moved(walk, kernel.value)
     return walk.opaque(op.value, [walk.placed(x).node], "weights" if made else "")
+
+
+def _moved(walk: Walk, value: int) -> bool:
+    """Whether a value is a part of one stored array, and no number of it is computed."""
+    while (op := walk.tape[value]).name in LAYOUT | {"slice", "take"}:
+        (value,) = op.inputs
+    return op.name == "parameter"
 
 
 def _kernel(walk: Walk, kernel: Stored) -> tuple[Parameter, np.ndarray | None, str] | None:
@@ -237,10 +247,47 @@ def give_bias(node: Node, parameter: Parameter) -> None:
     node.attributes["bias"] = True
 
 
+@rule("concat")
+def in_groups(walk: Walk, op: Step, *parts: Flowing) -> Plain | None:
+    """concat(conv(x[some], W[some]), conv(x[others], W[others])) -> conv(x, W) in groups."""
+    made = [Step.of(part.value, walk.tape[part.value]) for part in parts]
+    first = made[0]
+    given = [{**each.attributes, "name": each.name} for each in made]
+    if first.name != "conv" or first["groups"] != 1 or any(each != given[0] for each in given):
+        return None
+    x, kernel = (_joined(walk, [each.inputs[i] for each in made], first, i) for i in (0, 1))
+    if x is None or kernel is None or op["axis"] != first["out"][1]:
+        return None
+    source, stored = walk.means[x], walk.means[kernel]
+    if not isinstance(source, Flowing) or not isinstance(stored, Stored):
+        return None
+    attributes = first.attributes | {"groups": len(parts)}
+    whole = replace(op, name="conv", inputs=(x, kernel), attributes=attributes)
+    return convolution(walk, whole, walk.placed(source), stored)
+
+
+def _joined(walk: Walk, values: list[int], conv: Step, operand: int) -> int | None:
+    """The value that these are all of, each the next slice: of channels, of outputs of a kernel."""
+    axis = conv["rhs"][0] if operand else conv["lhs"][1]
+    slices = [walk.tape[value] for value in values]
+    if len({(each.name, each.inputs) for each in slices}) != 1 or slices[0].name != "slice":
+        return None
+    (source,) = slices[0].inputs
+    left, start = walk.tape[source].shape, 0
+    for each in slices:
+        begins, steps = each.attributes["start"], each.attributes["step"]
+        if begins[axis] != start or set(steps) != {1} or sum(begins) != start:
+            return None
+        start += each.shape[axis]
+    others = {(*each.shape[:axis], *each.shape[axis + 1 :]) for each in slices}
+    alone = others == {(*left[:axis], *left[axis + 1 :])} and len({s.shape for s in slices}) == 1
+    return source if alone and start == left[axis] else None
+
+
 def side_by_side(
     walk: Walk, parts: tuple[Flowing, ...], flows: list[Plain], axes: Axes, value: int
 ) -> Plain | None:
-    """concat(conv(x[some]), conv(x[others]), …) -> conv(x) with a connection table."""
+    """concat(conv(x[some]), conv(x[others]), …) -> conv(x) in groups, or with a table."""
     nodes = [walk.of(flow) for flow in flows]
     first = nodes[0]
     if not all(n.kind == "conv" for n in nodes) or not any("table" in n.attributes for n in nodes):
@@ -268,4 +315,23 @@ def side_by_side(
     if "bias" in first.slots:
         slots["bias"] = (len(table),)
     attributes = first.attributes | {"table": tuple(table)}
+    if (groups := len(nodes)) > 1 and _in_groups(nodes, inputs):
+        # Each part has a kernel for its own maps: that of a grouped convolution, part by part.
+        own = inputs // groups
+        attributes = {k: v for k, v in attributes.items() if k != "table"} | {"groups": groups}
+        slots["kernel"] = (*slots["kernel"][:2], own, len(table))
+        parameters["kernel"] = tuple(
+            replace(each, region=(*each.region[:2], tuple(range(own)), each.region[3]))
+            for each in parameters["kernel"]
+            if each.region
+        )
     return walk.node("conv", attributes, first.inputs, axes, value, parameters, slots, first.where)
+
+
+def _in_groups(nodes: list[Node], inputs: int) -> bool:
+    """Whether convolutions share out the maps that they read among them, in order and evenly."""
+    maps = [node.attributes.get("table", ()) for node in nodes]
+    whole = all(rows and len({*rows}) == 1 for rows in maps)
+    if not whole or len({(len(rows), len(rows[0])) for rows in maps}) > 1:
+        return False
+    return sum((rows[0] for rows in maps), ()) == tuple(range(inputs))

@@ -151,6 +151,35 @@ def add(walk: Walk, op: Step, left: Flowing, right: Flowing) -> Plain | None:
     return walk.node("add", {}, (a.node, b.node), a.axes, op.value)
 
 
+@rule("reduce")
+def sum_of_stacked(walk: Walk, op: Step, x: Flow) -> Plain | None:
+    """sum(stack(x, y)) -> x + y."""
+    made, over = walk.tape[x.value], tuple(op["axes"])
+    if made.name != "concat" or op["reduce"] != "sum" or len(over) != 1:
+        return None
+    parts = [walk.means[value] for value in made.inputs]
+    flows = [walk.placed(part) for part in parts if isinstance(part, Flowing)]
+    if made.attributes["axis"] % len(made.shape) != over[0] or len(flows) < len(parts):
+        return None
+    first, *others = flows
+    if any(flow.axes != first.axes for flow in others):
+        return None
+    # Of a batch of one and the new axis either may be taken for the other.
+    left = [axis for i, axis in enumerate(first.axes) if i != over[0]]
+    if first.axes[over[0]] == (("N", 1),) and () in left:
+        left[left.index(())] = first.axes[over[0]]
+    elif first.axes[over[0]] != ():
+        return None
+    if op["keep"]:
+        left.insert(over[0], ())
+    axes = tuple(left)
+    for place, other in enumerate(others, 1):
+        value = op.value if place == len(others) else -1
+        inputs = (first.node, other.node)
+        first = walk.node("add", {}, inputs, axes, value, where=op.where)
+    return first
+
+
 def _of_one(left: Flowing, right: Flowing) -> bool:
     """Whether a sum is algebra of one node, and not of two results or of one taken twice."""
     both = isinstance(left, Flow) and isinstance(right, Flow)

@@ -194,7 +194,8 @@ def concat(walk: Walk, op: Step, *parts: Flowing) -> Plain | None:
     """concat(concat(x, y), z) along the channels -> concat(x, y, z); of one part, that part."""
     axis = op["axis"] % len(op.shape)
     flows = [walk.placed(x) for x in parts]
-    name = name_of(flows[0].axes[axis], "C")
+    new = any(name == "C" for each in flows[0].axes for name, _ in each)  # stacked, not widened
+    name = name_of(flows[0].axes[axis], "" if new else "C")
     if any(name_of(flow.axes[axis], "C") != name for flow in flows) or not name:
         return None
     if len(flows) == 1:

@@ -112,6 +112,8 @@ def _reduced(walk: Walk, op: Step, x: Plain) -> Plain | None:
     reduced = [atom for axis in op["axes"] for atom in x.axes[axis]]
     if op["reduce"] not in POOLS or any(name not in "HW" for name, _ in reduced):
         return None
+    if prod(n for _, n in reduced) != prod(walk.shape(x)[axis] for axis in over):
+        return None  # an axis without a name
     axes = tuple(
         () if i in over else axis for i, axis in enumerate(x.axes) if op["keep"] or i not in over
     )
@@ -127,6 +129,7 @@ def make(
     walk: Walk, kind: str, attributes: dict[str, Any], source: int, axes: Axes, value: int
 ) -> Plain:
     """A pooling node, by its shortest name; a window of one that goes everywhere is none."""
+    source, attributes = _in_steps(walk, kind, attributes, source)
     before = walk.nodes[source].shape
     spelling: Spelling = ()
     if attributes["kernel"] == (1, 1) and _takes_in_nothing(attributes["padding"]):
@@ -145,6 +148,24 @@ def make(
     if whole:
         walk.of(flow).shape = (1, 1, before[-1])
     return flow
+
+
+def _in_steps(
+    walk: Walk, kind: str, attributes: dict[str, Any], source: int
+) -> tuple[int, dict[str, Any]]:
+    """An average of averages of the same number of cells is one: of the columns, then the rows."""
+    inner = walk.nodes[source]
+    if {kind, inner.kind} != {"avg_pool"} or attributes["padding"] != NO_PADDING:
+        return source, attributes
+    before, window = walk.nodes[inner.inputs[0]].shape, inner.attributes["kernel"]
+    tiled = window == inner.attributes["stride"] and not any(before[i] % window[i] for i in (0, 1))
+    if not tiled or inner.attributes["padding"] != NO_PADDING:
+        return source, attributes
+    wider = {
+        name: tuple(window[i] * attributes[name][i] for i in (0, 1))
+        for name in ("kernel", "stride")
+    }
+    return inner.inputs[0], attributes | wider
 
 
 def _takes_in_nothing(padding: Padding) -> bool:
@@ -173,7 +194,11 @@ def averaged(walk: Walk, x: Affine) -> Plain | None:
     if counted is None:
         return None
     attributes = node.attributes | {"count_include_pad": counted}
-    node.kind, node.attributes = _average(attributes, before)
+    source, attributes = _in_steps(walk, "avg_pool", attributes, node.inputs[0])
+    node.inputs = (source,)
+    node.kind, node.attributes = _average(attributes, walk.nodes[source].shape)
+    if node.kind == "global_avg_pool":
+        node.shape = (1, 1, node.shape[-1])
     node.value, node.axes = x.value, x.axes  # it may have been turned before it was divided
     return x.plain
 

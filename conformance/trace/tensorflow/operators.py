@@ -176,6 +176,13 @@ def primitive(word: str) -> Translation:
     return algebra(lambda tape, *operands: tape.elementwise(word, *operands))
 
 
+def safe_division(recorder: Recorder, operation: Any) -> int:
+    """A division that gives 0 where it is by 0, by constants that are not."""
+    if not np.all(recorder.static(operation.inputs[1])):
+        raise Unreadable("it may divide by 0")
+    return recorder.tape.elementwise("div", *map(recorder.of, operation.inputs))
+
+
 # What computes nothing.
 
 
@@ -277,6 +284,7 @@ SEVERAL: dict[str, Translation] = {
     ),
     "Add AddV2": primitive("add"),
     "RealDiv Div": primitive("div"),
+    "DivNoNan": safe_division,
     "Maximum": primitive("max"),
     "Minimum": primitive("min"),
     "Sigmoid": primitive("logistic"),

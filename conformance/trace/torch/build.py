@@ -42,6 +42,11 @@ def unwrapped(model: Any) -> nn.Module:
             "the factory returns TorchScript, which has no Python code left to follow: return the"
             " nn.Module that it was made from"
         )
+    if isinstance(model, torch.fx.GraphModule) and "train" in vars(model):
+        raise UntraceableModel(
+            "the factory returns a program of torch.export, which has one mode only: return the"
+            " nn.Module that it was made from"
+        )
     if not isinstance(model, nn.Module):
         raise TypeError(f"it returned {type(model).__name__}, not torch.nn.Module")
     return model
@@ -187,8 +192,8 @@ def _stored(module: nn.Module) -> Iterator[tuple[str, Tensor]]:
 
 
 def frozen(module: nn.Module) -> frozenset[str]:
-    """The parameters that are not trained."""
-    return frozenset(h for h, p in module.named_parameters() if not p.requires_grad)
+    """What is stored and not trained: parameters without a gradient, and buffers."""
+    return frozenset(h for h, x in _stored(module) if not x.requires_grad)
 
 
 def hooked(module: nn.Module, state: dict[str, Tensor]) -> None:

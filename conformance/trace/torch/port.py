@@ -326,11 +326,13 @@ class TorchPort:
             made = self.built()
             with refusing(f"{self.name}() does not build", words=unbuilt):
                 module = unwrapped(made)
+                if lazy := any(is_lazy(tensor) for tensor in module.parameters()):
+                    module = unwrapped(self.factory())  # its other layers may have numbers by then
                 self._faults = registered(module)
                 self._noted = untrainable(module)
                 module.eval()
-                if any(is_lazy(tensor) for tensor in module.parameters()):
-                    module.double()(image)  # what is lazy takes the type that it has by then
+                if lazy:  # takes the type that it has by then
+                    self._call(module.double(), torch.zeros(image.shape))
             self._module = module
         return self._module
 
