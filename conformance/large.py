@@ -8,16 +8,67 @@ done with such a matrix it is an array like any other, made whole for that.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from math import prod
+from sys import getrefcount
+from threading import Lock
 from typing import Any
 
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
-from conformance.chunks import STRIP, each, slices
+from conformance.chunks import STRIP, each, packed, slices
 
 #: From so many numbers on a matrix is not held: 128 MiB in float64.
 HELD = 1 << 24
+
+
+#: Memory in which a port was given large arrays, and whether more is kept for them.
+_ROOMS: list[np.ndarray] = []
+_LASTING = ContextVar("lasting", default=False)
+_LOCK = Lock()
+
+
+@contextmanager
+def lasting() -> Iterator[None]:
+    """What is made here stays in memory for as long as it is used: it will be made again there.
+
+    A framework that copies what it is given would have nothing from that.
+    """
+    before = _LASTING.set(True)
+    try:
+        yield
+    finally:
+        _LASTING.reset(before)
+
+
+def room(shape: tuple[int, ...], dtype: Any) -> np.ndarray:
+    """An array without numbers; a large one where a :func:`lasting` one was that nobody has.
+
+    A network's weights are given to a port again and again.  Memory that is given back may have
+    gone to something else by then, and what is there has been cleared by the system.
+    """
+    if prod(shape) < HELD:
+        return np.empty(shape, dtype)
+    size = prod(shape) * np.dtype(dtype).itemsize
+    with _LOCK:
+        # Referred to by the list, by the name here and by the call that counts.
+        free = [x for x in _ROOMS if getrefcount(x) <= 3]
+        fit = min((x for x in free if x.nbytes >= size), key=lambda x: x.nbytes, default=None)
+        if fit is None and not _LASTING.get():
+            return np.empty(shape, dtype)
+        if fit is None:  # those that are free are another network's
+            _ROOMS[:] = [x for x in _ROOMS if not any(x is each for each in free)]
+            fit = np.empty(size, np.uint8)
+            _ROOMS.append(fit)
+        return fit[:size].view(dtype).reshape(shape)
+
+
+def vacate() -> None:
+    """Keep no memory, as for a network without such arrays."""
+    _ROOMS.clear()
 
 
 class Large(NDArrayOperatorsMixin, ABC):
@@ -35,6 +86,11 @@ class Large(NDArrayOperatorsMixin, ABC):
     @abstractmethod
     def rows(self, part: slice) -> np.ndarray:
         """Some rows."""
+
+    def along(self, x: np.ndarray) -> tuple[np.ndarray, Large]:
+        """An array of as many numbers, in the order of its axes, and this matrix: both as they are
+        read fastest, which is in one order."""
+        return packed(x).reshape(self.shape), self
 
     def write(self, place: np.ndarray) -> None:
         """Fill an array that has as many numbers, in the order of its axes."""
@@ -98,6 +154,23 @@ class Product(Large):
 
     def rows(self, part: slice) -> np.ndarray:
         return np.asarray(self.x[:, part].T @ self.y)
+
+    def along(self, x: np.ndarray) -> tuple[np.ndarray, Large]:
+        """In the order in which the array lies in memory, where rows or columns are together there.
+
+        A framework has a kernel's gradient by outputs, and each of them by channels, rows and
+        columns of the map: to turn that around takes as long as all the rest.
+        """
+        lead, last = x.shape[:-1], x.ndim - 1
+        order = sorted(range(x.ndim), key=lambda axis: -x.strides[axis])
+        laid = x.transpose(order)
+        if x.shape[-1] != self.shape[1] or not laid.flags.c_contiguous or last not in order[::last]:
+            return super().along(x)
+        axes = [axis for axis in order if axis != last]
+        rows = np.arange(self.shape[0]).reshape(lead).transpose(axes).reshape(-1)
+        some = self.x[:, rows]
+        found = Product(some, self.y) if order[-1] == last else Product(self.y, some)
+        return laid.reshape(found.shape), found
 
 
 class Windows(Large):
@@ -180,12 +253,16 @@ def part_of(x: Any, part: slice) -> np.ndarray:
 
 def inner(x: Any, y: Any) -> float:
     """The sum of the products of two arrays; ``y`` may be large, and ``x`` the same then."""
-    strips = parts_of(y)
-    sums = [0.0] * len(strips)
+    return sum(over(lambda a, b: float(np.vdot(a, b)), x, y))
 
-    def add(number: int) -> None:
-        part = strips[number]
-        sums[number] = float(np.vdot(part_of(x, part), part_of(y, part)))
 
-    each(add, range(len(strips)))
-    return sum(sums)
+def over(measure: Callable[..., Any], *arrays: Any) -> list[Any]:
+    """A measure of each strip of some arrays, in order; those of the last, which may be large."""
+    strips = parts_of(arrays[-1])
+    found: list[Any] = [None] * len(strips)
+
+    def of(number: int) -> None:
+        found[number] = measure(*(part_of(x, strips[number]) for x in arrays))
+
+    each(of, range(len(strips)))
+    return found

@@ -6,6 +6,7 @@ No framework and no NumPy.  A family is one file; its stem is its name everywher
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from functools import cache
@@ -39,6 +40,9 @@ __all__ = [
 ]
 
 HERE = Path(__file__).parent
+
+#: All that is no letter of a name and no digit.
+OTHERS = bytes(byte for byte in range(256) if not chr(byte).isalnum() or byte > 127)
 
 
 class UnknownArchitecture(LookupError):
@@ -92,10 +96,14 @@ def family(stem: str, folder: Path = HERE) -> Family:
     )
 
 
-def models(folder: Path = HERE) -> dict[str, Model]:
-    """Every model of every family under its published name.  Raises :class:`DamagedReference`."""
+def models(folder: Path = HERE, stems: Iterable[str] = ()) -> dict[str, Model]:
+    """Every model of every family, or of some, under its published name.
+
+    Raises :class:`DamagedReference`.
+    """
     found: dict[str, Model] = {}
-    for model in (model for stem in families(folder) for model in family(stem, folder).models):
+    stems = stems or families(folder)
+    for model in (model for stem in stems for model in family(stem, folder).models):
         if model.name in found:
             other = found[model.name].family
             raise DamagedReference(f"{model.name} is in both {other} and {model.family}")
@@ -114,12 +122,27 @@ def find(name: str, folder: Path = HERE) -> Model:
 
     Raises :class:`UnknownArchitecture`.
     """
-    known = {_plain(each): model for model in models(folder).values() for each in _names(model)}
-    if _plain(name) not in known:
-        near = get_close_matches(_plain(name), known, n=3, cutoff=0)
+    wanted = _plain(name)
+    # To read every family takes as long as to trace a network: those come first that say the name.
+    likely = [stem for stem in families(folder) if wanted.encode() in _said(stem, folder)]
+    known = _known(folder, likely)
+    if wanted not in known:
+        known = _known(folder, families(folder))
+    if wanted not in known:
+        near = get_close_matches(wanted, known, n=3, cutoff=0)
         names = ", ".join(dict.fromkeys(known[each].name for each in near))
         raise UnknownArchitecture(f"no architecture is called {name!r}; the nearest are {names}")
-    return known[_plain(name)]
+    return known[wanted]
+
+
+def _known(folder: Path, stems: Iterable[str]) -> dict[str, Model]:
+    return {_plain(n): model for model in models(folder, stems).values() for n in _names(model)}
+
+
+@cache
+def _said(stem: str, folder: Path) -> bytes:
+    """The letters and digits of a file."""
+    return (folder / f"{stem}.md").read_bytes().lower().translate(None, OTHERS)
 
 
 def _names(model: Model) -> tuple[str, ...]:

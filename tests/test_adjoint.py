@@ -1,12 +1,15 @@
 """Every adjoint rule, against differences of the oracle's own results."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from conformance.graph.model import Graph, Node
 from conformance.kinds import KINDS
-from conformance.numbers.adjoint import TRAINED, backward
+from conformance.numbers.adjoint import TRAINED, backward, reads
 from conformance.numbers.oracle import Oracle
+from conformance.numbers.precision import FLOAT32, FLOAT64
 
 pytestmark = pytest.mark.bare
 
@@ -108,7 +111,8 @@ class Case:
             for output, maps in enumerate(table):
                 unconnected = [m for m in range(4) if m not in maps]
                 of_slots["kernel"][:, :, unconnected, output] = 0
-        self.cotangent = RANDOM.normal(size=self.forward(self.values).result(self.last).shape)
+        result = self.forward(self.values).result(self.last)
+        nodes[-1].shape, self.cotangent = result.shape[1:], RANDOM.normal(size=result.shape)
 
     @property
     def last(self):
@@ -121,11 +125,19 @@ class Case:
         """What the loss is the sum of."""
         return self.forward(values).result(self.last) * self.cotangent
 
-    def gradients(self):
-        forward = self.forward(self.values)
-        forward.result(self.last)
+    def gradients(self, precision=FLOAT64, sparing=False):
+        """Each gradient; if ``sparing``, without the results that the way back does not read."""
+        forward, decisive = (
+            Oracle(self.graph, lambda index, name: self.values[name], IMAGE, each)
+            for each in (precision, FLOAT64)
+        )
+        for oracle, decides in ((forward, precision is FLOAT64), (decisive, True)):
+            oracle.result(self.last)
+            read = reads(Graph(self.graph.nodes, (0,), ()), decides)
+            kept = {i: x for i, x in oracle.results.items() if i in read or not sparing}
+            oracle.results = kept
         found: dict[str, np.ndarray] = {}
-        for index, gradient, of_slots in backward(forward, {self.last: self.cotangent}):
+        for index, gradient, of_slots in backward(forward, {self.last: self.cotangent}, decisive):
             found |= of_slots | ({"image": gradient} if index == 0 else {})
         return found
 
@@ -171,6 +183,23 @@ def test_a_gradient_that_is_a_little_off_is_told_apart(case):
     """A thousandth more is not within the difference's own error."""
     for name, gradient in case.gradients().items():
         assert not all(case.agrees(name, gradient * 1.001) for _ in range(3)), name
+
+
+@pytest.mark.parametrize("precision", [FLOAT64, FLOAT32], ids=["double", "single"])
+def test_what_is_not_read_is_not_needed(case, precision):
+    """Each row says all that its adjoint reads."""
+    with np.errstate(invalid="ignore"):
+        whole, spared = case.gradients(precision), case.gradients(precision, sparing=True)
+    assert all(np.array_equal(whole[name], spared[name]) for name in whole)
+
+
+@pytest.mark.parametrize("kind", ["conv", "max_pool", "relu", "tanh", "batch_norm"])
+def test_what_a_row_conceals_is_missed(monkeypatch, kind):
+    """One that reads more than it says has no numbers there, and gives other gradients."""
+    monkeypatch.setitem(KINDS, kind, replace(KINDS[kind], reads=""))
+    case = Case(*next(each for each in CASES.values() if each[0] == kind))
+    whole, spared = case.gradients(), case.gradients(sparing=True)
+    assert not all(np.array_equal(whole[name], spared[name]) for name in whole)
 
 
 def test_every_operation_has_its_adjoint():

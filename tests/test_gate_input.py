@@ -94,8 +94,8 @@ EATS = "import time; eaten = b'x' * (600 << 20); time.sleep(600)"
 @pytest.mark.parametrize(
     ("does", "arguments", "cause"),
     [
-        ("while True: pass", ["--timeout", "3"], "took longer than 3 s while {} the port"),
-        (SLEEP, ["--timeout", "3"], "took longer than 3 s while {} the port"),
+        ("while True: pass", ["--timeout", "2"], "took longer than 2 s while {} the port"),
+        (SLEEP, ["--timeout", "2"], "took longer than 2 s while {} the port"),
         (EATS, ["--memory", "400M"], "took more than 0.391 GiB of memory"),
         ("import os; os._exit(0)", [], "ended its process with exit code 0 while {}"),
         ("import os; os._exit(1)", [], "ended its process with exit code 1 while {}"),

@@ -22,7 +22,7 @@ PLACED = {"kernel": (3, 3), "stride": (1, 1), "padding": ((0, 0), (0, 0))}
 
 def gaps(row):
     """The fields that a row leaves empty, and must not."""
-    free = {"attributes", "optional", "slots", "fitted", "written", "counted", "traits"}
+    free = {"attributes", "optional", "slots", "reads", "fitted", "written", "counted", "traits"}
     if row.has("end"):
         free.add("causes")  # no port computes it
     empty = [f.name for f in fields(row) if f.name not in free and not getattr(row, f.name)]

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from conformance import large
-from conformance.graph.model import Parameter
+from conformance.graph.model import Node, Parameter
 from conformance.numbers import weights
 from conformance.numbers.deviation import SlotParity
-from conformance.numbers.stored import read
+from conformance.numbers.stored import read, view
 
 pytestmark = pytest.mark.bare
 
@@ -83,14 +83,37 @@ def test_stored(steps):
 
 
 @pytest.mark.parametrize("wrong", [False, True])
-def test_gradient(monkeypatch, wrong):
-    """One wrong number in the last row of a gradient that is not held is seen."""
+@pytest.mark.parametrize("steps", STEPS.values(), ids=STEPS)
+def test_gradient(monkeypatch, steps, wrong):
+    """One wrong number in the last row of a gradient that is not held is seen, however it lies."""
     monkeypatch.setattr(large, "HELD", 1)
     x, y = whole(4, 2, SHAPE[0]), whole(4, 2, SHAPE[1])
     want, got = large.product(x, y), x.T @ y
     got[-1, 3] += wrong
-    found = SlotParity.of(0, "kernel", got, want, np.finfo(np.float64).eps)
+    parameter = Parameter(
+        "w", SHAPE if not steps or steps[0][0] == "reshape" else SHAPE[::-1], steps
+    )
+    node = Node("dense", {}, (), (520,), {"kernel": (parameter,)}, {"kernel": SHAPE})
+    lies = view(node, "kernel", lambda handle: weights.stored(got, parameter))
+    found = SlotParity.of(0, "kernel", lies, want, np.finfo(np.float64).eps)
     held = SlotParity.of(0, "kernel", got, x.T @ y, np.finfo(np.float64).eps)
     assert isinstance(want, large.Large)
     assert found.agrees is held.agrees is not wrong
-    assert (found.error, found.share) == (held.error, held.share)
+    assert (found.error, found.share, found.sample) == (held.error, held.share, held.sample)
+
+
+def test_room(monkeypatch):
+    """A large array's memory is had again once nobody has any of it, and not before."""
+    monkeypatch.setattr(large, "HELD", 8)
+    large.vacate()
+    with large.lasting():
+        first, other = large.room((3, 4), np.float64), large.room((3, 4), np.float64)
+    where, elsewhere = first.ctypes.data, other.ctypes.data
+    part = first[1:]
+    del first
+    assert large.room((3, 4), np.float64).ctypes.data not in (where, elsewhere)
+    del part
+    assert large.room((4, 3), np.float32).ctypes.data == where
+    assert large.room((40,), np.float64).shape == (40,)
+    large.vacate()
+    assert large.room((3, 4), np.float64).ctypes.data != elsewhere

@@ -45,7 +45,8 @@ def compared(graph, **added):
         if index == 0:
             received[None] = gradient
     comparison = _Comparison(graph, graph, {0: 0, 1: 1, 2: 2})
-    comparison.run(oracles, cotangents, received)
+    comparison.begin(oracles, cotangents)
+    comparison.end(received)
     return {each.slot: each for each in comparison.slots}, comparison.controls
 
 

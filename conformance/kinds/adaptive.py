@@ -47,6 +47,7 @@ ADAPTIVE_AVG_POOL = Kind(
     attributes="size",
     forward=lambda o, node, slots, x: reduced(node, x, np.mean),
     adjoint=adjoint,
+    reads="",
     spread=average_spread,
     altered=("maximum for average", lambda t: reduced(t.node, t.x, np.max)),
     causes=(result("it is the maximum, not the average", lambda t: reduced(t.node, t.x, np.max)),),

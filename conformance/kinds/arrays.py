@@ -116,8 +116,8 @@ def back_over_its_axis(adjoint: Adjoint) -> Adjoint:
     def moved(step: Step, g: np.ndarray) -> Gradients:
         axis = axis_of(step.node)
         inputs = [np.moveaxis(x, axis, -1) for x in step.inputs]
-        result, decisive = (np.moveaxis(x, axis, -1) for x in (step.result, step.decisive))
-        there = step._replace(inputs=inputs, result=result, decisive=decisive)
+        others = (np.moveaxis(x, axis, -1) for x in (step.result, step.decisive, step.decided))
+        there = Step(step.node, step.slots, inputs, *others)
         to_inputs, of_slots = adjoint(there, np.moveaxis(g, axis, -1))
         return [np.moveaxis(x, -1, axis) for x in to_inputs], of_slots
 

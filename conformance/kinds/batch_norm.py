@@ -148,6 +148,7 @@ BATCH_NORM = Kind(
     slots="gamma beta mean variance",
     forward=over_its_axis(forward),
     adjoint=back_over_its_axis(adjoint),
+    reads="inputs",
     # gamma^2 (x - mean)^2 / variance + beta^2, each uniform as canonical weights are.
     spread=lambda node, x: Spread(0.0, 1.4),
     altered=("epsilon ten times larger", ten_times),

@@ -21,6 +21,7 @@ CHANNEL_ORDER = Kind(
     attributes="order",
     forward=forward,
     adjoint=adjoint,
+    reads="",
     spread=same,
     altered=("turned by one channel", lambda t: np.roll(t.run(), 1, axis=-1)),
     causes=(left_out,),

@@ -38,6 +38,7 @@ CLIP = Kind(
     attributes="low high",
     forward=forward,
     adjoint=adjoint,
+    reads="decisive",
     spread=spread,
     altered=("left out", lambda t: t.x),
     causes=(left_out, another),

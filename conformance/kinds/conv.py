@@ -126,6 +126,7 @@ CONV = Kind(
     slots="kernel bias",
     forward=forward,
     adjoint=adjoint,
+    reads="inputs",
     spread=lambda node, x: Spread(0.0, 1.1),
     altered=(
         "first two output channels swapped",

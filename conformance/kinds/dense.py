@@ -38,6 +38,7 @@ DENSE = Kind(
     slots="kernel bias",
     forward=dense,
     adjoint=dense_adjoint,
+    reads="inputs",
     spread=lambda node, x: Spread(0.0, 1.1),
     altered=("inputs in reverse order", lambda t: t.run(slots={"kernel": t.slots["kernel"][::-1]})),
     causes=(

@@ -24,6 +24,7 @@ DROPOUT = Kind(
     # What is kept is scaled, so that the rate is seen.
     forward=lambda o, node, slots, x: x / x.dtype.type(1 - node.attributes["rate"]),
     adjoint=lambda step, g: ([g / g.dtype.type(1 - step.node.attributes["rate"])], {}),
+    reads="",
     spread=same,
     altered=("not scaled", lambda t: t.x),
     causes=(left_out,),

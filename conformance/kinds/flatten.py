@@ -10,6 +10,7 @@ FLATTEN = Kind(
     attributes="order",
     forward=lambda o, node, slots, x: x.reshape(len(x), -1),
     adjoint=lambda step, g: ([g.reshape(step.inputs[0].shape)], {}),
+    reads="",
     spread=same,
     altered=(
         "width before height",

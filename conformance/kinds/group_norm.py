@@ -86,6 +86,7 @@ GROUP_NORM = Kind(
     slots="gamma beta",
     forward=forward,
     adjoint=adjoint,
+    reads="inputs",
     # gamma^2 times what is normal, and beta^2, each uniform as canonical weights are.
     spread=lambda node, x: Spread(0.0, 1.2),
     altered=("epsilon ten times larger", ten_times),

@@ -44,6 +44,7 @@ ADD = Kind(
     name="add",
     forward=lambda o, node, slots, x, y: x + y,
     adjoint=lambda step, g: ([g, g], {}),
+    reads="",
     spread=add_spread,
     altered=("second input left out", lambda t: t.x),
     causes=(left_out,),
@@ -111,6 +112,7 @@ CONCAT = Kind(
     optional="axis",
     forward=lambda o, node, slots, *xs: np.concatenate(xs, axis=axis_of(node)),
     adjoint=split,
+    reads="",
     spread=concat_spread,
     altered=(
         "inputs in reverse order",

@@ -74,13 +74,17 @@ class Arithmetic(Protocol):
 
 class Step(NamedTuple):
     """What an adjoint is given: the node with its slots, inputs and result, and ``decisive``, its
-    first input in double precision."""
+    first input, and ``decided``, its result, in double precision.
+
+    Of what the adjoint of its kind does not read there are the shape and the type only.
+    """
 
     node: Node
     slots: dict[str, np.ndarray]
     inputs: list[np.ndarray]
     result: np.ndarray
     decisive: np.ndarray
+    decided: np.ndarray
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +115,8 @@ class Kind:
 
     ``attributes`` are those that every node of the kind has, ``optional`` others that it may have,
     ``slots`` the parameters that it may hold.  ``forward`` computes it, ``adjoint`` turns the
-    gradient with respect to its result into those with respect to its inputs and slots, and
+    gradient with respect to its result into those with respect to its inputs and slots; ``reads``
+    are the numbers of its :class:`Step` that it does this by, and no others are kept for it.
     ``spread`` says what its result looks like under canonical weights.  ``altered`` is a bug that
     real ports have: a check of numbers that does not see it sees nothing.  ``causes`` are
     hypotheses that can be tried as they are, ``fitted`` those with a number to solve for first,
@@ -126,6 +131,7 @@ class Kind:
     slots: str = ""
     forward: Forward
     adjoint: Adjoint
+    reads: str = "inputs result decisive decided"
     spread: Callable[..., Spread]
     altered: tuple[str, Callable[[Trial], np.ndarray]]
     causes: tuple[Hypothesis, ...]

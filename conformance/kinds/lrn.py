@@ -122,6 +122,7 @@ LRN = Kind(
     attributes="n k alpha beta",
     forward=forward,
     adjoint=adjoint,
+    reads="inputs",
     spread=spread,
     altered=("alpha divided by n", divided),
     causes=(responses, response_windows, left_out),

@@ -50,6 +50,7 @@ PAD = Kind(
     optional="channels",
     forward=forward,
     adjoint=adjoint,
+    reads="",
     spread=spread,
     altered=("one more than its value", lambda t: t.run(value=t.node.attributes["value"] + 1)),
     causes=(elsewhere,),

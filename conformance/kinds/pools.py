@@ -59,6 +59,7 @@ MAX_POOL = Kind(
     attributes="kernel stride padding",
     forward=largest,
     adjoint=largest_adjoint,
+    reads="decisive",
     spread=largest_spread,
     altered=("average for maximum", average_instead),
     causes=(
@@ -96,6 +97,7 @@ AVG_POOL = Kind(
     attributes="kernel stride padding count_include_pad",
     forward=average,
     adjoint=average_adjoint,
+    reads="",
     spread=average_spread,
     altered=("maximum for average", lambda t: t.run(kind="max_pool")),
     causes=(
@@ -119,6 +121,7 @@ GLOBAL_AVG_POOL = Kind(
     name="global_avg_pool",
     forward=lambda o, node, slots, x: x.mean(axis=(1, 2), keepdims=True),
     adjoint=whole_average_adjoint,
+    reads="",
     spread=average_spread,
     altered=(
         "maximum for average",
@@ -150,6 +153,7 @@ SUM_POOL = Kind(
     attributes="kernel stride padding",
     forward=total,
     adjoint=total_adjoint,
+    reads="",
     spread=total_spread,
     altered=("mean for sum", average_instead),
     causes=(

@@ -49,6 +49,7 @@ UPSAMPLE = Kind(
     attributes="factor",
     forward=forward,
     adjoint=adjoint,
+    reads="",
     spread=same,
     altered=("zeros between the pixels", zeros_between),
     causes=(bilinear,),

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from conformance.graph.model import Graph
 from conformance.kinds import KINDS
 from conformance.kinds.kind import Step
 from conformance.numbers.oracle import CannotCompute, Oracle
@@ -25,9 +26,9 @@ def backward(
 ) -> Iterator[tuple[int, np.ndarray, dict[str, np.ndarray]]]:
     """Differentiate the sum of ``results * cotangents``, from the last node to the first.
 
-    ``forward`` still holds the result of every node, as does ``decisive``, the same in double
-    precision.  Yields a node, the gradient with respect to its result and those with respect to
-    its trained slots; a node that no output depends on is left out.  Raises
+    ``forward`` still holds every result that this way back :func:`reads`, as does ``decisive``, the
+    same in double precision.  Yields a node, the gradient with respect to its result and those with
+    respect to its trained slots; a node that no output depends on is left out.  Raises
     :class:`~conformance.numbers.oracle.CannotCompute` where there is no rule.
     """
     graph, kind = forward.graph, forward.dtype
@@ -56,10 +57,32 @@ def one_back(
     if node.kind not in KINDS:
         raise CannotCompute(f"no adjoint rule for {node.kind} at {node.where}")
     slots = forward.parameters(index)
-    inputs = [forward.results[i] for i in node.inputs]
-    first = edges[node.inputs[0]] if inputs else forward.image
-    step = Step(node, slots, inputs, forward.results[index], first)
+
+    def kept(results: dict[int, np.ndarray], i: int) -> np.ndarray:
+        shape = (len(forward.image), *forward.graph.nodes[i].shape)
+        return results[i] if i in results else np.broadcast_to(forward.dtype.type(np.nan), shape)
+
+    inputs = [kept(forward.results, i) for i in node.inputs]
+    first = kept(edges, node.inputs[0]) if inputs else forward.image
+    step = Step(node, slots, inputs, kept(forward.results, index), first, kept(edges, index))
     with np.errstate(all="ignore"):
         parts, of_slots = KINDS[node.kind].adjoint(step, gradient)
     shaped = [part.reshape(x.shape) for x, part in zip(inputs, parts, strict=True)]
     return shaped, {name: of_slots[name] for name in of_slots if name in slots}
+
+
+def reads(graph: Graph, decides: bool) -> frozenset[int]:
+    """The nodes whose results the way back reads; those that it only ``decides`` by, if it does.
+
+    Outputs are among them, so that none is computed again.
+    """
+    found = set(graph.outputs)
+    for index, node in enumerate(graph):
+        read = KINDS[node.kind].reads.split() if node.kind in KINDS else ()
+        if "result" in read or (decides and "decided" in read):
+            found.add(index)
+        if "inputs" in read:
+            found.update(node.inputs)
+        elif decides and "decisive" in read:
+            found.update(node.inputs[:1])
+    return frozenset(found)

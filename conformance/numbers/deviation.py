@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from math import inf, isfinite, sqrt
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 
 from conformance.chunks import each, packed, strips
 from conformance.data import Count, Row
-from conformance.large import Large, inner, part_of, parts_of
+from conformance.large import Large, inner, over
 from conformance.numbers.precision import FLOAT64
 
 #: How many values of each node's result are kept, to be compared with other frameworks' results.
@@ -59,10 +59,16 @@ class SlotParity(Row, frozen=True):
 
         An expected array that is nothing but rounding is measured on another ``scale``.
         """
-        got, square = packed(got), inner(want, want)
-        rms = scale or sqrt(square / want.size) or 1.0
-        share = inner(got, want) / square if square else 1.0
-        error = distance(got, want, rms)
+        return cls.by(node, slot, beside(got, want), got, cost, scale)
+
+    @classmethod
+    def by(
+        cls, node: int, slot: str, beside: Beside, got: np.ndarray, cost: float, scale: float = 0.0
+    ) -> SlotParity:
+        """As :meth:`of`, of arrays that have been set beside each other."""
+        rms, square = scale or beside.rms or 1.0, beside.square
+        share = beside.product / square if square else 1.0
+        error = beside.error / rms if isfinite(beside.error) and isfinite(rms) else inf
         return cls(node, slot, rms, error, cost * FLOAT64.margin, share, sample(got))
 
 
@@ -80,25 +86,59 @@ class Control(Row, frozen=True):
         return self.bound < self.error < inf
 
 
+class Beside(NamedTuple):
+    """Two arrays beside each other: how many numbers the expected one has, the sum of their squares
+    and of their products with those found, and the largest differences of these, and of rough
+    ones, from them."""
+
+    size: int
+    square: float
+    product: float
+    error: float
+    rough: float
+
+    @property
+    def rms(self) -> float:
+        """The root mean square of the expected array."""
+        return sqrt(self.square / self.size)
+
+
+def beside(got: np.ndarray, want: np.ndarray, rough: np.ndarray | None = None) -> Beside:
+    """Set an array, and a rough one of the same shape, beside the expected one.
+
+    Of an expected matrix that is not held each part is made once for all this.
+    """
+    rough = want if rough is None else rough
+    if not isinstance(want, Large):
+        got = packed(got)
+        square, product = inner(want, want), inner(got, want)
+        return Beside(want.size, square, product, distance(got, want, 1), distance(rough, want, 1))
+    (a, b), (_, c) = want.along(got), rough.along(got)
+
+    def measured(x: np.ndarray, rough: np.ndarray, y: np.ndarray) -> tuple[float, ...]:
+        apart = [largest(each - y) for each in (x, rough)]
+        return float(np.vdot(y, y)), float(np.vdot(x, y)), *apart
+
+    squares, products, errors, others = zip(*over(measured, a, c, b), strict=True)
+    # What is not a number is not passed over.
+    furthest = [x if isfinite(x) else inf for x in map(float, map(np.max, (errors, others)))]
+    return Beside(want.size, sum(squares), sum(products), *furthest)
+
+
+def largest(apart: np.ndarray) -> float:
+    """The largest absolute number of an array, in whose place they are all made absolute."""
+    return float(np.max(np.abs(apart, out=apart), initial=0.0))
+
+
 def distance(got: np.ndarray, want: np.ndarray, rms: float) -> float:
     """The largest difference over the root mean square; infinite for what is not comparable."""
     if got.shape != want.shape:
         return inf
-    a: Any = got
-    b: Any = want
-    parts = parts_of(want)
-    if not isinstance(want, Large):
-        # In one order of memory: numbers that lie apart cost many times what subtracting them does.
-        a, b = np.ascontiguousarray(got).reshape(-1), np.ascontiguousarray(want).reshape(-1)
-        parts = strips(len(a), a.size)
-    largest = [0.0]
-
-    def measure(part: slice) -> None:
-        apart = part_of(a, part) - part_of(b, part)
-        largest.append(float(np.max(np.abs(apart, out=apart), initial=0.0)))
-
-    each(measure, parts)
-    furthest = float(np.max(largest))  # what is not a number is not passed over
+    # In one order of memory: numbers that lie apart cost many times what subtracting them does.
+    a, b = np.ascontiguousarray(got).reshape(-1), np.ascontiguousarray(want).reshape(-1)
+    found = [0.0]
+    each(lambda part: found.append(largest(a[part] - b[part])), strips(len(a), a.size))
+    furthest = float(np.max(found))  # what is not a number is not passed over
     return furthest / rms if isfinite(furthest) and isfinite(rms) else inf
 
 

@@ -23,6 +23,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
+from functools import partial
 from math import prod, sqrt
 from typing import Any
 
@@ -33,15 +34,15 @@ from conformance.chunks import each, packed
 from conformance.data import Count, Row, Shape
 from conformance.graph.axes import to_neutral
 from conformance.graph.model import Graph, Node, Parameter
-from conformance.large import inner
+from conformance.large import Large, inner
 from conformance.numbers.adjoint import TRAINED, backward
-from conformance.numbers.deviation import Control, SlotParity, distance
+from conformance.numbers.deviation import Control, SlotParity, beside, distance
 from conformance.numbers.instead import instead
 from conformance.numbers.located import located
 from conformance.numbers.oracle import CannotCompute
 from conformance.numbers.parity import Oracles, neutral, outputs_differ
 from conformance.numbers.precision import FLOAT32, FLOAT64
-from conformance.numbers.stored import whole
+from conformance.numbers.stored import view
 from conformance.numbers.weights import BATCH, carried, counterparts, keeping
 from conformance.trace.evaluation import evaluate
 from conformance.trace.port import NoGradient, Port, Run, UntraceableModel
@@ -124,7 +125,7 @@ def gradients(
         return Gradients(seed, (), (), problem)
     comparison = _Comparison(expected, found, pairs)
     count = BATCH if training else 1
-    oracles = oracles or Oracles(expected, seed, count)
+    oracles = oracles or Oracles(expected, seed, count, returns=True)
     weights, batch = oracles.weights, oracles.batch
     cotangents = weights.cotangents(count)
     try:
@@ -134,10 +135,10 @@ def gradients(
         values = carried(found, slot, tape, instead(weights, found, pairs))
         wanted = frozenset(p.handle for pieces in comparison.pieces.values() for p in pieces)
         draws = keeping(tape, found) if training else {}
-        run = Run(tape, values, batch, training, draws)
-        received = port.gradient(run, own, wanted)
+        run = Run(tape, values, batch, training, draws, came=comparison.came)
+        comparison.begin(oracles, cotangents)
         with np.errstate(all="ignore"):
-            comparison.run(oracles, cotangents, received)
+            comparison.end(port.gradient(run, own, wanted))
             if altered and not all(slot.agrees for slot in comparison.slots):
                 altered(comparison.altered(oracles, _inside(port, run, own, found, pairs)))
     except NoGradient:
@@ -216,22 +217,53 @@ class _Comparison:
         #: The right gradient by the result of an output, and what single precision costs at a node.
         self.above: dict[int, np.ndarray] = {}
         self.costs: dict[int, float] = {}
+        self.received: dict[str | None, np.ndarray] = {}
+        #: What was received before the end, and why the comparison stopped then, if it did.
+        self.early: set[str] = set()
+        self.failed: Exception | None = None
+        self.complete = False
 
     def altered(self, oracles: Oracles, inside: dict[int, list[np.ndarray]]) -> tuple[int, ...]:
         """The nodes at which the gradient was altered, by the port's own inside its network."""
         bounds = {index: cost * FLOAT64.margin for index, cost in self.costs.items()}
         return located(oracles.double, self.above, inside, bounds, self.slots)
 
-    def run(
-        self, oracles: Oracles, cotangents: list[np.ndarray],
-        received: dict[str | None, np.ndarray],
-    ) -> None:  # fmt: skip
-        """Compare everything received, from the outputs back."""
-        outputs = self.expected.outputs
+    def begin(self, oracles: Oracles, cotangents: list[np.ndarray]) -> None:
+        """Get ready for what is going to come, from the outputs back."""
+        self._again = partial(self._walk, oracles, cotangents)
+        self._walking = self._again()
+
+    def came(self, handle: str, gradient: np.ndarray) -> None:
+        """Receive a gradient while the port goes back, and compare as much as can be."""
+        self.received[handle] = gradient
+        self.early.add(handle)
+        try:
+            next(self._walking, None)
+        except Exception as failed:  # nothing that the port does
+            self.failed = failed
+
+    def end(self, received: dict[str | None, np.ndarray]) -> None:
+        """Receive the rest, or everything once more, and compare it."""
+        if self.early & received.keys():
+            self.failed, self._walking = None, self._again()
+            self.received, self.slots, self.controls, self.costs = {}, [], {}, {}
+        if self.failed:
+            raise self.failed
+        self.received |= received
+        self.complete = True
+        for _ in self._walking:
+            pass
+
+    def _walk(self, oracles: Oracles, cotangents: list[np.ndarray]) -> Iterator[None]:
+        """Compare from the outputs back; wait where something has not come yet."""
+        received, outputs = self.received, self.expected.outputs
+        if oracles.returns:  # what has not been computed up to here is computed for this alone
+            for index in range(len(self.expected)):
+                oracles.release(index)
         double, single = oracles.double, oracles.single
         for output in outputs:
             oracles.result(output)
-        above = self.above
+        above = self.above = {}
         for output, cotangent in zip(outputs, cotangents, strict=True):
             above[output] = above[output] + cotangent if output in above else cotangent
         consumers = self.expected.consumers()
@@ -242,16 +274,19 @@ class _Comparison:
             nearer = (costs[i] for i in consumers[index] if i in costs)
             own = distance(rough, gradient, _rms(gradient) or 1.0)
             costs[index] = max(own, max(nearer, default=FLOAT32.unit))
-            if self.expected.nodes[index].kind == "input" and None in received:
+            image = self.expected.nodes[index].kind == "input"
+            while image and not self.complete:
+                yield
+            if image and None in received:
                 axes = self.found.nodes[self.found.inputs[0]].axes
                 got = to_neutral(received[None], axes).reshape(gradient.shape)
                 self._compare(index, IMAGE, gradient, rough, got, costs[index])
             for slot, want in of_slots.items():
                 pieces = self.pieces.get((index, slot), ())
+                while not (self.complete or all(p.handle in received for p in pieces)):
+                    yield
                 if pieces and all(p.handle in received for p in pieces):
-                    got = packed(
-                        whole(self.found.nodes[self.pairs[index]], slot, received.__getitem__)
-                    )
+                    got = view(self.found.nodes[self.pairs[index]], slot, received.__getitem__)
                     self._compare(index, slot, want, rough_slots[slot], got, costs[index])
                 left.subtract(piece.handle for piece in pieces)
                 for piece in pieces:  # what has been compared makes room
@@ -262,17 +297,19 @@ class _Comparison:
         self, index: int, slot: str, want: np.ndarray, rough: np.ndarray, got: np.ndarray,
         inherited: float,
     ) -> None:  # fmt: skip
-        rms = _rms(want)
-        apart = distance(rough, want, 1.0)
+        if not isinstance(want, Large):
+            got = packed(got).reshape(want.shape)
+        found = beside(got, want, rough)
+        rms, apart = found.rms, found.rough
         if apart > rms:  # it is zero
-            self.slots.append(SlotParity.of(index, slot, got, want, inherited, apart / inherited))
+            self.slots.append(SlotParity.by(index, slot, found, got, inherited, apart / inherited))
             return
         cost = max(inherited, apart / (rms or 1.0))
-        result = SlotParity.of(index, slot, got, want, cost)
+        result = SlotParity.by(index, slot, found, got, cost)
         self.slots.append(result)
         # The same numbers in another order must not pass; the smallest slot of a name is tried.
         before = self.controls.get(slot)
         if want.shape[-1] > 1 and (before is None or want.size < before[0]):
-            error = distance(got, want[..., ::-1], rms or 1.0)
+            error = distance(packed(got).reshape(want.shape), want[..., ::-1], rms or 1.0)
             control = Control(index, f"{slot}: channels reversed", error, result.bound)
             self.controls[slot] = want.size, control

@@ -39,6 +39,8 @@ class Oracle:
         self.image = self.stored(image)
         self.pending = [len(readers) for readers in graph.consumers()]
         self.done: set[int] = set()
+        #: What is not forgotten, as somebody reads it who does not ask for it.
+        self.needed: frozenset[int] = frozenset()
 
     def result(self, index: int) -> np.ndarray:
         """What node ``index`` computes; :class:`CannotCompute` if an unknown node is needed."""
@@ -78,7 +80,7 @@ class Oracle:
         return self.stored(np.add(x, y, out=out))
 
     def _forget(self, index: int) -> None:
-        if index in self.done and not self.pending[index]:
+        if index in self.done and not self.pending[index] and index not in self.needed:
             self.results.pop(index, None)
 
     def _compute(self, index: int) -> None:

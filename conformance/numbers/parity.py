@@ -22,6 +22,7 @@ from conformance.graph.axes import to_neutral
 from conformance.graph.model import Graph, Node
 from conformance.kinds.batch_norm import running_statistics
 from conformance.kinds.experiment import wrong
+from conformance.numbers.adjoint import reads
 from conformance.numbers.causes.roots import Root, Roots, stand_ins
 from conformance.numbers.deviation import Control, NodeParity, SlotParity, distance, sample
 from conformance.numbers.instead import instead
@@ -41,17 +42,25 @@ class Oracles:
     """What a graph computes for one batch of canonical images, in double and single precision.
 
     Checks of one step of training, forward and back, are given the same: then each of its nodes
-    is computed once, and kept.  Weights are those of the graph that it is ``like``.
+    is computed once, and kept.  Where a run forward and one way back ``returns`` through it is all
+    there is, only what that reads is kept.  Weights are those of the graph that it is ``like``.
     """
 
     def __init__(
         self, expected: Graph, seed: int, count: int, precision: Precision = FLOAT64,
-        like: Graph | None = None,
+        like: Graph | None = None, returns: bool = False,
     ):  # fmt: skip
         self.weights, self.precision = Weights(expected, seed, like), precision
-        self.batch = _kept(precision, self.weights.images(count))
-        self.double = Oracle(expected, self.slot, self.batch)
-        self.single = Oracle(expected, self.slot, self.batch, precision.oracle)
+        self.batch, self.returns = _kept(precision, self.weights.images(count)), returns
+        self.begin()
+
+    def begin(self) -> None:
+        """Forget everything that was computed."""
+        graph = self.weights.graph
+        self.double = Oracle(graph, self.slot, self.batch)
+        self.single = Oracle(graph, self.slot, self.batch, self.precision.oracle)
+        if self.returns:
+            self.double.needed, self.single.needed = reads(graph, True), reads(graph, False)
 
     def slot(self, index: int, name: str) -> np.ndarray:
         """The values of a slot that both sides are given."""
@@ -126,8 +135,8 @@ def parity(
 
     ``keep`` receives the port's whole result of each node of ``expected``, in neutral layout.
     Of a compiled model the outputs alone are compared, with the bounds that the way there gives
-    them.  Results of the ``oracles`` that are given are kept, for another check to go on from, and
-    with ``returns`` the port is asked to remember its own way back.
+    them.  The ``oracles`` that are given keep what they have to, for another check to go on from,
+    and with ``returns`` the port is asked to remember its own way back.
     """
     expected = expected or found
     pairs = stand_ins(expected, found, pairs or {i: i for i in range(len(found))})
@@ -135,7 +144,7 @@ def parity(
     both = oracles or Oracles(expected, seed, BATCH if training else 1, precision)
     weights, batch = both.weights, both.batch
     observer = _Observer(
-        expected, found, pairs, both, oracles is None, to_the_end, progress,
+        expected, found, pairs, both, oracles is None or both.returns, to_the_end, progress,
         tape if how.compiled else None, keep,
     )  # fmt: skip
     slot = counterparts(weights, found, pairs)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,11 @@ from conformance.kinds.conv import connected
 
 def read(array: np.ndarray, parameter: Parameter) -> np.ndarray:
     """Walk a parameter's layout steps: the part of a slot that a stored array holds."""
-    for step, argument in parameter.steps:
+    return _walked(array, parameter.steps)
+
+
+def _walked(array: np.ndarray, steps: Sequence[tuple[str, Any]]) -> np.ndarray:
+    for step, argument in steps:
         if step == "transpose":
             array = array.transpose(argument)
         elif step == "reverse":
@@ -22,6 +26,17 @@ def read(array: np.ndarray, parameter: Parameter) -> np.ndarray:
         else:
             array = _reshaped(array, argument)
     return array
+
+
+def view(node: Node, slot: str, own: Callable[[str], np.ndarray]) -> np.ndarray:
+    """The numbers of a slot in their neutral order, perhaps in other axes: where they lie, if one
+    array holds them all."""
+    pieces, steps = node.parameters[slot], [*node.parameters[slot][0].steps]
+    if len(pieces) > 1 or pieces[0].region is not None:
+        return whole(node, slot, own)
+    while steps and steps[-1][0] == "reshape":  # which leaves them in their order
+        del steps[-1]
+    return _walked(own(pieces[0].handle), steps)
 
 
 def _reshaped(array: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:

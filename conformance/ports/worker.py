@@ -70,8 +70,10 @@ def answer(job: Json, say: Say) -> None:
     from conformance.ports.implementations import NotInstalled
     from conformance.ports.intact import Interpreter
     from conformance.ports.loading import BadPort, told
+    from conformance.trace import registry
     from conformance.trace.port import Unfollowed, UntraceableModel
 
+    registry.ready()
     before = None
 
     def refuse(said: str, code: int = INCONCLUSIVE) -> None:

@@ -63,6 +63,7 @@ class Run:
     batch x height x width x channels.  In training, on a tape of training, every number of a
     random value in ``draws`` is the one given there; other randomness is left to the framework.
     ``returns`` says that its gradients are asked for next: a port may remember the way back.
+    ``came`` takes gradients by stored arrays on the way back, as soon as they are there.
     """
 
     tape: Tape
@@ -72,6 +73,7 @@ class Run:
     draws: Mapping[int, float] = field(default_factory=dict)
     how: Execution = PLAIN
     returns: bool = False
+    came: Callable[[str, np.ndarray], None] | None = None
 
     def drawn(self) -> Iterator[float | None]:
         """For each random value of the tape, in order, the number that is drawn; None for any."""
@@ -176,6 +178,9 @@ class Port(Protocol):
         are cotangents, each in the shape and the layout of its output.  Returned is the gradient
         by every stored array in ``wanted``, shaped as it is stored, and by the image, in the
         framework's layout.  Where the framework sees no dependence it is zero.
+
+        A port may hand some over as they come and keep none of these: they are not returned.  Where
+        that cannot be done after all, everything is returned, and what was handed over is void.
         Raises :class:`NoGradient`.
         """
 

@@ -2,12 +2,14 @@
 
 A tracer is a package with ``LIBRARY``, the name of the library that it reads, ``base(model)``,
 the class of that library's that a model is an instance of or None, and a module ``port`` with
-``port(factory)``, ``versions()`` and ``gpu()``.  Importing the package imports no library.
+``port(factory)``, ``versions()`` and ``gpu()``.  Importing the package imports no library; it may
+have ``ready()``, for a process of ours in which that is going to be imported.
 Other packages add one by an entry point of the group ``conformance.tracers``.
 """
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
@@ -56,7 +58,13 @@ class Tracer:
 
     def module(self) -> Any:
         """The module with ``port``, ``versions`` and ``gpu``; this imports the library."""
-        return import_module(f"{self.package.__name__}.port")
+        collects = gc.isenabled()
+        gc.disable()  # what importing a library makes is there to stay
+        try:
+            return import_module(f"{self.package.__name__}.port")
+        finally:
+            if collects:
+                gc.enable()
 
     def port(self, factory: Callable[..., Any]) -> Port:
         """A factory of the library's models, ready to be traced and run."""
@@ -71,6 +79,12 @@ def tracers() -> dict[str, Tracer]:
     ours = {name: import_module(f"conformance.trace.{name}") for name in folders}
     others = {each.name: each.load() for each in entry_points(group=GROUP)}
     return {name: Tracer(name, package) for name, package in {**others, **ours}.items()}
+
+
+def ready() -> None:
+    """Get a process that is ours alone ready for any library to be imported."""
+    for each in tracers().values():
+        getattr(each.package, "ready", lambda: None)()
 
 
 def find(name: str) -> Tracer:

@@ -1,5 +1,7 @@
 """How people write Keras: compiled, subclassed, with switches, and what asks how it is called."""
 
+import subprocess
+import sys
 from importlib.util import find_spec
 
 import numpy as np
@@ -20,6 +22,7 @@ from conformance.ports import implementations
 from conformance.trace.canonical import canonical
 from conformance.trace.keras.port import port
 from tests.selftest.keras.resnets import restaged
+from tests.selftest.keras.training import straight
 from tests.selftest.plainly import TABLE, plainly
 
 
@@ -312,3 +315,42 @@ def test_an_output_besides_is_one_finding(first):
     (finding,) = found.findings
     assert (finding.attribute, finding.expected, finding.found) == ("outputs", 1, 2)
     assert found.forward is not None and found.verdict == "deviates"
+
+
+@pytest.mark.parametrize("training", [False, True])
+@pytest.mark.parametrize("function, again", [(lambda x: x, False), (straight, True)])
+def test_another_image_needs_no_call(function, again, training):
+    """The operations of a trace are those of a new call on a smaller image, line by line; what
+    brings a derivative of its own along is called again."""
+    calls = []
+
+    def seen(x, training):
+        calls.append(x.shape)
+        return function(x)
+
+    def small():
+        return keras.Sequential([
+            layers.Input((32, 32, 3)), layers.Conv2D(4, 3, padding="same"),
+            layers.BatchNormalization(), layers.ReLU(), layers.GlobalAveragePooling2D(),
+            layers.Dense(10), End(seen),
+        ])  # fmt: skip
+
+    traced = port(small)
+    tape = traced.trace((32, 32, 3), training)
+    calls.clear()
+    found = traced.resized((16, 16, 3), training)
+    assert bool(calls) == again and tape[0].shape[1:] == (32, 32, 3)
+    anew = port(small).resized((16, 16, 3), training)
+    assert found.operations == anew.operations
+    assert (found.outputs, found.updates) == (anew.outputs, anew.updates)
+
+
+@pytest.mark.skipif(not find_spec("jax"), reason="jax is not installed")
+def test_keras_is_imported_without_jax_and_a_port_with_it():
+    """In a process of ours no module of TensorFlow's brings JAX along; whoever asks gets it."""
+    said = (
+        "import sys; from conformance.trace import registry; registry.ready(); import keras;"
+        " before = 'jax' in sys.modules; import jax; print(before, jax.__name__)"
+    )
+    done = subprocess.run([sys.executable, "-c", said], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["False", "jax"]

@@ -71,6 +71,28 @@ class Recomputed(Block):
         return checkpoint(super().forward, x, use_reentrant=False)
 
 
+class Late(Block):
+    """Something is done to a gradient that is there already when that by the input comes."""
+
+    def __init__(self, block, late):
+        super().__init__(block)
+        self.late = late
+
+    def forward(self, x):
+        if x.requires_grad:
+            x.register_hook(lambda gradient: self.late(self.conv2.weight))
+        return super().forward(x)
+
+
+def doubled(weight):
+    if weight.grad is not None:
+        weight.grad.mul_(2)
+
+
+def looked_at(weight):
+    assert weight.grad.isfinite().all()
+
+
 def parts(block):
 
     return block.residual
@@ -99,6 +121,7 @@ WRONG = {
     "shortcut twice": ({"shortcut": lambda x: 2 * x - x.detach()}, ADD),
     "data": ({"branch": lambda x: x.data}, ADD),
     "recomputed": ({"kind": Recomputed, "relu": rectifier(lambda g, on: g)}, RELU),
+    "doubled late": ({"kind": Late, "late": doubled}, "stage2/2/2"),
 }
 
 
@@ -117,8 +140,12 @@ def test_what_is_written_over_is_named():
 
 @pytest.mark.parametrize(
     "changes",
-    [{"kind": Recomputed}, {"relu": rectifier(lambda g, on: g * on)}],
-    ids=["recomputed", "a backward of its own"],
+    [
+        {"kind": Recomputed},
+        {"relu": rectifier(lambda g, on: g * on)},
+        {"kind": Late, "late": looked_at},
+    ],
+    ids=["recomputed", "a backward of its own", "looked at late"],
 )
 def test_what_is_right_conforms(changes):
     """However it goes backward."""

@@ -36,7 +36,7 @@ def check(subject: Subject) -> list[Part]:
     subject.stage("running a training step", 0, 0)
     side, tape = smaller.taught(subject)
     whole = subject.side(training=True).expected
-    expected = Oracles(side.expected, subject.seed, BATCH, like=whole)
+    expected = Oracles(side.expected, subject.seed, BATCH, like=whole, returns=True)
     step = training(subject, side, tape, expected)
     # Through the batch's statistics and auxiliary heads, as it is going to be trained.
     subject.stage("differentiating", 0, 0)
@@ -80,7 +80,7 @@ def training(subject: Subject, side: Side, tape: Tape, expected: Oracles) -> Par
     """One training step of two images: batch statistics, auxiliary heads, nothing dropped, and
     the running statistics that the step leaves behind.
 
-    What the step computes is kept in ``expected``, for its gradients.
+    What its gradients read of what the step computes is kept in ``expected``.
     """
     planned = sum(side.found.nodes[b].seen for b in side.pairs.values())
     try:
@@ -106,6 +106,7 @@ def _step(subject: Subject, side: Side, tape: Tape, expected: Oracles) -> Parity
     try:
         return ran(returns=True)
     except UntraceableModel:
+        expected.begin()
         return ran()
 
 

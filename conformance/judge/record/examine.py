@@ -111,7 +111,7 @@ def _in_inference(
         small, tape = _smaller(port, model, graph) or (graph, tape)
 
         def differentiate(seed: int, _: Progress) -> Gradients:
-            given = Oracles(small, seed, 1, like=graph)
+            given = Oracles(small, seed, 1, like=graph, returns=True)
             return gradients(port, tape, small, seed=seed, oracles=given)
 
         back = repeat.run("gradients", graph, differentiate, progress)
@@ -139,7 +139,7 @@ def _in_training(
         small, tape = _smaller(port, model, graph, training=True) or (graph, tape)
         # What the step computes is kept for its gradients; of several seeds it would be too much.
         alone = len(repeat.seeds) == 1
-        once = Oracles(small, repeat.seeds[0], BATCH, like=graph) if alone else None
+        once = Oracles(small, repeat.seeds[0], BATCH, like=graph, returns=True) if alone else None
 
         def given(seed: int) -> Oracles:
             return once or Oracles(small, seed, BATCH, like=graph)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache, partial
-from math import prod
+from math import inf, prod
 from typing import Any
 
 import jax
@@ -15,6 +15,9 @@ from jax.extend.core import ClosedJaxpr, Jaxpr, JaxprEqn, Literal, subjaxprs
 from conformance.trace.jax.execution import (
     BETWEEN_CONVERSIONS,
     DOUBLE,
+    ONCE,
+    SMALL,
+    UNOPTIMISED,
     Arithmetic,
     in_precision,
     is_floating,
@@ -90,6 +93,30 @@ def has_layers(jaxpr: Jaxpr) -> bool:
     """Whether a jaxpr, or what it calls, has a convolution or a product."""
     products = any(equation.primitive.name in PRODUCTS for equation in jaxpr.eqns)
     return products or any(map(has_layers, subjaxprs(jaxpr)))
+
+
+def multiply_adds(jaxpr: Jaxpr) -> float:
+    """How many a jaxpr has with what it calls; a loop may go round any number of times."""
+    if any(equation.primitive.name in LOOPS for equation in jaxpr.eqns):
+        return inf
+    own = sum(_multiply_adds(each) for each in jaxpr.eqns if each.primitive.name in PRODUCTS)
+    return own + sum(map(multiply_adds, subjaxprs(jaxpr)))
+
+
+def _multiply_adds(product: JaxprEqn) -> int:
+    left, right = (atom.aval.shape for atom in product.invars)
+    numbers = product.params["dimension_numbers"]
+    if product.primitive.name == "dot_general":
+        ((summed, _), _) = numbers
+        each = prod(left[axis] for axis in summed)
+    else:
+        each = prod(right) // right[numbers.rhs_spec[0]]
+    return prod(product.outvars[0].aval.shape) * each
+
+
+def once(jaxpr: Jaxpr) -> dict[str, Any]:
+    """How the way back through a jaxpr is compiled, which runs once."""
+    return options(UNOPTIMISED if multiply_adds(jaxpr) <= SMALL else ONCE)
 
 
 def is_uniform(equation: JaxprEqn) -> bool:

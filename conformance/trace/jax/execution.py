@@ -35,6 +35,9 @@ FAST = {
 #: How a way back is compiled, which runs once: optimising a whole network takes longer than that.
 #: Without any optimising, the gradient of a strided convolution by its input takes minutes.
 ONCE = {"xla_backend_optimization_level": 1, "xla_llvm_disable_expensive_passes": True}
+#: The same of a program that is so small that it takes no time even then: its most multiply-adds.
+UNOPTIMISED = ONCE | {"xla_backend_optimization_level": 0, "xla_cpu_use_fusion_emitters": False}
+SMALL = 1 << 26
 #: How a product between conversions is compiled: XLA's newer emitters take twice as long.
 BETWEEN_CONVERSIONS = {"xla_cpu_use_fusion_emitters": False}
 

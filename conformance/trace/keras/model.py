@@ -65,6 +65,12 @@ def layout(model: Any, size: Size, free: bool = False) -> str:
     raise UntraceableModel(f"the model takes {takes}, not {height}x{width}x{channels}")
 
 
+def shaped(batch: int, size: Size, axes: str) -> tuple[int, ...]:
+    """The shape of a batch of images of a size, in a layout."""
+    height, width, channels = size
+    return (batch, *size) if axes == "NHWC" else (batch, channels, height, width)
+
+
 def declared(model: Any) -> Size | None:
     """Height, width and channels of the images that the model declares, if it declares all."""
     shapes = [each.shape[1:] for each in getattr(model, "inputs", None) or ()]

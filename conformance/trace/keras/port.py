@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import replace
 from functools import partial
 from importlib import import_module
 from typing import Any
+from weakref import WeakValueDictionary
 
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -32,6 +33,7 @@ from conformance.trace.keras.model import (  # noqa: E402
     lowered,
     one_line,
     prepare,
+    shaped,
     training_by_default,
     undeclared,
     whole,
@@ -104,6 +106,8 @@ class KerasPort:
         #: A model with its weights whose values have been looked at.
         self._whole: Any = None
         self._size: Size | None = None
+        #: The last traces of inference and of training, as long as somebody has them.
+        self._traced: WeakValueDictionary[bool, Tape] = WeakValueDictionary()
 
     def built(self) -> object:
         """What the factory returns, without weights where it allows that."""
@@ -120,14 +124,25 @@ class KerasPort:
         """See :class:`conformance.trace.port.Port`."""
         self._size = size
         count = images(training, batch)
-        return checked(in_precision(PLAIN, partial(self._record, count, size, training)))
+        tape = checked(in_precision(PLAIN, partial(self._record, count, size, training)))
+        if count == images(training):
+            self._traced[training] = tape
+        return tape
 
     def declared(self) -> Size | None:
         """See :class:`conformance.trace.port.Port`."""
         return declared(self.built())
 
     def resized(self, size: Size, training: bool = False) -> Tape:
-        """The same on images of another size than the model declares, if it declares one."""
+        """The same on images of another size than the model declares, if it declares one.
+
+        Where the backend has the operations of an earlier trace, it is these again.
+        """
+        if training in self._traced and hasattr(self.backend, "resized"):
+            tape = self._traced[training]
+            shape = shaped(tape[0].shape[0], size, tape[0].attributes["axes"])
+            with suppress(UntraceableModel):
+                return checked(self.backend.resized(tape, shape))
         record = partial(self._record, images(training), size, training, free=True)
         return checked(in_precision(PLAIN, record))
 
@@ -224,7 +239,7 @@ class KerasPort:
                     f"the factory returns {type(model).__name__}, not a Keras 3 model"
                 )
             axes = layout(model, size, free)
-            shape = (batch, *size) if axes == "NHWC" else (batch, channels, height, width)
+            shape = shaped(batch, size, axes)
             sizes = partial(undeclared, model) if free else nullcontext
             with sizes(), one_line(called):
                 prepare(model, shape, how.dtype)

@@ -6,8 +6,9 @@ of TensorFlow is several primitives.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from copy import copy
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -33,13 +34,19 @@ from conformance.trace.tensorflow.execution import computing, gpu, reason_of, se
 from conformance.trace.tensorflow.making import making
 from conformance.trace.tensorflow.recorder import Recorder
 
-__all__ = ["TYPED", "computing", "differentiate", "execute", "gpu", "inside", "record", "versions"]
+__all__ = [
+    "TYPED", "computing", "differentiate", "execute", "gpu", "inside", "record", "resized",
+    "versions",
+]  # fmt: skip
 
 #: Whether what was recorded computes in one precision only.
 TYPED = True
 
 #: Where TensorFlow's kernels want arrays to begin, in bytes.
 ALIGNMENT = 64
+
+#: What conditions and loops are made of, where they are no functions.
+CONTROL = ("Switch", "Merge", "Enter", "Exit")
 
 #: Places for cotangents, and the gradients that follow.
 Reverse = tuple[list[Any], list[Any]]
@@ -54,6 +61,12 @@ class Source:
     captured: dict[str, np.ndarray]
     #: The value that each tensor is.
     bound: dict[str, int]
+    #: The handle of each placeholder that stands for a stored array.
+    parameters: dict[str, str]
+    #: The layers' names, the model's own, and each operation's line.
+    names: tuple[frozenset[str], str, Mapping[str, str]]
+    #: The tensors that the call returned.
+    outputs: list[str]
     #: The reverse mode, by the stored arrays that it differentiates by.
     gradients: dict[frozenset[str], Reverse] = field(default_factory=dict)
 
@@ -64,7 +77,8 @@ def record(call: Call, how: Execution = PLAIN) -> Tape:
     specs = [tf.TensorSpec(shape, dtype) for shape, dtype in call.parameters.values()]
     with making() as lines:
         graph = _graph(call, [tf.TensorSpec(call.image, how.dtype), *specs])
-    recorder = Recorder(graph, call.modules, call.root, lines.get(graph, {}))
+    names = call.modules, call.root, lines.get(graph, {})
+    recorder = Recorder(graph, *names)
     tape = recorder.tape
     entry, *places = graph.inputs[: 1 + len(specs)]
     recorder.bind(entry, tape.input(call.image, call.axes))
@@ -77,8 +91,55 @@ def record(call: Call, how: Execution = PLAIN) -> Tape:
         elif inner.op.type == "Placeholder":  # a small array is in the graph already
             recorder.captured[inner.name] = outer.numpy()
     tape.outputs = tuple(recorder.values(graph.outputs))
-    tape.source = Source(graph, recorder.tensors, recorder.captured, recorder.bound)
+    # Not the recorder itself, which holds the tape: what is in no cycle is gone at once.
+    tape.source = Source(
+        graph, recorder.tensors, recorder.captured, recorder.bound, recorder.parameters, names,
+        [tensor.name for tensor in graph.outputs],
+    )  # fmt: skip
     return tape
+
+
+def resized(tape: Tape, image: tuple[int, ...]) -> Tape:
+    """The very operations of a recorded call, on images of another shape: nothing is called again.
+
+    Raises :class:`UntraceableModel` where they are for the one shape only.
+    """
+    known: Source = tape.source
+    graph = _copied(known.graph, known.tensors[0], image)
+    recorder = Recorder(graph, *known.names)
+    recorder.captured, recorder.parameters = known.captured, known.parameters
+    recorder.bind(
+        graph.get_tensor_by_name(known.tensors[0]),
+        recorder.tape.input(image, tape[0].attributes["axes"]),
+    )
+    recorder.values([graph.get_tensor_by_name(name) for name in known.outputs])
+    alike = [[(o.name, o.inputs) for o in each.operations] for each in (tape, recorder.tape)]
+    if alike[0] != alike[1]:
+        raise UntraceableModel("it is written otherwise for another image")
+    found = copy(tape)
+    found.operations, found.faults = recorder.tape.operations, [*tape.faults]
+    found.source = replace(
+        known, graph=graph, tensors=recorder.tensors, bound=recorder.bound, gradients={}
+    )
+    return found
+
+
+def _copied(graph: Any, entry: str, image: tuple[int, ...]) -> Any:
+    """A graph with another image."""
+    definition = graph.as_graph_def()
+    # Their ways back are in Python, and of the graph in which they were made.
+    own = ("_gradient_op_type" in node.attr or node.op in CONTROL for node in definition.node)
+    if definition.library.function or any(own):
+        raise UntraceableModel("a step has a way back of its own")
+    place = next(node for node in definition.node if f"{node.name}:0" == entry)
+    place.attr["shape"].shape.CopyFrom(tf.TensorShape(image).as_proto())
+    found = tf.Graph()
+    try:
+        with found.as_default():
+            tf.graph_util.import_graph_def(definition, name="")
+    except ValueError as error:
+        raise UntraceableModel(f"a step is for another image: {error}") from error
+    return found
 
 
 def _graph(call: Call, specs: Sequence[tf.TensorSpec]) -> Any:
@@ -201,6 +262,7 @@ def _went_back(run: Run, cotangents: Arrays, reverse: Reverse) -> Any:
             ) from error
 
 
+@calls_the_port
 def _gradients(run: Run, cotangents: Arrays, names: Sequence[str]) -> Reverse:
     """Places for the cotangents, and the gradients by the tensors of these names."""
     tape, source = run.tape, run.tape.source
@@ -209,7 +271,9 @@ def _gradients(run: Run, cotangents: Arrays, names: Sequence[str]) -> Reverse:
     with making(), graph.as_default():
         above = [tf.compat.v1.placeholder(tf.float64, each.shape) for each in cotangents]
         results, leaves = (list(map(graph.get_tensor_by_name, some)) for some in (outputs, names))
-        return above, tf.gradients(results, leaves, above, unconnected_gradients="zero")
+        # The same as tf.gradients, which says of each operation on which device it should be, too.
+        differentiate = tf.compat.v1.gradients
+        return above, differentiate(results, leaves, above, unconnected_gradients="zero")
 
 
 def inside(run: Run, cotangents: Arrays, wanted: frozenset[int]) -> Inside:

@@ -9,7 +9,7 @@ from typing import Any
 from unittest import mock
 from weakref import WeakKeyDictionary
 
-from tensorflow.python.framework import ops
+from tensorflow.python.framework import op_def_library, ops
 
 from conformance.trace.places import executing
 
@@ -30,10 +30,21 @@ def making() -> Iterator[Lines]:
         lines.setdefault(graph, {})[node.name] = executing()
         return create(graph, node, *given, **options, extract_traceback=False)
 
+    refuse = op_def_library._SatisfiesTypeConstraint
+
+    def allowed(kind: Any, definition: Any, param_name: str) -> None:
+        """The same, which lists the types that are allowed only where one is not."""
+        some = definition.allowed_values.list.type
+        if definition.HasField("allowed_values") and kind not in some:
+            refuse(kind, definition, param_name)
+
     collects = gc.isenabled()
     gc.disable()
     try:
-        with mock.patch.object(ops, "_create_c_op", created):
+        with (
+            mock.patch.object(ops, "_create_c_op", created),
+            mock.patch.object(op_def_library, "_SatisfiesTypeConstraint", allowed),
+        ):
             yield lines
     finally:
         if collects:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,10 @@ from torch import Tensor, nn
 
 from conformance.trace.port import PLAIN, Arrays, Execution, Gradients
 from conformance.trace.torch.build import switched
+from conformance.trace.torch.hollow import Hollow
+
+#: Takes the gradient by a stored array, under its handle.
+Came = Callable[[str, np.ndarray], None] | None
 
 
 def gpu() -> str:
@@ -86,9 +91,27 @@ class _NoGradient(torch.no_grad):
 
 
 def pulled(
-    outputs: Sequence[Tensor], cotangents: Arrays, leaves: Mapping[str | None, Tensor]
-) -> Gradients:
-    """Gradients of the sum of ``outputs * cotangents`` by each leaf; zero where it has none."""
+    outputs: Sequence[Tensor], cotangents: Arrays, leaves: Mapping[str | None, Tensor],
+    came: Came = None,
+) -> Gradients:  # fmt: skip
+    """Gradients of the sum of ``outputs * cotangents`` by each leaf; zero where it has none.
+
+    ``came`` is given those of stored arrays as they come.  In their place stays what nothing can be
+    done with: a model that adds to a gradient later, or looks at it, fails.
+    """
+    gone: set[str | None] = set()
+
+    def hand_over(handle: str, leaf: Tensor) -> None:
+        gradient, leaf.grad = leaf.grad, Hollow(torch.empty_like(leaf, device="meta"))
+        if came is not None and gradient is not None:
+            gone.add(handle)
+            came(handle, gradient.detach().numpy())
+
+    hung = [
+        leaf.register_post_accumulate_grad_hook(partial(hand_over, handle))
+        for handle, leaf in leaves.items()
+        if handle is not None and came is not None
+    ]
     moving = [
         (output, torch.from_numpy(cotangent))
         for output, cotangent in zip(outputs, cotangents, strict=False)
@@ -97,9 +120,12 @@ def pulled(
     if moving:
         # Accumulated as in training, so that hooks take part, and checkpoints that recompute.
         torch.autograd.backward(*zip(*moving, strict=True))
+    for hook in hung:
+        hook.remove()
     return {
         handle: (torch.zeros_like(leaf) if leaf.grad is None else leaf.grad).detach().numpy()
         for handle, leaf in leaves.items()
+        if handle not in gone
     }
 
 

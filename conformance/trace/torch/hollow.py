@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from conformance.large import lasting
 from conformance.trace.port import Run
 
 
@@ -128,7 +129,8 @@ def filled(
 ) -> dict[str, Tensor]:
     """A state with numbers for all that the tape reads; the rest has none."""
     for handle, shape in run.tape.parameters.items():
-        state[handle] = tensor(run.values(handle), device)
+        with lasting():
+            state[handle] = tensor(run.values(handle), device)
         if tuple(state[handle].shape) != shape:
             raise ValueError(f"{handle} is {shape}, given {tuple(state[handle].shape)}")
     return state

@@ -59,7 +59,7 @@ from conformance.trace.torch.build import (
     whole,
 )
 from conformance.trace.torch.compiler import unloaded
-from conformance.trace.torch.execution import as_array, computing, gpu, plain, pulled
+from conformance.trace.torch.execution import Came, as_array, computing, gpu, plain, pulled
 from conformance.trace.torch.hollow import (
     Hollow,
     Weightless,
@@ -227,20 +227,27 @@ class TorchPort:
 
     def gradient(self, run: Run, cotangents: Arrays, wanted: frozenset[str]) -> Gradients:
         """See :class:`~conformance.trace.port.Port`; a module's own hooks take part."""
-        back, self._back = self._back, None
+        with suppress(NoGradient):  # which may be for what has been handed over
+            return self._pulled(run, cotangents, wanted, run.came)
         try:
-            with self._backward(run):
-                if back is None or back.tape is not run.tape or not back.leaves.keys() >= wanted:
-                    back = self._there(run, wanted)
-                # What recomputes on the way back has to find the same state.
-                with installed(back.module, back.state):
-                    leaves = {handle: back.leaves[handle] for handle in (None, *sorted(wanted))}
-                    return pulled(back.outputs, cotangents, leaves)
+            return self._pulled(run, cotangents, wanted)
         except NoGradient as failed:
             with suppress(UntraceableModel), self._watched(run, frozenset()) as (watch, there):
                 way = partial(pulled, there.outputs, cotangents, there.leaves)
                 failed.where = watch.overwritten(there.outputs, way)
             raise
+
+    def _pulled(
+        self, run: Run, cotangents: Arrays, wanted: frozenset[str], came: Came = None
+    ) -> Gradients:
+        back, self._back = self._back, None
+        with self._backward(run):
+            if back is None or back.tape is not run.tape or not back.leaves.keys() >= wanted:
+                back = self._there(run, wanted)
+            # What recomputes on the way back has to find the same state.
+            with installed(back.module, back.state):
+                leaves = {handle: back.leaves[handle] for handle in (None, *sorted(wanted))}
+                return pulled(back.outputs, cotangents, leaves, came)
 
     def inside(self, run: Run, cotangents: Arrays, wanted: frozenset[int]) -> Inside:
         """See :class:`~conformance.trace.port.Port`; of tensors that forward itself has made."""
