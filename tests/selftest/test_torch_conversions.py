@@ -94,6 +94,7 @@ class InHalves(nn.Module):
         if self.layers is not None:
             done = [layer(part) for layer, part in zip(self.layers, parts, strict=True)]
         else:
+            assert self.weight is not None
             kernels = self.weight.chunk(2)
             done = [F.conv2d(a, b, padding=2) for a, b in zip(parts, kernels, strict=True)]
         whole = torch.cat([done[i] for i in self.order], 1)

@@ -191,5 +191,5 @@ def _doubt(parts: list[Part], found: Graph) -> None:
             if each.attribute != OPERATION
             or each.port_node.split(" (")[0] not in places
             or not each.expected
-            or (each.hint and HALVES not in each.hint)
+            or (each.hint and each.hint != vanishes([HALVES], ""))
         ]
