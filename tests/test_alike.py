@@ -6,8 +6,8 @@ import pytest
 from conformance import reference
 from conformance.graph.align import align
 from conformance.judge import published
+from conformance.judge.port.comparison import Comparison
 from conformance.judge.port.initialisation import _alike
-from conformance.judge.port.variants import Comparison
 
 pytestmark = pytest.mark.bare
 

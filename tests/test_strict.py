@@ -11,7 +11,8 @@ from conformance.graph.resize import without
 from conformance.judge import published
 from conformance.judge.port.added import added
 from conformance.judge.port.altered import altered
-from conformance.judge.port.variants import Comparison, explain
+from conformance.judge.port.comparison import Comparison
+from conformance.judge.port.variants import explain
 from conformance.reference import variants
 
 pytestmark = pytest.mark.bare

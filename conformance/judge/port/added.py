@@ -17,7 +17,8 @@ from conformance.graph.align import Finding as Difference
 from conformance.graph.align import equal
 from conformance.graph.model import Graph, Node
 from conformance.judge import published
-from conformance.judge.port.variants import Comparison, stated
+from conformance.judge.port.comparison import Comparison
+from conformance.judge.port.described import stated
 from conformance.reference import Model
 from conformance.reference.variants import Profile
 

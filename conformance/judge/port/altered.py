@@ -9,7 +9,7 @@ from typing import Any
 from conformance.graph.align import Finding as Difference
 from conformance.graph.model import Graph, Node, Parameter
 from conformance.graph.resize import CannotResize, resized
-from conformance.judge.port.variants import Comparison
+from conformance.judge.port.comparison import Comparison
 
 #: What changes the size of a map.
 SIZING = frozenset({"kernel", "stride", "padding", "dilation"})

@@ -10,9 +10,10 @@ import numpy as np
 from conformance.graph.align import Finding as Difference
 from conformance.graph.model import Graph, Node
 from conformance.judge.finding import Finding, Part, Unjudged
+from conformance.judge.port.comparison import Comparison
 from conformance.judge.port.structure import source
 from conformance.judge.port.subject import Subject
-from conformance.judge.port.variants import Comparison, explain
+from conformance.judge.port.variants import explain
 from conformance.numbers.deviation import sample
 from conformance.numbers.initial import ZERO_LAST, ZERO_OUTPUT, Initial, initial
 from conformance.numbers.stored import whole

@@ -11,7 +11,8 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from conformance.graph.model import Graph, Node
-from conformance.judge.port.variants import Comparison, matches
+from conformance.judge.port.comparison import Comparison
+from conformance.judge.port.variants import matches
 from conformance.reference.variants import PREPARED, Difference, Profile
 from conformance.trace.probes import SAME
 from conformance.values import text

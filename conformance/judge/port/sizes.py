@@ -14,7 +14,8 @@ from typing import TypeVar
 from conformance import reference
 from conformance.graph.align import Finding
 from conformance.graph.model import Graph, Node
-from conformance.judge.port.variants import Comparison, label
+from conformance.judge.port.comparison import Comparison
+from conformance.judge.port.described import label
 from conformance.reference import Model
 from conformance.reference.variants import Difference, Profile
 from conformance.trace.batch import SEVERAL

@@ -18,7 +18,8 @@ from conformance.judge.finding import CheckName, Finding
 from conformance.judge.port import preparation, sizes
 from conformance.judge.port.added import added
 from conformance.judge.port.altered import altered
-from conformance.judge.port.variants import Comparison, Explained, explain, left_out, returned
+from conformance.judge.port.comparison import Comparison
+from conformance.judge.port.variants import Explained, explain, left_out, returned
 from conformance.numbers.causes.roots import stand_ins
 from conformance.reference import Model
 from conformance.reference import variants as known

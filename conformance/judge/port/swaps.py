@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from conformance.graph.align import Finding as Difference
 from conformance.graph.align import equal
 from conformance.graph.model import Graph, Node
-from conformance.judge.port.variants import Comparison
+from conformance.judge.port.comparison import Comparison
 from conformance.values import text
 
 

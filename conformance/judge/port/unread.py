@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from conformance.graph.align import Finding as Difference
 from conformance.graph.model import DRAWN, Graph, Node
 from conformance.graph.reach import reached
-from conformance.judge.port.variants import Comparison
+from conformance.judge.port.comparison import Comparison
 
 #: The attribute of such a finding, unless the reader knows more of why.
 OPERATION = "operation"
