@@ -110,6 +110,18 @@ SAME = {
         lambda tape, x: tape.elementwise("log", tape.softmax(x, 1)),
         logarithm_of_sum,
     ),
+    "rectified twice": (
+        lambda tape, x: tape.elementwise("relu", tape.elementwise("relu", x)),
+        lambda tape, x: tape.elementwise("relu", x),
+    ),
+    "a clip, rectified": (
+        lambda tape, x: tape.elementwise("relu", ratio(tape, x, 0.0, 6.0)),
+        lambda tape, x: ratio(tape, x, 0.0, 6.0),
+    ),
+    "a bound that nothing reaches": (
+        lambda tape, x: ratio(tape, x, 0.0, np.inf),
+        lambda tape, x: tape.elementwise("relu", x),
+    ),
     "clip from either side": (
         lambda tape, x: ratio(tape, x, 0.0, 6.0),
         lambda tape, x: tape.elementwise(
@@ -145,6 +157,10 @@ OTHER = {
     "another bound": (
         lambda tape, x: ratio(tape, x, 0.0, 6.0),
         lambda tape, x: ratio(tape, x, 0.0, 1.0),
+    ),
+    "a clip that is rectified in its midst": (
+        lambda tape, x: tape.elementwise("relu", ratio(tape, x, -1.0, 1.0)),
+        lambda tape, x: ratio(tape, x, -1.0, 1.0),
     ),
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import inf
 from typing import Any
 
 from conformance.graph.axes import name_of, named
@@ -23,9 +24,11 @@ def image(walk: Walk, op: Step) -> Plain:
 
 @rule("relu", "tanh", "logistic")
 def activation(walk: Walk, op: Step, x: Flowing) -> Plain | None:
-    """An activation of algebra without a name is a step of it."""
+    """An activation of algebra without a name is a step of it; relu(relu(x)) -> relu(x)."""
     if isinstance(x, Algebra) and recognised(walk, x) is None:
         return None
+    if ACTIVATIONS[op.name] == "relu" and (within := _within(walk, x, low=0.0)):
+        return within
     flow = walk.placed(x)
     return walk.node(ACTIVATIONS[op.name], {}, (flow.node,), flow.axes, op.value)
 
@@ -35,7 +38,7 @@ def at_least(walk: Walk, op: Step, x: Flowing, least: Stored) -> Plain | None:
     """max(min(x, high), low) -> clip(x, low, high); max(x, 0) -> relu(x); max(x, low) -> clip."""
     if (low := constant(walk.tape, least)) is None:
         return None
-    if found := _clipped(walk, op, x, low=low):
+    if found := _within(walk, x, low=low) or _clipped(walk, op, x, low=low):
         return found
     return _bounded(walk, op, x, low, None) if low else activation(walk, op, x)
 
@@ -45,7 +48,23 @@ def at_most(walk: Walk, op: Step, x: Flowing, most: Stored) -> Plain | None:
     """min(x, high) -> clip(x, None, high); of a relu clip(x, 0, high), which is ReLU6 for 6."""
     if (high := constant(walk.tape, most)) is None:
         return None
-    return _clipped(walk, op, x, high=high) or _bounded(walk, op, x, None, high)
+    found = _within(walk, x, high=high) or _clipped(walk, op, x, high=high)
+    return found or _bounded(walk, op, x, None, high)
+
+
+def _within(
+    walk: Walk, x: Flowing, low: float | None = None, high: float | None = None
+) -> Plain | None:
+    """What a bound does not change: max(relu(x), 0) -> relu(x), min(x, inf) -> x."""
+    flow = recognised(walk, x) if isinstance(x, Algebra) else walk.placed(x)
+    if flow is None or low == -inf or high == inf:
+        return flow
+    node = walk.of(flow)
+    has = {"relu": {"low": 0.0}, "clip": node.attributes}.get(node.kind, {})
+    least, most = has.get("low"), has.get("high")
+    below = low is not None and least is not None and low <= least
+    above = high is not None and most is not None and high >= most
+    return flow if below or above else None
 
 
 def _clipped(
