@@ -183,13 +183,14 @@ def _explain(parts: list[Part], summary: results.Forward | None) -> None:
 def _doubt(parts: list[Part], found: Graph) -> None:
     """What stands in place of a layer and reads stored arrays may be that layer: nobody knows which
     array is which, so that values that differ say nothing unless a cause explains them."""
+    paths = {str(node.where): node.where.path for node in found}
     places = {node.where.path for node in found.unknown if node.parameters}
     for part in parts:
         part.findings = [
             each
             for each in part.findings
             if each.attribute != OPERATION
-            or each.port_node.split(" (")[0] not in places
+            or paths.get(each.port_node) not in places
             or not each.expected
             or (each.hint and each.hint != vanishes([HALVES], ""))
         ]
