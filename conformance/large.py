@@ -8,12 +8,8 @@ done with such a matrix it is an array like any other, made whole for that.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Callable
 from math import prod
-from sys import getrefcount
-from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -23,52 +19,6 @@ from conformance.chunks import STRIP, each, packed, slices
 
 #: From so many numbers on a matrix is not held: 128 MiB in float64.
 HELD = 1 << 24
-
-
-#: Memory in which a port was given large arrays, and whether more is kept for them.
-_ROOMS: list[np.ndarray] = []
-_LASTING = ContextVar("lasting", default=False)
-_LOCK = Lock()
-
-
-@contextmanager
-def lasting() -> Iterator[None]:
-    """What is made here stays in memory for as long as it is used: it will be made again there.
-
-    A framework that copies what it is given would have nothing from that.
-    """
-    before = _LASTING.set(True)
-    try:
-        yield
-    finally:
-        _LASTING.reset(before)
-
-
-def room(shape: tuple[int, ...], dtype: Any) -> np.ndarray:
-    """An array without numbers; a large one where a :func:`lasting` one was that nobody has.
-
-    A network's weights are given to a port again and again.  Memory that is given back may have
-    gone to something else by then, and what is there has been cleared by the system.
-    """
-    if prod(shape) < HELD:
-        return np.empty(shape, dtype)
-    size = prod(shape) * np.dtype(dtype).itemsize
-    with _LOCK:
-        # Referred to by the list, by the name here and by the call that counts.
-        free = [x for x in _ROOMS if getrefcount(x) <= 3]
-        fit = min((x for x in free if x.nbytes >= size), key=lambda x: x.nbytes, default=None)
-        if fit is None and not _LASTING.get():
-            return np.empty(shape, dtype)
-        if fit is None:  # those that are free are another network's
-            _ROOMS[:] = [x for x in _ROOMS if not any(x is each for each in free)]
-            fit = np.empty(size, np.uint8)
-            _ROOMS.append(fit)
-        return fit[:size].view(dtype).reshape(shape)
-
-
-def vacate() -> None:
-    """Keep no memory, as for a network without such arrays."""
-    _ROOMS.clear()
 
 
 class Large(NDArrayOperatorsMixin, ABC):

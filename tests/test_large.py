@@ -100,20 +100,3 @@ def test_gradient(monkeypatch, steps, wrong):
     assert isinstance(want, large.Large)
     assert found.agrees is held.agrees is not wrong
     assert (found.error, found.share, found.sample) == (held.error, held.share, held.sample)
-
-
-def test_room(monkeypatch):
-    """A large array's memory is had again once nobody has any of it, and not before."""
-    monkeypatch.setattr(large, "HELD", 8)
-    large.vacate()
-    with large.lasting():
-        first, other = large.room((3, 4), np.float64), large.room((3, 4), np.float64)
-    where, elsewhere = first.ctypes.data, other.ctypes.data
-    part = first[1:]
-    del first
-    assert large.room((3, 4), np.float64).ctypes.data not in (where, elsewhere)
-    del part
-    assert large.room((4, 3), np.float32).ctypes.data == where
-    assert large.room((40,), np.float64).shape == (40,)
-    large.vacate()
-    assert large.room((3, 4), np.float64).ctypes.data != elsewhere

@@ -23,7 +23,7 @@ from conformance.graph.align import digest, places
 from conformance.graph.model import Graph, Node, Parameter
 from conformance.kinds import Spread
 from conformance.kinds.conv import connected
-from conformance.large import HELD, Large, Windows, room, vacate
+from conformance.large import HELD, Large, Windows
 from conformance.numbers.drawn import DRAWN
 from conformance.trace.evaluation import evaluate
 from conformance.trace.probes import leaves
@@ -43,8 +43,6 @@ class Weights:
         self.graph, self.seed, self.like = graph, seed, like or graph
         self.places = places(self.like)
         DRAWN.begin(self.places)
-        if not any(prod(shape) >= HELD for node in graph for shape in node.slots.values()):
-            vacate()
         self.moments = [spread.moment for spread in expected_spreads(self.like)]
         self._recent = lru_cache(maxsize=2)(self._slot)
         self._range = lru_cache(maxsize=None)(self._reach)
@@ -205,7 +203,7 @@ def stored(part: np.ndarray, parameter: Parameter) -> np.ndarray:
     """Walk a parameter's layout steps back, from the slot's part to the stored array."""
     if not parameter.steps and part.shape == parameter.shape:
         return np.asarray(part)
-    result = room(parameter.shape, part.dtype)
+    result = np.empty(parameter.shape, part.dtype)
     # The steps lead from the stored array to the part: as far as they are views, they show where
     # in the result each number belongs.
     place, steps = result, list(parameter.steps)

@@ -11,7 +11,6 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from conformance.large import lasting
 from conformance.trace.port import Run
 
 
@@ -129,8 +128,7 @@ def filled(
 ) -> dict[str, Tensor]:
     """A state with numbers for all that the tape reads; the rest has none."""
     for handle, shape in run.tape.parameters.items():
-        with lasting():
-            state[handle] = tensor(run.values(handle), device)
+        state[handle] = tensor(run.values(handle), device)
         if tuple(state[handle].shape) != shape:
             raise ValueError(f"{handle} is {shape}, given {tuple(state[handle].shape)}")
     return state
