@@ -51,8 +51,8 @@ def work(job: Json, say: Say) -> Json:
     say(f"starting {job['framework']}")
     with _processes(job) as pool:
         started = pool.submit(_run, job) if pool else None
-        names = sorted(job["architectures"], key=_nodes, reverse=True) if pool else ()
-        ahead = {name: pool.submit(_alone, job, name) for name in names if pool}
+        names = [max(job["architectures"], key=_nodes), *job["architectures"]] if pool else ()
+        ahead = {name: pool.submit(_alone, job, name) for name in dict.fromkeys(names) if pool}
         run = started.result() if started else _run(job)
         place = Path(job["evidence"]) if job["evidence"] else None
         if place:
@@ -126,7 +126,7 @@ def _processes(job: Json) -> Iterator[ProcessPoolExecutor | None]:
 
 
 def _nodes(name: str) -> int:
-    """How long a network takes, roughly: the longest begins first, that none is left to the end."""
+    """How long a network takes, roughly: the longest begins first, or it would be waited for."""
     model = reference.find(name)
     return len(published.network(model).inference) if published.known(model.name) else 0
 
