@@ -10,10 +10,12 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.func import functional_call
 
 from conformance.trace.port import PLAIN, Arrays, Execution, Gradients
-from conformance.trace.torch.build import switched
+from conformance.trace.torch.build import hooked, installed, switched
 from conformance.trace.torch.hollow import Hollow
+from conformance.trace.torch.images import unpacked
 
 #: Takes the gradient by a stored array, under its handle.
 Came = Callable[[str, np.ndarray], None] | None
@@ -90,6 +92,18 @@ class _NoGradient(torch.no_grad):
         super().__init__()
 
 
+def leaves_of(
+    module: nn.Module, state: dict[str, Tensor], image: Tensor, wanted: Iterable[str] = ()
+) -> dict[str | None, Tensor]:
+    """What gradients are taken by, with the hooks of a module's own parameters."""
+    trained = wanted or [h for h, _ in module.named_parameters() if h in state]
+    leaves = {h: state[h] for h in sorted(trained) if not isinstance(state[h], Hollow)}
+    for leaf in (image, *leaves.values()):
+        leaf.requires_grad_()
+    hooked(module, state)
+    return {None: image} | leaves
+
+
 def pulled(
     outputs: Sequence[Tensor], cotangents: Arrays, leaves: Mapping[str | None, Tensor],
     came: Came = None,
@@ -127,6 +141,22 @@ def pulled(
         for handle, leaf in leaves.items()
         if handle not in gone
     }
+
+
+def compiled(
+    module: nn.Module, given: Callable[[Tensor], Tensor], state: Mapping[str, Tensor], image: Tensor
+) -> list[Tensor]:
+    """The outputs of a module as TorchInductor makes code of it."""
+    filled = {handle: x for handle, x in state.items() if not isinstance(x, Hollow)}
+
+    def call(image: Tensor, filled: dict[str, Tensor]) -> list[Tensor]:
+        return unpacked(functional_call(module, filled, (given(image),)))
+
+    try:
+        with installed(module, {}):  # whatever is left in it, its own tensors come back
+            return list(torch.compile(call)(image, filled))
+    finally:
+        torch.compiler.reset()  # it keeps what it has compiled
 
 
 def plain(

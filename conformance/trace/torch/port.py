@@ -11,7 +11,7 @@ is written down; one that reads none computes a constant, and really computes it
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
@@ -20,7 +20,6 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call
 from torch.nn.modules.module import (
     register_module_forward_hook,
     register_module_forward_pre_hook,
@@ -49,7 +48,6 @@ from conformance.trace.port import (
 from conformance.trace.tape import Fault, Tape
 from conformance.trace.torch.build import (
     frozen,
-    hooked,
     installed,
     registered,
     switched,
@@ -59,7 +57,16 @@ from conformance.trace.torch.build import (
     whole,
 )
 from conformance.trace.torch.compiler import unloaded
-from conformance.trace.torch.execution import Came, as_array, computing, gpu, plain, pulled
+from conformance.trace.torch.execution import (
+    Came,
+    as_array,
+    compiled,
+    computing,
+    gpu,
+    leaves_of,
+    plain,
+    pulled,
+)
 from conformance.trace.torch.hollow import (
     Hollow,
     Weightless,
@@ -184,7 +191,8 @@ class TorchPort:
         with torch.set_grad_enabled(run.returns), computing(run.how) as device:
             image, module, state = self._filled(run, device)
             if run.how.compiled:
-                results = self._compiled(module, state, image)
+                with refusing(f"{self.name} is not compiled here", CannotExecute):
+                    results = compiled(module, self._given or as_it_is, state, image)
                 for value, result in zip(run.tape.outputs, results, strict=True):
                     if value in wanted:
                         observe(value, as_array(result))
@@ -192,7 +200,7 @@ class TorchPort:
             buffers = [handle for handle, _ in module.named_buffers() if handle in state]
             kept = {h: state[h].clone() for h in buffers if not isinstance(state[h], Hollow)}
             replay = Replay(module, state, run, wanted, observe)
-            leaves = _leaves(module, state, image) if run.returns else {}
+            leaves = leaves_of(module, state, image) if run.returns else {}
             given = image.clone() if run.returns else image  # no leaf: a port may write into it
             try:
                 outputs = self._forward(module, replay, state, given)
@@ -206,24 +214,6 @@ class TorchPort:
             self._back = Back(run.tape, module, state, leaves, outputs)
         # A batch norm replaces its statistics without a word: they are compared.
         return {h: as_array(state[h]) for h, old in kept.items() if not torch.equal(state[h], old)}
-
-    def _compiled(self, module: nn.Module, state: dict[str, Tensor], image: Tensor) -> list[Tensor]:
-        """The outputs of the module as TorchInductor makes code of it."""
-        filled = {handle: x for handle, x in state.items() if not isinstance(x, Hollow)}
-
-        def call(image: Tensor, filled: dict[str, Tensor]) -> list[Tensor]:
-            given = (self._given or as_it_is)(image)
-            return unpacked(functional_call(module, filled, (given,)))
-
-        try:
-            # Whatever is left in it, its own tensors come back.
-            with (
-                refusing(f"{self.name} is not compiled here", CannotExecute),
-                installed(module, {}),
-            ):
-                return list(torch.compile(call)(image, filled))
-        finally:
-            torch.compiler.reset()  # it keeps what it has compiled
 
     def gradient(self, run: Run, cotangents: Arrays, wanted: frozenset[str]) -> Gradients:
         """See :class:`~conformance.trace.port.Port`; a module's own hooks take part."""
@@ -273,7 +263,7 @@ class TorchPort:
         with torch.enable_grad(), computing():
             image, module, state = self._filled(run)
             watch = Watch(module, state, run, wanted)
-            leaves = _leaves(module, state, image)
+            leaves = leaves_of(module, state, image)
             with Before(watch):
                 outputs = self._forward(module, watch, state, image.clone())
             with self._backward(run), installed(module, state):
@@ -290,7 +280,7 @@ class TorchPort:
     def _there(self, run: Run, wanted: frozenset[str]) -> Back:
         """The way from the leaves to the outputs, unobserved."""
         image, module, state = self._filled(run)
-        leaves = _leaves(module, state, image, wanted)
+        leaves = leaves_of(module, state, image, wanted)
         with installed(module, state):
             return Back(
                 run.tape, module, state, leaves, unpacked(self._call(module, image.clone()))
@@ -395,15 +385,3 @@ class TorchPort:
                 isinstance(leaf, Tensor) and not leaf.is_meta for leaf in outputs
             )
         return False
-
-
-def _leaves(
-    module: nn.Module, state: dict[str, Tensor], image: Tensor, wanted: Iterable[str] = ()
-) -> dict[str | None, Tensor]:
-    """What gradients are taken by, with the hooks of a module's own parameters."""
-    trained = wanted or [h for h, _ in module.named_parameters() if h in state]
-    leaves = {h: state[h] for h in sorted(trained) if not isinstance(state[h], Hollow)}
-    for leaf in (image, *leaves.values()):
-        leaf.requires_grad_()
-    hooked(module, state)
-    return {None: image} | leaves
