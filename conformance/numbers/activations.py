@@ -10,7 +10,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from math import inf
+from math import inf, prod
 from typing import Any
 
 import numpy as np
@@ -87,6 +87,10 @@ class _First:
     def __call__(self, value: int, array: np.ndarray) -> None:
         index = self.wanted[value]
         node = self.side.graph.nodes[index]
+        if not node.known and (array.size != prod(node.shape) or np.iscomplexobj(array)):
+            said = f"unsupported operation {node.kind.removeprefix('unknown:')}"
+            self._open(f"{said} at {self.side.at(index)}: which number of it is which is not known")
+            return
         got = to_neutral(array, node.axes).reshape((-1, *node.shape))
         rms = float(np.sqrt(np.mean(np.square(got)))) or 1.0
         bound = self._bound(index, got, rms)

@@ -365,3 +365,20 @@ class Summed(linen.Module):
 def test_a_scan_without_layers_is_read_around():
     """It is an operation without a word, and not refused."""
     assert "unknown:scan" in [node.kind for node in canonical(port(Summed).trace(SIZE))]
+
+
+def test_complex_numbers_are_no_fault():
+    """A convolution through a Fourier transform, which pads its product with complex zeros."""
+
+    class Transformed(linen.Module):
+        @linen.compact
+        def __call__(self, x: jax.Array) -> jax.Array:
+            kernel = self.param("kernel", linen.initializers.lecun_normal(), (3, 3, 1, 4))
+            image, other = (jnp.fft.rfft2(each, (10, 10), axes) for each, axes in
+                            ((x, (1, 2)), (kernel[::-1, ::-1], (0, 1))))  # fmt: skip
+            product = jnp.einsum("nhwc,hwco->nhwo", image, other)
+            y = jnp.fft.irfft2(product, (10, 10), (1, 2))[:, 1:-1, 1:-1]
+            return linen.Dense(10)(y.mean((1, 2)))
+
+    graph = canonical(port(Transformed).trace(SIZE))
+    assert "unknown:fft" in {node.kind for node in graph}

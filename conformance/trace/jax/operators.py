@@ -140,8 +140,8 @@ def pad(walk: Walk, params: Json, shape: Shape, x: Value, fill: Value) -> int | 
     config = [tuple(map(int, axis)) for axis in params["padding_config"]]
     if any(interior for _, _, interior in config) or not fill.constant:
         return None
-    padding = [(low, high) for low, high, _ in config]
-    return walk.tape.pad(walk.of(x), padding, float(np.asarray(fill.array)))
+    padding, number = [(low, high) for low, high, _ in config], complex(np.asarray(fill.array))
+    return None if number.imag else walk.tape.pad(walk.of(x), padding, number.real)
 
 
 def part(walk: Walk, params: Json, shape: Shape, x: Value) -> int:
