@@ -73,13 +73,13 @@ def answer(job: Json, say: Say) -> None:
     from conformance.trace import registry
     from conformance.trace.port import Unfollowed, UntraceableModel
 
-    registry.ready()
     before = None
 
     def refuse(said: str, code: int = INCONCLUSIVE) -> None:
         say.line({"refused": said, "code": code})
 
     try:
+        registry.ready()
         module = import_module(f"conformance.{job['task']}")
         before = Interpreter()  # with all of ours, and nothing of the port's
         say.line({"result": module.work(job, say)})
