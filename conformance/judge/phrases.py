@@ -26,7 +26,7 @@ def causes(findings: Iterable[Place]) -> list[list[Place]]:
         measured: bool = getattr(finding, "inherited", UNSET) is not UNSET
         alike = ("check", "kind", "attribute", *(("hint",) if measured else ("expected", "found")))
         key = repr([getattr(finding, name, None) for name in alike])
-        if isinstance(finding, Remark) or finding.check == "initialisation":
+        if getattr(finding, "check", "") == "initialisation":
             key = re.sub(r"[\d.,e-]*\d", "#", key)  # one scheme gives every kernel its own spread
         groups.setdefault(key, []).append(finding)
     return list(groups.values())

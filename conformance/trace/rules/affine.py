@@ -257,16 +257,17 @@ def _completed(walk: Walk, x: Affine, algebra: Linear, name: str) -> Plain | Non
     along_it = norm.attributes.get("axis", AXES["C"]) == AXES[name]
     if norm.kind != "batch_norm" or not along_it or own & norm.slots.keys() or channel is None:
         return None
-    given = {"gamma": algebra.coefficient, "beta": algebra.bias}
-    stored = {k: array_of(walk.tape, source) for k, source in given.items() if source >= 0}
-    length = x.axes[channel][0][1]
     if algebra.factor != 1 or walk.readers[norm.value] != 1:
         return None
-    if any(a is None or a[1] is not None or prod(a[0].shape) != length for a in stored.values()):
-        return None
-    for slot, array in stored.items():
-        if array is not None:
-            fill(norm, slot, array[0], x.axes[channel])
+    stored, length = {}, x.axes[channel][0][1]
+    for slot, source in (("gamma", algebra.coefficient), ("beta", algebra.bias)):
+        array = array_of(walk.tape, source) if source >= 0 else None
+        if array and array[1] is None and prod(array[0].shape) == length:
+            stored[slot] = array[0]
+        elif source >= 0:
+            return None
+    for slot, parameter in stored.items():
+        fill(norm, slot, parameter, x.axes[channel])
     norm.value, norm.axes = x.value, x.axes
     return x.plain
 
