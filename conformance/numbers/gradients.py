@@ -37,7 +37,6 @@ from conformance.graph.model import Graph, Node, Parameter
 from conformance.large import Large, inner
 from conformance.numbers.adjoint import TRAINED, backward
 from conformance.numbers.deviation import Control, SlotParity, beside, distance
-from conformance.numbers.instead import instead
 from conformance.numbers.located import located
 from conformance.numbers.oracle import CannotCompute
 from conformance.numbers.parity import Oracles, neutral, outputs_differ
@@ -131,8 +130,7 @@ def gradients(
     try:
         outputs = zip(tape.outputs, found.outputs, cotangents, strict=True)
         own = [_laid_out(tape, value, found.nodes[node], each) for value, node, each in outputs]
-        slot = counterparts(weights, found, pairs)
-        values = carried(found, slot, tape, instead(weights, found, pairs))
+        values = carried(found, counterparts(weights, found, pairs), tape)
         wanted = frozenset(p.handle for pieces in comparison.pieces.values() for p in pieces)
         draws = keeping(tape, found) if training else {}
         run = Run(tape, values, batch, training, draws, came=comparison.came)

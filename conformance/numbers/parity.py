@@ -25,7 +25,6 @@ from conformance.kinds.experiment import wrong
 from conformance.numbers.adjoint import reads
 from conformance.numbers.causes.roots import Root, Roots, stand_ins
 from conformance.numbers.deviation import Control, NodeParity, SlotParity, distance, sample
-from conformance.numbers.instead import instead
 from conformance.numbers.oracle import CannotCompute, Oracle
 from conformance.numbers.precision import FLOAT64, PRECISIONS, Named, Precision
 from conformance.numbers.stored import whole
@@ -150,7 +149,7 @@ def parity(
     slot = counterparts(weights, found, pairs)
     problem = ""
     try:
-        given = carried(found, slot, tape, instead(weights, found, pairs))
+        given = carried(found, slot, tape)
         wanted, draws = frozenset(observer.wanted), keeping(tape, found) if training else {}
         with np.errstate(all="ignore"):  # what is not finite is reported, with its node
             run = Run(

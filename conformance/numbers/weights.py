@@ -8,12 +8,11 @@ second moment that their input is expected to have, so results stay of order 1 a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from functools import lru_cache
 from math import prod, sqrt
 from threading import RLock
-from types import MappingProxyType
 from typing import Any, Protocol, cast
 
 import numpy as np
@@ -164,16 +163,13 @@ def keeping(tape: Tape, graph: Graph) -> dict[int, float]:
 
 
 def carried(
-    graph: Graph,
-    slot: Callable[[int, str], np.ndarray],
-    tape: Tape,
-    instead: Mapping[str, np.ndarray] = MappingProxyType({}),
+    graph: Graph, slot: Callable[[int, str], np.ndarray], tape: Tape
 ) -> Callable[[str], np.ndarray]:
     """Values for the stored arrays on a port's ``tape``, by handle, from those for its slots.
 
     One that no slot reads keeps the values that the port gives it, as the mean of its images, or
-    is filled with one half; so is what an operation without a word reads, but for what is given
-    ``instead``: nobody knows what it is there.
+    is filled with one half; so is what an operation without a word reads: nobody knows what it is
+    there.
     """
     lines = {op.attributes["handle"]: op for op in tape.operations if op.name == "parameter"}
     unread = {p.handle for node in graph.unknown for some in node.parameters.values() for p in some}
@@ -184,8 +180,6 @@ def carried(
                 readers.setdefault(parameter.handle, []).append((index, name, parameter))
 
     def values(handle: str) -> np.ndarray:
-        if handle in instead:
-            return instead[handle]
         if handle not in readers:
             line = lines[handle]
             own = None if handle in unread else line.attributes.get("array")

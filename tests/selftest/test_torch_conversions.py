@@ -5,6 +5,8 @@ from importlib.util import find_spec
 import pytest
 
 from conformance import reference
+from conformance.judge.compare import compare
+from conformance.judge.finding import DIFFER
 from conformance.judge.phrases import causes
 from conformance.judge.port.verdict import judge
 
@@ -15,6 +17,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from conformance.numbers.own_weights import Side
 from conformance.ports import implementations as frameworks
 from conformance.trace.port import UntraceableModel
 from conformance.trace.torch.port import port
@@ -119,17 +122,20 @@ def test_halves_in_the_other_order_are_not():
 class Patches(nn.Module):
     """A convolution as a product of patches, which no rule reads."""
 
-    def __init__(self, conv, mode="constant", layout=(0, 1, 2, 3)):
+    def __init__(
+        self, conv, mode="constant", layout=(0, 1, 2, 3), begin=nn.init.kaiming_normal_, cut=False
+    ):
         super().__init__()
         self.weight = nn.Parameter(torch.empty(conv.weight.shape))
-        nn.init.kaiming_normal_(self.weight)
-        self.stride, self.mode, self.layout = conv.stride, mode, layout
+        begin(self.weight)
+        self.stride, self.mode, self.layout, self.cut = conv.stride, mode, layout, cut
 
     def forward(self, x):
         x = F.pad(x, (1, 1, 1, 1), mode=self.mode)
         shape = [(n - 3) // s + 1 for n, s in zip(x.shape[2:], self.stride, strict=True)]
         patches = F.unfold(x, 3, stride=self.stride)
-        kernel = self.weight.permute(self.layout).flatten(1)
+        weight = self.weight.detach() if self.cut else self.weight
+        kernel = weight.permute(self.layout).flatten(1)
         return (kernel @ patches).unflatten(2, shape)
 
 
@@ -149,6 +155,18 @@ def test_what_is_not_read_runs_on_the_kernel_of_its_layer():
 def test_what_is_not_read_is_held_against_a_port_for_a_cause(how, verdict):
     change = with_each(nn.Conv2d, lambda conv: Patches(conv, **how), several=False)
     assert judged(RESNET, change).verdict == verdict
+
+
+@pytest.mark.numbers
+@pytest.mark.parametrize(
+    ("how", "check"),
+    [({"cut": True}, "gradient"), ({"begin": nn.init.zeros_}, "initialisation")],
+    ids=["no gradient", "zeros"],
+)
+def test_what_values_have_settled_is_judged_like_any_other_layer(how, check):
+    change = with_each(nn.Conv2d, lambda conv: Patches(conv, **how), several=False)
+    (found,) = judged(RESNET, change).findings
+    assert (found.check, found.node[:6], found.kind) == (check, "stage3", "conv")
 
 
 class Wrapped(nn.Module):
@@ -289,3 +307,35 @@ def test_a_mean_that_is_taken_away_too_late():
             return self.model(x / b - a)
 
     assert judged(RESNET, Late, numbers=False).verdict == "deviates"
+
+
+class Transformed(nn.Module):
+    """A convolution through a Fourier transform."""
+
+    def __init__(self):
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(4, 3, 3, 3))
+
+    def forward(self, x):
+        size = [n + 2 for n in x.shape[2:]]
+        image, kernel = (torch.fft.rfft2(each, size) for each in (x, self.weight.flip(2, 3)))
+        product = torch.einsum("nchw,ochw->nohw", image, kernel)
+        return torch.fft.irfft2(product, size)[:, :, 1:-1, 1:-1]
+
+
+@pytest.mark.numbers
+@pytest.mark.parametrize("changed", [False, True])
+def test_ports_with_complex_numbers_inside_are_compared(changed):
+    """Where one port's are the other's is not known, and that is said."""
+
+    def factory(scale=1.0):
+        torch.manual_seed(0)
+        model = nn.Sequential(Transformed(), nn.ReLU(), nn.Flatten(), nn.Linear(4 * 64, 10))
+        model[-1].weight.data *= scale
+        return model
+
+    sides = [Side("A", port(factory), (8, 8, 3))]
+    sides += [Side("B", port(lambda: factory(1.5 if changed else 1.0)), (8, 8, 3))]
+    found = compare(*sides)
+    assert found.verdict == (DIFFER if changed else "inconclusive")
+    assert "aten._fft_r2c at 0: which number of it is which is not known" in found.problem

@@ -14,6 +14,7 @@ from conformance.judge.port.comparison import Comparison
 from conformance.judge.port.structure import source
 from conformance.judge.port.subject import Subject
 from conformance.judge.port.variants import explain
+from conformance.numbers.causes.roots import stand_ins
 from conformance.numbers.deviation import sample
 from conformance.numbers.initial import ZERO_LAST, ZERO_OUTPUT, Initial, initial
 from conformance.numbers.stored import whole
@@ -25,13 +26,17 @@ Own = Callable[[str], np.ndarray]
 JUDGED = frozenset({"kernel", "gamma", "mean", "variance"})
 
 
-def check(subject: Subject, loaded: bool) -> tuple[Part, list[Profile]]:
+def check(subject: Subject, loaded: bool, settled: bool = False) -> tuple[Part, list[Profile]]:
     """A finding for each slot that no usual scheme starts like, and the variants it starts as.
 
-    A port that was ``loaded`` from a checkpoint, or looks it, is not judged.
+    A port that was ``loaded`` from a checkpoint, or looks it, is not judged.  Where values have
+    ``settled`` what its unread operations are, these are judged as that.
     """
     subject.stage("looking at initial values", 0, 0)
     comparison = subject.inference
+    if settled:
+        pairs = stand_ins(comparison.expected, comparison.found, comparison.pairs)
+        comparison = replace(comparison, found=subject.side().found, pairs=pairs)
     own = None if loaded else subject.port.own().held
     if own is None or trained(comparison.found, own) or _folded(comparison):
         why = "initial values (the port comes with trained ones)"

@@ -16,7 +16,6 @@ from conformance.judge.finding import Part, Unjudged, finite
 from conformance.judge.port.precision import lowest
 from conformance.judge.port.subject import Subject
 from conformance.numbers.deviation import NodeParity, sample
-from conformance.numbers.instead import instead
 from conformance.numbers.parity import Parity
 from conformance.numbers.precision import FLOAT64, PRECISIONS
 from conformance.numbers.weights import Weights, carried, counterparts
@@ -48,8 +47,7 @@ def check(subject: Subject, ran: Parity) -> Part:
     handles = subject.tape.parameters
     one, other = weights.images(2)
     slot = counterparts(weights, side.found, side.pairs)
-    unread = instead(weights, side.found, side.pairs)
-    given = carried(side.found, lambda *of: slot(*of).astype(np.float32), subject.tape, unread)
+    given = carried(side.found, lambda *of: slot(*of).astype(np.float32), subject.tape)
     try:
         results = run(Values(handles, given), np.stack([one, one, other]))
     except CannotExecute as refused:

@@ -9,6 +9,7 @@ from conformance.graph.model import Graph
 from conformance.graph.resize import CannotResize, resized
 from conformance.graph.shrink import smallest
 from conformance.judge.port.subject import Side, Subject
+from conformance.judge.port.supposed import supposed
 from conformance.trace.canonical import canonical
 from conformance.trace.port import Port, Size, UntraceableModel
 from conformance.trace.tape import Tape
@@ -51,7 +52,7 @@ def _smaller(subject: Subject, side: Side) -> tuple[Side, Tape] | None:
         tape = traced(subject.port, size, training=True)
         other.expected = resized(side.expected, size, exactly=True)
         spelled = resized(side.comparison.expected, size, exactly=True)
-        other.found = alike(spelled, canonical(tape))
+        other.found = supposed(other.expected, alike(spelled, canonical(tape)), side.pairs)
     except (CannotResize, UntraceableModel):
         return None
     same = _same(other.expected, side.expected) and _same(other.found, side.found)

@@ -19,6 +19,7 @@ from conformance.judge.port import preparation, sizes
 from conformance.judge.port.added import added
 from conformance.judge.port.altered import altered
 from conformance.judge.port.comparison import Comparison
+from conformance.judge.port.supposed import supposed
 from conformance.judge.port.variants import Explained, explain, left_out, returned
 from conformance.numbers.causes.roots import stand_ins
 from conformance.reference import Model
@@ -157,11 +158,11 @@ class Side:
 
     def __init__(self, comparison: Comparison, variant: Graph | None) -> None:
         self.comparison = comparison
-        self.found = comparison.found
         self.variant = variant is not None
         self.expected = variant or comparison.expected
         pairs = {i: i for i in range(len(self.expected))} if variant else comparison.pairs
         self.pairs = stand_ins(self.expected, comparison.found, pairs)
+        self.found = supposed(self.expected, comparison.found, self.pairs)
         self.names = comparison.labels if variant else comparison.names
         behind = range(len(self.expected))
         self.rows = [comparison.rows[comparison.behind(i) if variant else i] for i in behind]

@@ -155,14 +155,14 @@ def _run(
         return [Part(planned=1, open=[Unjudged("forward", str(refused))])]
     result.forward, result.drawing["parity"] = ran.summary, {"nodes": ran.nodes}
     _explain(before, ran.summary)
-    if ran.part.settled:  # what is not read has the network's counts
-        result.totals = results.Totals(**asked.side().expected.totals)
+    if ran.part.settled:  # what no rule has read is what it stands for
+        result.totals = results.Totals(**asked.side().found.totals)
     elif ran.summary and ran.summary.first_divergence:
         _doubt(before, asked.inference.found)
     parts = [ran.part]
     so_far = Judgement.of([*before, *parts], expect, rows)
     right = not so_far.findings and not so_far.open
-    start, profiles = initialisation.check(asked, loaded)
+    start, profiles = initialisation.check(asked, loaded, ran.part.settled)
     if right and ran.parity:  # in the very model whose values have been looked at
         parts.append(plain.check(asked, ran.parity))
     result.profiles += [each for each in profiles if each not in result.profiles]
