@@ -6,6 +6,7 @@ from types import ModuleType
 
 import pytest
 
+from conformance.errors import Refused
 from conformance.ports import loading
 from conformance.trace import registry
 
@@ -64,6 +65,15 @@ def test_others_stand_beside_ours(others):
     """A tracer of another package is found by the name that it registers."""
     assert registry.find("Above").library == "upper"
     assert {"torch", "keras", "flax", "jax", "tensorflow", "below"} <= set(registry.tracers())
+
+
+def test_one_that_cannot_be_imported_is_named(others, monkeypatch):
+    """It is neither the port's fault nor ours."""
+    broken = [EntryPoint("broken", "no_such_package", registry.GROUP)]
+    monkeypatch.setattr(registry, "entry_points", lambda group: broken)
+    registry.tracers.cache_clear()
+    with pytest.raises(Refused, match=r"'broken' \(no_such_package\).*No module named"):
+        registry.ready()
 
 
 def test_a_name_that_is_none_is_guessed(others):

@@ -16,11 +16,14 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cache
 from importlib import import_module
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
+
+from conformance.errors import Refused
+from conformance.printable import message
 
 if TYPE_CHECKING:  # it needs NumPy, and a list of names does not
     from conformance.trace.port import Port
@@ -77,8 +80,19 @@ def tracers() -> dict[str, Tracer]:
     """Every tracer by its name."""
     folders = sorted(path.parent.name for path in Path(__file__).parent.glob("*/port.py"))
     ours = {name: import_module(f"conformance.trace.{name}") for name in folders}
-    others = {each.name: each.load() for each in entry_points(group=GROUP)}
+    others = {each.name: _loaded(each) for each in entry_points(group=GROUP)}
     return {name: Tracer(name, package) for name, package in {**others, **ours}.items()}
+
+
+def _loaded(other: EntryPoint) -> ModuleType:
+    """Another package's tracer.  Raises :class:`.Refused` where it cannot be imported."""
+    try:
+        return cast(ModuleType, other.load())
+    except Exception as error:
+        said = f"{type(error).__name__}: {message(error)}"
+        raise Refused(
+            f"the tracer {other.name!r} ({other.value}) cannot be imported: {said}"
+        ) from error
 
 
 def ready() -> None:
