@@ -33,6 +33,8 @@ from conformance.reference import Model
 from conformance.trace.port import Execution, UntraceableModel
 
 Json = dict[str, Any]
+#: What will come of a network in another process, and its record.
+Ahead = Future[tuple[Checked, Record | None]]
 
 #: So many networks are worth the seconds in which another process starts a framework.
 WORTH = 16
@@ -51,8 +53,7 @@ def work(job: Json, say: Say) -> Json:
     say(f"starting {job['framework']}")
     with _processes(job) as pool:
         started = pool.submit(_run, job) if pool else None
-        names = [max(job["architectures"], key=_nodes), *job["architectures"]] if pool else ()
-        ahead = {name: pool.submit(_alone, job, name) for name in dict.fromkeys(names) if pool}
+        ahead = _begun(pool, job) if pool else {}
         run = started.result() if started else _run(job)
         place = Path(job["evidence"]) if job["evidence"] else None
         if place:
@@ -125,8 +126,15 @@ def _processes(job: Json) -> Iterator[ProcessPoolExecutor | None]:
         pool.shutdown(wait=False, cancel_futures=True)
 
 
+def _begun(pool: ProcessPoolExecutor, job: Json) -> dict[str, Ahead]:
+    """All networks, in the order asked for, but for the longest: it would be waited for."""
+    names = job["architectures"]
+    order = dict.fromkeys([max(names, key=_nodes), *names])
+    return {name: pool.submit(_alone, job, name) for name in order}
+
+
 def _nodes(name: str) -> int:
-    """How long a network takes, roughly: the longest begins first, or it would be waited for."""
+    """How long a network takes, roughly."""
     model = reference.find(name)
     return len(published.network(model).inference) if published.known(model.name) else 0
 
@@ -138,10 +146,7 @@ def _alone(job: Json, name: str) -> tuple[Checked, Record | None]:
     return found, run.records.get(name)
 
 
-def _found(
-    run: evidence.Run, model: Model, job: Json, say: Say,
-    ahead: Future[tuple[Checked, Record | None]] | None,
-) -> Checked:  # fmt: skip
+def _found(run: evidence.Run, model: Model, job: Json, say: Say, ahead: Ahead | None) -> Checked:
     """The outcome of a network, perhaps ``ahead`` in another process; its record is the run's."""
     if ahead is None:
         return _outcome(run, model, job, say)
