@@ -1,5 +1,6 @@
 """Layers as conversions, textbooks and functional code write them, and what looks like them."""
 
+from functools import partial
 from importlib.util import find_spec
 
 import pytest
@@ -166,7 +167,24 @@ def test_what_is_not_read_is_held_against_a_port_for_a_cause(how, verdict):
 def test_what_values_have_settled_is_judged_like_any_other_layer(how, check):
     change = with_each(nn.Conv2d, lambda conv: Patches(conv, **how), several=False)
     (found,) = judged(RESNET, change).findings
-    assert (found.check, found.node[:6], found.kind) == (check, "stage3", "conv")
+    assert (found.check, found.node, found.kind) == (check, "stage3/3/2", "conv")
+
+
+@pytest.mark.numbers
+@pytest.mark.parametrize("cut", [False, True])
+def test_what_is_not_read_may_be_in_a_variant(cut):
+    """The oracle executes the variant, with the layer in its place."""
+
+    def change(model):
+        with_each(nn.Conv2d, lambda conv: Patches(conv, cut=cut), several=False)(model)
+        for norm in model.modules():
+            if isinstance(norm, nn.BatchNorm2d):
+                norm.eps, norm.momentum = 1e-3, 0.01
+
+    found = judged(RESNET, change)
+    assert [each.name for each in found.profiles] == ["Keras' norms"]
+    places = [(each.check, each.node) for each in found.findings]
+    assert places == [("gradient", "stage3/3/2")] * cut and not found.judgement.open
 
 
 class Wrapped(nn.Module):
@@ -334,8 +352,7 @@ def test_ports_with_complex_numbers_inside_are_compared(changed):
         model[-1].weight.data *= scale
         return model
 
-    sides = [Side("A", port(factory), (8, 8, 3))]
-    sides += [Side("B", port(lambda: factory(1.5 if changed else 1.0)), (8, 8, 3))]
-    found = compare(*sides)
+    other = partial(factory, 1.5 if changed else 1.0)
+    found = compare(Side("A", port(factory), (8, 8, 3)), Side("B", port(other), (8, 8, 3)))
     assert found.verdict == (DIFFER if changed else "inconclusive")
     assert "aten._fft_r2c at 0: which number of it is which is not known" in found.problem

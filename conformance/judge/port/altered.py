@@ -10,20 +10,33 @@ from conformance.graph.align import Finding as Difference
 from conformance.graph.model import Graph, Node, Parameter
 from conformance.graph.resize import CannotResize, resized
 from conformance.judge.port.comparison import Comparison
+from conformance.judge.port.supposed import unread
 
 #: What changes the size of a map.
 SIZING = frozenset({"kernel", "stride", "padding", "dilation"})
 
 
 def altered(comparison: Comparison, surplus: Iterable[Difference]) -> Graph | None:
-    """The port's graph with every difference undone that no variant accepts.
+    """The port's graph with every difference undone that no variant accepts, and with the paper's
+    layers where operations without a word stand for them.
 
     None where one cannot be undone at its own node, as what of the paper's is missing there.
     """
     nodes: dict[int, Node] = dict(enumerate(comparison.found))
-    anew = False
+    anew, there = False, set[tuple[int | None, int | None]]()
+    for a, b, chain in unread(comparison.expected, comparison.found, comparison.pairs):
+        layer = comparison.expected.nodes[a]
+        if all(i in comparison.pairs for i in layer.inputs):
+            read = tuple(comparison.pairs[i] for i in layer.inputs)
+            nodes[b] = replace(
+                nodes[b], kind=layer.kind, attributes=layer.attributes, inputs=read,
+                slots=layer.slots, parameters=layer.parameters,
+            )  # fmt: skip
+            there |= {(a, None), *((None, i) for i in chain)}
     for each in surplus:
         index = each.found_node
+        if (each.expected_node, index) in there:
+            continue
         if each.attribute == "missing" and each.expected_node is None:
             continue  # a layer that a variant would add: nothing of the paper's is missing
         if index is None or each.attribute not in nodes[index].attributes:

@@ -52,7 +52,7 @@ def check(subject: Subject, surplus: list[Finding]) -> Forward:
     result = Forward(part, parity=ran)
     result.nodes = [{"node": n.node, "error": finite(n.error), "bound": n.bound} for n in ran.nodes]
     confirmed = bool(ran.nodes) and not diverged and not ran.problem
-    part.settled = bool(side.comparison.found.unknown) and confirmed and not side.variant
+    part.settled = bool(side.comparison.found.unknown) and confirmed
     if diverged:
         result.summary = _parted(side, ran, diverged)
         if not any(each.check == "structure" for each in surplus):

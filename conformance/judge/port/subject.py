@@ -19,7 +19,7 @@ from conformance.judge.port import preparation, sizes
 from conformance.judge.port.added import added
 from conformance.judge.port.altered import altered
 from conformance.judge.port.comparison import Comparison
-from conformance.judge.port.supposed import supposed
+from conformance.judge.port.supposed import supposed, unread
 from conformance.judge.port.variants import Explained, explain, left_out, returned
 from conformance.numbers.causes.roots import stand_ins
 from conformance.reference import Model
@@ -160,12 +160,18 @@ class Side:
         self.comparison = comparison
         self.variant = variant is not None
         self.expected = variant or comparison.expected
-        pairs = {i: i for i in range(len(self.expected))} if variant else comparison.pairs
+        pairs = comparison.pairs
+        if variant:
+            pairs = {i: i for i, node in enumerate(variant) if node.known}
         self.pairs = stand_ins(self.expected, comparison.found, pairs)
         self.found = supposed(self.expected, comparison.found, self.pairs)
         self.names = comparison.labels if variant else comparison.names
         behind = range(len(self.expected))
         self.rows = [comparison.rows[comparison.behind(i) if variant else i] for i in behind]
+        if variant:  # what stands for a layer has its name
+            ours = unread(comparison.expected, comparison.found, comparison.pairs)
+            replaced = {b: comparison.names[a] for a, b, _ in ours}
+            self.names = [replaced.get(i, name) for i, name in enumerate(self.names)]
 
     def finding(self, check: CheckName, node: int, attribute: str, **found: Any) -> Finding:
         """A finding at a node of the executed graph."""

@@ -16,6 +16,7 @@ import numpy as np
 
 from conformance.graph.model import Graph, Parameter
 from conformance.graph.reach import reached
+from conformance.numbers.causes.roots import stand_ins
 
 Shape = tuple[int, ...]
 
@@ -30,16 +31,13 @@ def supposed(expected: Graph, found: Graph, pairs: dict[int, int]) -> Graph:
     ``pairs`` leads from the nodes of ``expected`` to those of ``found``.
     """
     nodes = [*found.nodes]
-    for a, b in pairs.items():
+    for a, b, chain in unread(expected, found, pairs):
         layer = expected.nodes[a]
-        if found.nodes[b].known or not layer.slots:
-            continue
-        chain = reached([b], lambda i: found.nodes[i].inputs, {*pairs.values()} - {b})
         stored = [p for i in chain for some in found.nodes[i].parameters.values() for p in some]
         shapes = {each.handle: each.shape for each in stored}
         places = {slot: list(_places(layer.slots[slot], shapes, found)) for slot in layer.slots}
         taken = [each.handle for some in places.values() for each in some]
-        if sorted(taken) != sorted(shapes) or not all(places.values()):
+        if not taken or sorted(taken) != sorted(shapes) or not all(places.values()):
             continue  # not one for each: nobody knows which is which
         for index in chain:
             nodes[index] = replace(nodes[index], parameters={})
@@ -48,6 +46,17 @@ def supposed(expected: Graph, found: Graph, pairs: dict[int, int]) -> Graph:
             parameters={slot: tuple(some) for slot, some in places.items()},
         )  # fmt: skip
     return replace(found, nodes=nodes)
+
+
+def unread(
+    expected: Graph, found: Graph, pairs: dict[int, int]
+) -> Iterator[tuple[int, int, set[int]]]:
+    """Each expected layer in whose place stands what no rule reads: its last node, and all."""
+    pairs = stand_ins(expected, found, pairs)
+    for a, b in pairs.items():
+        if expected.nodes[a].known and not found.nodes[b].known:
+            barred = {*pairs.values()} - {b}
+            yield a, b, reached([b], lambda i: found.nodes[i].inputs, barred)
 
 
 def _places(shape: Shape, stored: dict[str, Shape], found: Graph) -> Iterator[Parameter]:
