@@ -1,8 +1,9 @@
 """One graph in the spelling of another, where both spellings compute the same.
 
 A dense layer, the convolution that covers its whole map, and a 1x1 convolution on a 1x1 map are
-one function, and so is a 1x1 convolution before a global average or behind it.  Which of them a network is written with is recorded in a node's ``spelling`` and
-makes no difference to anything else.
+one function, and so is a 1x1 convolution before a global average or behind it.  Which of them a
+network is written with is recorded in a node's ``spelling`` and makes no difference to anything
+else.
 """
 
 from __future__ import annotations
