@@ -55,6 +55,18 @@ def gathered(comparison: Comparison, differences: Iterable[Difference]) -> list[
     return kept
 
 
+def instead(comparison: Comparison) -> frozenset[int]:
+    """The missing nodes in whose place something stands that cannot be read."""
+    found, of = comparison.found, comparison.findings
+    if not found.unknown:
+        return frozenset()
+    extra = {f.found_node for f in of if f.attribute == "extra" and f.found_node is not None}
+    missing = {f.expected_node for f in of if f.attribute == "missing"} - {None}
+    there = {a for a in missing if a is not None}
+    groups = [g for g in _groups(found, extra) if not all(found.nodes[b].known for b in g)]
+    return frozenset().union(*(_missing_at(comparison, group, there) for group in groups))
+
+
 def drawn(comparison: Comparison) -> set[str]:
     """The parts of the port that add a random draw to the network, such as its blocks."""
     places = (comparison.found.nodes[b] for d in comparison.findings
