@@ -12,6 +12,7 @@ from copy import copy
 from dataclasses import replace
 
 from conformance.graph.model import Graph, Node
+from conformance.graph.towers import joined
 from conformance.trace import rules
 from conformance.trace.meanings import Flowing
 from conformance.trace.pointwise import name_functions
@@ -73,7 +74,7 @@ def _walked(tape: Tape) -> tuple[Graph, dict[str, str]]:
         outputs.append(walk.placed(x).node)
     follow(walk, tape.updates)
     name_functions(walk, outputs)
-    return _reachable(*_once(walk.nodes, tuple(outputs))), walk.reads_as
+    return joined(_reachable(*_once(walk.nodes, tuple(outputs)))), walk.reads_as
 
 
 def _relabelled(tape: Tape, letters: dict[str, str]) -> Tape:
