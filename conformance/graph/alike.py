@@ -22,18 +22,22 @@ NO_PADDING = ((0, 0), (0, 0))
 RISING = ("relu", "tanh", "sigmoid", "clip")
 
 
-def alike(expected: Graph, found: Graph) -> Graph:
-    """The found graph, its heads spelled as those of the expected one that they stand for, and
-    layers that may change places with the next in the order of the expected one."""
+def alike(expected: Graph, found: Graph) -> tuple[Graph, Graph]:
+    """Both graphs in one spelling: layers that may change places with the next behind that, and the
+    heads of the found one as those of the expected one that they stand for."""
     for may in (_maximum, _layer_of_a_pixel):
         if not any(_exchangeable(expected, may)):
             found = _exchanged(found, may)
+        elif not any(_exchangeable(found, may)):
+            expected = _exchanged(expected, may)
     respelled = {
         ours.index: (ours, theirs)
         for ours, theirs in _pairs(list(_heads(found)), list(_heads(expected)))
         if ours.kind != theirs.kind
     }
-    return found.rebuilt(_Respelling(expected, found, respelled).made) if respelled else found
+    if respelled:
+        found = found.rebuilt(_Respelling(expected, found, respelled).made)
+    return expected, found
 
 
 def _maximum(before: Node, first: Node, then: Node) -> bool:

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from conformance.implementations.torch.alexnet import MODELS as ALEXNET
 from conformance.implementations.torch.resnet_cifar import MODELS
 from conformance.trace.torch.port import port
 
@@ -442,6 +443,18 @@ def test_another_norm_in_place_of_one_is_one_finding():
 
     (found,) = judge(port(build), reference.find("ResNet-20-CIFAR"), numbers=False).findings
     assert (found.attribute, found.expected, found.found) == ("kind", "batch_norm", "group_norm")
+
+
+def test_what_is_extra_behind_a_dropout_is_one_finding():
+    """Only training has the dropout, and what stands behind it is the same in either mode."""
+
+    def build() -> nn.Module:
+        net = ALEXNET["AlexNet"]()
+        net.fc7.insert(0, nn.LayerNorm(4096))
+        return net
+
+    (found,) = judge(port(build), reference.find("AlexNet"), numbers=False).findings
+    assert (found.node, found.attribute) == ("after fc6 relu", "extra")
 
 
 def cropped(net: nn.Module, x: Tensor) -> Tensor:

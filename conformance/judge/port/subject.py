@@ -259,7 +259,7 @@ def _ordered(expected: Graph, found: Graph) -> tuple[Graph, Alignment, list[Diff
 def _beside(expected: Graph, found: Graph) -> tuple[Graph, Graph, Alignment, list[Difference]]:
     """Two graphs as they are compared."""
     expected = published.by_convention(_pooled(expected, found), found)
-    found = alike(expected, found)
+    expected, found = alike(expected, found)
     expected, alignment, differences = _ordered(expected, found)
     return expected, found, alignment, differences
 

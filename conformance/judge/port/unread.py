@@ -109,11 +109,13 @@ def worded(comparison: Comparison, difference: Difference, where: str) -> tuple[
     return f"{where}: {said}{instead}", why
 
 
-def listed(graph: Graph) -> Iterator[str]:
-    """What of a graph is not read and no finding explains, each operation once."""
+def listed(graph: Graph, other: Graph | None = None) -> Iterator[str]:
+    """What of a graph is not read and no finding explains, each operation once; and what has been
+    said of another graph not again."""
     places: dict[str, dict[str, None]] = {}
+    said = {(node.kind, str(node.where)) for node in (other.unknown if other else ())}
     for node in graph.unknown:
-        if "why" not in node.attributes:
+        if "why" not in node.attributes and (node.kind, str(node.where)) not in said:
             places.setdefault(node.kind.rpartition(":")[2], {})[str(node.where)] = None
     together: dict[tuple[str, ...], list[str]] = {}
     for word, where in places.items():
