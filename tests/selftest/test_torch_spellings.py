@@ -195,3 +195,21 @@ def test_what_stands_in_place_of_a_layer_is_not_left_out():
     assert not found.profiles
     places = [(each.node, each.attribute, each.expected) for each in found.findings]
     assert places == [(f"norm{i} lrn", "operation", ("lrn",)) for i in (1, 2)]
+
+
+class Mirrored(nn.Module):
+    """A network that averages what it says of an image and of its mirror image."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.net = MODELS["ResNet-20-CIFAR"]()
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.net(x) if self.training else (self.net(x) + self.net(x.flip(3))) / 2
+
+
+def test_a_network_that_is_called_twice_is_told_once():
+    """What is called again shares all its parameters with what is called first."""
+    found = judge(port(Mirrored), NETWORK, numbers=False).findings
+    assert [each.attribute for each in found] == ["operation", "parameters"]
+    assert "conv1 to fc: 39 layers are called again" in found[1].sentence
