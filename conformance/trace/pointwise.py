@@ -15,7 +15,7 @@ import numpy as np
 
 from conformance.graph.axes import axis_of
 from conformance.graph.model import Node, Parameter
-from conformance.kinds import KINDS, modern
+from conformance.kinds import KINDS, activations, modern
 from conformance.kinds.kind import Kind
 from conformance.trace.evaluation import BINARY, UNARY, evaluate
 from conformance.trace.excerpt import Excerpt, excerpt, remembered
@@ -28,7 +28,8 @@ MOST = 12
 
 #: The functions, and how the number that one has is read from two of its values: at -1, and where
 #: an exponential has vanished.  What leaks all is the number itself, or its absolute value.
-MODERN = {row.name: row for row in vars(modern).values() if isinstance(row, Kind)}
+CLASSIC = (activations.RELU, activations.TANH, activations.SIGMOID)
+MODERN = {row.name: row for row in (*CLASSIC, *vars(modern).values()) if isinstance(row, Kind)}
 NUMBERS: dict[str, Any] = {
     "leaky_relu": lambda near, far: -near if abs(near) != 1 else 0.0,
     "elu": lambda near, far: -far,

@@ -7,7 +7,7 @@ from importlib.util import find_spec
 import pytest
 
 from conformance import reference
-from conformance.judge.port.verdict import judge
+from conformance.judge.port.verdict import Judged, judge
 
 if find_spec("torch") is None:
     pytest.skip("torch is not installed", allow_module_level=True)
@@ -17,8 +17,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from conformance.implementations.torch.alexnet import MODELS as ALEXNET
+from conformance.implementations.torch.lenet import MODELS as LENET
 from conformance.implementations.torch.resnet_cifar import MODELS
-from conformance.trace.torch.port import port
+from conformance.trace.canonical import canonical
+from conformance.trace.torch.port import TorchPort, port
 
 NETWORK = reference.find("ResNet-20-CIFAR")
 Computed = Callable[[nn.Module, Tensor], Tensor]
@@ -41,7 +43,9 @@ class Written(nn.Module):
         return self.computed(self.layer, x)
 
 
-def model(kind: type[nn.Module], change: Callable[[nn.Module], nn.Module], last: bool = False):
+def model(
+    kind: type[nn.Module], change: Callable[[nn.Module], nn.Module], last: bool = False
+) -> TorchPort:
     """ResNet-20 with other layers in place of all of a kind, or of the last."""
 
     def build() -> nn.Module:
@@ -105,7 +109,7 @@ def test_a_norm_of_rows_in_a_row_is_none_of_channels():
     )
 
 
-def averaged(*between: nn.Module):
+def averaged(*between: nn.Module) -> Judged:
     """A classifier of every pixel, and the average of what it says."""
 
     def build() -> nn.Module:
@@ -212,4 +216,48 @@ def test_a_network_that_is_called_twice_is_told_once():
     """What is called again shares all its parameters with what is called first."""
     found = judge(port(Mirrored), NETWORK, numbers=False).findings
     assert [each.attribute for each in found] == ["operation", "parameters"]
-    assert "conv1 to fc: 39 layers are called again" in found[1].sentence
+    assert "conv1 to fc: 39 layers are called again" in str(found[1].sentence)
+
+
+@pytest.mark.numbers
+def test_a_pool_of_pixels_is_judged_by_values():
+    """Whatever is made of its window: nothing is stored in it, as in the kernel of a layer."""
+
+    class Largest(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            rows = torch.maximum(x[:, :, ::2], x[:, :, 1::2])
+            return torch.maximum(rows[..., ::2], rows[..., 1::2])
+
+    def build() -> nn.Module:
+        net = LENET["LeNet-5-table"]()
+        net.S2 = nn.Sequential(Largest(), *net.S2[1:])
+        return net
+
+    found = judge(port(build), reference.find("LeNet-5-table"))
+    assert found.verdict == "deviates" and found.findings[0].node.endswith(
+        ("C1 tanh", "S2 avg_pool")
+    )
+
+
+@pytest.mark.parametrize(
+    ("function", "kinds"),
+    [
+        (lambda x: 2 * torch.sigmoid(2 * x) - 1, ["tanh"]),
+        (lambda x: (torch.tanh(x / 2) + 1) / 2, ["sigmoid"]),
+        (lambda x: 2 * torch.sigmoid(x) - 1, ["sigmoid", "scale"]),
+    ],
+    ids=["tanh", "sigmoid", "neither"],
+)
+def test_one_squashing_function_is_another_one_scaled(function, kinds):
+    """By twice, in front and behind."""
+
+    def build() -> nn.Module:
+        class Squashed(nn.Module):
+            def forward(self, x: Tensor) -> Tensor:
+                y: Tensor = function(x)
+                return y
+
+        return nn.Sequential(nn.Conv2d(3, 4, 3), Squashed(), nn.Conv2d(4, 2, 3))
+
+    found = [node.kind for node in canonical(port(build).trace((6, 6, 3)))]
+    assert found == ["input", "conv", *kinds, "conv"]
