@@ -44,10 +44,13 @@ def supposed(
         shapes = {each.handle: each.shape for each in stored}
         places = {slot: list(_places(layer.slots[slot], shapes, found)) for slot in layer.slots}
         taken = [each.handle for some in places.values() for each in some]
-        if not taken or sorted(taken) != sorted(shapes) or not all(places.values()):
+        each_is_one = sorted(taken) == sorted(shapes) and all(places.values())
+        if layer.slots and not (taken and each_is_one):
             continue  # not one for each: nobody knows which is which
         for index in chain:
-            nodes[index] = replace(nodes[index], parameters={})
+            nodes[index] = replace(nodes[index], parameters={}, slots={})
+        if not layer.slots or len(nodes[b].inputs) != len(layer.inputs):
+            continue
         for slot, some in places.items():
             places[slot] = [
                 replace(each, steps=(*each.steps, turned[each.handle]))
