@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from tests.selftest import mutants
-from tests.selftest.corpus import Case, Correct
+from tests.selftest.case import Case, Correct
 from tests.selftest.rows import parametrize
 
 pytestmark = pytest.mark.numbers

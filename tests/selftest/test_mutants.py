@@ -10,18 +10,15 @@ from conformance.numbers.exact import exact
 from conformance.ports import implementations as frameworks
 from conformance.trace.port import Execution
 from tests.selftest import causes, mutants, words
+from tests.selftest.case import Case, Correct, integers, oracles
 from tests.selftest.corpus import (
     CHECKS,
     GRAPHS,
-    Case,
-    Correct,
     Judged,
     Tally,
     controls,
-    integers,
     judge,
     judged_graphs,
-    oracles,
     refused,
 )
 
