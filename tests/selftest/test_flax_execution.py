@@ -91,7 +91,7 @@ def test_steps_have_the_bits_of_the_program():
     x = np.random.default_rng(0).normal(size=(300, 400))
     with computing():
         whole = jax.make_jaxpr(moved)(x)
-        np.testing.assert_array_equal(stepwise(whole.jaxpr, whole.consts, [x]), moved(x))
+        np.testing.assert_array_equal(stepwise(whole.jaxpr, whole.consts, [x], {}), moved(x))
 
 
 @pytest.mark.parametrize("most", [0, SMALL], ids=["by steps", "as a whole"])

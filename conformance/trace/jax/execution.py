@@ -53,6 +53,27 @@ DOUBLE = Arithmetic(jnp.dtype(jnp.float64), PRODUCTS)
 OWN = Arithmetic(None, {})
 
 
+#: Programs that are kept for what is alike; each of them takes about a megabyte.
+KEPT = 256
+_compiled = 0
+
+
+def _count(event: str, *_: Any, **__: Any) -> None:
+    global _compiled
+    _compiled += event.endswith("backend_compile_duration")
+
+
+jax.monitoring.register_event_duration_secs_listener(_count)
+
+
+def let_go() -> None:
+    """Forget the programs that have been compiled, if they are many."""
+    global _compiled
+    if _compiled > KEPT:
+        jax.clear_caches()
+        _compiled = 0
+
+
 def gpu() -> str:
     """The name of the GPU that JAX sees; empty if it sees none."""
     try:

@@ -12,7 +12,7 @@ import numpy as np
 
 from conformance.trace.fresh import Fresh
 from conformance.trace.jax.equations import evaluated
-from conformance.trace.jax.execution import as_array, computing, gpu
+from conformance.trace.jax.execution import as_array, computing, gpu, let_go
 from conformance.trace.jax.plain import filled, plainly
 from conformance.trace.jax.program import KEPT, Program, program, shapes, stored
 from conformance.trace.jax.steps import once
@@ -74,10 +74,12 @@ class JaxPort:
 
     def run(self, run: Run, wanted: frozenset[int], observe: Observer) -> dict[str, np.ndarray]:
         """See :class:`conformance.trace.port.Port`; compiled by XLA."""
+        let_go()
         return execute(self._running(run), run, wanted, observe)
 
     def gradient(self, run: Run, cotangents: Arrays, wanted: frozenset[str]) -> Gradients:
         """See :class:`conformance.trace.port.Port`."""
+        let_go()
         program = self.program(run.image.shape, run.training)
         return differentiate(program, run, cotangents, wanted)
 

@@ -6,7 +6,7 @@ that are alike share a program, as they do not where a whole network is compiled
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import cache, partial
 from math import prod
 from typing import Any
@@ -83,17 +83,21 @@ def computed(equation: JaxprEqn, arrays: Sequence[Any], arithmetic: Arithmetic) 
         return list(MOVES[name](equation.params, equation.outvars[0].aval.shape, *moved))
     if name in ELEMENTWISE:
         return [_by_pieces(equation, arrays, arithmetic)]
-    if wanted := _wanted(name, arithmetic):
-        params = tuple(parameters(equation, arithmetic).items())
-        compiled = _compiled(equation.primitive, params, tuple(wanted.items()))
-        return [compiled(*cast(arrays, arithmetic))]
+    if name in PRODUCTS and arithmetic.dtype.itemsize < 4:
+        between = _between_conversions(equation.primitive, _hashed(equation, arithmetic))
+        return [between(*cast(arrays, arithmetic))]
     # With NumPy's arrays a port's own function would be called back in a thread without float64.
     there = [jax.device_put(x) if isinstance(x, np.ndarray) else x for x in arrays]
     return bind(equation, there, arithmetic)
 
 
-def stepwise(jaxpr: Jaxpr, consts: Sequence[Any], inputs: Sequence[Any]) -> list[Any]:
-    """A jaxpr's results, each number in its own precision; they are let go after their last use."""
+def stepwise(
+    jaxpr: Jaxpr, consts: Sequence[Any], inputs: Sequence[Any], programs: dict[Any, Any]
+) -> list[Any]:
+    """A jaxpr's results, each number in its own precision; they are let go after their last use.
+
+    What takes long to compile is added to the ``programs``.
+    """
     environment = dict(zip([*jaxpr.invars, *jaxpr.constvars], [*inputs, *consts], strict=True))
 
     def read(atom: Any) -> Any:
@@ -103,7 +107,9 @@ def stepwise(jaxpr: Jaxpr, consts: Sequence[Any], inputs: Sequence[Any]) -> list
     for equation, dead in with_last_uses(jaxpr):
         operands, inner = [read(atom) for atom in equation.invars], called(equation)
         if inner is not None:
-            results = stepwise(inner.jaxpr, inner.consts, operands)
+            results = stepwise(inner.jaxpr, inner.consts, operands, programs)
+        elif equation.primitive.name in SLOW:
+            results = [_quickly(equation, operands, programs)]
         else:
             results = computed(equation, operands, OWN)
         environment.update(zip(equation.outvars, results, strict=True))
@@ -120,7 +126,17 @@ def once(function: Callable[..., list[Any]], jaxpr: Jaxpr, *inputs: Any) -> list
     if multiply_adds(jaxpr) <= SMALL:
         return jax.jit(function, compiler_options=options(UNOPTIMISED))(*inputs)
     back = jax.make_jaxpr(function)(*inputs)
-    return stepwise(back.jaxpr, back.consts, jax.tree.leaves(inputs))
+    return stepwise(back.jaxpr, back.consts, jax.tree.leaves(inputs), {})
+
+
+def _quickly(equation: JaxprEqn, arrays: Sequence[Any], programs: dict[Any, Any]) -> Any:
+    """What an equation computes, by a program that is let go with the others: it is large."""
+    there = [jnp.asarray(array) for array in arrays]
+    what = equation.primitive, _hashed(equation, OWN), *((x.shape, x.dtype) for x in there)
+    if what not in programs:
+        compute = jax.jit(partial(equation.primitive.bind, **equation.params))
+        programs[what] = compute.lower(*there).compile(options(ONCE))
+    return programs[what](*there)
 
 
 def _by_pieces(equation: JaxprEqn, arrays: Sequence[Any], arithmetic: Arithmetic) -> np.ndarray:
@@ -146,18 +162,15 @@ def _in_a_row(array: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     return np.broadcast_to(array, shape).reshape(-1)
 
 
-def _wanted(name: str, arithmetic: Arithmetic) -> Mapping[str, Any]:
-    """How an equation is compiled, if not as usual."""
-    if arithmetic is OWN:
-        return ONCE if name in SLOW else {}
-    return BETWEEN_CONVERSIONS if name in PRODUCTS and arithmetic.dtype.itemsize < 4 else {}
+def _hashed(equation: JaxprEqn, arithmetic: Arithmetic) -> tuple[tuple[str, Any], ...]:
+    return tuple(parameters(equation, arithmetic).items())
 
 
 @cache
-def _compiled(
-    primitive: Any, params: tuple[tuple[str, Any], ...], wanted: tuple[tuple[str, Any], ...]
-) -> Callable[..., Any]:
-    return jax.jit(partial(primitive.bind, **dict(params)), compiler_options=options(dict(wanted)))
+def _between_conversions(primitive: Any, params: tuple[tuple[str, Any], ...]) -> Callable[..., Any]:
+    """A product that XLA computes in float32, between conversions."""
+    product = partial(primitive.bind, **dict(params))
+    return jax.jit(product, compiler_options=options(BETWEEN_CONVERSIONS))
 
 
 def _is_near(array: Any) -> bool:
