@@ -146,7 +146,8 @@ def _by_pieces(equation: JaxprEqn, arrays: Sequence[Any], arithmetic: Arithmetic
     rows = [_in_a_row(np.asarray(array), shape) for array in arrays]
 
     def piece(start: int) -> np.ndarray:
-        wide = [np.resize(row[start : start + size], size) for row in rows]
+        some = [row[start : start + size] for row in rows]
+        wide = [part if len(part) == size else np.resize(part, size) for part in some]
         (found,) = bind(equation, wide, arithmetic)
         return np.asarray(found)[: total - start]
 
