@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial, reduce
+from itertools import product
 from math import pi, prod, sqrt
 
 from conformance.trace.tape import Tape
@@ -127,3 +128,22 @@ def running_sum(tape: Tape, x: int, axis: int, backwards: bool) -> int:
     padding = [(0, 0)] * len(shape)
     padding[axis] = before[::-1] if backwards else before
     return tape.window(x, "sum", size, (1,) * len(shape), padding)
+
+
+def windows(
+    tape: Tape, x: int, size: Sequence[int], stride: Sequence[int], padding: Sequence[tuple[int, int]],
+    dilation: Sequence[int], axis: int,
+) -> int:  # fmt: skip
+    """The cells of every window of a map, side by side along a new axis.
+
+    All that is given has a place for each axis of the map, where a window of one cell is none.
+    """
+    x = tape.pad(x, padding)
+    spans = [
+        [
+            range(offset * d, offset * d + (n - (k - 1) * d - 1) // s * s + 1, s)
+            for offset in range(k)
+        ]
+        for n, k, s, d in zip(tape[x].shape, size, stride, dilation, strict=True)
+    ]
+    return tape.stack([tape.slice(x, parts) for parts in product(*spans)], axis)

@@ -41,6 +41,8 @@ def convolution(walk: Walk, params: Json, shape: Shape, x: Value, kernel: Value)
         return None
     if params["batch_group_count"] != 1:
         return None
+    if kernel.constant and (laid_out := patches(walk, params, padding, x, kernel)) is not None:
+        return laid_out
     return walk.tape.conv(
         walk.of(x), walk.of(kernel),
         lhs=numbers.lhs_spec, rhs=numbers.rhs_spec, out=numbers.out_spec,
@@ -49,10 +51,37 @@ def convolution(walk: Walk, params: Json, shape: Shape, x: Value, kernel: Value)
     )  # fmt: skip
 
 
+def patches(walk: Walk, params: Json, padding: Json, x: Value, kernel: Value) -> int | None:
+    """The windows of each channel laid out by a kernel of ones, each at a cell of its own."""
+    numbers, tape = params["dimension_numbers"], walk.tape
+    cells = np.asarray(kernel.array).transpose(numbers.rhs_spec)
+    sides, maps = cells.shape[2:], params["feature_group_count"]
+    one = np.eye(math.prod(sides))
+    if cells.shape[1] != 1 or not np.array_equal(cells.reshape(len(cells), -1), np.tile(one, (maps, 1))):
+        return None
+    found = composed.windows(
+        tape, tape.transpose(walk.of(x), numbers.lhs_spec), (1, 1, *sides),
+        (1, 1, *params["window_strides"]), [(0, 0), (0, 0), *padding],
+        (1, 1, *params["rhs_dilation"]), axis=2,
+    )  # fmt: skip
+    batch, _, _, *rest = tape[found].shape
+    found = tape.reshape(found, (batch, len(cells), *rest))
+    return tape.transpose(found, np.argsort(numbers.out_spec))
+
+
 def product(walk: Walk, params: Json, shape: Shape, left: Value, right: Value) -> int | None:
-    """A product over one axis; several axes are merged into one before."""
-    (on_left, on_right), (batch, _) = params["dimension_numbers"]
-    if batch or not on_left:
+    """A product over one axis; several axes are merged into one before.
+
+    Of one for each of a batch it is known which axis is which.
+    """
+    (on_left, on_right), (batch, batch_too) = params["dimension_numbers"]
+    if batch:
+        read = walk.of(left), walk.of(right)
+        first = _others(walk.tape[read[0]].shape, (*on_left, *batch))
+        second = _others(walk.tape[read[1]].shape, (*on_right, *batch_too))
+        origin = (*batch, *first, *[-1] * len(second)), (*batch_too, *[-1] * len(first), *second)
+        return walk.tape.unknown("dot_general", read, shape, origin=origin)
+    if not on_left:
         return None
     if len(on_left) == 1:
         return walk.tape.dot(
@@ -63,11 +92,15 @@ def product(walk: Walk, params: Json, shape: Shape, left: Value, right: Value) -
     return walk.tape.dot(first, second, (last[0], last[1]))
 
 
+def _others(shape: Shape, axes: Sequence[int]) -> list[int]:
+    return [axis for axis in range(len(shape)) if axis not in axes]
+
+
 def _merged(walk: Walk, x: Value, axes: Sequence[int]) -> int:
     """An operand with some of its axes as one last axis, in the order given."""
     value = walk.of(x)
     rank = len(walk.tape[value].shape)
-    order = (*(i for i in range(rank) if i not in axes), *map(int, axes))
+    order = (*_others(walk.tape[value].shape, axes), *map(int, axes))
     turned = walk.tape.transpose(value, order)
     shape = walk.tape[turned].shape
     rest = shape[: rank - len(axes)]
@@ -178,24 +211,28 @@ def split(walk: Walk, params: Json, shape: Shape, x: Value) -> list[int]:
 
 
 def gather(walk: Walk, params: Json, shape: Shape, x: Value, indices: Value) -> int | None:
-    """Whole slices along one axis, at places that are known."""
+    """Whole slices along one axis, or some that follow one another, at places that are known."""
     numbers, before = params["dimension_numbers"], walk.tape[walk.of(x)].shape
-    if not indices.constant or len(numbers.start_index_map) != 1:
+    axes = tuple(numbers.start_index_map)
+    if not indices.constant or axes != tuple(range(axes[0], axes[0] + len(axes))):
         return None
-    (axis,) = numbers.start_index_map
-    whole = tuple(1 if i == axis else n for i, n in enumerate(before))
-    places = np.asarray(indices.array)[..., 0]
-    taken = range(axis, axis + places.ndim)
+    whole = tuple(1 if i in axes else n for i, n in enumerate(before))
+    places = np.moveaxis(np.asarray(indices.array), -1, 0)
+    taken = range(axes[0], axes[0] + places[0].ndim)
     others = tuple(i for i in range(len(shape)) if i not in taken)
+    sides = before[axes[0] : axes[-1] + 1]
     if (
         tuple(params["slice_sizes"]) != whole
-        or tuple(numbers.collapsed_slice_dims) != (axis,)
+        or tuple(numbers.collapsed_slice_dims) != axes
         or tuple(numbers.offset_dims) != others
         or places.min(initial=0) < 0
-        or places.max(initial=0) >= before[axis]
+        or any(each.max(initial=0) >= n for each, n in zip(places, sides, strict=True))
     ):
         return None
-    return walk.tape.take(walk.of(x), axis, places)
+    flat = walk.tape.reshape(
+        walk.of(x), (*before[: axes[0]], math.prod(sides), *before[axes[-1] + 1 :])
+    )
+    return walk.tape.take(flat, axes[0], np.ravel_multi_index(tuple(places), sides))
 
 
 def _is_constant(value: Value, number: float) -> bool:

@@ -92,7 +92,7 @@ def resolved(walk: Walk, x: Algebra) -> Flow:
         else:
             last = at
             found = _by_its_rule(walk, start, ends[at])
-            found = found or walk.opaque(ends[at], [walk.placed(start).node])
+            found = found or walk.opaque(ends[at], [walk.placed(start)])
         walk.means[ends[last]] = start = found
         at = last + 1
     return start

@@ -25,6 +25,7 @@ from conformance.trace.meanings import (
 )
 from conformance.trace.rule import places, rule
 from conformance.trace.rules.algebra import recognised
+from conformance.trace.rules.columns import moved
 from conformance.trace.rules.convolution import side_by_side
 from conformance.trace.stored import constant
 from conformance.trace.walk import AXES, Spelling, Walk
@@ -193,6 +194,8 @@ def prepared_one_by_one(walk: Walk, op: Step, *parts: Flow) -> Plain | None:
 def concat(walk: Walk, op: Step, *parts: Flowing) -> Plain | None:
     """concat(concat(x, y), z) along the channels -> concat(x, y, z); of one part, that part."""
     axis = op["axis"] % len(op.shape)
+    if any(isinstance(x, Algebra) for x in parts) and moved(walk, op.value):
+        return None  # windows of one map, say
     flows = [walk.placed(x) for x in parts]
     new = any(name == "C" for each in flows[0].axes for name, _ in each)  # stacked, not widened
     name = name_of(flows[0].axes[axis], "" if new else "C")
