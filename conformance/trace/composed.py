@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial, reduce
-from itertools import product
 from math import pi, prod, sqrt
 
 from conformance.trace.tape import Tape
@@ -130,20 +129,36 @@ def running_sum(tape: Tape, x: int, axis: int, backwards: bool) -> int:
     return tape.window(x, "sum", size, (1,) * len(shape), padding)
 
 
-def windows(
-    tape: Tape, x: int, size: Sequence[int], stride: Sequence[int], padding: Sequence[tuple[int, int]],
-    dilation: Sequence[int], axis: int,
+def contraction(
+    tape: Tape, name: str, operands: tuple[int, int], summed: Sequence[Sequence[int]],
+    batch: Sequence[Sequence[int]] = ((), ()),
 ) -> int:  # fmt: skip
-    """The cells of every window of a map, side by side along a new axis.
+    """A sum of products over some axes of each operand; what is left of the first stands first.
 
-    All that is given has a place for each axis of the map, where a window of one cell is none.
+    A product for each of a batch, whose axes stand before all others, is unknown under a ``name``,
+    except for where its axes come from.
     """
-    x = tape.pad(x, padding)
-    spans = [
-        [
-            range(offset * d, offset * d + (n - (k - 1) * d - 1) // s * s + 1, s)
-            for offset in range(k)
-        ]
-        for n, k, s, d in zip(tape[x].shape, size, stride, dilation, strict=True)
-    ]
-    return tape.stack([tape.slice(x, parts) for parts in product(*spans)], axis)
+    shapes = [tape[x].shape for x in operands]
+    gone = [{*some, *alike} for some, alike in zip(summed, batch, strict=True)]
+    first, second = (
+        [axis for axis in range(len(shape)) if axis not in axes]
+        for shape, axes in zip(shapes, gone, strict=True)
+    )
+    if batch[0] or not summed[0]:
+        origin = (*batch[0], *first, *[-1] * len(second)), (*batch[1], *[-1] * len(first), *second)
+        sizes = [shapes[0][i] for i in (*batch[0], *first)] + [shapes[1][i] for i in second]
+        return tape.unknown(name, operands, sizes, origin=origin)
+    (x, along), (y, into) = (
+        _merged(tape, x, rest, axes)
+        for x, rest, axes in zip(operands, (first, second), summed, strict=True)
+    )
+    return tape.dot(x, y, (along, into))
+
+
+def _merged(tape: Tape, x: int, rest: Sequence[int], axes: Sequence[int]) -> tuple[int, int]:
+    """A value with some axes as one last axis, in the order given, and which that is."""
+    if len(axes) == 1:
+        return x, int(axes[0])
+    turned = tape.transpose(x, (*rest, *axes))
+    shape = tape[turned].shape[: len(rest)]
+    return tape.reshape(turned, (*shape, prod(tape[turned].shape[len(rest) :]))), len(rest)

@@ -8,7 +8,7 @@ call of the tape's is spelt in the row.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -41,8 +41,6 @@ def convolution(walk: Walk, params: Json, shape: Shape, x: Value, kernel: Value)
         return None
     if params["batch_group_count"] != 1:
         return None
-    if kernel.constant and (laid_out := patches(walk, params, padding, x, kernel)) is not None:
-        return laid_out
     return walk.tape.conv(
         walk.of(x), walk.of(kernel),
         lhs=numbers.lhs_spec, rhs=numbers.rhs_spec, out=numbers.out_spec,
@@ -51,60 +49,11 @@ def convolution(walk: Walk, params: Json, shape: Shape, x: Value, kernel: Value)
     )  # fmt: skip
 
 
-def patches(walk: Walk, params: Json, padding: Json, x: Value, kernel: Value) -> int | None:
-    """The windows of each channel laid out by a kernel of ones, each at a cell of its own."""
-    numbers, tape = params["dimension_numbers"], walk.tape
-    cells = np.asarray(kernel.array).transpose(numbers.rhs_spec)
-    sides, maps = cells.shape[2:], params["feature_group_count"]
-    one = np.eye(math.prod(sides))
-    if cells.shape[1] != 1 or not np.array_equal(cells.reshape(len(cells), -1), np.tile(one, (maps, 1))):
-        return None
-    found = composed.windows(
-        tape, tape.transpose(walk.of(x), numbers.lhs_spec), (1, 1, *sides),
-        (1, 1, *params["window_strides"]), [(0, 0), (0, 0), *padding],
-        (1, 1, *params["rhs_dilation"]), axis=2,
-    )  # fmt: skip
-    batch, _, _, *rest = tape[found].shape
-    found = tape.reshape(found, (batch, len(cells), *rest))
-    return tape.transpose(found, np.argsort(numbers.out_spec))
-
-
-def product(walk: Walk, params: Json, shape: Shape, left: Value, right: Value) -> int | None:
-    """A product over one axis; several axes are merged into one before.
-
-    Of one for each of a batch it is known which axis is which.
-    """
-    (on_left, on_right), (batch, batch_too) = params["dimension_numbers"]
-    if batch:
-        read = walk.of(left), walk.of(right)
-        first = _others(walk.tape[read[0]].shape, (*on_left, *batch))
-        second = _others(walk.tape[read[1]].shape, (*on_right, *batch_too))
-        origin = (*batch, *first, *[-1] * len(second)), (*batch_too, *[-1] * len(first), *second)
-        return walk.tape.unknown("dot_general", read, shape, origin=origin)
-    if not on_left:
-        return None
-    if len(on_left) == 1:
-        return walk.tape.dot(
-            walk.of(left), walk.of(right), (int(on_left[0]), int(on_right[0]))
-        )  # fmt: skip
-    first, second = _merged(walk, left, on_left), _merged(walk, right, on_right)
-    last = [len(walk.tape[merged].shape) - 1 for merged in (first, second)]
-    return walk.tape.dot(first, second, (last[0], last[1]))
-
-
-def _others(shape: Shape, axes: Sequence[int]) -> list[int]:
-    return [axis for axis in range(len(shape)) if axis not in axes]
-
-
-def _merged(walk: Walk, x: Value, axes: Sequence[int]) -> int:
-    """An operand with some of its axes as one last axis, in the order given."""
-    value = walk.of(x)
-    rank = len(walk.tape[value].shape)
-    order = (*_others(walk.tape[value].shape, axes), *map(int, axes))
-    turned = walk.tape.transpose(value, order)
-    shape = walk.tape[turned].shape
-    rest = shape[: rank - len(axes)]
-    return walk.tape.reshape(turned, (*rest, math.prod(shape[len(rest) :])))
+def product(walk: Walk, params: Json, shape: Shape, left: Value, right: Value) -> int:
+    """A product over some axes."""
+    summed, batch = params["dimension_numbers"]
+    operands = walk.of(left), walk.of(right)
+    return composed.contraction(walk.tape, "dot_general", operands, summed, batch)
 
 
 def window(walk: Walk, params: Json, shape: Shape, x: Value, *, reduce: str) -> int | None:

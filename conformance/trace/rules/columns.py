@@ -10,8 +10,10 @@ import numpy as np
 
 from conformance.graph.axes import Axes, name_of, named, reshaped
 from conformance.trace.evaluation import LAYOUT, evaluate
-from conformance.trace.meanings import Algebra, Padding, Plain, Step, Stored
+from conformance.trace.meanings import Algebra, Flowing, Padding, Plain, Step, Stored
+from conformance.trace.rule import rule
 from conformance.trace.stored import array_of
+from conformance.trace.tape import Tape
 from conformance.trace.walk import Walk
 
 #: What puts numbers elsewhere, and zeros beside them.
@@ -30,7 +32,7 @@ def convolution_of(
     ``last`` axis of its result or the first.
     """
     shape, stored = walk.shape(kernel), array_of(walk.tape, kernel.value)
-    source = moved(walk, x.value)
+    source = _moved(walk, x.value)
     if source is None or stored is None or stored[1] is not None or len(shape) != 2:
         return None
     if (found := _windows(walk, source, x.value, along)) is None:
@@ -56,7 +58,20 @@ def convolution_of(
     )  # fmt: skip
 
 
-def moved(walk: Walk, value: int) -> Plain | None:
+@rule("conv")
+def by_ones(walk: Walk, op: Step, x: Flowing, kernel: Stored) -> Algebra | None:
+    """A convolution by constants that picks one cell of every window for each output."""
+    return laid_out(walk, op.value) if _picks(walk.tape, op.value) else None
+
+
+def laid_out(walk: Walk, value: int) -> Algebra | None:
+    """What moves alone make of one result: its windows, say, a cell of each and then the next."""
+    if (source := _moved(walk, value)) is None:
+        return None
+    return Algebra(Plain(source.node, source.axes, walk.of(source).value), value)
+
+
+def _moved(walk: Walk, value: int) -> Plain | None:
     """The one result that a value is made of by moves alone, with zeros beside it."""
     found, seen, stack = dict[int, Plain](), set[int](), [value]
     while stack:
@@ -64,16 +79,38 @@ def moved(walk: Walk, value: int) -> Plain | None:
             continue
         seen.add(each)
         op, meaning = walk.tape[each], walk.means.get(each)
-        if isinstance(meaning, Plain) and all(len(axis) < 2 for axis in meaning.axes):
+        if isinstance(meaning, Plain) and not _is_part(walk, meaning):
             found[each] = meaning
         elif isinstance(meaning, Stored):
             if not walk.tape.vanishes(each, written=True):
                 return None
         elif op.name in MOVES and op.attributes.get("value", 0.0) == 0.0:
             stack += op.inputs
+        elif _picks(walk.tape, each):
+            stack.append(op.inputs[0])
         else:
             return None
     return found.popitem()[1] if len(found) == 1 else None
+
+
+def _picks(tape: Tape, value: int) -> bool:
+    """Whether a value is a convolution by constants: a single one for every output, and zeros."""
+    op = tape[value]
+    if op.name != "conv" or any(
+        leaves(tape, op.inputs[1], name) for name in ("parameter", "random")
+    ):
+        return False
+    kernel = evaluate(tape, op.inputs[1], {}).transpose(op.attributes["rhs"])
+    ones = kernel.reshape(len(kernel), -1)
+    return bool(np.isin(ones, (0, 1)).all() and (ones.sum(1) == 1).all())
+
+
+def _is_part(walk: Walk, x: Plain) -> bool:
+    """Whether a result has been cut out of another, or has axes that are merged."""
+    made = walk.of(x).value
+    return (made >= 0 and walk.tape[made].name in ("slice", "pad")) or any(
+        len(axis) > 1 for axis in x.axes
+    )
 
 
 def _windows(walk: Walk, x: Plain, value: int, along: int) -> tuple[Grid, Grid, Axes] | None:
@@ -87,7 +124,7 @@ def _windows(walk: Walk, x: Plain, value: int, along: int) -> tuple[Grid, Grid, 
         return None
     numbers = np.arange(1, prod(shape) + 1, dtype=np.int32).reshape(shape)
     try:
-        laid = np.moveaxis(evaluate(walk.tape, value, {x.value: numbers}), along, -1)
+        laid = np.moveaxis(evaluate(walk.tape, value, {x.value: numbers}), along, -1).astype(int)
     except KeyError:
         return None
     rows = laid.reshape(-1, laid.shape[-1])

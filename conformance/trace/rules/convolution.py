@@ -183,9 +183,7 @@ def _kernel(walk: Walk, kernel: Stored) -> tuple[Parameter, np.ndarray | None, s
 def _dot(
     walk: Walk, op: Step, x: Flowing, kernel: Stored, along: int, into: int, last: bool
 ) -> Plain | None:
-    if isinstance(x, Algebra) and (
-        found := convolution_of(walk, op, x, kernel, along, into, last)
-    ):
+    if isinstance(x, Algebra) and (found := convolution_of(walk, op, x, kernel, along, into, last)):
         return found
     if (stored := _kernel(walk, kernel)) is None:
         return None

@@ -25,7 +25,7 @@ from conformance.trace.meanings import (
 )
 from conformance.trace.rule import places, rule
 from conformance.trace.rules.algebra import recognised
-from conformance.trace.rules.columns import moved
+from conformance.trace.rules.columns import laid_out
 from conformance.trace.rules.convolution import side_by_side
 from conformance.trace.stored import constant
 from conformance.trace.walk import AXES, Spelling, Walk
@@ -191,11 +191,11 @@ def prepared_one_by_one(walk: Walk, op: Step, *parts: Flow) -> Plain | None:
 
 
 @rule("concat")
-def concat(walk: Walk, op: Step, *parts: Flowing) -> Plain | None:
+def concat(walk: Walk, op: Step, *parts: Flowing) -> Plain | Algebra | None:
     """concat(concat(x, y), z) along the channels -> concat(x, y, z); of one part, that part."""
     axis = op["axis"] % len(op.shape)
-    if any(isinstance(x, Algebra) for x in parts) and moved(walk, op.value):
-        return None  # windows of one map, say
+    if (windows := laid_out(walk, op.value)) and windows.base.node not in [x.node for x in parts]:
+        return windows
     flows = [walk.placed(x) for x in parts]
     new = any(name == "C" for each in flows[0].axes for name, _ in each)  # stacked, not widened
     name = name_of(flows[0].axes[axis], "" if new else "C")
@@ -259,6 +259,8 @@ def channels_of(walk: Walk, op: Step, x: Flow) -> Plain | Chosen | None:
     """x[..., start:stop:step] -> some channels of x."""
     sizes = zip(walk.shape(x), op.shape, strict=True)
     changed = [i for i, (before, after) in enumerate(sizes) if before != after]
+    if isinstance(x, Plain) and walk.of(x).kind.startswith("unknown:"):
+        return walk.opaque(op.value, [x])
     if len(changed) != 1 or name_of(x.axes[changed[0]]) != "C":
         return None
     axis = changed[0]
