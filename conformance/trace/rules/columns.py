@@ -96,11 +96,12 @@ def _moved(walk: Walk, value: int) -> Plain | None:
 def _picks(tape: Tape, value: int) -> bool:
     """Whether a value is a convolution by constants: a single one for every output, and zeros."""
     op = tape[value]
-    if op.name != "conv" or any(
-        leaves(tape, op.inputs[1], name) for name in ("parameter", "random")
-    ):
+    if op.name != "conv":
         return False
-    kernel = evaluate(tape, op.inputs[1], {}).transpose(op.attributes["rhs"])
+    try:
+        kernel = evaluate(tape, op.inputs[1], {}).transpose(op.attributes["rhs"])
+    except KeyError:
+        return False  # it is made of parameters
     ones = kernel.reshape(len(kernel), -1)
     return bool(np.isin(ones, (0, 1)).all() and (ones.sum(1) == 1).all())
 
@@ -147,8 +148,8 @@ def _windows(walk: Walk, x: Plain, value: int, along: int) -> tuple[Grid, Grid, 
         return None
     if max(windows[name].start for name in "HW") > 0:
         return None
-    laid_out = named(tuple(map(len, windows.values())), "".join(windows))
-    axes = reshaped(laid_out, laid.shape[:-1])
+    axes = named(tuple(map(len, windows.values())), "".join(windows))
+    axes = reshaped(axes, laid.shape[:-1]) or ()
     return (window, windows, axes) if axes else None
 
 
