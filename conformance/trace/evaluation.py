@@ -24,6 +24,7 @@ UNARY: dict[str, Any] = {
     "sign": np.sign,
     "relu": lambda x: np.maximum(x, 0),
     "erf": error_function,
+    "is_finite": np.isfinite,
     "erfc": lambda x: 1 - error_function(x),
     **{name: FUNCTIONS[name] for name in ("elu", "selu", "softplus", "softsign")},
 }

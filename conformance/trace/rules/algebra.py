@@ -104,7 +104,8 @@ def _by_its_rule(walk: Walk, start: Flow, value: int) -> Flow | None:
     operands = [walk.means[i] for i in op.inputs]
     if any(isinstance(o, Algebra) for o in operands):
         return None
-    return walk.by_rule(op, operands)
+    found: Flowing | None = walk.by_rule(op, operands)
+    return None if isinstance(found, Algebra) else found
 
 
 def _waists(walk: Walk, x: Algebra) -> list[int]:

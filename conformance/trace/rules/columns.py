@@ -8,7 +8,7 @@ from math import prod
 
 import numpy as np
 
-from conformance.graph.axes import Axes, name_of, named, reshaped
+from conformance.graph.axes import Atom, Axes, Axis, name_of
 from conformance.trace.evaluation import LAYOUT, evaluate
 from conformance.trace.meanings import Algebra, Flowing, Padding, Plain, Step, Stored
 from conformance.trace.rule import rule
@@ -148,9 +148,20 @@ def _windows(walk: Walk, x: Plain, value: int, along: int) -> tuple[Grid, Grid, 
         return None
     if max(windows[name].start for name in "HW") > 0:
         return None
-    axes = named(tuple(map(len, windows.values())), "".join(windows))
-    axes = reshaped(axes, laid.shape[:-1]) or ()
+    axes = _merged(windows, laid.shape[:-1])
     return (window, windows, axes) if axes else None
+
+
+def _merged(windows: Grid, shape: tuple[int, ...]) -> Axes | None:
+    """The axes of windows some of which a reshape may have merged, the images' too."""
+    atoms, axes = [(name, len(span)) for name, span in windows.items()], list[Axis]()
+    for size in shape:
+        taken: list[Atom] = []
+        while atoms and prod(n for _, n in taken) < size:
+            taken.append(atoms.pop(0))
+        axes.append(tuple(taken))
+    alike = all(prod(n for _, n in axis) == size for axis, size in zip(axes, shape, strict=True))
+    return tuple(axes) if alike and all(n == 1 for _, n in atoms) else None
 
 
 def _grid(where: dict[str, np.ndarray]) -> Grid | None:

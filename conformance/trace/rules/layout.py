@@ -194,7 +194,8 @@ def prepared_one_by_one(walk: Walk, op: Step, *parts: Flow) -> Plain | None:
 def concat(walk: Walk, op: Step, *parts: Flowing) -> Plain | Algebra | None:
     """concat(concat(x, y), z) along the channels -> concat(x, y, z); of one part, that part."""
     axis = op["axis"] % len(op.shape)
-    if (windows := laid_out(walk, op.value)) and windows.base.node not in [x.node for x in parts]:
+    windows = laid_out(walk, op.value)
+    if windows and windows.node not in [x.node for x in parts if isinstance(x, Plain)]:
         return windows
     flows = [walk.placed(x) for x in parts]
     new = any(name == "C" for each in flows[0].axes for name, _ in each)  # stacked, not widened
