@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from contextvars import copy_context
 from functools import cache
 from itertools import product
+from math import prod
 from threading import Lock
 from typing import Any, TypeVar
 
@@ -25,6 +26,9 @@ Part = TypeVar("Part")
 
 #: Numbers worked on at a time: what a cache holds.
 STRIP = 1 << 16
+
+#: Where TensorFlow and XLA want arrays to begin, in bytes.
+ALIGNMENT = 64
 
 
 def each(work: Callable[[Part], object], parts: Iterable[Part]) -> None:
@@ -86,6 +90,14 @@ def processors() -> int:
 def strips(length: int, size: int) -> list[slice]:
     """Divide an axis of an array of so many numbers into strips of about ``STRIP`` of them."""
     return slices(length, max(1, STRIP * length // max(size, 1)))
+
+
+def room(shape: tuple[int, ...], dtype: Any) -> np.ndarray:
+    """An array to be filled that begins where a framework reads it without copying it first."""
+    size = prod(shape) * np.dtype(dtype).itemsize
+    memory = np.empty(size + ALIGNMENT, np.uint8)
+    start = -memory.ctypes.data % ALIGNMENT
+    return memory[start : start + size].view(dtype).reshape(shape)
 
 
 def packed(x: np.ndarray) -> np.ndarray:
