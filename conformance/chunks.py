@@ -61,22 +61,32 @@ def each(work: Callable[[Part], object], parts: Iterable[Part]) -> None:
 
 @contextmanager
 def _one_thread_each() -> Iterator[None]:
-    """Hold the BLAS to one thread while anything here computes."""
+    """Hold the BLAS to one thread while anything here computes, whichever thread asks for it."""
+    global _holders
     with _LOCK:
-        _HELD.append(_blas().limit(limits=1) if not _HELD else None)
+        if not _holders:
+            _BEFORE[:] = [library.num_threads for library in _blas()]
+            _let([1] * len(_BEFORE))
+        _holders += 1
     try:
         yield
     finally:
         with _LOCK:
-            if len(_HELD) == 1 and _HELD[0] is not None:
-                _HELD[0].restore_original_limits()
-                _HELD.clear()
-            else:
-                _HELD.pop()
+            _holders -= 1
+            if not _holders:
+                _let(_BEFORE)
 
 
-#: What holds the BLAS to one thread, and a place for everyone who relies on it.
-_HELD: list[Any] = []
+def _let(threads: list[int]) -> None:
+    """Let each library have so many threads."""
+    for library, count in zip(_blas(), threads, strict=True):
+        # threadpoolctl's own lets the first thread that has ever asked decide, and no other one.
+        getattr(library, "_real_set_num_threads", library.set_num_threads)(count)
+
+
+#: How many rely on a BLAS of one thread, and how many each library had before.
+_holders = 0
+_BEFORE: list[int] = []
 _LOCK = Lock()
 
 
@@ -137,8 +147,8 @@ def slices(length: int, step: int) -> list[slice]:
 
 
 @cache
-def _blas() -> ThreadpoolController:
-    return ThreadpoolController().select(user_api="blas")
+def _blas() -> list[Any]:
+    return list(ThreadpoolController().select(user_api="blas").lib_controllers)
 
 
 @cache

@@ -11,7 +11,7 @@ can differ.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from math import prod, sqrt
 from typing import cast
@@ -173,8 +173,9 @@ def parity(
     try:
         given = carried(found, slot, tape, partial(_kept, precision))
         wanted, draws = frozenset(observer.wanted), keeping(tape, found) if training else {}
-        # What is not finite is reported, with its node.
-        with np.errstate(all="ignore"), both.ahead():
+        # A compiler may fork, which is not to be done while other threads compute.
+        ahead = nullcontext() if how.compiled else both.ahead()
+        with np.errstate(all="ignore"), ahead:  # what is not finite is reported, with its node
             run = Run(tape, given, batch, training, draws, how, returns)
             observer.replaced(port.run(run, wanted, observer))
     except (CannotCompute, CannotExecute) as reason:
