@@ -261,3 +261,15 @@ def test_one_squashing_function_is_another_one_scaled(function, kinds):
 
     found = [node.kind for node in canonical(port(build).trace((6, 6, 3)))]
     assert found == ["input", "conv", *kinds, "conv"]
+
+
+def test_what_is_extra_behind_a_dropout_is_one_finding():
+    """Only training has the dropout, and what stands behind it is the same in either mode."""
+
+    def build() -> nn.Module:
+        net = ALEXNET["AlexNet"]()
+        net.fc7.insert(0, nn.LayerNorm(4096))
+        return net
+
+    (found,) = judge(port(build), reference.find("AlexNet"), numbers=False).findings
+    assert (found.node, found.attribute) == ("after fc6 relu", "extra")
