@@ -177,8 +177,20 @@ def test_values_tell_what_becomes_of_an_unread_layer(computed, cause):
     assert cause in found.hint
 
 
+class Neighbours(nn.Module):
+    """A response normalisation whose sums are a convolution in three dimensions."""
+
+    def __init__(self, norm: nn.Module) -> None:
+        super().__init__()
+        self.register_buffer("ones", torch.ones(1, 1, 5, 1, 1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        sums = F.conv3d((x * x)[:, None], self.ones, padding=(2, 0, 0))[:, 0]
+        return x / (2.0 + 1e-4 * sums) ** 0.75
+
+
 def by_neighbours(norm: nn.Module, x: Tensor) -> Tensor:
-    """A response normalisation whose sums are added up in place."""
+    """One whose sums are added up in place."""
     squares = x * x
     sums = squares.clone()
     for i in (1, 2):
@@ -187,15 +199,29 @@ def by_neighbours(norm: nn.Module, x: Tensor) -> Tensor:
     return x / (2.0 + 1e-4 * sums) ** 0.75
 
 
-def test_what_stands_in_place_of_a_layer_is_not_left_out():
-    """No variant without that layer explains what no rule reads."""
+def normalised(norm: Callable[[nn.Module], nn.Module]) -> TorchPort:
+    """AlexNet with other response normalisations."""
 
     def build() -> nn.Module:
         net = ALEXNET["AlexNet"]()
-        net.norm1, net.norm2 = (Written(norm, by_neighbours) for norm in (net.norm1, net.norm2))
+        net.norm1, net.norm2 = norm(net.norm1), norm(net.norm2)
         return net
 
-    found = judge(port(build), reference.find("AlexNet"), numbers=False)
+    return port(build)
+
+
+def test_channels_that_are_taken_apart_are_one_layer():
+    """What is made of them is recognised as a whole."""
+    found = judge(
+        normalised(lambda norm: Written(norm, by_neighbours)),
+        reference.find("AlexNet"), numbers=False,
+    )  # fmt: skip
+    assert found.verdict == "conforms"
+
+
+def test_what_stands_in_place_of_a_layer_is_not_left_out():
+    """No variant without that layer explains what no rule reads."""
+    found = judge(normalised(Neighbours), reference.find("AlexNet"), numbers=False)
     assert not found.profiles
     places = [(each.node, each.attribute, each.expected) for each in found.findings]
     assert places == [(f"norm{i} lrn", "operation", ("lrn",)) for i in (1, 2)]

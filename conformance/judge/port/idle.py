@@ -77,7 +77,7 @@ def _remarks(reads: list[Read], trains: bool, counted: set[str]) -> Iterator[Rem
     paths = {_layer(handle): place.path for handle, place in where.items() if place.path}
     used = {paths.get(_layer(handle), _layer(handle)) for handle in live}
     idle: dict[str, list[str]] = {}
-    unused: dict[str, int] = {}
+    unused: dict[str, dict[str, int]] = {}
     for handle in held.keys() - live:
         idle.setdefault(paths.get(_layer(handle), _layer(handle)), []).append(handle)
     when = "" if trains else " in inference"
@@ -91,11 +91,11 @@ def _remarks(reads: list[Read], trains: bool, counted: set[str]) -> Iterator[Rem
             said = f"computed and {done}{when}: {_not_counted(count)}"
             yield Remark("", "unread", "read", layer, str(places[0]), said)
         else:
-            whole = _whole(layer, live | where.keys())
-            unused[whole] = unused.get(whole, 0) + count
-    for layer, count in unused.items():
-        said = f"no output depends on it{when}: {_not_counted(count)}"
-        yield Remark("", "unused", "used", layer, layer, said)
+            unused.setdefault(_whole(layer, live | where.keys()), {})[layer] = count
+    for whole, layers in unused.items():
+        name = whole if len(layers) > 1 else next(iter(layers))
+        said = f"no output depends on it{when}: {_not_counted(sum(layers.values()))}"
+        yield Remark("", "unused", "used", name, name, said)
     yield from _without_parameters(reads, when, {str(place) for place in where.values()})
 
 
