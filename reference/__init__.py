@@ -129,8 +129,9 @@ def find(name: str, folder: Path = HERE) -> Model:
     if wanted not in known:
         known = _known(folder, families(folder))
     if wanted not in known:
-        near = get_close_matches(wanted, known, n=3, cutoff=0)
-        names = ", ".join(dict.fromkeys(known[each].name for each in near))
+        within = sorted((each for each in known if each in wanted), key=len, reverse=True)
+        near = within + get_close_matches(wanted, known, n=3, cutoff=0)
+        names = ", ".join([*dict.fromkeys(known[each].name for each in near)][:3])
         raise UnknownArchitecture(f"no architecture is called {name!r}; the nearest are {names}")
     return known[wanted]
 

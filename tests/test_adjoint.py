@@ -62,6 +62,7 @@ CASES = {
     "instance norm": ("group_norm", {"groups": 4, "epsilon": 0.1}, slots(gamma=4, beta=4)),
     "layer_norm": ("layer_norm", {"epsilon": 0.1}, slots(gamma=4, beta=4)),
     "lrn": ("lrn", {"n": 3, "k": 2.0, "alpha": 0.1, "beta": 0.75}, {}),
+    "lrn in towers": ("lrn", {"n": 3, "k": 2.0, "alpha": 0.1, "beta": 0.75, "groups": 2}, {}),
     "lrn even": ("lrn", {"n": 2, "k": 2.0, "alpha": 0.1, "beta": 0.75}, {}),
     "relu": ("relu", {}, {}),
     "tanh": ("tanh", {}, {}),

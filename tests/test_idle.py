@@ -42,6 +42,12 @@ def test_a_layer_that_is_never_called_is_named():
     assert remarks(tape(stored=["fc2"]), tape(stored=["fc2"])) == [("fc2", said)]
 
 
+def test_a_part_that_is_never_called_is_named_once():
+    """As a copy of the network that keeps its averages; not a part that is read in places."""
+    made = tape(output="net.fc", stored=["ema.conv1", "ema.conv2.norm", "net.conv1"])
+    assert [place for place, _ in remarks(made)] == ["ema", "net.conv1"]
+
+
 def test_what_one_mode_reads_is_not_idle():
     """An auxiliary head may be computed in inference too, or be left out of it."""
     assert not remarks(tape("aux"), tape("aux", kept=["aux"]))

@@ -143,6 +143,14 @@ def test_unknown_name_offers_the_nearest():
     assert name in str(error.value) and "\n" not in str(error.value)
 
 
+@pytest.mark.parametrize("alias", [alias for model in MODELS.values() for alias in model.aliases])
+def test_name_within_an_unknown_one_is_offered_first(alias):
+    """As vgg16 is for vgg16_hf."""
+    said = f"the nearest are {reference.find(alias).name},"
+    with pytest.raises(reference.UnknownArchitecture, match=said):
+        reference.find(f"{alias}_hf")
+
+
 @pytest.mark.parametrize(
     ("text", "count", "agrees"),
     [

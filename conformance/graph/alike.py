@@ -1,13 +1,14 @@
 """One graph in the spelling of another, where both spellings compute the same.
 
 A dense layer, the convolution that covers its whole map, and a 1x1 convolution on a 1x1 map are
-one function.  Which of them a network is written with is recorded in a node's ``spelling`` and
-makes no difference to anything else.
+one function, and so is a 1x1 convolution before a global average or behind it.  Which of them a
+network is written with is recorded in a node's ``spelling`` and makes no difference to anything
+else.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from math import prod
 from typing import Any
@@ -21,43 +22,64 @@ NO_PADDING = ((0, 0), (0, 0))
 RISING = ("relu", "tanh", "sigmoid", "clip")
 
 
-def alike(expected: Graph, found: Graph) -> Graph:
-    """The found graph, its heads spelled as those of the expected one that they stand for, and
-    its maxima behind the activations that they precede."""
-    if not list(_before_activations(expected)):
-        found = _behind_activations(found)
+def alike(expected: Graph, found: Graph) -> tuple[Graph, Graph]:
+    """Both graphs in one spelling: layers that may change places with the next behind that, and the
+    heads of the found one as those of the expected one that they stand for."""
+    for may in (_maximum, _layer_of_a_pixel):
+        if not any(_exchangeable(expected, may)):
+            found = _exchanged(found, may)
+        elif not any(_exchangeable(found, may)):
+            expected = _exchanged(expected, may)
     respelled = {
         ours.index: (ours, theirs)
         for ours, theirs in _pairs(list(_heads(found)), list(_heads(expected)))
         if ours.kind != theirs.kind
     }
-    return found.rebuilt(_Respelling(expected, found, respelled).made) if respelled else found
+    if respelled:
+        found = found.rebuilt(_Respelling(expected, found, respelled).made)
+    return expected, found
 
 
-def _before_activations(graph: Graph) -> Iterator[tuple[int, int]]:
-    """Each maximum of windows that only an activation reads, and that activation."""
+def _maximum(before: Node, first: Node, then: Node) -> bool:
+    """Whether a maximum may be taken behind the activation that follows it."""
+    return first.kind == "max_pool" and then.kind in RISING and before.kind not in RISING
+
+
+def _layer_of_a_pixel(before: Node, first: Node, then: Node) -> bool:
+    """Whether a convolution of single pixels may read the average of the map that it makes."""
+    a = first.attributes
+    alone = first.kind == "conv" and (a["kernel"], a["stride"]) == ((1, 1), (1, 1))
+    return alone and a["padding"] == NO_PADDING and then.kind == "global_avg_pool"
+
+
+May = Callable[[Node, Node, Node], bool]
+
+
+def _exchangeable(graph: Graph, may: May) -> Iterator[tuple[int, int]]:
+    """Each node that only one other reads and may come behind, and that other."""
     readers = graph.consumers()
     for index, node in enumerate(graph):
-        if node.kind != "max_pool" or index in graph.outputs or len(readers[index]) != 1:
+        if index in graph.outputs or len(readers[index]) != 1 or not node.inputs:
             continue
         (reader,) = readers[index]
-        before = graph.nodes[node.inputs[0]].kind
-        if graph.nodes[reader].kind in RISING and before not in RISING:
+        if may(graph.nodes[node.inputs[0]], node, graph.nodes[reader]):
             yield index, reader
 
 
-def _behind_activations(graph: Graph) -> Graph:
-    """The graph with maxima behind the activations that follow: it computes the same."""
+def _exchanged(graph: Graph, may: May) -> Graph:
+    """The graph with nodes behind those that read them: it computes the same."""
     nodes = list(graph.nodes)
-    for pool, activation in _before_activations(graph):
-        first, then = nodes[pool], nodes[activation]
+    for index, reader in _exchangeable(graph, may):
+        first, then = nodes[index], nodes[reader]
         source = nodes[first.inputs[0]]
-        nodes[pool] = replace(
-            then, inputs=first.inputs, shape=source.shape, axes=source.axes, value=-1
-        )
-        said = ("order", f"max_pool, {then.kind}", f"{then.kind}, max_pool")
-        nodes[activation] = replace(
-            first, inputs=(pool,), axes=then.axes, value=then.value,
+        whole = then.kind == "global_avg_pool"
+        nodes[index] = replace(
+            then, inputs=first.inputs, axes=source.axes, value=-1,
+            shape=(1, 1, source.shape[-1]) if whole else source.shape,
+        )  # fmt: skip
+        said = ("order", f"{first.kind}, {then.kind}", f"{then.kind}, {first.kind}")
+        nodes[reader] = replace(
+            first, inputs=(index,), shape=then.shape, axes=then.axes, value=then.value,
             spelling=(*first.spelling, said),
         )  # fmt: skip
     return replace(graph, nodes=nodes) if nodes != graph.nodes else graph

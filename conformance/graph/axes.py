@@ -39,9 +39,10 @@ def resized(axes: Axes, shape: tuple[int, ...], names: tuple[str, ...] = ("H", "
 
 
 def shape_of(axes: Axes) -> tuple[int, ...]:
-    """Height x width x channels of an image; the length of a vector."""
+    """Height x width x channels of an image, also with its pixels in a row; a vector's length."""
     atoms = [atom for axis in axes for atom in axis if atom[0] != "N"]
-    if any(len(axis) > 1 and any(name == "C" for name, _ in axis) for axis in axes):
+    inside = ["".join(name for name, _ in axis if name != "N") for axis in axes]
+    if any(len(names) > 1 for names in inside) and "C" not in inside:
         return (prod(size for _, size in atoms),)
     sizes = dict(atoms)
     if len(axes) >= 4 or {"H", "W"} <= sizes.keys():
@@ -55,12 +56,16 @@ def transposed(axes: Axes, permutation: tuple[int, ...]) -> Axes:
 
 
 def reshaped(axes: Axes, shape: tuple[int, ...]) -> Axes | None:
-    """The axes after a reshape that merges, splits what was merged, or moves ones; else None."""
-    atoms = [atom for axis in axes for atom in axis if atom[0] != "N" and atom[1] != 1]
-    batch = [atom for axis in axes for atom in axis if atom[0] == "N"]
+    """The axes after a reshape that merges, splits what was merged, or moves ones; else None.
+
+    The axis of a single image is the first of length 1, or the beginning of the first merged one.
+    """
+    every = [atom for axis in axes for atom in axis]
+    atoms = [atom for atom in every if atom[1] != 1]
+    batch = [atom for atom in every if atom == ("N", 1)]
     result: list[Axis] = []
     for size in shape:
-        if batch and size == batch[0][1]:
+        if batch and size == 1:
             result.append((batch.pop(),))
             continue
         taken: list[Atom] = []
@@ -69,6 +74,8 @@ def reshaped(axes: Axes, shape: tuple[int, ...]) -> Axes | None:
         if prod(s for _, s in taken) != size:
             return None
         result.append(tuple(taken))
+    if batch and result and len(result[0]) > 1:
+        result[0] = (*batch, *result[0])
     return None if atoms else tuple(result)
 
 

@@ -252,7 +252,7 @@ def compare(a: Side, b: Side, progress: Progress = lambda done, total: None) -> 
 
     Raises :class:`~conformance.trace.port.UntraceableModel` where one cannot be built or run.
     """
-    b.graph = alike(a.graph, b.graph)
+    a.graph, b.graph = alike(a.graph, b.graph)
     alignment = align(a.graph, b.graph)
     found = Comparison(a, b, [*findings(a.graph, b.graph, alignment), *_outputs(a, b, alignment)])
     found.pairs = alignment.pairs

@@ -41,7 +41,7 @@ def convert(a: Side, b: Side) -> dict[str, np.ndarray]:
 
 def _carried(a: Side, one: Graph, b: Side, other: Graph) -> dict[str, np.ndarray]:
     """The arrays that B's graph reads, from the slots of A's."""
-    other = alike(one, other)
+    one, other = alike(one, other)
     alignment = align(one, other)
     _refuse(a, one, b, other, alignment)
     arrays: dict[str, np.ndarray] = {}
@@ -83,8 +83,8 @@ def _refuse(a: Side, one: Graph, b: Side, other: Graph, alignment: Alignment) ->
 
 def differences(a: Side, b: Side) -> list[str]:
     """What B does otherwise with the same values, a sentence a finding."""
-    other = alike(a.graph, b.graph)
-    found = findings(a.graph, other, align(a.graph, other))
+    one, other = alike(a.graph, b.graph)
+    found = findings(one, other, align(one, other))
     return [
         f"{a.at(f.expected_node)}: {f.attribute} is {f.expected} in A and {f.found} in B"
         for f in found

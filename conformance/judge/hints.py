@@ -20,6 +20,8 @@ HINTS: dict[tuple[str, str], str] = {
     ("lrn", "alpha"): "alpha of the plain sum is {found}: PyTorch divides alpha by n, TensorFlow"
     " does not",
     ("lrn", "n"): "the window is {found} channels: TensorFlow's depth_radius is half of n - 1",
+    ("lrn", "groups"): "the towers are normalised each by itself: a channel at their border has no"
+    " neighbours in the other, where the paper's sum runs over all maps of the layer",
     ("lrn", "k"): "k is {found}: a framework's default?",
     ("flatten", "order"): "flattened in the order {found}: permute the next kernel, or transpose",
     ("concat", "order"): "the branches are concatenated in another order: the next kernel's inputs"

@@ -10,7 +10,14 @@ import numpy as np
 from conformance.chunks import each
 from conformance.kinds.arrays import UNFOLDED, exchanged, over_channels, pad, unpad, window, windows
 from conformance.kinds.experiment import Altered, Trial, least_squares
-from conformance.kinds.hypotheses import biases, inputs_reordered, products, slot, square, uses
+from conformance.kinds.hypotheses import (
+    ORDERS,
+    biases,
+    inputs_reordered,
+    products,
+    turned,
+    uses,
+)
 from conformance.kinds.kind import Arithmetic, Gradients, Kind, Node, Spread, Step
 from conformance.kinds.windows import border, dilation, padding
 
@@ -136,12 +143,8 @@ CONV = Kind(
         *biases,
         padding,
         border,
-        square("rows and columns of the kernel are exchanged", (1, 0, 2, 3)),
-        slot("the kernel is flipped: a true convolution", "kernel", lambda k: k[::-1, ::-1]),
-        slot("the kernel's rows are reversed", "kernel", lambda k: k[::-1]),
-        slot("the kernel's columns are reversed", "kernel", lambda k: k[:, ::-1]),
+        *map(turned, ORDERS[4]),
         inputs_reordered,
-        square("the kernel's inputs and outputs are exchanged", (0, 1, 3, 2)),
         dilation,
     ),
     fitted=(products, preprocessed),

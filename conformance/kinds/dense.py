@@ -8,12 +8,13 @@ import numpy as np
 
 from conformance.kinds.arrays import exchanged, over_channels
 from conformance.kinds.hypotheses import (
+    ORDERS,
     biases,
     flattened,
     inputs_reordered,
     products,
     result,
-    square,
+    turned,
     uses,
 )
 from conformance.kinds.kind import Arithmetic, Gradients, Kind, Node, Spread, Step
@@ -45,7 +46,7 @@ DENSE = Kind(
         *biases,
         flattened,
         inputs_reordered,
-        square("the kernel is transposed", (1, 0)),
+        *map(turned, ORDERS[2]),
     ),
     fitted=(products,),
     written=lambda node: f"fc {node.shape[-1]}",

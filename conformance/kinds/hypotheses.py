@@ -45,15 +45,31 @@ def result(words: str, make: Callable[[Trial], np.ndarray]) -> Hypothesis:
     return tried
 
 
-def square(words: str, order: tuple[int, ...]) -> Hypothesis:
-    """The kernel with axes exchanged, where that leaves its shape."""
+#: What is said of kernels of so many axes that are in another order, and the step of a layout that
+#: leads there and back.
+ORDERS: dict[int, dict[str, tuple[str, tuple[int, ...]]]] = {
+    4: {
+        "rows and columns of the kernel are exchanged": ("transpose", (1, 0, 2, 3)),
+        "the kernel is flipped: a true convolution": ("reverse", (0, 1)),
+        "the kernel's rows are reversed": ("reverse", (0,)),
+        "the kernel's columns are reversed": ("reverse", (1,)),
+        "the kernel's inputs and outputs are exchanged": ("transpose", (0, 1, 3, 2)),
+    },
+    2: {"the kernel is transposed": ("transpose", (1, 0))},
+}
+
+
+def turned(words: str) -> Hypothesis:
+    """The kernel in another order, where that leaves its shape."""
+    step, axes = next(orders[words] for orders in ORDERS.values() if words in orders)
 
     def tried(t: Trial) -> Altered:
         kernel = t.slots["kernel"]
-        axes = [a for a, b in enumerate(order) if a != b]
-        sides = {kernel.shape[a] for a in axes}
-        if len(sides) == 1 and sides != {1}:
-            yield words, t.run(slots={"kernel": kernel.transpose(order)})
+        moved = [a for a, b in enumerate(axes) if a != b] if step == "transpose" else axes
+        sides = {kernel.shape[a] for a in moved}
+        if step == "reverse" or (len(sides) == 1 and sides != {1}):
+            other = np.flip(kernel, axes) if step == "reverse" else kernel.transpose(axes)
+            yield words, t.run(slots={"kernel": other})
 
     return tried
 

@@ -10,11 +10,14 @@ import numpy as np
 from conformance.kinds.arrays import by_offset, pad
 from conformance.kinds.experiment import TIMES, Altered, Trial, least_squares
 from conformance.kinds.hypotheses import left_out
-from conformance.kinds.kind import Arithmetic, Gradients, Kind, Node, Spread, Step
+from conformance.kinds.kind import Arithmetic, Gradients, Kind, Node, Spread, Step, changed
 
 
 def forward(o: Arithmetic, node: Node, slots: dict[str, np.ndarray], x: np.ndarray) -> np.ndarray:
     a = node.attributes
+    if parts := _apart(a, x):
+        alone = changed(node, a | {"groups": 1})
+        return np.concatenate([forward(o, alone, slots, part) for part in parts], -1)
     n, kind = int(a["n"]), x.dtype.type
     # For an even n the window holds one more channel below than above, as in the papers' sum.
     squares = np.pad(o.stored(x * x), [(0, 0)] * (x.ndim - 1) + [(n // 2, (n - 1) // 2)])
@@ -23,8 +26,19 @@ def forward(o: Arithmetic, node: Node, slots: dict[str, np.ndarray], x: np.ndarr
     return x / o.stored(root ** kind(a["beta"]))
 
 
+def _apart(attributes: dict[str, Any], x: np.ndarray) -> list[np.ndarray]:
+    """The groups of channels that are normalised by themselves; none where all are together."""
+    groups = attributes.get("groups", 1)
+    return np.split(x, groups, axis=-1) if groups > 1 else []
+
+
 def adjoint(step: Step, g: np.ndarray) -> Gradients:
     a, (x,), kind = step.node.attributes, step.inputs, g.dtype.type
+    if parts := _apart(a, x):
+        alone = step._replace(node=changed(step.node, a | {"groups": 1}))
+        pairs = zip(parts, _apart(a, g), strict=True)
+        back = [adjoint(alone._replace(inputs=[x]), g)[0][0] for x, g in pairs]
+        return [np.concatenate(back, -1)], {}
     n, alpha, beta = int(a["n"]), kind(a["alpha"]), kind(a["beta"])
     maps, flat = x.shape[-1], [(0, 0)] * (x.ndim - 1)
 
@@ -120,6 +134,7 @@ def response(t: Trial) -> Altered:
 LRN = Kind(
     name="lrn",
     attributes="n k alpha beta",
+    optional="groups",
     forward=forward,
     adjoint=adjoint,
     reads="inputs",

@@ -12,10 +12,12 @@ from copy import copy
 from dataclasses import replace
 
 from conformance.graph.model import Graph, Node
+from conformance.graph.towers import joined
 from conformance.trace import rules
 from conformance.trace.meanings import Flowing
 from conformance.trace.pointwise import name_functions
 from conformance.trace.port import UntraceableModel
+from conformance.trace.rejoined import rejoin
 from conformance.trace.rules.layout import zeros
 from conformance.trace.rules.training import follow
 from conformance.trace.tape import Tape
@@ -72,8 +74,9 @@ def _walked(tape: Tape) -> tuple[Graph, dict[str, str]]:
             raise UntraceableModel(f"output {place} depends on no image; return what is computed")
         outputs.append(walk.placed(x).node)
     follow(walk, tape.updates)
+    rejoin(walk, outputs)
     name_functions(walk, outputs)
-    return _reachable(*_once(walk.nodes, tuple(outputs))), walk.reads_as
+    return joined(_reachable(*_once(walk.nodes, tuple(outputs)))), walk.reads_as
 
 
 def _relabelled(tape: Tape, letters: dict[str, str]) -> Tape:

@@ -15,11 +15,12 @@ import numpy as np
 
 from conformance.graph.axes import axis_of
 from conformance.graph.model import Node, Parameter
-from conformance.kinds import KINDS, modern
+from conformance.kinds import KINDS, activations, modern
 from conformance.kinds.kind import Kind
 from conformance.trace.evaluation import BINARY, UNARY, evaluate
 from conformance.trace.excerpt import Excerpt, excerpt, remembered
 from conformance.trace.probes import leaves, probes, same, wide
+from conformance.trace.recognise import DENSE
 from conformance.trace.stored import fill
 from conformance.trace.walk import Walk
 
@@ -28,7 +29,8 @@ MOST = 12
 
 #: The functions, and how the number that one has is read from two of its values: at -1, and where
 #: an exponential has vanished.  What leaks all is the number itself, or its absolute value.
-MODERN = {row.name: row for row in vars(modern).values() if isinstance(row, Kind)}
+CLASSIC = {row.name: row for row in (activations.RELU, activations.TANH, activations.SIGMOID)}
+MODERN = CLASSIC | {row.name: row for row in vars(modern).values() if isinstance(row, Kind)}
 NUMBERS: dict[str, Any] = {
     "leaky_relu": lambda near, far: -near if abs(near) != 1 else 0.0,
     "elu": lambda near, far: -far,
@@ -166,6 +168,8 @@ def named(part: Excerpt, channel: int | None) -> Named | None:
                 continue
             values = {row.attributes: float(f"{number:.8g}")}
         if (np.abs(y - _computed(kind, values, x)) <= SINGLE * (1 + np.abs(x))).all():
+            if kind in CLASSIC and not _everywhere(part, kind):
+                return None
             return kind, values, None
     low, high = float(least.flat[0]), float(most.flat[0])
     if -FAR < low < high < FAR and same(y, np.clip(x, low, high)):
@@ -190,6 +194,18 @@ def _numbers(shape: tuple[int, ...]) -> np.ndarray:
     row = np.random.Generator(np.random.Philox(2016)).normal(size=shape[longest]) * 3
     row[:2] = (-1.5, 1.5)[: len(row)]
     return np.broadcast_to(row.reshape(wide(shape, longest)), shape)
+
+
+def _everywhere(part: Excerpt, kind: str) -> bool:
+    """Whether algebra is a function on so many numbers that no threshold lies between them."""
+    shape = part.tape[part.base].shape
+    longest = shape.index(max(shape))
+    count = -(-DENSE // shape[longest]) * shape[longest]
+    for row in np.linspace(-4.0, 4.0, count).reshape(-1, shape[longest]):
+        x = np.broadcast_to(row.reshape(wide(shape, longest)), shape)
+        if not same(evaluate(part.tape, part.ends[0], {part.base: x}), _computed(kind, {}, x)):
+            return False
+    return True
 
 
 def _computed(kind: str, attributes: dict[str, float], x: np.ndarray) -> np.ndarray:

@@ -115,7 +115,7 @@ class Case:
 
     @cached_property
     def wrong(self) -> Graph:
-        return alike(self.right, canonical(self.tape))
+        return alike(self.right, canonical(self.tape))[1]
 
     @cached_property
     def right(self) -> Graph:

@@ -58,8 +58,8 @@ def altered(comparison: Comparison, surplus: Iterable[Difference]) -> Graph | No
 def _undone(node: Node, attribute: str, value: Any) -> Node:
     attributes = node.attributes | {attribute: value}
     slots, parameters = dict(node.slots), dict(node.parameters)
-    if attribute == "kernel":
-        slots["kernel"] = (*value, *slots["kernel"][2:]) if "kernel" in slots else ()
+    if attribute == "kernel" and "kernel" in slots:  # and not the window of a pool
+        slots["kernel"] = (*value, *slots["kernel"][2:])
         parameters |= _named("kernel", slots)
     if attribute == "bias" and value:
         slots["bias"] = (node.shape[-1],)

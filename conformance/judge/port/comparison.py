@@ -22,6 +22,7 @@ class Comparison:
     What the variant ``given`` leaves out of the network is not in the expected graph.
     ``returned`` is how many tensors a port returns that returns more than the network, and the
     place of the one that is most like the network's: only that is in the found graph.
+    ``instead`` are the missing nodes in whose place something stands that cannot be read.
     """
 
     expected: Graph
@@ -33,6 +34,7 @@ class Comparison:
     unsized: str = ""
     given: Profile | None = None
     returned: tuple[int, int] | None = None
+    instead: frozenset[int] = frozenset()
 
     def __post_init__(self) -> None:
         rows = self.model.row_names

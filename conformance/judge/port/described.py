@@ -47,9 +47,13 @@ def described(node: Node, row: Difference) -> bool:
 
 
 def speaks_of(comparison: Comparison, finding: Finding, row: Difference) -> bool:
-    """Whether a row speaks of a finding: of what differs, from what to what, and of where."""
+    """Whether a row speaks of a finding: of what differs, from what to what, and of where.
+
+    A layer in whose place something stands that cannot be read is not left out.
+    """
     return (
         finding.attribute == row.attribute
+        and not (row.attribute == "missing" and finding.expected_node in comparison.instead)
         and _reads(comparison, finding, row)
         and in_layer(comparison, comparison.anchor(finding), row.layer)
         and fnmatchcase(label(comparison.node(finding)), row.node)

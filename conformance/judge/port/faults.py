@@ -122,11 +122,22 @@ def _shared(subject: Subject) -> Iterator[Finding]:
     side = subject.side()
     names = {found: side.names[expected] for expected, found in side.pairs.items()}
     nodes = side.found.nodes
+    every = [e for e in shared(side.found) if nodes[e.node].known or nodes[e.earlier].known]
+    again = [e for e in every if e.node not in names and e.earlier in names]
+    if len(again) > 1:  # all that is called once more than in the network
+        first, last = (names[each.earlier] for each in (again[0], again[-1]))
+        place = str(nodes[again[0].node].where)
+        yield Finding(
+            "structure", first, "parameters", "used once", f"used again up to {last}",
+            nodes[again[0].node].kind, place,
+            sentence=f"{first} to {last}: {len(again)} layers are called again, on something else",
+            hint="the network calls each once; leave the average of several views to what calls it",
+        )  # fmt: skip
+        every = [each for each in every if each not in again]
     labelled = [
         (names.get(each.node, str(nodes[each.node].where)),
          names.get(each.earlier, str(nodes[each.earlier].where)), each)
-        for each in shared(side.found)
-        if nodes[each.node].known or nodes[each.earlier].known
+        for each in every
     ]  # fmt: skip
     for (here, there), group in groupby(labelled, lambda item: (_block(item[0]), _block(item[1]))):
         members = list(group)

@@ -11,6 +11,8 @@ from conformance.judge.finding import Finding, Json, Part, Unjudged, finite
 from conformance.judge.hints import vanishes
 from conformance.judge.port.structure import source
 from conformance.judge.port.subject import Side, Subject
+from conformance.judge.port.supposed import Turn, unread
+from conformance.kinds.hypotheses import ORDERS
 from conformance.numbers.causes.roots import Root
 from conformance.numbers.deviation import NodeParity
 from conformance.numbers.parity import Parity, parity
@@ -39,13 +41,10 @@ def check(subject: Subject, surplus: list[Finding]) -> Forward:
     """
     if subject.inference.unsized and not subject.explained_all:  # what would the oracle run?
         return Forward(Part(planned=1, open=[Unjudged("forward", subject.inference.unsized)]))
-    side, stage = subject.side(), subject.stage
-    stage("running in float64", 0, 0)
-    ran = parity(
-        subject.port, subject.tape, side.found, side.expected, side.pairs, subject.seed,
-        to_the_end=not surplus,
-        progress=partial(stage, "running in float64"),
-    )  # fmt: skip
+    side, ran = _run(subject, not surplus)
+    while kernels := _turned(side, ran):
+        subject.turn(kernels)
+        side, ran = _run(subject, not surplus)
     observed = [b for b in side.pairs.values() if side.found.nodes[b].seen]
     diverged = ran.first_divergence
     part = Part(planned=len(observed), run=len(observed) if diverged else len(ran.nodes))
@@ -64,6 +63,34 @@ def check(subject: Subject, surplus: list[Finding]) -> Forward:
     if ran.problem and not diverged and not part.settled:
         part.open.append(Unjudged("forward", ran.problem))
     return result
+
+
+def _run(subject: Subject, to_the_end: bool) -> tuple[Side, Parity]:
+    side, stage = subject.side(), subject.stage
+    stage("running in float64", 0, 0)
+    return side, parity(
+        subject.port, subject.tape, side.found, side.expected, side.pairs, subject.seed,
+        to_the_end=to_the_end,
+        progress=partial(stage, "running in float64"),
+    )  # fmt: skip
+
+
+def _turned(side: Side, ran: Parity) -> dict[str, Turn]:
+    """The kernels of what may be layers, from where the values part, in the order that explains it.
+
+    In which order an operation without a word reads what is stored its shape does not tell.
+    """
+    if (diverged := ran.first_divergence) is None:
+        return {}
+    causes = _root(ran, diverged.node).causes
+    compared = side.comparison
+    read = unread(side.expected, compared.found, side.pairs)
+    kernels = {a: side.found.nodes[b].parameters.get("kernel", ()) for a, b, _ in read}
+    turn = next((o[c] for c in causes[:1] for o in ORDERS.values() if c in o), None)
+    if turn is None or diverged.node not in kernels:
+        return {}
+    handles = [each.handle for a in sorted(kernels) if a >= diverged.node for each in kernels[a]]
+    return {} if handles[0] in side.turned else dict.fromkeys(handles, turn)
 
 
 def _parted(side: Side, ran: Parity, diverged: NodeParity) -> results.Forward:

@@ -77,6 +77,7 @@ def _remarks(reads: list[Read], trains: bool, counted: set[str]) -> Iterator[Rem
     paths = {_layer(handle): place.path for handle, place in where.items() if place.path}
     used = {paths.get(_layer(handle), _layer(handle)) for handle in live}
     idle: dict[str, list[str]] = {}
+    unused: dict[str, dict[str, int]] = {}
     for handle in held.keys() - live:
         idle.setdefault(paths.get(_layer(handle), _layer(handle)), []).append(handle)
     when = "" if trains else " in inference"
@@ -84,16 +85,30 @@ def _remarks(reads: list[Read], trains: bool, counted: set[str]) -> Iterator[Rem
         if any(layer == each or layer.endswith((f"/{each}", f".{each}")) for each in used if each):
             continue  # statistics that a norm keeps and does not use, say
         count = sum(prod(held[handle]) for handle in handles)
-        not_counted = f"its {count:,} stored numbers are not counted"
         places = [where[handle] for handle in sorted(handles) if handle in where]
         if places:
             done = "multiplied by zero" if lost.intersection(handles) else "never read"
-            said = f"computed and {done}{when}: {not_counted}"
+            said = f"computed and {done}{when}: {_not_counted(count)}"
             yield Remark("", "unread", "read", layer, str(places[0]), said)
         else:
-            said = f"no output depends on it{when}: {not_counted}"
-            yield Remark("", "unused", "used", layer, layer, said)
+            unused.setdefault(_whole(layer, live | where.keys()), {})[layer] = count
+    for whole, layers in unused.items():
+        name = whole if len(layers) > 1 else next(iter(layers))
+        said = f"no output depends on it{when}: {_not_counted(sum(layers.values()))}"
+        yield Remark("", "unused", "used", name, name, said)
     yield from _without_parameters(reads, when, {str(place) for place in where.values()})
+
+
+def _not_counted(count: int) -> str:
+    return f"its {count:,} stored numbers are not counted"
+
+
+def _whole(layer: str, others: Collection[str]) -> str:
+    """The largest part of a model that a layer is in and of which nothing else is any of these."""
+    ends = [i for i, letter in enumerate(layer) if letter in "./"]
+    parts = (layer[: end + 1] for end in ends)
+    clear = (part[:-1] for part in parts if not any(each.startswith(part) for each in others))
+    return next(clear, layer)
 
 
 def _without_parameters(reads: list[Read], when: str, named: set[str]) -> Iterator[Remark]:

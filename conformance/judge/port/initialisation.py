@@ -43,10 +43,14 @@ def check(subject: Subject, loaded: bool, settled: bool = False) -> tuple[Part, 
         return Part(unjudged=[Unjudged("initialisation", why)]), []
     own, slots = stored.held, judged(comparison.found)
     values = initial(comparison.found, own)
+    # What is no layer of the paper's and is not trained is a constant, as of a filter.
+    paired = {*comparison.pairs.values()}
+    beside = {h for e in values if e.node not in paired for h in _handles(comparison.found, e)}
+    beside &= subject.tape.frozen
     found = [
         _finding(comparison, each)
         for each in values
-        if each.finding and not _handles(comparison.found, each) <= stored.unset
+        if each.finding and not _handles(comparison.found, each) <= stored.unset | beside
     ]
     found += _alike(comparison, own)
     return Part(found, slots, slots), _variants(comparison, values, subject.candidates)

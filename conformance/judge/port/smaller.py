@@ -52,7 +52,8 @@ def _smaller(subject: Subject, side: Side) -> tuple[Side, Tape] | None:
         tape = traced(subject.port, size, training=True)
         other.expected = resized(side.expected, size, exactly=True)
         spelled = resized(side.comparison.expected, size, exactly=True)
-        other.found = supposed(other.expected, alike(spelled, canonical(tape)), side.pairs)
+        _, found = alike(spelled, canonical(tape))
+        other.found = supposed(other.expected, found, side.pairs, side.turned)
     except (CannotResize, UntraceableModel):
         return None
     same = _same(other.expected, side.expected) and _same(other.found, side.found)

@@ -60,7 +60,7 @@ def check(subject: Subject) -> Part:
     said = list(unread.listed(inference.found))
     part.open += [Unjudged("operation", f"{e}; output values could not confirm it") for e in said]
     if training is not None:
-        trained = [each for each in unread.listed(training.found) if each not in said]
+        trained = unread.listed(training.found, inference.found)
         part.open += [Unjudged("operation", each) for each in trained]
     return part
 
@@ -132,11 +132,13 @@ def own_causes(comparison: Comparison, indices: list[int]) -> list[int]:
 def _key(finding: Finding) -> tuple[Any, ...]:
     """What makes two findings, of inference and of training, one.
 
-    What cannot be read may be written otherwise for several images.
+    What cannot be read may be written otherwise for several images, and what is extra may stand
+    behind a dropout.
     """
     if finding.attribute == unread.OPERATION:
         return finding.node, finding.attribute
-    return finding.node, finding.attribute, str(finding.expected), str(finding.found)
+    extra = finding.attribute == "extra" and finding.port_node
+    return extra or finding.node, finding.attribute, str(finding.expected), str(finding.found)
 
 
 def written(comparison: Comparison, indices: Iterable[int], check: CheckName) -> list[Finding]:

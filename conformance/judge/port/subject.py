@@ -19,7 +19,8 @@ from conformance.judge.port import preparation, sizes
 from conformance.judge.port.added import added
 from conformance.judge.port.altered import altered
 from conformance.judge.port.comparison import Comparison
-from conformance.judge.port.supposed import supposed, unread
+from conformance.judge.port.supposed import Turn, supposed, unread
+from conformance.judge.port.unread import instead
 from conformance.judge.port.variants import Explained, explain, left_out, returned
 from conformance.numbers.causes.roots import stand_ins
 from conformance.reference import Model
@@ -58,6 +59,8 @@ class Subject:
     explained_all: bool = False
     seed: int = 0
     stage: Stage = field(default=lambda name, done, total: None)
+    #: Kernels of operations without a word that values have shown to be in another order.
+    turned: dict[str, Turn] = field(default_factory=dict)
     _sides: dict[tuple[bool, bool], Side] = field(default_factory=dict, init=False)
 
     @cached_property
@@ -147,7 +150,12 @@ class Subject:
         variant = None
         if len(surplus) < len(comparison.findings) + len(self.added) or self.explained_all:
             variant = altered(comparison, surplus) if comparison.findings else None
-        return Side(comparison, variant)
+        return Side(comparison, variant, self.turned)
+
+    def turn(self, kernels: dict[str, Turn]) -> None:
+        """Take stored kernels for ones in another order."""
+        self.turned |= kernels
+        self._sides.clear()
 
 
 class Side:
@@ -156,15 +164,17 @@ class Side:
     ``variant`` is the network that accepted variants describe; None is the paper's own.
     """
 
-    def __init__(self, comparison: Comparison, variant: Graph | None) -> None:
-        self.comparison = comparison
+    def __init__(
+        self, comparison: Comparison, variant: Graph | None, turned: dict[str, Turn]
+    ) -> None:
+        self.comparison, self.turned = comparison, turned
         self.variant = variant is not None
         self.expected = variant or comparison.expected
         pairs = comparison.pairs
         if variant:
             pairs = {i: i for i, node in enumerate(variant) if node.known}
         self.pairs = stand_ins(self.expected, comparison.found, pairs)
-        self.found = supposed(self.expected, comparison.found, self.pairs)
+        self.found = supposed(self.expected, comparison.found, self.pairs, turned)
         self.names = comparison.labels if variant else comparison.names
         behind = range(len(self.expected))
         self.rows = [comparison.rows[comparison.behind(i) if variant else i] for i in behind]
@@ -249,7 +259,7 @@ def _ordered(expected: Graph, found: Graph) -> tuple[Graph, Alignment, list[Diff
 def _beside(expected: Graph, found: Graph) -> tuple[Graph, Graph, Alignment, list[Difference]]:
     """Two graphs as they are compared."""
     expected = published.by_convention(_pooled(expected, found), found)
-    found = alike(expected, found)
+    expected, found = alike(expected, found)
     expected, alignment, differences = _ordered(expected, found)
     return expected, found, alignment, differences
 
@@ -313,6 +323,8 @@ def compared(
             expected, found, alignment, differences = less
     if unsized and not differences:
         raise UntraceableModel(unsized)
-    return Comparison(
+    result = Comparison(
         expected, found, differences, model, alignment.pairs, paper, unsized, given, returned
     )
+    result.instead = instead(result)
+    return result

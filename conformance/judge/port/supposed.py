@@ -8,27 +8,34 @@ results, its gradients and its initial values are compared like any other's.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from math import prod
 
 import numpy as np
 
 from conformance.graph.model import Graph, Parameter
-from conformance.graph.reach import reached
 from conformance.numbers.causes.roots import stand_ins
+from conformance.numbers.causes.roots import unread as stands
 
 Shape = tuple[int, ...]
+Turn = tuple[str, tuple[int, ...]]
+NONE: Mapping[str, Turn] = {}
 
 #: The layouts of a kernel that is height x width x inputs x outputs here, or inputs x outputs:
-#: PyTorch's, those of the other frameworks, and outputs first with channels last.
-LAYOUTS = {4: ((3, 2, 0, 1), (0, 1, 2, 3), (3, 0, 1, 2)), 2: ((1, 0), (0, 1)), 1: ((0,),)}
+#: PyTorch's, those of the other frameworks, outputs first with channels last, and inputs first.
+LAYOUTS = {
+    4: ((3, 2, 0, 1), (0, 1, 2, 3), (3, 0, 1, 2), (2, 3, 0, 1)), 2: ((1, 0), (0, 1)), 1: ((0,),)
+}  # fmt: skip
 
 
-def supposed(expected: Graph, found: Graph, pairs: dict[int, int]) -> Graph:
+def supposed(
+    expected: Graph, found: Graph, pairs: dict[int, int], turned: Mapping[str, Turn] = NONE
+) -> Graph:
     """A port's graph with the layers that its unread operations may be in their places.
 
-    ``pairs`` leads from the nodes of ``expected`` to those of ``found``.
+    ``pairs`` leads from the nodes of ``expected`` to those of ``found``; ``turned`` are kernels
+    that the port reads in another order, by their handles, and the step that leads to the usual.
     """
     nodes = [*found.nodes]
     for a, b, chain in unread(expected, found, pairs):
@@ -37,10 +44,20 @@ def supposed(expected: Graph, found: Graph, pairs: dict[int, int]) -> Graph:
         shapes = {each.handle: each.shape for each in stored}
         places = {slot: list(_places(layer.slots[slot], shapes, found)) for slot in layer.slots}
         taken = [each.handle for some in places.values() for each in some]
-        if not taken or sorted(taken) != sorted(shapes) or not all(places.values()):
+        each_is_one = sorted(taken) == sorted(shapes) and all(places.values())
+        if layer.slots and not (taken and each_is_one):
             continue  # not one for each: nobody knows which is which
         for index in chain:
-            nodes[index] = replace(nodes[index], parameters={})
+            nodes[index] = replace(nodes[index], parameters={}, slots={})
+        if not layer.slots or len(nodes[b].inputs) != len(layer.inputs):
+            continue
+        for slot, some in places.items():
+            places[slot] = [
+                replace(each, steps=(*each.steps, turned[each.handle]))
+                if each.handle in turned
+                else each
+                for each in some
+            ]
         nodes[b] = replace(
             nodes[b], kind=layer.kind, attributes=layer.attributes, slots=layer.slots,
             parameters={slot: tuple(some) for slot, some in places.items()},
@@ -54,9 +71,10 @@ def unread(
     """Each expected layer in whose place stands what no rule reads: its last node, and all."""
     pairs = stand_ins(expected, found, pairs)
     for a, b in pairs.items():
-        if expected.nodes[a].known and not found.nodes[b].known:
-            barred = {*pairs.values()} - {b}
-            yield a, b, reached([b], lambda i: found.nodes[i].inputs, barred)
+        if chain := expected.nodes[a].known and stands(
+            found, b, expected.nodes[a].kind, {*pairs.values()}
+        ):
+            yield a, b, chain
 
 
 def _places(shape: Shape, stored: dict[str, Shape], found: Graph) -> Iterator[Parameter]:

@@ -55,6 +55,18 @@ def gathered(comparison: Comparison, differences: Iterable[Difference]) -> list[
     return kept
 
 
+def instead(comparison: Comparison) -> frozenset[int]:
+    """The missing nodes in whose place something stands that cannot be read."""
+    found, of = comparison.found, comparison.findings
+    if not found.unknown:
+        return frozenset()
+    extra = {f.found_node for f in of if f.attribute == "extra" and f.found_node is not None}
+    missing = {f.expected_node for f in of if f.attribute == "missing"} - {None}
+    there = {a for a in missing if a is not None}
+    groups = [g for g in _groups(found, extra) if not all(found.nodes[b].known for b in g)]
+    return frozenset().union(*(_missing_at(comparison, group, there) for group in groups))
+
+
 def drawn(comparison: Comparison) -> set[str]:
     """The parts of the port that add a random draw to the network, such as its blocks."""
     places = (comparison.found.nodes[b] for d in comparison.findings
@@ -97,11 +109,13 @@ def worded(comparison: Comparison, difference: Difference, where: str) -> tuple[
     return f"{where}: {said}{instead}", why
 
 
-def listed(graph: Graph) -> Iterator[str]:
-    """What of a graph is not read and no finding explains, each operation once."""
+def listed(graph: Graph, other: Graph | None = None) -> Iterator[str]:
+    """What of a graph is not read and no finding explains, each operation once; and what has been
+    said of another graph not again."""
     places: dict[str, dict[str, None]] = {}
+    said = {(node.kind, str(node.where)) for node in (other.unknown if other else ())}
     for node in graph.unknown:
-        if "why" not in node.attributes:
+        if "why" not in node.attributes and (node.kind, str(node.where)) not in said:
             places.setdefault(node.kind.rpartition(":")[2], {})[str(node.where)] = None
     together: dict[tuple[str, ...], list[str]] = {}
     for word, where in places.items():

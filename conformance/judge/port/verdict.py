@@ -125,7 +125,8 @@ def judge(
         "pairs": {str(a): b for a, b in asked.inference.pairs.items()},
     }
     parts = faults.apart(structure.check(asked), faults.check(asked))
-    parts += [trained_mode.untaught(asked), precision.check(asked), order.check(asked)]
+    orders = order.check(asked)
+    parts += [trained_mode.untaught(asked), precision.check(asked), orders]
     if not asked.untraceable:  # auxiliary heads may be read in training
         pieces = [each for node in found for some in node.parameters.values() for each in some]
         counted = {piece.handle for piece in pieces}
@@ -134,6 +135,8 @@ def judge(
         result.judgement = Judgement.of(parts, expect, rows, variant=bool(result.profiles))
         seen(result)
         parts += _run(asked, parts, expect, trained, result)
+        if asked.turned:
+            orders.remarks = order.check(asked).remarks
     elif numbers:
         parts.append(Part(unjudged=[Unjudged("forward", "values: it takes no single image")]))
     result.judgement = Judgement.of(parts, expect, rows, variant=bool(result.profiles))

@@ -8,7 +8,7 @@ inherits an error; where it does not, there is a second root cause.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from math import sqrt
 
 import numpy as np
@@ -16,6 +16,7 @@ from msgspec.structs import replace
 
 from conformance.data import Count, Row
 from conformance.graph.model import Graph
+from conformance.graph.reach import reached
 from conformance.numbers.causes import REACH, Segment, causes, nearness
 from conformance.numbers.causes.running import moved
 from conformance.numbers.deviation import SlotParity, distance
@@ -43,8 +44,8 @@ def stand_ins(expected: Graph, found: Graph, pairs: dict[int, int]) -> dict[int,
     """Pairs with unsupported operations where a node is expected in their place.
 
     Of two nodes that correspond, one reads an expected node and the other, in the same place, an
-    unknown one of the same size; or both are outputs.  Its result can be compared, whatever
-    computes it.
+    unknown one of the same size, or what becomes of one; or both are outputs.  Its result can be
+    compared, whatever computes it.
     """
     while more := _instead(expected, found, pairs):
         pairs = pairs | more
@@ -60,12 +61,23 @@ def _instead(expected: Graph, found: Graph, pairs: dict[int, int]) -> dict[int, 
             want, have = expected.nodes[m], found.nodes[u]
             paired = found.nodes[pairs[m]].kind if m in pairs else ""
             if (
-                not have.known and u not in taken and paired != want.kind
+                unread(found, u, want.kind, taken) and u not in taken and paired != want.kind
                 and have.shape == want.shape and have.value >= 0
             ):  # fmt: skip
                 instead[m] = u
                 taken.add(u)
     return instead
+
+
+def unread(found: Graph, index: int, kind: str, barred: Set[int]) -> set[int]:
+    """What a node is made of that stands for one of a ``kind``, back to nodes that are ``barred``;
+    nothing of one that is known and is made of no single operation without a word."""
+    nodes, at, barred = found.nodes, index, barred - {index}
+    while nodes[at].known:
+        if nodes[at].kind == kind or len(nodes[at].inputs) != 1 or nodes[at].inputs[0] in barred:
+            return set()
+        (at,) = nodes[at].inputs
+    return reached([index], lambda i: nodes[i].inputs, barred)
 
 
 class Roots:

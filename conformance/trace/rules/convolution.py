@@ -10,6 +10,7 @@ import numpy as np
 
 from conformance.graph.axes import Axes, Axis, name_of, vector_steps
 from conformance.graph.model import Node, Parameter
+from conformance.graph.towers import in_turn
 from conformance.trace.evaluation import LAYOUT
 from conformance.trace.meanings import (
     NO_PADDING,
@@ -112,8 +113,10 @@ def convolution(
 
 def _spatial_order(axes: Axes, spec: tuple[int, ...]) -> list[int] | None:
     """Which of an operation's two spatial axes is the height and which the width."""
-    _, channel, *spatial = spec
+    batch, channel, *spatial = spec
     names = [name_of(axes[axis], name) for axis, name in zip(spatial, "HW", strict=True)]
+    if name_of(axes[batch], "N") != "N" and len(axes[batch]) > 1:
+        return None  # rows, or maps, are images of their own
     if name_of(axes[channel], "C") != "C" or sorted(names) != ["H", "W"]:
         return None
     return [names.index("H"), names.index("W")]
@@ -290,7 +293,7 @@ def _joined(walk: Walk, values: list[int], conv: Step, operand: int) -> int | No
 def side_by_side(
     walk: Walk, parts: tuple[Flowing, ...], flows: list[Plain], axes: Axes, value: int
 ) -> Plain | None:
-    """concat(conv(x[some]), conv(x[others]), …) -> conv(x) in groups, or with a table."""
+    """concat(conv(x[some]), conv(x[others]), …) -> conv(x) with a table, or later in groups."""
     nodes = [walk.of(flow) for flow in flows]
     first = nodes[0]
     if not all(n.kind == "conv" for n in nodes) or not any("table" in n.attributes for n in nodes):
@@ -301,6 +304,8 @@ def side_by_side(
     ]
     if any(a != alike[0] for a in alike) or any(walk.readers[x.value] != 1 for x in parts):
         return None
+    if in_turn(nodes, walk.nodes[first.inputs[0]].shape[-1]):
+        return None  # towers
     inputs = walk.nodes[first.inputs[0]].shape[-1]
     table: list[tuple[int, ...]] = []
     parameters: dict[str, tuple[Parameter, ...]] = {slot: () for slot in first.parameters}
@@ -318,23 +323,4 @@ def side_by_side(
     if "bias" in first.slots:
         slots["bias"] = (len(table),)
     attributes = first.attributes | {"table": tuple(table)}
-    if (groups := len(nodes)) > 1 and _in_groups(nodes, inputs):
-        # Each part has a kernel for its own maps: that of a grouped convolution, part by part.
-        own = inputs // groups
-        attributes = {k: v for k, v in attributes.items() if k != "table"} | {"groups": groups}
-        slots["kernel"] = (*slots["kernel"][:2], own, len(table))
-        parameters["kernel"] = tuple(
-            replace(each, region=(*each.region[:2], tuple(range(own)), each.region[3]))
-            for each in parameters["kernel"]
-            if each.region
-        )
     return walk.node("conv", attributes, first.inputs, axes, value, parameters, slots, first.where)
-
-
-def _in_groups(nodes: list[Node], inputs: int) -> bool:
-    """Whether convolutions share out the maps that they read among them, in order and evenly."""
-    maps = [node.attributes.get("table", ()) for node in nodes]
-    whole = all(rows and len({*rows}) == 1 for rows in maps)
-    if not whole or len({(len(rows), len(rows[0])) for rows in maps}) > 1:
-        return False
-    return sum((rows[0] for rows in maps), ()) == tuple(range(inputs))

@@ -100,9 +100,10 @@ def batch_norm(walk: Walk, op: Step, x: Flowing, *slots: Stored | Absent) -> Pla
     if (kept := op.attributes.get("momentum")) is not None:
         attributes |= {"statistics": "batch", "momentum": kept, "unbiased": op["unbiased"]}
     flow = walk.placed(x)
-    name = name_of(flow.axes[op["axis"] % len(flow.axes)])
-    name = name if name in AXES else "C"
-    return normalised(walk, flow, attributes, _given(slots), op.value, name)
+    axis = flow.axes[op["axis"] % len(flow.axes)]
+    if len(axis) > 1 and "C" not in dict(axis):
+        return None  # every pixel for itself
+    return normalised(walk, flow, attributes, _given(slots), op.value, name_of(axis) or "C")
 
 
 @rule("group_norm")

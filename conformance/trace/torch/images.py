@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from typing import Any
 
@@ -31,4 +32,6 @@ def unpacked(output: Any) -> list[Any]:
     """The tensors that a forward returned, in whatever they are packed."""
     if is_dataclass(output):
         output = [getattr(output, field.name) for field in fields(output)]
+    elif isinstance(output, Mapping):
+        output = [*output.values()]
     return [leaf for leaf in tree_leaves(output) if leaf is not None]

@@ -102,6 +102,16 @@ def index_select(
     return recorder.tape.take(recorder.of(x), axis, chosen)
 
 
+def strided(
+    recorder: Recorder, outputs: list[Tensor], x: Tensor, size: Sequence[int],
+    stride: Sequence[int], offset: int | None = None,
+) -> int | None:  # fmt: skip
+    """The same numbers in the same places, as an average in the other layout has its pixel."""
+    steps = zip(size, stride, x.stride(), strict=False)
+    same = tuple(size) == tuple(x.shape) and offset in (None, x.storage_offset())
+    return recorder.of(x) if same and all(n == 1 or s == t for n, s, t in steps) else None
+
+
 def _pairs(pad: Sequence[int]) -> list[tuple[int, int]]:
     """PyTorch lists the last axis first."""
     return list(zip(pad[-2::-2], pad[-1::-2], strict=True))
@@ -122,6 +132,7 @@ LAYOUTS: dict[str, Translation] = {
     "slice": part,
     "select": of_one(lambda tape, x, dim, i: tape.row(x, dim % len(tape[x].shape), i)),
     "split split_with_sizes": split,
+    "as_strided": strided,
     "unbind": unbind,
     "index": index,
     "index_select": index_select,

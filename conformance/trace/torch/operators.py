@@ -297,6 +297,9 @@ SEVERAL: dict[str, Translation] = {
     "std.correction": deviation,
     "var_mean.correction": with_mean(variance),
     "std_mean.correction": with_mean(deviation),
+    "cumsum": of_one(
+        lambda tape, x, dim: composed.running_sum(tape, x, dim % len(tape[x].shape), False)
+    ),
     "_softmax": of_one(lambda tape, x, dim, half: tape.softmax(x, dim)),
     "_log_softmax": of_one(lambda tape, x, dim, half: composed.log_softmax(tape, x, dim)),
     "clamp clamp_min": clamp,

@@ -132,6 +132,10 @@ STRANGERS: dict[str, Stranger] = {
         ports.caffe_alexnet, "AlexNet-groups", "pooling before normalisation", *CAFFE,
         pool_first=True,
     ),
+    "AlexNet in two towers": ported(ports.towers, "AlexNet-groups", own_norms=False),
+    "AlexNet in two towers, normalised in each": ported(
+        ports.towers, "AlexNet-groups", "normalised in each tower", own_norms=True
+    ),
     **taught.STRANGERS,
 }  # fmt: skip
 
@@ -147,5 +151,8 @@ OTHERS: dict[str, Stranger] = {
     ),
     "ResNet-20, Keras' epsilon": ported(ports.cifar_resnet, "ResNet-20-CIFAR", epsilon=1e-3),
     "timm inception_v3, PyTorch's epsilon": ported(altered.forgotten_epsilon, "Inception-v3"),
+    "AlexNet in two towers that differ": ported(
+        ports.towers, "AlexNet-groups", own_norms=False, second=2
+    ),
     **taught.OTHERS,
 }  # fmt: skip

@@ -253,3 +253,69 @@ def caffe_alexnet(pool_first: bool) -> nn.Module:
         nn.Linear(4096, 4096), nn.ReLU(), nn.Dropout(0.5),
         nn.Linear(4096, 1000),
     )  # fmt: skip
+
+
+class Floor(nn.Module):
+    """A layer of each tower, which read one map together or one each."""
+
+    def __init__(self, first: nn.Module, second: nn.Module) -> None:
+        super().__init__()
+        self.first, self.second = first, second
+
+    def forward(self, maps: Any) -> tuple[Tensor, Tensor]:
+        a, b = maps if isinstance(maps, tuple) else (maps, maps)
+        return self.first(a), self.second(b)
+
+
+class Together(nn.Module):
+    """Both towers' maps as one, and what is done with that."""
+
+    def __init__(self, then: nn.Module) -> None:
+        super().__init__()
+        self.then = then
+
+    def forward(self, maps: tuple[Tensor, Tensor]) -> Tensor:
+        joined: Tensor = self.then(torch.cat(maps, 1))
+        return joined
+
+
+class Halves(Together):
+    """The same, and the towers again."""
+
+    def forward(self, maps: tuple[Tensor, Tensor]) -> Any:
+        return super().forward(maps).chunk(2, 1)
+
+
+def towers(own_norms: bool, small: bool = False, second: int = 1) -> nn.Module:
+    """AlexNet in two towers, as figure 2 draws it, with norms of each or of both together.
+
+    ``second`` is the dilation of the last layer of the second tower alone.
+    """
+    side = (3, 2, 1) if small else (11, 4, 0)
+
+    def floor(build: Callable[[], nn.Module]) -> nn.Module:
+        return Floor(build(), build())
+
+    def both(*given: int) -> Iterable[nn.Module]:
+        return floor(partial(nn.Conv2d, *given)), floor(nn.ReLU)
+
+    def norm() -> nn.Module:
+        lrn = nn.LocalResponseNorm(5, alpha=5e-4, beta=0.75, k=2.0)
+        return floor(lambda: lrn) if own_norms else Halves(lrn)
+
+    def dense(inputs: int) -> Iterable[nn.Module]:
+        return nn.Dropout(0.5), floor(partial(nn.Linear, inputs, 2048)), floor(nn.ReLU)
+
+    last = Floor(
+        nn.Conv2d(192, 128, 3, padding=1),
+        nn.Conv2d(192, 128, 3, padding=second, dilation=second),
+    )
+    return nn.Sequential(
+        *both(3, 48, *side), norm(), floor(partial(nn.MaxPool2d, 3, 2)),
+        *both(48, 128, 5, 1, 2), norm(), floor(partial(nn.MaxPool2d, 3, 2)),
+        Together(nn.Identity()),
+        *both(256, 192, 3, 1, 1), *both(192, 192, 3, 1, 1), last, floor(nn.ReLU),
+        floor(partial(nn.MaxPool2d, 3, 2)), Together(nn.Flatten()),
+        *dense(256 if small else 9216), Together(nn.Identity()),
+        *dense(4096), Together(nn.Linear(4096, 1000)),
+    )  # fmt: skip

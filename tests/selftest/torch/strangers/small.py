@@ -91,12 +91,13 @@ def vgg(
 
 def googlenet(
     stem: Iterable[tuple[int, int]] = ((3, 192),), bias: bool = True, drop: bool = False,
-    twice: bool = True, pool: int = 3,
+    twice: bool = True, pool: int = 3, behind: bool = False,
 ) -> nn.Module:  # fmt: skip
-    """GoogLeNet for CIFAR: kuangliu/pytorch-cifar, or weiaicunzai/pytorch-cifar100."""
+    """GoogLeNet for CIFAR: kuangliu/pytorch-cifar, or weiaicunzai/pytorch-cifar100, also the later
+    one with a pool ``behind`` its stem, which alone has no biases."""
 
-    def conv(inputs: int, maps: int, kernel: int) -> nn.Sequential:
-        layer = nn.Conv2d(inputs, maps, kernel, padding=kernel // 2, bias=bias)
+    def conv(inputs: int, maps: int, kernel: int, biased: bool = bias) -> nn.Sequential:
+        layer = nn.Conv2d(inputs, maps, kernel, padding=kernel // 2, bias=biased)
         return nn.Sequential(layer, nn.BatchNorm2d(maps), nn.ReLU())
 
     def five(inputs: int, maps: int) -> nn.Module:
@@ -107,8 +108,10 @@ def googlenet(
     layers: list[nn.Module] = []
     inputs = 3
     for kernel, maps in stem:
-        layers.append(conv(inputs, maps, kernel))
+        layers.append(conv(inputs, maps, kernel, bias and not behind))
         inputs = maps
+    if behind:
+        layers.append(nn.MaxPool2d(3, 2, 1))
     for widths in MODULES:
         if not widths:
             layers.append(nn.MaxPool2d(pool, 2, pool // 2))

@@ -204,6 +204,11 @@ OTHER_INCEPTIONS: dict[str, Stranger] = {
         size=CIFAR,
         options={"stem": ((3, 64), (3, 64), (3, 192)), "bias": False, "drop": True},
     ),
+    "GoogLeNet of weiaicunzai, later": row(
+        small.googlenet, "GoogLeNet", *SMALLER, "batch norm", "for small images", HEADLESS, CLASSES,
+        size=CIFAR,
+        options={"stem": ((3, 64), (3, 64), (3, 192)), "drop": True, "behind": True},
+    ),
     "GoogLeNet of kuangliu": row(
         small.googlenet, "GoogLeNet", *SMALLER, "batch norm", "for small images, one convolution",
         HEADLESS, IDLE, CLASSES, size=CIFAR,
