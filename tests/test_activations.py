@@ -3,7 +3,8 @@
 import pytest
 
 from conformance.trace import composed
-from tests.test_forms import conv, graph, standard
+from tests.test_forms import conv, graph
+from tests.test_norms import standard
 
 pytestmark = pytest.mark.bare
 

@@ -19,7 +19,7 @@ from conformance.ports import memory
 from conformance.trace.port import UntraceableModel
 from tests.here import here
 from tests.selftest.tiny import run
-from tests.test_cli import RIGHT, SMALLEST
+from tests.test_check import RIGHT, SMALLEST
 
 ROOT = Path(__file__).parents[1]
 SCHEMA = schema(Check)

@@ -1,12 +1,8 @@
 """The same function is the same graph, however it is spelt; another function is another graph."""
 
-from math import prod
-
 import numpy as np
 import pytest
 
-from conformance.graph.align import align, findings
-from conformance.graph.alike import alike
 from conformance.graph.axes import name_of
 from conformance.graph.model import verify
 from conformance.trace.canonical import canonical
@@ -41,12 +37,6 @@ def conv(tape, x, name, outputs, size=1, padding=0):
         x, kernel, lhs=NCHW, rhs=NCHW, out=NCHW, stride=(1, 1),
         padding=((padding, padding),) * 2, dilation=(1, 1), groups=1,
     )  # fmt: skip
-
-
-def dense(tape, x, name, outputs):
-    shape = tape[x].shape
-    flat = tape.reshape(x, (shape[0], prod(shape[1:])))
-    return tape.dot(flat, tape.parameter(name, (prod(shape[1:]), outputs)), (1, 0))
 
 
 def every_other(tape, x):
@@ -196,28 +186,6 @@ def test_what_moves_pixels_is_no_activation(write, kind):
     assert kinds(graph(lambda tape, x: tape.elementwise("relu", x), (2, 1, 6, 6)))[-1] == "relu"
 
 
-def normalised(axes):
-    def write(tape, x):
-        centred = tape.elementwise("sub", x, tape.reduce(x, "mean", axes, keep=True))
-        square = tape.elementwise("mul", centred, centred)
-        steadied = tape.elementwise(
-            "add", tape.reduce(square, "mean", axes, keep=True), tape.constant(1e-5)
-        )
-        return tape.elementwise("mul", centred, tape.elementwise("rsqrt", steadied))
-
-    return write
-
-
-@pytest.mark.parametrize("count", [1, 2])
-@pytest.mark.parametrize(
-    ("axes", "kind"),
-    [((0, 2, 3), "batch_norm"), ((1, 2, 3), "group_norm")],
-)
-def test_a_single_image_tells_its_own_statistics_from_the_batchs(axes, kind, count):
-    """Of one image they are the same numbers, and not the same norm."""
-    assert kinds(graph(normalised(axes), (count, 1, 6, 6))) == ["input", kind]
-
-
 def test_a_sum_divided_in_another_layout_has_the_axes_of_the_average():
     """Its result is observed where it is divided, not where it was summed."""
 
@@ -229,97 +197,12 @@ def test_a_sum_divided_in_another_layout_has_the_axes_of_the_average():
     assert (node.kind, [name_of(axis) for axis in node.axes]) == ("avg_pool", [*"NHWC"])
 
 
-def standard(tape, x, axes, epsilon):
-    """Numbers less their mean, over their deviation; and that mean."""
-    average = tape.reduce(x, "mean", axes, keep=True)
-    centred = tape.elementwise("sub", x, average)
-    square = tape.elementwise("mul", centred, centred)
-    variance = tape.reduce(square, "mean", axes, keep=True)
-    steadied = tape.elementwise("add", variance, tape.constant(epsilon))
-    return tape.elementwise("mul", centred, tape.elementwise("rsqrt", steadied)), average
-
-
-def updated(tape, x, mean, momentum, axis):
-    """A batch norm without epsilon's company, and what becomes of its running mean."""
-    y, average = standard(tape, x, tuple(i for i in range(4) if i != axis), 1e-5)
-    kept = tape.elementwise("mul", mean, tape.constant(momentum))
-    share = tape.reshape(average, tape[mean].shape)
-    share = tape.elementwise("mul", share, tape.constant(1 - momentum))
-    return y, tape.elementwise("add", kept, share)
-
-
-@pytest.mark.parametrize("axis", [1, 2], ids=["channels", "rows"])
-@pytest.mark.parametrize("times", [1, 2, 3])
-def test_a_statistic_that_several_norms_replace_has_one_momentum(times, axis):
-    """Whether a norm is used once or more often, and along which axis it works."""
-    tape = Tape()
-    x = tape.input((2, 6, 6, 6), "NCHW")
-    mean = tape.parameter("mean", (6,))
-    for _ in range(times):
-        x, mean = updated(tape, tape.elementwise("tanh", x), mean, 0.9, axis)
-    tape.outputs, tape.updates = (tape.elementwise("relu", x),), {"mean": mean}
-    norms = [node for node in canonical(tape) if node.kind == "batch_norm"]
-    assert [node.attributes["momentum"] for node in norms] == [0.9] * times
-    assert not canonical(tape).unknown
-
-
-def test_a_norm_by_the_batch_reads_zeros_around_a_map():
-    """Cells around a map that a norm reads, and no convolution, are a layer in front of it."""
-
-    def write(tape, x):
-        around = tape.pad(x, ((0, 0), (0, 0), (1, 1), (1, 1)))
-        return updated(tape, around, tape.parameter("mean", (4,)), 0.9, 1)[0]
-
-    assert kinds(graph(write)) == ["input", "pad", "batch_norm"]
-
-
 def test_places_taken_in_their_order_are_all_of_them():
     """A roll of a single image along the batch is nothing, and one of rows is not."""
     assert kinds(graph(lambda tape, x: tape.take(x, 0, (0, 1)))) == ["input"]
     assert kinds(graph(lambda tape, x: tape.take(x, 2, (5, 0, 1, 2, 3, 4)))) == [
         "input", "unknown:take",
     ]  # fmt: skip
-
-
-def test_a_batch_norm_is_one_on_any_batch():
-    """A function that is linear where its input hardly varies is no norm."""
-
-    def arctangent(tape, x):
-        mean = tape.reduce(x, "mean", (0, 2, 3), keep=True)
-        return tape.elementwise("tanh", tape.elementwise("sub", x, mean))
-
-    assert "batch_norm" not in kinds(graph(arctangent, (2, 4, 16, 16)))
-
-
-def moving(tape, x, stored):
-    """A batch norm of the batch's statistics, and what it makes of the ``stored`` ones."""
-    along = (0, 2, 3)
-    mean = tape.reduce(x, "mean", along)
-    centred = tape.elementwise("sub", x, tape.reshape(mean, (1, 4, 1, 1)))
-    variance = tape.reduce(tape.elementwise("mul", centred, centred), "mean", along)
-    steadied = tape.elementwise("add", variance, tape.constant(1e-5))
-    scale = tape.elementwise("mul", tape.elementwise("rsqrt", steadied), stored["gamma"])
-    for name, new in (("mean", mean), ("variance", variance)):
-        kept = tape.elementwise("mul", stored[name], tape.constant(0.9))
-        fresh = tape.elementwise("mul", new, tape.constant(0.1))
-        stored[name] = tape.updates[name] = tape.elementwise("add", kept, fresh)
-    return tape.elementwise("mul", centred, tape.reshape(scale, (1, 4, 1, 1)))
-
-
-@pytest.mark.parametrize("times", [1, 2, 3])
-def test_a_norm_in_several_places_moves_its_statistics_in_turn(times):
-    """Each place is a norm, and has the share that one step keeps."""
-
-    def write(tape, x):
-        stored = {name: tape.parameter(name, (4,)) for name in ("gamma", "mean", "variance")}
-        for number in range(times):
-            x = tape.elementwise("relu", conv(tape, x, f"kernel {number}", 4))
-            x = moving(tape, x, stored)
-        return x
-
-    norms = [node for node in graph(write) if node.kind == "batch_norm"]
-    assert [node.attributes["momentum"] for node in norms] == [0.9] * times
-    assert kinds(graph(write))[1:] == ["conv", "relu", "batch_norm"] * times
 
 
 def test_a_sum_of_one_result_and_itself_has_two_inputs():
@@ -455,45 +338,3 @@ def test_an_output_without_an_image_is_refused():
     """A model that returns a constant computes nothing of the image."""
     with pytest.raises(UntraceableModel, match="output 1 depends on no image"):
         graph(lambda tape, x: tape.constant(1.0))
-
-
-def covering(tape, x):
-    return conv(tape, tape.elementwise("tanh", conv(tape, x, "c5", 7, 6)), "f6", 3)
-
-
-def flattened(tape, x):
-    return dense(tape, tape.elementwise("tanh", dense(tape, x, "c5", 7)), "f6", 3)
-
-
-HEADS = {
-    "dense for a covering convolution": (covering, flattened),
-    "a covering convolution for dense": (flattened, covering),
-}
-
-
-@pytest.mark.parametrize(("expected", "found"), HEADS.values(), ids=HEADS)
-def test_a_head_is_spelt_as_expected(expected, found):
-    """A dense layer and the convolution over its whole map are one; the spelling is recorded."""
-    expected, found = graph(expected), graph(found)
-    assert findings(expected, found, align(expected, found))
-    respelled = verify(alike(expected, found))
-    assert said(respelled) == said(expected)
-    assert not findings(expected, respelled, align(expected, respelled))
-    spelt = {node.spelling for node in respelled if node.spelling}
-    assert spelt == {(("kind", found.nodes[-1].kind, expected.nodes[-1].kind),)}
-
-
-def test_a_respelt_kernel_holds_the_same_numbers():
-    """The steps to a respelt slot lead to the numbers that the layer reads."""
-    ours, theirs = graph(covering), graph(flattened)
-    respelled = next(node for node in alike(ours, theirs) if node.kind == "conv")
-    direct = next(node for node in theirs if node.kind == "dense")
-    (there,), (here,) = direct.parameters["kernel"], respelled.parameters["kernel"]
-    assert here.steps == (*there.steps, ("reshape", (6, 6, 4, 7)))
-    assert respelled.slots["kernel"] == (6, 6, 4, 7)
-
-
-def test_a_convolution_that_leaves_a_row_out_is_no_dense_layer():
-    """A kernel one row short of the map is another function, and stays a convolution."""
-    short = graph(lambda tape, x: conv(tape, x, "c5", 7, 5))
-    assert kinds(alike(graph(flattened), short)) == ["input", "conv"]

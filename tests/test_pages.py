@@ -14,7 +14,7 @@ from conformance.reference.variants import profiles
 from conformance.reports import curves, markdown, site
 from conformance.reports.results import results
 from tests.selftest.tiny import PROFILE, REFERENCE, mutant, record, run, tally, thorough
-from tests.test_cli import SMALLEST
+from tests.test_check import SMALLEST
 
 ELSEWHERE: dict[str, Any] = {"at_layer": False, "by_word": False, "said": "fc: bias"}
 SURVIVES: dict[str, Any] = {**ELSEWHERE, "killed": False, "said": "nothing"}

@@ -15,7 +15,7 @@ from conformance.numbers.gradients import gradients
 from conformance.numbers.parity import parity
 from conformance.ports import implementations as frameworks
 from tests.here import here
-from tests.test_cli import SMALLEST
+from tests.test_check import SMALLEST
 
 SCHEMA = schema(Check)
 

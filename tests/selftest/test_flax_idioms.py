@@ -31,12 +31,6 @@ from tests.selftest.plainly import TABLE, plainly
 SIZE = (8, 8, 1)
 
 
-@pytest.fixture(autouse=True)
-def chosen(pytestconfig):
-    if "flax" not in (pytestconfig.getoption("framework") or ["flax"]):
-        pytest.skip("not the framework that was asked for")
-
-
 class Net(linen.Module):
     """A convolution and its norm, as Flax's own example has them."""
 

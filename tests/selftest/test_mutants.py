@@ -10,18 +10,15 @@ from conformance.numbers.exact import exact
 from conformance.ports import implementations as frameworks
 from conformance.trace.port import Execution
 from tests.selftest import causes, mutants, words
+from tests.selftest.case import Case, Correct, integers, oracles
 from tests.selftest.corpus import (
     CHECKS,
     GRAPHS,
-    Case,
-    Correct,
     Judged,
     Tally,
     controls,
-    integers,
     judge,
     judged_graphs,
-    oracles,
     refused,
 )
 
@@ -35,8 +32,8 @@ def pytest_generate_tests(metafunc):
             pytest.param((room, mutant), id=f"{room}-{name}")
             for room in rooms
             for name, mutant in mutants(room).items()
-            if mutant.mode in CHECKS and (mutant.numbers or not _numbers(metafunc))
-            if mutant.mode == "initialisation" or "start" not in metafunc.fixturenames
+            if mutant.mode in CHECKS
+            if all(_fits(mutant, fixture) for fixture in metafunc.fixturenames)
         ]
         metafunc.parametrize("planted", cases or [none], scope="module")
     if "control" in metafunc.fixturenames:
@@ -55,8 +52,13 @@ def pytest_generate_tests(metafunc):
         metafunc.parametrize("twice", cases or [none])
 
 
-def _numbers(metafunc):
-    return any(mark.name == "numbers" for mark in metafunc.definition.iter_markers())
+#: Fixtures that are of one mode.
+OF = {"start": "initialisation", "values": "structure", "back": "gradient", "step": "step"}
+
+
+def _fits(mutant, fixture):
+    """Whether a mutant is one of those that a fixture is about."""
+    return mutant.mode == OF.get(fixture, mutant.mode) and (mutant.numbers or fixture != "values")
 
 
 @pytest.fixture(scope="module")
@@ -109,6 +111,24 @@ def start(case):
     return case.start
 
 
+@pytest.fixture
+def back(case):
+    """A model whose way back is wrong in inference."""
+    return case
+
+
+@pytest.fixture
+def step(case):
+    """A model whose way back is wrong in training alone."""
+    return case
+
+
+@pytest.fixture
+def values(case):
+    """A model that is wrong in its values."""
+    return case
+
+
 def test_a_start_is_named_in_words(planted, start):
     """It is one cause in one place or several, in the same words."""
     assert start
@@ -116,22 +136,54 @@ def test_a_start_is_named_in_words(planted, start):
 
 
 @pytest.mark.numbers
-def test_numbers_see_the_bug(planted, case, told):
+def test_numbers_see_the_bug(planted, values, told):
     """The results part, not before the layer of the bug, and numbers alone name its cause."""
     room, mutant = planted
-    parted = case.parted()
+    parted = values.parted()
     assert parted is not None
     row, first = parted
     judged = told[room][0]
     if mutant.name in judged:
         judged[mutant.name] = replace(judged[mutant.name], parity=first)
-    assert case.correct.rows.index(row) >= case.correct.rows.index(mutant.layer)
+    assert values.correct.rows.index(row) >= values.correct.rows.index(mutant.layer)
     assert first.error > 10 * first.bound
-    (root,) = case.values.roots
+    (root,) = values.values.roots
     assert root.node == first.node
     said = " or ".join(root.causes)
     cause = causes().get(f"{mutant.name} in {room}", causes().get(mutant.name))
     assert cause in said if cause else not said
+
+
+def agrees(found):
+    """Whether everything was run, and is right."""
+    return not found.problem and found.first_divergence is None
+
+
+@pytest.mark.numbers
+def test_the_gradient_is_wrong_where_it_was_altered(planted, back):
+    """The forward pass agrees; the first wrong slot from the output back is the expected one."""
+    wrong, found = planted[1], back.gradients
+    assert agrees(back.forward)
+    assert not found.problem
+    first, suspects = found.first_divergence, found.suspects(back.right)
+    assert first is not None
+    assert back.row(first.node, None) == wrong.layer
+    assert suspects[0] == first.node
+    if wrong.found:
+        assert abs(first.share - float(wrong.found)) <= first.bound
+    if wrong.parts:
+        assert suspects == (first.node,)
+        assert [s.slot for s in found.slots if not s.agrees] == [wrong.parts]
+
+
+@pytest.mark.numbers
+def test_the_gradient_of_training_is_wrong_where_it_was_altered(planted, step):
+    """Inference agrees, forward and back, and so do the values of training."""
+    wrong = planted[1]
+    assert agrees(Case(replace(wrong, mode="gradient"), step.correct).gradients)
+    assert agrees(step.forward)
+    first = step.gradients.first_divergence
+    assert first and step.row(first.node, None) == wrong.layer
 
 
 def test_right_network_raises_no_alarm(twice, correct, told):
@@ -154,13 +206,11 @@ def test_right_form_is_accepted(control, told):
 
 
 @pytest.mark.numbers
-def test_whole_numbers_see_the_bug(case):
+def test_whole_numbers_see_the_bug(values):
     """What parts in float64 differs on whole numbers, unless its node cannot be exact."""
-    if case.mutant.mode != "structure" or not (parted := case.parted()):
-        pytest.skip("whole numbers are run in inference, on what float64 sees")
     found = exact(
-        case.port, case.tape, case.wrong, case.right, case.alignment.pairs,
-        how=Execution("float32"), integers=integers(case.correct, case.training),
+        values.port, values.tape, values.wrong, values.right, values.alignment.pairs,
+        how=Execution("float32"), integers=integers(values.correct, values.training),
     )  # fmt: skip
     without = {node.node for node in found.nodes if node.reason}
-    assert found.first_difference or parted[1].node in without
+    assert found.first_difference or values.parted()[1].node in without

@@ -45,22 +45,15 @@ class LeNet(tf.Module):
         return tf.nn.softmax(x @ self.kernels[4] + self.biases[4])
 
 
-@pytest.fixture
-def chosen(pytestconfig):
-    """The module stands with Keras' networks."""
-    if "keras" not in (pytestconfig.getoption("framework") or ["keras"]):
-        pytest.skip("not the framework that was asked for")
-
-
 @pytest.mark.numbers
-def test_module_conforms(chosen):
+def test_module_conforms():
     """In structure, values and gradients; nothing tells it that it trains."""
     found = judge(port(LeNet), MODEL, trained=True)
     assert (found.verdict, found.findings, found.judgement.open) == ("conforms", [], [])
     assert found.judgement.unjudged[0].check == "training"
 
 
-def test_wrong_module_deviates(chosen):
+def test_wrong_module_deviates():
     """Every second pixel for the average of four is named where it is."""
     found = judge(port(lambda: LeNet(lambda x, *_: x[:, ::2, ::2])), MODEL, numbers=False)
     assert [(each.node, each.attribute) for each in found.findings] == [
@@ -77,7 +70,7 @@ class Signed(LeNet):
         return super().__call__(tf.ensure_shape(x, (None, 32, 32, 1)))
 
 
-def test_a_signature_keeps_no_module_from_float64(chosen):
+def test_a_signature_keeps_no_module_from_float64():
     """It is read as the function that it is made of, and called plainly as it is."""
     graphs = [canonical(port(made).trace((32, 32, 1))) for made in (Signed, LeNet)]
     assert [n.kind for n in graphs[0]] == [n.kind for n in graphs[1]]
@@ -90,7 +83,7 @@ class Prepared(LeNet):
         return super().__call__((tf.cast(x, tf.float32) - tf.constant(0.1307)) / tf.constant([0.3]))
 
 
-def test_numbers_in_float32_meet_float64(chosen):
+def test_numbers_in_float32_meet_float64():
     """They are read, and as they were written: not as single precision has them."""
     graph = canonical(port(Prepared).trace(MODEL.input))
     (scale,) = [node for node in graph if node.kind == "scale"]
@@ -105,7 +98,7 @@ class Halved(LeNet):
 
 
 @pytest.mark.parametrize(("module", "right"), [(LeNet, True), (Halved, False)])
-def test_a_plain_run_tells_what_asks_how_it_is_called(chosen, module, right):
+def test_a_plain_run_tells_what_asks_how_it_is_called(module, right):
     """Called as its users call it, a module has to compute what was observed."""
     part = plainly(port(module))
     assert (part.run, not part.findings) == (1, right)
@@ -125,7 +118,7 @@ def of_keras_2(bias=True, normed=False):
     )  # fmt: skip
 
 
-def test_a_model_of_keras_2_is_read(chosen):
+def test_a_model_of_keras_2_is_read():
     """In float64, which its layers do not have of themselves; it computes what it did."""
     found = judge(port(of_keras_2), MODEL)
     assert found.verdict == "conforms-as-variant", found.findings
@@ -137,7 +130,7 @@ def test_a_model_of_keras_2_is_read(chosen):
     ("wrong", "attribute", "layer"),
     [({"bias": False}, "bias", "conv2d_"), ({"normed": True}, "extra", "batch_normalization")],
 )
-def test_a_wrong_model_of_keras_2_is_named_at_its_layer(chosen, wrong, attribute, layer):
+def test_a_wrong_model_of_keras_2_is_named_at_its_layer(wrong, attribute, layer):
     """By the name that Keras gives the layer."""
     findings = judge(port(partial(of_keras_2, **wrong)), MODEL, numbers=False).findings
     (found,) = [each for each in findings if each.attribute == attribute]

@@ -24,12 +24,6 @@ pytestmark = pytest.mark.numbers
 NETWORK = reference.find("ResNet-20-CIFAR")
 
 
-@pytest.fixture(autouse=True)
-def chosen(pytestconfig):
-    if "torch" not in (pytestconfig.getoption("framework") or ["torch"]):
-        pytest.skip("not the framework that was asked for")
-
-
 def rectifier(back):
     """A ReLU with a backward of its own: of what comes back, and of where the input is positive."""
 

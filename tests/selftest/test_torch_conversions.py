@@ -27,12 +27,6 @@ RESNET, ALEXNET = reference.find("ResNet-20-CIFAR"), reference.find("AlexNet-gro
 LENET = reference.find("LeNet-5-table")
 
 
-@pytest.fixture(autouse=True)
-def chosen(pytestconfig):
-    if "torch" not in (pytestconfig.getoption("framework") or ["torch"]):
-        pytest.skip("not the framework that was asked for")
-
-
 def judged(network, change, **options):
     def factory():
         model = frameworks.factory("torch", network)()

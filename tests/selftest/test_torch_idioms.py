@@ -24,12 +24,6 @@ from conformance.trace.torch.port import port
 SIZE = (8, 8, 1)
 
 
-@pytest.fixture(autouse=True)
-def chosen(pytestconfig):
-    if "torch" not in (pytestconfig.getoption("framework") or ["torch"]):
-        pytest.skip("not the framework that was asked for")
-
-
 class Net(nn.Module):
     """A convolution and a classifier."""
 

@@ -1,15 +1,12 @@
-"""Ports of one small network in PyTorch, each with one thing that people do to it."""
+"""What people do to the image, the batch, the weights and the branches of a network in PyTorch."""
 
 from collections.abc import Callable
-from functools import partial
 from importlib.util import find_spec
 from typing import Any
 
 import pytest
 
-from conformance import reference
 from conformance.judge.port.verdict import judge
-from conformance.trace.canonical import canonical
 
 if find_spec("torch") is None:
     pytest.skip("torch is not installed", allow_module_level=True)
@@ -18,47 +15,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from conformance.implementations.torch.resnet_cifar import MODELS
 from conformance.trace.torch.port import port
-
-NETWORK = reference.find("LeNet-5-table")
-Change = Callable[[Tensor], Tensor]
-#: What is changed: what is done to the image, in front of the dense layers, and to the output.
-Changes = dict[str, Change]
-
-
-@pytest.fixture(autouse=True)
-def chosen(pytestconfig):
-    if "torch" not in (pytestconfig.getoption("framework") or ["torch"]):
-        pytest.skip("not the framework that was asked for")
-
-
-class LeNet(nn.Module):
-    def __init__(self, **changes: Change) -> None:
-        super().__init__()
-        self.c1, self.c3, self.c5 = nn.Conv2d(1, 6, 5), nn.Conv2d(6, 16, 5), nn.Conv2d(16, 120, 5)
-        self.f6, self.output = nn.Linear(120, 84), nn.Linear(84, 10)
-        self.image: Any = changes.get("image", unchanged)
-        self.flat: Any = changes.get("flat", flat)
-        self.end: Any = changes.get("end", softmax)
-
-    def forward(self, x: Tensor) -> Tensor:
-        x = torch.tanh(F.avg_pool2d(torch.tanh(self.c1(self.image(x))), 2))
-        x = torch.tanh(F.avg_pool2d(torch.tanh(self.c3(x)), 2))
-        x = self.flat(torch.tanh(self.c5(x)))
-        return self.end(self.output(torch.tanh(self.f6(x))))
-
-
-def unchanged(x: Tensor) -> Tensor:
-    return x
-
-
-def flat(x: Tensor) -> Tensor:
-    return x.flatten(1)
-
-
-def softmax(x: Tensor) -> Tensor:
-    return x.softmax(1)
+from tests.selftest.torch.lenet import NETWORK, Change, LeNet, unchanged, with_c3
 
 
 class Prepared(nn.Module):
@@ -185,32 +143,29 @@ def test_images_meet_in_training_only():
     assert [f.attribute for f in found] == ["batch"]
 
 
-class Dead(LeNet):
-    """A branch that is multiplied by zero: a map of the same size, a sum, a sum of weights."""
+class Aside(nn.Module):
+    """A layer beside the others, and what is done with it."""
 
-    def __init__(self, add: Callable[[Any, Tensor], Tensor]) -> None:
+    def __init__(self, add: Callable[[nn.Module, Tensor], Tensor]) -> None:
         super().__init__()
         self.aux, self.add = nn.Linear(84, 84), add
 
     def forward(self, x: Tensor) -> Tensor:
-        x = torch.tanh(F.avg_pool2d(torch.tanh(self.c1(x)), 2))
-        x = torch.tanh(F.avg_pool2d(torch.tanh(self.c3(x)), 2))
-        x = torch.tanh(self.f6(torch.tanh(self.c5(x)).flatten(1)))
-        return self.output(self.add(self, x)).softmax(1)
+        return self.add(self.aux, x)
 
 
-DEAD: dict[str, Callable[[Any, Tensor], Tensor]] = {
-    "a map": lambda net, x: x + 0 * net.aux(x),
-    "subtracted": lambda net, x: x + -0.0 * net.aux(x),
-    "a sum": lambda net, x: x + 0.0 * net.aux(x).sum(),
-    "weights": lambda net, x: x + 0.0 * sum(p.sum() for p in net.aux.parameters()),
+DEAD: dict[str, Callable[[nn.Module, Tensor], Tensor]] = {
+    "a map": lambda aux, x: x + 0 * aux(x),
+    "subtracted": lambda aux, x: x + -0.0 * aux(x),
+    "a sum": lambda aux, x: x + 0.0 * aux(x).sum(),
+    "weights": lambda aux, x: x + 0.0 * sum(p.sum() for p in aux.parameters()),
 }
 
 
 @pytest.mark.parametrize("add", DEAD.values(), ids=DEAD)
 def test_a_branch_times_zero_is_named(add):
     """It is no part of the network, and its stored arrays are not counted."""
-    found = judge(port(lambda: Dead(add)), NETWORK)
+    found = judge(port(lambda: LeNet(hidden=Aside(add))), NETWORK)
     assert found.verdict == "conforms"
     (remark,) = found.judgement.remarks
     assert "aux" in f"{remark.found}" and "7,140 stored numbers are not counted" in remark.hint
@@ -227,112 +182,9 @@ def test_a_branch_of_the_network_times_zero_is_a_finding():
         def forward(self, x: Tensor) -> Tensor:
             return 0 * self.layer(x)
 
-    def build() -> nn.Module:
-        net = LeNet()
-        net.c3 = Block(net.c3)
-        return net
-
-    (found,) = [f for f in judge(port(build), NETWORK, numbers=False).findings]
+    (found,) = judge(port(lambda: with_c3(Block)), NETWORK, numbers=False).findings
     assert (found.node, found.attribute) == ("after C3", "extra")
     assert "multiplied by zero" in found.said
-
-
-def filled(x: Tensor) -> Tensor:
-    x = x.clone()
-    x[x < 0] = 0
-    return x
-
-
-RELUS: dict[str, Change] = {
-    "where": lambda x: torch.where(x > 0, x, 0.0),
-    "a mask": lambda x: x * (x > 0),
-    "a mask of numbers": lambda x: x * (x >= 0).to(x.dtype),
-    "masked_fill": lambda x: x.masked_fill(x <= 0, 0),
-    "assigned": filled,
-    "threshold": lambda x: F.threshold(x, 0, 0),
-}
-
-
-class Activated(LeNet):
-    """With another function in place of every tanh."""
-
-    def __init__(self, function: Change) -> None:
-        super().__init__()
-        self.function = function
-
-    def forward(self, x: Tensor) -> Tensor:
-        f = self.function
-        x = f(F.avg_pool2d(f(self.c1(x)), 2))
-        x = f(F.avg_pool2d(f(self.c3(x)), 2))
-        return self.output(f(self.f6(f(self.c5(x)).flatten(1)))).softmax(1)
-
-
-@pytest.mark.parametrize("relu", RELUS.values(), ids=RELUS)
-def test_a_relu_has_many_spellings(relu):
-    """By a choice, a mask or an assignment."""
-    found = judge(port(lambda: Activated(relu)), NETWORK, numbers=False)
-    assert [each.name for each in found.profiles] == ["ReLU"] and not found.findings
-
-
-@pytest.mark.parametrize(
-    ("function", "expected"),
-    [
-        (lambda x: torch.where(x > 0, x, 0.01 * x), ("kind", "tanh")),
-        (F.hardswish, ("kind", "tanh")),
-        (lambda x: F.threshold(x, 0.1, 0), ("operation", ("tanh",))),
-        (F.rrelu, ("operation", ("tanh",))),
-    ],
-    ids=["leaky", "hard swish", "a threshold of 0.1", "written into unseen"],
-)
-def test_another_function_is_no_relu(function, expected):
-    """One finding a layer and no variant, behind the pools as well."""
-    found = judge(port(lambda: Activated(function)), NETWORK, numbers=False)
-    assert not found.profiles
-    assert [(f.attribute, f.expected) for f in found.findings] == [expected] * 6
-
-
-def tiles(reduce: Callable[..., Tensor], inner: bool = True) -> Change:
-    """A pool of 2x2 as einops writes it; not ``inner``: of rows and columns far apart."""
-
-    def pool(x: Tensor) -> Tensor:
-        n, c, h, w = x.shape
-        if inner:
-            return reduce(x.reshape(n, c, h // 2, 2, w // 2, 2), (3, 5))
-        return reduce(x.reshape(n, c, 2, h // 2, 2, w // 2), (2, 4))
-
-    return pool
-
-
-class Tiled(LeNet):
-    def __init__(self, pool: Change) -> None:
-        super().__init__()
-        self.pool = pool
-
-    def forward(self, x: Tensor) -> Tensor:
-        x = torch.tanh(self.pool(torch.tanh(self.c1(x))))
-        x = torch.tanh(F.avg_pool2d(torch.tanh(self.c3(x)), 2))
-        return self.output(torch.tanh(self.f6(torch.tanh(self.c5(x)).flatten(1)))).softmax(1)
-
-
-@pytest.mark.parametrize(
-    ("pool", "expected"),
-    [
-        (tiles(torch.mean), []),
-        (tiles(torch.amax), [("S2 avg_pool", "kind", "max_pool")]),
-        (tiles(torch.mean, inner=False), [("S2 avg_pool", "operation", ("reduce",))]),
-        (
-            lambda x: F.avg_pool2d(x, 2).unflatten(1, (2, 3)).transpose(1, 2).flatten(1, 2),
-            [("after S2 avg_pool", "extra", None)],
-        ),
-    ],
-    ids=["mean", "maximum", "far apart", "channels shuffled"],
-)
-def test_a_pool_of_reshapes(pool, expected):
-    """It is the pool that it computes, and channels that change places are told."""
-    found = judge(port(lambda: Tiled(pool)), NETWORK, numbers=False).findings
-    assert [(f.node, f.attribute) for f in found] == [each[:2] for each in expected]
-    if expected == [("S2 avg_pool", "kind", "max_pool")]:
-        assert found[0].found == "max_pool"
 
 
 class Listed(nn.Module):
@@ -363,85 +215,13 @@ def test_what_holds_itself_is_looked_into_once():
 @pytest.mark.parametrize("known", [True, False])
 def test_parameters_in_a_plain_list(known):
     """PyTorch registers none of them, unless they stand elsewhere as well."""
-
-    def build() -> nn.Module:
-        net = LeNet()
-        net.c3 = Listed(net.c3, known)
-        return net
-
-    found = judge(port(build), NETWORK)
+    found = judge(port(lambda: with_c3(lambda c3: Listed(c3, known))), NETWORK)
     if known:
         assert found.verdict == "conforms"
         return
     (finding,) = found.findings
     assert (finding.node, finding.attribute) == ("C3", "registration")
     assert finding.found == "2 parameters in a plain list"
-
-
-def test_what_is_unread_in_both_modes_is_told_once():
-    """Several images are multiplied by another operator than one."""
-
-    class Unfolded(LeNet):
-        def forward(self, x: Tensor) -> Tensor:
-            x = torch.tanh(F.avg_pool2d(torch.tanh(self.c1(x)), 2))
-            columns = self.c3.weight.flatten(1) @ F.unfold(x, 5)
-            x = columns.unflatten(2, (10, 10)) + self.c3.bias.view(-1, 1, 1)
-            x = torch.tanh(F.avg_pool2d(torch.tanh(x), 2))
-            return self.output(torch.tanh(self.f6(torch.tanh(self.c5(x)).flatten(1)))).softmax(1)
-
-    (found,) = judge(port(Unfolded), NETWORK, numbers=False).findings
-    assert (found.node, found.attribute) == ("C3", "operation")
-
-
-class Normal(nn.Module):
-    """A convolution and what normalises it."""
-
-    def __init__(self, layer: nn.Module, norm: nn.Module) -> None:
-        super().__init__()
-        self.layer, self.norm = layer, norm
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.norm(self.layer(x))
-
-
-NORMS: dict[str, tuple[Callable[[int], nn.Module], int]] = {
-    "instance": (nn.InstanceNorm2d, 16),
-    "instance, affine": (partial(nn.InstanceNorm2d, affine=True), 16),
-    "layer": (lambda maps: nn.LayerNorm((maps, 10, 10), elementwise_affine=False), 1),
-    "group": (partial(nn.GroupNorm, 4), 4),
-}
-
-
-@pytest.mark.parametrize(("norm", "groups"), NORMS.values(), ids=NORMS)
-def test_a_norm_of_each_image_is_said_as_that(norm, groups):
-    """With one image and with several, in inference and in training."""
-
-    def build() -> nn.Module:
-        net = LeNet()
-        net.c3 = Normal(net.c3, norm(16))
-        return net
-
-    model = port(build)
-    for training in (False, True):
-        nodes = [n for n in canonical(model.trace((32, 32, 1), training)) if "norm" in n.kind]
-        assert [(n.kind, n.attributes["groups"]) for n in nodes] == [("group_norm", groups)]
-        assert bool(nodes[0].slots) == ("affine" in str(norm) or groups == 4)
-    (finding,) = judge(model, NETWORK, numbers=False).findings
-    assert (finding.node, finding.attribute, finding.kind) == ("after C3", "extra", "group_norm")
-
-
-def test_another_norm_in_place_of_one_is_one_finding():
-    """A norm that is missing and one that is extra at the same place have one cause."""
-
-    def build() -> nn.Module:
-        net = MODELS["ResNet-20-CIFAR"]()
-        *_, (path, _) = [m for m in net.named_modules() if isinstance(m[1], nn.BatchNorm2d)]
-        inside, _, name = path.rpartition(".")
-        setattr(net.get_submodule(inside), name, nn.InstanceNorm2d(64))
-        return net
-
-    (found,) = judge(port(build), reference.find("ResNet-20-CIFAR"), numbers=False).findings
-    assert (found.attribute, found.expected, found.found) == ("kind", "batch_norm", "group_norm")
 
 
 def cropped(net: nn.Module, x: Tensor) -> Tensor:
@@ -463,41 +243,3 @@ def test_an_augmentation_is_found_in_training():
     (finding,) = found.findings
     assert (finding.check, finding.node) == ("training", "after input")
     assert "augmentation" in finding.hint and found.verdict == "deviates"
-
-
-MEANS: dict[str, Change] = {
-    "flatten": lambda x: x.flatten(2).mean(2),
-    "view": lambda x: x.view(x.size(0), x.size(1), -1).mean(-1),
-    "pixels first": lambda x: x.flatten(2).transpose(1, 2).mean(1),
-}
-
-
-@pytest.mark.parametrize("mean", MEANS.values(), ids=MEANS)
-def test_pixels_in_a_row_are_no_flattened_map(mean):
-    """The channels keep their axis, and a mean of the others is a global average pool."""
-
-    def build() -> nn.Module:
-        class Pool(nn.Module):
-            def forward(self, x: Tensor) -> Tensor:
-                return mean(x)
-
-        return nn.Sequential(nn.Conv2d(3, 4, 3), Pool(), nn.Linear(4, 2))
-
-    kinds = [node.kind for node in canonical(port(build).trace((6, 6, 3)))]
-    assert kinds == ["input", "conv", "global_avg_pool", "dense"]
-
-
-@pytest.mark.parametrize("mode", ["reflect", "circular", "replicate"])
-def test_another_border_is_one_finding(mode):
-    """The convolution behind it has no padding of its own for that reason."""
-
-    def build() -> nn.Module:
-        net = MODELS["ResNet-20-CIFAR"]()
-        *_, (path, _) = [m for m in net.named_modules() if isinstance(m[1], nn.Conv2d)]
-        inside, _, name = path.rpartition(".")
-        conv = nn.Conv2d(64, 64, 3, padding=1, bias=False, padding_mode=mode)
-        setattr(net.get_submodule(inside), name, conv)
-        return net
-
-    (found,) = judge(port(build), reference.find("ResNet-20-CIFAR"), numbers=False).findings
-    assert found.attribute in ("operation", "extra")

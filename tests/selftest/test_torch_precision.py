@@ -4,7 +4,6 @@ from importlib.util import find_spec
 
 import pytest
 
-from conformance import reference
 from conformance.judge.port.verdict import judge
 
 if find_spec("torch") is None:
@@ -14,15 +13,7 @@ import torch
 from torch import nn
 
 from conformance.trace.torch.port import port
-from tests.selftest.test_torch_ports import LeNet
-
-NETWORK = reference.find("LeNet-5-table")
-
-
-@pytest.fixture(autouse=True)
-def chosen(pytestconfig):
-    if "torch" not in (pytestconfig.getoption("framework") or ["torch"]):
-        pytest.skip("not the framework that was asked for")
+from tests.selftest.torch.lenet import NETWORK, LeNet, with_c3
 
 
 class Cast(LeNet):
@@ -60,12 +51,6 @@ class Region(In):
         with torch.autocast("cpu", torch.bfloat16):
             x = self.layer(x)
         return x.float()
-
-
-def with_c3(make):
-    net = LeNet()
-    net.c3 = make(net.c3)
-    return net
 
 
 POLICIES = {

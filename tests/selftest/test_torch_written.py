@@ -20,12 +20,6 @@ from conformance.trace.torch.port import port
 NETWORK, MODULE = reference.find("ResNet-20-CIFAR"), reference.find("Inception-module")
 
 
-@pytest.fixture(autouse=True)
-def chosen(pytestconfig):
-    if "torch" not in (pytestconfig.getoption("framework") or ["torch"]):
-        pytest.skip("not the framework that was asked for")
-
-
 class Block(nn.Module):
     """A residual block that halves the map, as a function of its branch and of what it reads."""
 

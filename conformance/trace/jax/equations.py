@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import cache, partial
 from math import inf, prod
 from typing import Any
 
@@ -13,16 +12,11 @@ import numpy as np
 from jax.extend.core import ClosedJaxpr, Jaxpr, JaxprEqn, Literal, subjaxprs
 
 from conformance.trace.jax.execution import (
-    BETWEEN_CONVERSIONS,
     DOUBLE,
-    ONCE,
-    SMALL,
-    UNOPTIMISED,
     Arithmetic,
     in_precision,
     is_floating,
     lower_type,
-    options,
 )
 
 #: Calls, and the name under which they hold what they call.
@@ -45,14 +39,6 @@ IDENTITIES = frozenset(
     {"copy", "copy_p", "stop_gradient", "reduce_precision", "optimization_barrier", "device_put"}
     | {"name", "sharding_constraint", "reshard", "pvary"}
 )
-
-#: What computes every number by itself, and the sizes at which a small array of them is computed.
-ELEMENTWISE = frozenset(
-    "add sub mul div max min neg abs sign floor sqrt rsqrt exp log tanh logistic pow integer_pow"
-    " lt le gt ge eq ne select_n convert_element_type".split()
-)
-RESHAPES = frozenset({"reshape", "squeeze", "expand_dims"})
-SIZES = (1 << 12, 1 << 14, 1 << 16)
 
 #: Over axes that have names, of devices, or numbers, which are those of a map that named them.
 REDUCTIONS = {"psum": "sum", "psum_invariant": "sum", "pmax": "max", "pmin": "min"}
@@ -114,11 +100,6 @@ def _multiply_adds(product: JaxprEqn) -> int:
     return prod(product.outvars[0].aval.shape) * each
 
 
-def once(jaxpr: Jaxpr) -> dict[str, Any]:
-    """How the way back through a jaxpr is compiled, which runs once."""
-    return options(UNOPTIMISED if multiply_adds(jaxpr) <= SMALL else ONCE)
-
-
 def is_uniform(equation: JaxprEqn) -> bool:
     """Whether a number is drawn: however its bits are made, it is uniform in [0, 1)."""
     return equation.primitive.name in CALLS and equation.params.get("name") == "_uniform"
@@ -154,79 +135,28 @@ def _is_double(equation: JaxprEqn) -> bool:
 
 def bind(equation: JaxprEqn, arrays: Sequence[Any], arithmetic: Arithmetic = DOUBLE) -> list[Any]:
     """Compute an equation, its own precision replaced by the one given."""
-    params = _params(equation, arithmetic)
-    results = equation.primitive.bind(*_cast(arrays, arithmetic), **params)
+    params = parameters(equation, arithmetic)
+    results = equation.primitive.bind(*cast(arrays, arithmetic), **params)
     return list(results) if equation.primitive.multiple_results else [results]
 
 
-def _params(equation: JaxprEqn, arithmetic: Arithmetic) -> dict[str, Any]:
+def parameters(equation: JaxprEqn, arithmetic: Arithmetic) -> dict[str, Any]:
+    """An equation's parameters in a precision."""
     params = dict(equation.params)
-    if equation.primitive.name != "bitcast_convert_type":  # It reads bits, not numbers.
+    reads_bits = equation.primitive.name == "bitcast_convert_type"
+    if arithmetic.dtype is not None and not reads_bits:
         params = {name: in_precision(arithmetic.dtype, value) for name, value in params.items()}
     if equation.primitive.name in arithmetic.products:
         params["precision"] = arithmetic.products[equation.primitive.name]
     return params
 
 
-def _cast(arrays: Sequence[Any], arithmetic: Arithmetic) -> list[Any]:
+def cast(arrays: Sequence[Any], arithmetic: Arithmetic) -> list[Any]:
+    """Numbers in a precision."""
     dtype = arithmetic.dtype
+    if dtype is None:
+        return [*arrays]
     return [array.astype(dtype) if is_floating(array.dtype) else array for array in arrays]
-
-
-def computed(equation: JaxprEqn, arrays: Sequence[Any], arithmetic: Arithmetic) -> list[Any]:
-    """As :func:`bind`, of arrays, with less to compile, which takes XLA most of the time.
-
-    NumPy does what only moves numbers, and small maps are brought to a few sizes where all that
-    is done is done to every number by itself.
-    """
-    name, shape = equation.primitive.name, equation.outvars[0].aval.shape
-    if not all(map(_is_near, arrays)):
-        return bind(equation, arrays, arithmetic)
-    if name in RESHAPES and equation.params.get("dimensions") is None:
-        return [np.asarray(arrays[0]).reshape(shape)]
-    if name == "concatenate":
-        parts = map(np.asarray, _cast(arrays, arithmetic))
-        return [np.concatenate(list(parts), equation.params["dimension"])]
-    if name in ELEMENTWISE and prod(shape) <= SIZES[-1]:
-        size = next(size for size in SIZES if size >= prod(shape))
-        wide = [np.resize(np.broadcast_to(np.asarray(array), shape), size) for array in arrays]
-        (found,) = bind(equation, wide, arithmetic)
-        return [np.asarray(found)[: prod(shape)].reshape(shape)]
-    if name in PRODUCTS and arithmetic.dtype.itemsize < 4:
-        params = tuple(_params(equation, arithmetic).items())
-        return [_between_conversions(equation.primitive, params)(*_cast(arrays, arithmetic))]
-    # With NumPy's arrays a port's own function would be called back in a thread without float64.
-    there = [jax.device_put(x) if isinstance(x, np.ndarray) else x for x in arrays]
-    return bind(equation, there, arithmetic)
-
-
-@cache
-def _between_conversions(primitive: Any, params: tuple[tuple[str, Any], ...]) -> Callable[..., Any]:
-    """A product that XLA computes in float32, between conversions."""
-    product = partial(primitive.bind, **dict(params))
-    return jax.jit(product, compiler_options=options(BETWEEN_CONVERSIONS))
-
-
-def _is_near(array: Any) -> bool:
-    """Whether an array lies where NumPy can read it."""
-    return isinstance(array, np.ndarray | np.generic) or array.device.platform == "cpu"
-
-
-def fold(equation: JaxprEqn, arrays: Sequence[Any]) -> list[Any]:
-    """Compute an equation of constants; a broadcast stays the small array that it is."""
-    arrays = [plain(array) for array in arrays]
-    if equation.primitive.name == "broadcast_in_dim" and len(arrays) == 1:
-        shape, axes = equation.params["shape"], equation.params["broadcast_dimensions"]
-        places = [1] * len(shape)
-        for axis, size in zip(axes, arrays[0].shape, strict=True):
-            places[axis] = size
-        return [np.broadcast_to(arrays[0].reshape(places), shape)]
-    return [plain(array) for array in computed(equation, arrays, DOUBLE)]
-
-
-def plain(array: Any) -> Any:
-    """A constant as a NumPy array; a random key as it is."""
-    return array if jnp.issubdtype(array.dtype, jax.dtypes.prng_key) else np.asarray(array)
 
 
 def _bound(equation: JaxprEqn, operands: Sequence[Any]) -> list[Any]:

@@ -15,7 +15,10 @@ from conformance.trace.port import PLAIN, Execution
 
 
 class Arithmetic(NamedTuple):
-    """The type of all numbers with a fraction, and the precision of products by primitive."""
+    """The type of all numbers with a fraction, and the precision of products by primitive.
+
+    Without a type numbers stay in their own.
+    """
 
     dtype: Any
     products: Mapping[str, Any]
@@ -32,17 +35,43 @@ FAST = {
     "conv_general_dilated": (jax.lax.Precision.HIGH,) * 2,
 }
 
-#: How a way back is compiled, which runs once: optimising a whole network takes longer than that.
-#: Without any optimising, the gradient of a strided convolution by its input takes minutes.
-ONCE = {"xla_backend_optimization_level": 1, "xla_llvm_disable_expensive_passes": True}
-#: The same of a program that is so small that it takes no time even then: its most multiply-adds.
-UNOPTIMISED = ONCE | {"xla_backend_optimization_level": 0, "xla_cpu_use_fusion_emitters": False}
-SMALL = 1 << 26
 #: How a product between conversions is compiled: XLA's newer emitters take twice as long.
 BETWEEN_CONVERSIONS = {"xla_cpu_use_fusion_emitters": False}
+#: How a step of a way back is compiled, which runs a few times: optimising takes longer than that.
+#: Without any, the gradient of a strided convolution by its input takes minutes.
+ONCE = BETWEEN_CONVERSIONS | {
+    "xla_backend_optimization_level": 1,
+    "xla_llvm_disable_expensive_passes": True,
+}
+#: How the whole of one is that is so small that it takes no time even then: its most multiply-adds.
+UNOPTIMISED = ONCE | {"xla_backend_optimization_level": 0}
+SMALL = 1 << 26
 
 #: What decides, and what constants are computed in.
 DOUBLE = Arithmetic(jnp.dtype(jnp.float64), PRODUCTS)
+#: What is as it was written.
+OWN = Arithmetic(None, {})
+
+
+#: Programs that are kept for what is alike; each of them takes about a megabyte.
+KEPT = 256
+_compiled = 0
+
+
+def _count(event: str, *_: Any, **__: Any) -> None:
+    global _compiled
+    _compiled += event.endswith("backend_compile_duration")
+
+
+jax.monitoring.register_event_duration_secs_listener(_count)
+
+
+def let_go() -> None:
+    """Forget the programs that have been compiled, if they are many."""
+    global _compiled
+    if _compiled > KEPT:
+        jax.clear_caches()
+        _compiled = 0
 
 
 def gpu() -> str:

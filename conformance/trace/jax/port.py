@@ -11,10 +11,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from conformance.trace.fresh import Fresh
-from conformance.trace.jax.equations import evaluated, once
-from conformance.trace.jax.execution import as_array, computing, gpu
+from conformance.trace.jax.equations import evaluated
+from conformance.trace.jax.execution import as_array, computing, gpu, let_go
 from conformance.trace.jax.plain import filled, plainly
 from conformance.trace.jax.program import KEPT, Program, program, shapes, stored
+from conformance.trace.jax.steps import once
 from conformance.trace.jax.walk import Places, record, replay
 from conformance.trace.places import refusing
 from conformance.trace.port import (
@@ -73,10 +74,12 @@ class JaxPort:
 
     def run(self, run: Run, wanted: frozenset[int], observe: Observer) -> dict[str, np.ndarray]:
         """See :class:`conformance.trace.port.Port`; compiled by XLA."""
+        let_go()
         return execute(self._running(run), run, wanted, observe)
 
     def gradient(self, run: Run, cotangents: Arrays, wanted: frozenset[str]) -> Gradients:
         """See :class:`conformance.trace.port.Port`."""
+        let_go()
         program = self.program(run.image.shape, run.training)
         return differentiate(program, run, cotangents, wanted)
 
@@ -206,8 +209,8 @@ def differentiate(
         picture = jnp.asarray(run.image, jnp.float64)
         with refusing("the model cannot go backward", NoGradient):
             above = [jnp.asarray(cotangent) for cotangent in cotangents]
-            back = jax.jit(pulled, compiler_options=once(program.jaxpr.jaxpr))
-            found = back(above, picture, *(arrays[i] for i in chosen))
+            through = program.jaxpr.jaxpr
+            found = once(pulled, through, above, picture, *(arrays[i] for i in chosen))
     handles = [None, *(program.handles[i] for i in chosen)]
     return dict(zip(handles, map(np.asarray, found), strict=True))
 
@@ -233,6 +236,5 @@ def inside(program: Program, run: Run, cotangents: Arrays, wanted: frozenset[int
         with refusing("the model cannot go backward", NoGradient):
             above = [jnp.asarray(cotangent) for cotangent in cotangents]
             zeros = [jnp.zeros(var.aval.shape, jnp.float64) for var in chosen]
-            back = jax.jit(pulled, compiler_options=once(program.jaxpr.jaxpr))
-            found = iter(map(np.asarray, back(above, *zeros)))
+            found = iter(map(np.asarray, once(pulled, program.jaxpr.jaxpr, above, *zeros)))
     return {value: [next(found) for _ in made] for value, made in places.items()}

@@ -23,20 +23,18 @@ from conformance.trace.jax.equations import (
     LOOPS,
     REDUCTIONS,
     called,
-    computed,
-    fold,
     has_layers,
     is_cast,
     is_identity,
     is_uniform,
     literal,
     lower,
-    plain,
     with_last_uses,
 )
 from conformance.trace.jax.execution import DOUBLE, as_array, computing, given, lower_type
 from conformance.trace.jax.operators import COMPARISONS, TABLE
 from conformance.trace.jax.program import Program, blank
+from conformance.trace.jax.steps import computed, fold, plain
 from conformance.trace.places import is_library, reason
 from conformance.trace.port import PLAIN, CannotExecute, Observer, Retraced, Run, UntraceableModel
 from conformance.trace.tape import Tape
