@@ -37,20 +37,20 @@ def truncated(generator, deviation):
     return draw[np.abs(draw) <= 2][: np.prod(SHAPE)] * deviation / CUT
 
 
-@pytest.mark.parametrize(("respelt", "fair"), [(True, True), (False, False)])
-def test_a_respelt_kernel_is_judged_by_the_layer_that_was_built(respelt, fair):
+@pytest.mark.parametrize("respelt", [True, False])
+@pytest.mark.parametrize(("stored", "fair"), [((400, 120), True), ((5, 5, 16, 120), False)])
+def test_a_respelt_kernel_is_judged_by_the_array_that_was_made(respelt, stored, fair):
     """Glorot's spread of a dense layer is not that of the convolution over the same map."""
     inputs, outputs, shape = 400, 120, (5, 5, 16, 120)
-    steps = (("reshape", shape),)
     spelling = (("kind", "dense", "conv"),) if respelt else ()
     conv = Node(
         "conv", ATTRIBUTES | {"kernel": (5, 5)}, (0,), (1, 1, outputs),
-        {"kernel": (Parameter("w", (inputs, outputs), steps),)}, {"kernel": shape},
+        {"kernel": (Parameter("w", stored, (("reshape", shape),)),)}, {"kernel": shape},
         spelling=spelling,
     )  # fmt: skip
     graph = Graph([Node("input", {}, (), (5, 5, 16)), conv], (0,), (1,))
     limit = np.sqrt(6 / (inputs + outputs))
-    values = np.random.default_rng(7).uniform(-limit, limit, (inputs, outputs))
+    values = np.random.default_rng(7).uniform(-limit, limit, stored)
     (found,) = initial(graph, {"w": values}.__getitem__)
     assert (found.scheme == "Glorot uniform") is fair
 

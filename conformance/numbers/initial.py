@@ -205,9 +205,11 @@ def _shape(node: Node, piece: Parameter) -> tuple[int, ...]:
     """
     if piece.region is not None:
         return tuple(map(len, piece.region))
-    if not any(attribute == "kind" for attribute, *_ in node.spelling):
-        return node.slots["kernel"]
-    shape = piece.shape
+    slot, shape = node.slots["kernel"], piece.shape
+    if len(shape) == 2 < len(slot):
+        return (prod(slot[:-1]), slot[-1])
+    if len(shape) == len(slot) or not any(name == "kind" for name, *_ in node.spelling):
+        return slot
     for step, argument in piece.steps[:-1]:  # the last one respells it
         if step == "transpose":
             shape = tuple(shape[axis] for axis in argument)

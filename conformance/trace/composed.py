@@ -130,7 +130,7 @@ def running_sum(tape: Tape, x: int, axis: int, backwards: bool) -> int:
 
 
 def contraction(
-    tape: Tape, name: str, operands: tuple[int, int], summed: Sequence[Sequence[int]],
+    tape: Tape, name: str, operands: Sequence[int], summed: Sequence[Sequence[int]],
     batch: Sequence[Sequence[int]] = ((), ()),
 ) -> int:  # fmt: skip
     """A sum of products over some axes of each operand; what is left of the first stands first.

@@ -202,6 +202,21 @@ def test_what_prepares_images_is_no_layer_of_the_network(before, found, remarks)
     assert judged.verdict == ("deviates" if found else "conforms")
 
 
+@pytest.mark.parametrize(("squashed", "found"), [(True, []), (False, ["missing"])])
+def test_a_model_may_make_its_images_as_large_as_the_paper_has_them(squashed, found):
+    """What lies behind that is judged on images of this size, and nobody has to name it."""
+
+    def build():
+        first, *rest = lenet().layers
+        first = first if squashed else layers.Conv2D(6, 5)
+        return keras.Sequential([layers.Input((28, 28, 1)), layers.Resizing(32, 32), first, *rest])
+
+    judged = judge(port(build), TABLE)
+    assert [each.attribute for each in judged.findings if each.check == "structure"] == found
+    assert [each.attribute for each in judged.judgement.remarks] == ["resized"]
+    assert judged.verdict == ("deviates" if found else "conforms")
+
+
 def test_what_augments_maps_of_the_network_is_found():
     """Behind the first layer it changes what the network computes while it trains."""
 

@@ -13,7 +13,7 @@ import numpy as np
 from jax.extend.core import ClosedJaxpr
 
 from conformance.printable import message
-from conformance.trace.jax.execution import DOUBLE, given, in_precision, lower_type
+from conformance.trace.jax.execution import given, in_precision, lower_type
 from conformance.trace.places import reason
 from conformance.trace.port import Own, UntraceableModel
 
@@ -79,25 +79,38 @@ def program(
     def channels_first(*arrays: Any) -> list[Any]:
         return flat(*arrays[:-1], arrays[-1].transpose(0, 3, 1, 2))
 
-    with jax.enable_x64(True):
-        inputs = [
-            jax.ShapeDtypeStruct(leaf.shape, in_precision(DOUBLE.dtype, leaf.dtype))
-            for _, leaf in leaves
-        ]
-        inputs.append(jax.ShapeDtypeStruct(shape, jnp.float64))
-        try:
-            jaxpr = _traced(flat, inputs)
-        except Exception as error:
-            try:
-                jaxpr = _traced(channels_first, inputs)
-            except Exception as other:
-                error = other if isinstance(other, KEPT) else error
-                size = "x".join(map(str, shape))
-                raise UntraceableModel(
-                    f"the model cannot be called with an image batch of {size}: {reason(error)}"
-                ) from error
+    jaxpr = _first(flat, channels_first, [leaf for _, leaf in leaves], shape)
     low = {h: lower_type(leaf.dtype) for h, (_, leaf) in zip(handles, leaves, strict=True) if h}
     return Program(jaxpr, tuple(handles), path, tuple(updates), low=low)
+
+
+def _first(
+    flat: Callable[..., Any], channels_first: Callable[..., Any], leaves: Sequence[Any],
+    shape: tuple[int, ...],
+) -> ClosedJaxpr:  # fmt: skip
+    """The jaxpr of the first that can be traced.  Raises :class:`UntraceableModel`.
+
+    In float64, or in float32 where numbers that are written in that refuse to meet another type.
+    """
+    refused: list[Exception] = []
+    for dtype in (jnp.float64, jnp.float32):
+        with jax.enable_x64(dtype == jnp.float64):
+            inputs = [
+                jax.ShapeDtypeStruct(leaf.shape, in_precision(jnp.dtype(dtype), leaf.dtype))
+                for leaf in leaves
+            ]
+            inputs.append(jax.ShapeDtypeStruct(shape, dtype))
+            for function in (flat, channels_first):
+                try:
+                    return _traced(function, inputs)
+                except Exception as error:
+                    refused.append(error)
+    error, other, *_ = refused
+    error = other if isinstance(other, KEPT) else error
+    size = "x".join(map(str, shape))
+    raise UntraceableModel(
+        f"the model cannot be called with an image batch of {size}: {reason(error)}"
+    ) from error
 
 
 def _traced(function: Callable[..., Any], inputs: Sequence[Any]) -> ClosedJaxpr:

@@ -26,11 +26,28 @@ NOT_ADAPTED = (
     "it subtracts 0 and divides by 1, for it was never adapted: call adapt(), or give it a mean"
     " and a variance"
 )
+RESIZED = (
+    "it makes images as large as the network takes them: what lies behind it is judged, and not how"
+    " it does that"
+)
 
 
 def augments(layer: Any) -> bool:
     """Whether a layer changes images at random while the network trains."""
     return isinstance(layer, AUGMENTING)
+
+
+def resizing(model: Any) -> Any:
+    """The layer that gives images their size before any layer with weights; None without one."""
+    for layer in getattr(model, "layers", ()):
+        found = layer if isinstance(layer, keras.layers.Resizing) else None
+        if isinstance(layer, keras.Sequential):
+            found = resizing(layer)
+        if found is not None:
+            return found
+        if layer.weights and not isinstance(layer, keras.layers.Normalization):
+            return None
+    return None
 
 
 @contextmanager
@@ -84,6 +101,12 @@ def noted(model: Any) -> list[Fault]:
         elif isinstance(layer, keras.layers.Normalization) and not _adapted(layer):
             found.append(Fault("adapted", True, False, NOT_ADAPTED, Where(layer.name)))
     return found
+
+
+def resized(model: Any) -> Fault:
+    """What is to be said of images that the model gives their size."""
+    made = resizing(model)
+    return Fault("resized", None, f"{made.height}x{made.width}", RESIZED, Where(made.name))
 
 
 def _adapted(layer: Any) -> bool:

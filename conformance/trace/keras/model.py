@@ -13,7 +13,7 @@ from typing import Any
 import keras
 
 from conformance.printable import message
-from conformance.trace.keras.images import augments
+from conformance.trace.keras.images import augments, resizing
 from conformance.trace.keras.thread import in_a_thread
 from conformance.trace.places import raised_at, refusing
 from conformance.trace.port import Size, UntraceableModel
@@ -72,13 +72,29 @@ def shaped(batch: int, size: Size, axes: str) -> tuple[int, ...]:
 
 
 def declared(model: Any) -> Size | None:
-    """Height, width and channels of the images that the model declares, if it declares all."""
+    """Height, width and channels of the images that the model declares, if it declares all, or
+    that it makes of them before anything else."""
+    if (size := itself(model)) and (made := resizing(model)):
+        return (made.height, made.width, size[2])
+    return size
+
+
+def itself(model: Any) -> Size | None:
+    """The size of the images that the model is given."""
     shapes = [each.shape[1:] for each in getattr(model, "inputs", None) or ()]
     if len(shapes) != 1 or len(shapes[0]) != 3 or None in shapes[0]:
         return None
     first, second, last = shapes[0]
     # Images have fewer channels than rows and columns.
     return (second, last, first) if first < min(second, last) else (first, second, last)
+
+
+def makes(model: Any, size: tuple[int, ...]) -> bool:
+    """Whether the model makes its images as large as these, which it is not given."""
+    given, made = itself(model), resizing(model)
+    if made is None or given is None or (made.height, made.width) != size[:2]:
+        return False
+    return given[:2] != size[:2]
 
 
 @contextmanager

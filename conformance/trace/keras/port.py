@@ -22,7 +22,7 @@ import keras  # noqa: E402
 import numpy as np  # noqa: E402
 
 from conformance.trace.fresh import SAME, Fresh  # noqa: E402
-from conformance.trace.keras.images import adapted_to, noted, prepared  # noqa: E402
+from conformance.trace.keras.images import adapted_to, noted, prepared, resized  # noqa: E402
 from conformance.trace.keras.model import (  # noqa: E402
     build,
     by_handle,
@@ -31,6 +31,7 @@ from conformance.trace.keras.model import (  # noqa: E402
     in_type,
     layout,
     lowered,
+    makes,
     one_line,
     prepare,
     shaped,
@@ -212,7 +213,8 @@ class KerasPort:
             model = self.factory() if made is None else made
             if model is self._made:
                 raise CannotExecute(SAME)
-            first = layout(model, images.shape[1:]) == "NCHW"
+            anew = makes(model, images.shape[1:])
+            first = layout(model, images.shape[1:], anew) == "NCHW"
             batch = images.transpose(0, 3, 1, 2) if first else images
             batch = keras.ops.convert_to_tensor(np.ascontiguousarray(batch, "float32"))
             given = training_by_default(model)
@@ -221,7 +223,8 @@ class KerasPort:
             variables = by_handle(model.variables)
             for handle, array in values.items():
                 variables[handle].assign(array)
-            found = keras.tree.flatten(model(batch, **given))
+            with undeclared(model) if anew else nullcontext():
+                found = keras.tree.flatten(model(batch, **given))
             results = [keras.ops.convert_to_numpy(each) for each in found]
             return [r.transpose(0, 2, 3, 1) if first and r.ndim == 4 else r for r in results]
 
@@ -238,6 +241,8 @@ class KerasPort:
                 raise UntraceableModel(
                     f"the factory returns {type(model).__name__}, not a Keras 3 model"
                 )
+            anew = makes(model, size)
+            free = free or anew
             axes = layout(model, size, free)
             shape = shaped(batch, size, axes)
             sizes = partial(undeclared, model) if free else nullcontext
@@ -269,7 +274,7 @@ class KerasPort:
             tape.updates = dict(zip(replaced, tape.outputs[kept:], strict=True))
             tape.outputs = tape.outputs[:kept]
             tape.frozen = frozen(variables, model)
-            tape.noted = noted(model)
+            tape.noted = [*noted(model), *([resized(model)] if anew else [])]
             constants = adapted_to(model)
             tape.stored = {
                 handle: tuple(v.shape)

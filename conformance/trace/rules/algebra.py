@@ -23,6 +23,7 @@ from conformance.trace.walk import Walk
 #: Operations that may be steps of something with a name.
 STEPS = frozenset(
     {*UNARY, *BINARY, *LAYOUT, "window", "reduce", "pad", "slice", "concat", "select", "take"}
+    | {"conv", "dot"}  # by constants, of what is algebra already
 )
 #: Operations that end algebra which nothing can be a part of.
 LAST = frozenset({"div", "mul", "reduce", "select"})

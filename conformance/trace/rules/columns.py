@@ -157,7 +157,8 @@ def _merged(windows: Grid, shape: tuple[int, ...]) -> Axes | None:
     atoms, axes = [(name, len(span)) for name, span in windows.items()], list[Axis]()
     for size in shape:
         taken: list[Atom] = []
-        while atoms and prod(n for _, n in taken) < size:
+        alone = bool(atoms) and atoms[0][1] == size == 1
+        while atoms and (prod(n for _, n in taken) < size or (alone and not taken)):
             taken.append(atoms.pop(0))
         axes.append(tuple(taken))
     alike = all(prod(n for _, n in axis) == size for axis, size in zip(axes, shape, strict=True))

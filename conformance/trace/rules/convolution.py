@@ -47,8 +47,10 @@ def of_some_channels(walk: Walk, op: Step, x: Chosen, kernel: Stored) -> Plain |
 
 
 @rule("conv")
-def of_algebra(walk: Walk, op: Step, x: Algebra, kernel: Stored) -> Plain | None:
-    """Algebra ends here: its last operation may be a padding."""
+def of_algebra(walk: Walk, op: Step, x: Algebra, kernel: Stored) -> Plain | Algebra | None:
+    """Algebra ends here: its last operation may be a padding.  By constants it goes on."""
+    if not any(leaves(walk.tape, kernel.value, name) for name in ("parameter", "random")):
+        return Algebra(x.base, op.value)
     found: Plain | None = walk.by_rule(op, [resolved(walk, x), kernel])
     return found
 
@@ -161,9 +163,11 @@ def dense_from_the_left(walk: Walk, op: Step, kernel: Stored, x: Flowing) -> Pla
 
 @rule("conv")
 @rule("dot", commutes=True)
-def by_computed_weights(walk: Walk, op: Step, x: Flowing, kernel: Stored) -> Plain:
+def by_computed_weights(walk: Walk, op: Step, x: Flowing, kernel: Stored) -> Plain | None:
     """A kernel that is no stored array in some layout, but made of some, or drawn."""
     some = any(leaves(walk.tape, kernel.value, name) for name in ("parameter", "random"))
+    if isinstance(x, Algebra) and not some:
+        return None  # a step of it, such as the sum of neighbours that an LRN divides by
     made = some and not array_of(walk.tape, kernel.value) and not _moved(walk, kernel.value)
     return walk.opaque(op.value, [walk.placed(x)], "weights" if made else "")
 
