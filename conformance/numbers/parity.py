@@ -10,8 +10,7 @@ can differ.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable
 from functools import partial
 from math import prod, sqrt
 from typing import cast
@@ -29,7 +28,6 @@ from conformance.large import Windows
 from conformance.numbers.adjoint import reads
 from conformance.numbers.causes.roots import Root, Roots, stand_ins
 from conformance.numbers.deviation import Control, NodeParity, SlotParity, distance, sample
-from conformance.numbers.lookahead import Lookahead
 from conformance.numbers.oracle import CannotCompute, Oracle
 from conformance.numbers.precision import FLOAT64, PRECISIONS, Named, Precision
 from conformance.numbers.stored import whole
@@ -56,32 +54,15 @@ class Oracles:
     ):  # fmt: skip
         self.weights, self.precision = Weights(expected, seed, like), precision
         self.batch, self.returns = _kept(precision, self.weights.images(count)), returns
-        self._lookahead: Lookahead | None = None
         self.begin()
 
     def begin(self) -> None:
         """Forget everything that was computed."""
-        self.end()
         graph = self.weights.graph
         self.double = Oracle(graph, self.slot, self.batch)
         self.single = Oracle(graph, self.slot, self.batch, self.precision.oracle)
         if self.returns:
             self.double.needed, self.single.needed = reads(graph, True), reads(graph, False)
-
-    @contextmanager
-    def ahead(self) -> Iterator[None]:
-        """Compute ahead of what is asked for, from now on if not already, until the end of this."""
-        self._lookahead = self._lookahead or Lookahead([self.double, self.single])
-        try:
-            yield
-        finally:
-            self.end()
-
-    def end(self) -> None:
-        """Compute nothing ahead."""
-        lookahead, self._lookahead = self._lookahead, None
-        if lookahead:
-            lookahead.end()
 
     def slot(self, index: int, name: str) -> np.ndarray:
         """The values of a slot that both sides are given."""
@@ -173,9 +154,7 @@ def parity(
     try:
         given = carried(found, slot, tape, partial(_kept, precision))
         wanted, draws = frozenset(observer.wanted), keeping(tape, found) if training else {}
-        # A compiler may fork, which is not to be done while other threads compute.
-        ahead = nullcontext() if how.compiled else both.ahead()
-        with np.errstate(all="ignore"), ahead:  # what is not finite is reported, with its node
+        with np.errstate(all="ignore"):  # what is not finite is reported, with its node
             run = Run(tape, given, batch, training, draws, how, returns)
             observer.replaced(port.run(run, wanted, observer))
     except (CannotCompute, CannotExecute) as reason:

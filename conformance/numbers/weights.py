@@ -274,7 +274,7 @@ def _fan_in(graph: Graph, node: Node) -> float:
 
 def _uniform(key: bytes, shape: tuple[int, ...], reach: float) -> np.ndarray:
     """Uniform numbers in +-reach, a function of the key alone."""
-    values = np.empty(shape)
+    values = room(shape, np.float64)
     flat = values.reshape(-1)
 
     def draw(part: slice) -> None:

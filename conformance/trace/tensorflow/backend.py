@@ -218,8 +218,7 @@ def _feeds(run: Run, values: Iterable[int]) -> dict[str, np.ndarray]:
 
 def _aligned(array: np.ndarray, dtype: Any) -> np.ndarray:
     """An array as TensorFlow reads it where it lies: any other one it holds a second time."""
-    laid, own = array.flags.c_contiguous and array.flags.aligned, array.flags.writeable
-    if array.dtype == dtype and laid and own and not array.ctypes.data % ALIGNMENT:
+    if array.dtype == dtype and array.flags.c_contiguous and not array.ctypes.data % ALIGNMENT:
         return array
     result = room(array.shape, dtype)
     result[...] = array
