@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from contextvars import copy_context
 from functools import cache
 from itertools import product
+from math import prod
 from threading import Lock
 from typing import Any, TypeVar
 
@@ -25,6 +26,9 @@ Part = TypeVar("Part")
 
 #: Numbers worked on at a time: what a cache holds.
 STRIP = 1 << 16
+
+#: Where TensorFlow and XLA want arrays to begin, in bytes.
+ALIGNMENT = 64
 
 
 def each(work: Callable[[Part], object], parts: Iterable[Part]) -> None:
@@ -57,22 +61,32 @@ def each(work: Callable[[Part], object], parts: Iterable[Part]) -> None:
 
 @contextmanager
 def _one_thread_each() -> Iterator[None]:
-    """Hold the BLAS to one thread while anything here computes."""
+    """Hold the BLAS to one thread while anything here computes, whichever thread asks for it."""
+    global _holders
     with _LOCK:
-        _HELD.append(_blas().limit(limits=1) if not _HELD else None)
+        if not _holders:
+            _BEFORE[:] = [library.num_threads for library in _blas()]
+            _let([1] * len(_BEFORE))
+        _holders += 1
     try:
         yield
     finally:
         with _LOCK:
-            if len(_HELD) == 1 and _HELD[0] is not None:
-                _HELD[0].restore_original_limits()
-                _HELD.clear()
-            else:
-                _HELD.pop()
+            _holders -= 1
+            if not _holders:
+                _let(_BEFORE)
 
 
-#: What holds the BLAS to one thread, and a place for everyone who relies on it.
-_HELD: list[Any] = []
+def _let(threads: list[int]) -> None:
+    """Let each library have so many threads."""
+    for library, count in zip(_blas(), threads, strict=True):
+        # threadpoolctl's own lets the first thread that has ever asked decide, and no other one.
+        getattr(library, "_real_set_num_threads", library.set_num_threads)(count)
+
+
+#: How many rely on a BLAS of one thread, and how many each library had before.
+_holders = 0
+_BEFORE: list[int] = []
 _LOCK = Lock()
 
 
@@ -86,6 +100,14 @@ def processors() -> int:
 def strips(length: int, size: int) -> list[slice]:
     """Divide an axis of an array of so many numbers into strips of about ``STRIP`` of them."""
     return slices(length, max(1, STRIP * length // max(size, 1)))
+
+
+def room(shape: tuple[int, ...], dtype: Any) -> np.ndarray:
+    """An array to be filled that begins where a framework reads it without copying it first."""
+    size = prod(shape) * np.dtype(dtype).itemsize
+    memory = np.empty(size + ALIGNMENT, np.uint8)
+    start = -memory.ctypes.data % ALIGNMENT
+    return memory[start : start + size].view(dtype).reshape(shape)
 
 
 def packed(x: np.ndarray) -> np.ndarray:
@@ -125,8 +147,8 @@ def slices(length: int, step: int) -> list[slice]:
 
 
 @cache
-def _blas() -> ThreadpoolController:
-    return ThreadpoolController().select(user_api="blas")
+def _blas() -> list[Any]:
+    return list(ThreadpoolController().select(user_api="blas").lib_controllers)
 
 
 @cache

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
-from conformance.chunks import STRIP, each, packed, slices
+from conformance.chunks import STRIP, each, packed, room, slices
 
 #: From so many numbers on a matrix is not held: 128 MiB in float64.
 HELD = 1 << 24
@@ -73,7 +73,7 @@ class Large(NDArrayOperatorsMixin, ABC):
         return result
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
-        whole = np.empty(self.shape, dtype or self.dtype)
+        whole = room(self.shape, dtype or self.dtype)
         self.write(whole)
         return whole
 
@@ -166,9 +166,12 @@ class Windows(Large):
         return some
 
     def astype(self, dtype: Any, **_: Any) -> Windows:
-        if dtype == self.dtype:
-            return self
-        return Windows(self.shape, self.ring.astype(dtype), self.step)
+        return self if dtype == self.dtype else self.made(lambda ring: ring.astype(dtype))
+
+    def made(self, other: Callable[[np.ndarray], np.ndarray]) -> Windows:
+        """Another number in the place of each."""
+        ring = other(self.ring)
+        return self if ring is self.ring else Windows(self.shape, ring, self.step)
 
     def write(self, place: np.ndarray) -> None:
         """As they lie in memory: a column at a time where rows lie apart."""

@@ -24,8 +24,8 @@ def names(operation, *operands):
 @pytest.mark.parametrize(
     ("operands", "expected"),
     [
-        ((X, Stored(1)), ["conv", "by_computed_weights"]),
-        ((ZEROS, Stored(1)), ["padded", "conv", "by_computed_weights"]),
+        ((X, Stored(1)), ["by_ones", "conv", "by_computed_weights"]),
+        ((ZEROS, Stored(1)), ["by_ones", "padded", "conv", "by_computed_weights"]),
         ((X, X), []),
         ((X,), []),
     ],

@@ -207,16 +207,8 @@ CHECKED = {
 }
 
 
-#: Every signal at one moment, and at the others one that is heard and the one that is not.
-BOTH = signal.SIGTERM, signal.SIGKILL
-STOPPED = [
-    pytest.param(number, moment, id=f"{number.name}-{moment}")
-    for moment in CHECKED
-    for number in (SIGNALS if moment == "tracing" else BOTH)
-]
-
-
-@pytest.mark.parametrize(("number", "moment"), STOPPED)
+@pytest.mark.parametrize("moment", CHECKED)
+@pytest.mark.parametrize("number", SIGNALS, ids=lambda number: number.name)
 def test_check(number, moment, room, started):
     """Evidence is there whole or not at all, and so is the result."""
     place, target = started.room / "evidence", started.room / "result.json"

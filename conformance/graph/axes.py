@@ -41,7 +41,7 @@ def resized(axes: Axes, shape: tuple[int, ...], names: tuple[str, ...] = ("H", "
 def shape_of(axes: Axes) -> tuple[int, ...]:
     """Height x width x channels of an image; the length of a vector."""
     atoms = [atom for axis in axes for atom in axis if atom[0] != "N"]
-    if any(len([a for a in axis if a[0] != "N"]) > 1 for axis in axes):
+    if any(len(axis) > 1 and any(name == "C" for name, _ in axis) for axis in axes):
         return (prod(size for _, size in atoms),)
     sizes = dict(atoms)
     if len(axes) >= 4 or {"H", "W"} <= sizes.keys():

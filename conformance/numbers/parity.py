@@ -10,8 +10,11 @@ can differ.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from functools import partial
 from math import prod, sqrt
+from typing import cast
 
 import numpy as np
 from msgspec import UNSET, UnsetType
@@ -22,9 +25,11 @@ from conformance.graph.axes import to_neutral
 from conformance.graph.model import Graph, Node
 from conformance.kinds.batch_norm import running_statistics
 from conformance.kinds.experiment import wrong
+from conformance.large import Windows
 from conformance.numbers.adjoint import reads
 from conformance.numbers.causes.roots import Root, Roots, stand_ins
 from conformance.numbers.deviation import Control, NodeParity, SlotParity, distance, sample
+from conformance.numbers.lookahead import Lookahead
 from conformance.numbers.oracle import CannotCompute, Oracle
 from conformance.numbers.precision import FLOAT64, PRECISIONS, Named, Precision
 from conformance.numbers.stored import whole
@@ -51,15 +56,32 @@ class Oracles:
     ):  # fmt: skip
         self.weights, self.precision = Weights(expected, seed, like), precision
         self.batch, self.returns = _kept(precision, self.weights.images(count)), returns
+        self._lookahead: Lookahead | None = None
         self.begin()
 
     def begin(self) -> None:
         """Forget everything that was computed."""
+        self.end()
         graph = self.weights.graph
         self.double = Oracle(graph, self.slot, self.batch)
         self.single = Oracle(graph, self.slot, self.batch, self.precision.oracle)
         if self.returns:
             self.double.needed, self.single.needed = reads(graph, True), reads(graph, False)
+
+    @contextmanager
+    def ahead(self) -> Iterator[None]:
+        """Compute ahead of what is asked for, from now on if not already, until the end of this."""
+        self._lookahead = self._lookahead or Lookahead([self.double, self.single])
+        try:
+            yield
+        finally:
+            self.end()
+
+    def end(self) -> None:
+        """Compute nothing ahead."""
+        lookahead, self._lookahead = self._lookahead, None
+        if lookahead:
+            lookahead.end()
 
     def slot(self, index: int, name: str) -> np.ndarray:
         """The values of a slot that both sides are given."""
@@ -149,13 +171,12 @@ def parity(
     slot = counterparts(weights, found, pairs)
     problem = ""
     try:
-        given = carried(found, slot, tape)
+        given = carried(found, slot, tape, partial(_kept, precision))
         wanted, draws = frozenset(observer.wanted), keeping(tape, found) if training else {}
-        with np.errstate(all="ignore"):  # what is not finite is reported, with its node
-            run = Run(
-                tape, lambda handle: _kept(precision, given(handle)), batch, training, draws, how,
-                returns,
-            )  # fmt: skip
+        # A compiler may fork, which is not to be done while other threads compute.
+        ahead = nullcontext() if how.compiled else both.ahead()
+        with np.errstate(all="ignore"), ahead:  # what is not finite is reported, with its node
+            run = Run(tape, given, batch, training, draws, how, returns)
             observer.replaced(port.run(run, wanted, observer))
     except (CannotCompute, CannotExecute) as reason:
         problem = str(reason)
@@ -179,6 +200,8 @@ def parity(
 
 def _kept(precision: Precision, array: np.ndarray) -> np.ndarray:
     """What is left in float64 of numbers that were stored in a precision."""
+    if isinstance(array, Windows):
+        return cast(np.ndarray, array.made(partial(_kept, precision)))
     return precision.round(array.astype(precision.dtype, copy=False)).astype(np.float64, copy=False)
 
 

@@ -17,7 +17,7 @@ from typing import Any, Protocol, cast
 
 import numpy as np
 
-from conformance.chunks import each, fill, strips
+from conformance.chunks import each, fill, room, strips
 from conformance.graph.align import digest, places
 from conformance.graph.model import Graph, Node, Parameter
 from conformance.kinds import Spread
@@ -163,9 +163,14 @@ def keeping(tape: Tape, graph: Graph) -> dict[int, float]:
 
 
 def carried(
-    graph: Graph, slot: Callable[[int, str], np.ndarray], tape: Tape
+    graph: Graph,
+    slot: Callable[[int, str], np.ndarray],
+    tape: Tape,
+    kept: Callable[[np.ndarray], np.ndarray] = lambda array: array,
 ) -> Callable[[str], np.ndarray]:
     """Values for the stored arrays on a port's ``tape``, by handle, from those for its slots.
+
+    Of all numbers there is what is ``kept`` of them.
 
     One that no slot reads keeps the values that the port gives it, as the mean of its images, or
     is filled with one half; so is what an operation without a word reads: nobody knows what it is
@@ -183,9 +188,9 @@ def carried(
         if handle not in readers:
             line = lines[handle]
             own = None if handle in unread else line.attributes.get("array")
-            return np.full(line.shape, 0.5) if own is None else np.asarray(own, np.float64)
+            return kept(np.full(line.shape, 0.5) if own is None else np.asarray(own, np.float64))
         index, name, parameter = readers[handle][0]
-        part = slot(index, name)
+        part = kept(slot(index, name))
         if parameter.region is not None:
             part = part[np.ix_(*parameter.region)]
         return stored(part, parameter)
@@ -197,7 +202,7 @@ def stored(part: np.ndarray, parameter: Parameter) -> np.ndarray:
     """Walk a parameter's layout steps back, from the slot's part to the stored array."""
     if not parameter.steps and part.shape == parameter.shape:
         return np.asarray(part)
-    result = np.empty(parameter.shape, part.dtype)
+    result = room(parameter.shape, part.dtype)
     # The steps lead from the stored array to the part: as far as they are views, they show where
     # in the result each number belongs.
     place, steps = result, list(parameter.steps)

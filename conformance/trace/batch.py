@@ -7,7 +7,7 @@ and the axis of the images is followed from the input to every output.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from math import prod
@@ -228,7 +228,7 @@ class Followed:
     def _moved(self, operation: Operation, operands: list[tuple[tuple[int, ...], Place]]) -> Place:
         """Where an operation leaves the images of its operands, which are the same."""
         if operation.attributes.get("unknown"):
-            return self._guess(operation)
+            return self._unread(operation, self._axis(*operands[0]))
         if operation.name in UNARY or operation.name in BINARY or operation.name == "select":
             return self._elementwise(operation, operands)
         shape, place = operands[0]
@@ -254,6 +254,16 @@ class Followed:
     def _guess(self, operation: Operation) -> Place:
         """What cannot be read is taken to keep the first axis, if it has one as long."""
         return _around(operation.shape, 0) if operation.shape[:1] == (self.count,) else None
+
+    def _unread(self, operation: Operation, axis: int | None) -> Place:
+        """What cannot be read may say where its axes come from; else they stay where they are."""
+        kept: Sequence[int] = range(len(operation.shape))
+        if origin := operation.attributes.get("origin"):
+            read = (n for n, i in enumerate(operation.inputs) if self.places[i] is not None)
+            kept = origin[next(read)]
+        if axis in kept and operation.shape[kept.index(axis)] == self.count:
+            return _around(operation.shape, kept.index(axis))
+        return self._guess(operation)
 
     def _axis(self, shape: tuple[int, ...], place: Place) -> int | None:
         """The axis that is the images', and nothing else."""

@@ -127,3 +127,38 @@ def running_sum(tape: Tape, x: int, axis: int, backwards: bool) -> int:
     padding = [(0, 0)] * len(shape)
     padding[axis] = before[::-1] if backwards else before
     return tape.window(x, "sum", size, (1,) * len(shape), padding)
+
+
+def contraction(
+    tape: Tape, name: str, operands: tuple[int, int], summed: Sequence[Sequence[int]],
+    batch: Sequence[Sequence[int]] = ((), ()),
+) -> int:  # fmt: skip
+    """A sum of products over some axes of each operand; what is left of the first stands first.
+
+    A product for each of a batch, whose axes stand before all others, is unknown under a ``name``,
+    except for where its axes come from.
+    """
+    shapes = [tape[x].shape for x in operands]
+    gone = [{*some, *alike} for some, alike in zip(summed, batch, strict=True)]
+    first, second = (
+        [axis for axis in range(len(shape)) if axis not in axes]
+        for shape, axes in zip(shapes, gone, strict=True)
+    )
+    if batch[0] or not summed[0]:
+        origin = (*batch[0], *first, *[-1] * len(second)), (*batch[1], *[-1] * len(first), *second)
+        sizes = [shapes[0][i] for i in (*batch[0], *first)] + [shapes[1][i] for i in second]
+        return tape.unknown(name, operands, sizes, origin=origin)
+    (x, along), (y, into) = (
+        _merged(tape, x, rest, axes)
+        for x, rest, axes in zip(operands, (first, second), summed, strict=True)
+    )
+    return tape.dot(x, y, (along, into))
+
+
+def _merged(tape: Tape, x: int, rest: Sequence[int], axes: Sequence[int]) -> tuple[int, int]:
+    """A value with some axes as one last axis, in the order given, and which that is."""
+    if len(axes) == 1:
+        return x, int(axes[0])
+    turned = tape.transpose(x, (*rest, *axes))
+    shape = tape[turned].shape[: len(rest)]
+    return tape.reshape(turned, (*shape, prod(tape[turned].shape[len(rest) :]))), len(rest)

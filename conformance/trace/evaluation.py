@@ -24,6 +24,7 @@ UNARY: dict[str, Any] = {
     "sign": np.sign,
     "relu": lambda x: np.maximum(x, 0),
     "erf": error_function,
+    "is_finite": np.isfinite,
     "erfc": lambda x: 1 - error_function(x),
     **{name: FUNCTIONS[name] for name in ("elu", "selu", "softplus", "softsign")},
 }
@@ -156,6 +157,23 @@ def _slice(operation: Operation, x: np.ndarray) -> np.ndarray:
     return x[tuple(slice(*s) for s in zip(a["start"], a["stop"], a["step"], strict=True))]
 
 
+def _conv(operation: Operation, x: np.ndarray, kernel: np.ndarray) -> np.ndarray:
+    """A convolution, cell by cell of a kernel that is mostly zeros."""
+    a = operation.attributes
+    x, kernel = x.transpose(a["lhs"]), kernel.transpose(a["rhs"])
+    x = np.pad(x, ((0, 0), (0, 0), *a["padding"]))
+    width, each = len(kernel) // a["groups"], x.shape[1] // a["groups"]
+    room = [operation.shape[axis] for axis in a["out"][2:]]
+    out = np.zeros((len(x), len(kernel), *room), np.result_type(x, kernel.dtype.type(0)))
+    for o, i, *cell in np.argwhere(kernel):
+        spans = (
+            slice(at * d, at * d + (n - 1) * s + 1, s)
+            for at, d, n, s in zip(cell, a["dilation"], room, a["stride"], strict=True)
+        )
+        out[:, o] += kernel[(o, i, *cell)] * x[:, o // width * each + i, *spans]
+    return out.transpose(np.argsort(a["out"]))
+
+
 _STRUCTURAL: dict[str, Any] = {
     "reshape": lambda o, x: x.reshape(o.shape),
     "select": lambda o, condition, x, y: np.where(condition, x, y),
@@ -169,5 +187,6 @@ _STRUCTURAL: dict[str, Any] = {
     "reduce": _reduce,
     "window": _window,
     "softmax": lambda o, x: softmax(x, o.attributes["axis"]),
+    "conv": _conv,
     "dot": lambda o, x, y: np.tensordot(x, y, axes=o.attributes["contract"]),
 }

@@ -116,9 +116,11 @@ class Own:
     """What a port stores, as its factory built it: arrays by handle, in their stored layout.
 
     Everything that holds floating-point numbers is here, whether inference reads it or not.
+    What is ``unset`` means nothing before the first batch of training has been seen.
     """
 
     arrays: Mapping[str, np.ndarray]
+    unset: frozenset[str] = frozenset()
 
     def __call__(self, handle: str) -> np.ndarray:
         """A copy in float64.  Raises :class:`KeyError` where nothing is stored by this name."""

@@ -285,8 +285,9 @@ class Tape:
 
     def concat(self, parts: Sequence[int], axis: int) -> int:
         """Values one after the other along an axis, counted from either end."""
+        axis %= len(self[parts[0]].shape)
+        parts = [part for part in parts if self[part].shape[axis]] or parts[:1]
         shapes = [self[part].shape for part in parts]
-        axis %= len(shapes[0])
         shape = list(shapes[0])
         shape[axis] = sum(each[axis] for each in shapes)
         return self.emit("concat", parts, shape, axis=axis)

@@ -58,7 +58,7 @@ class Walk:
         flowing = [o for o in operands if isinstance(o, Flowing)]
         if len({x.node for x in flowing}) > 1 and self.unread(op.value):
             # Such as what two norms make of one statistic: it takes apart nothing that is read.
-            return self.opaque(op.value, [x.node for x in flowing])
+            return self.opaque(op.value, flowing)
         if (named := self.by_rule(op, operands)) is not None:
             return named
         if not flowing:
@@ -66,7 +66,7 @@ class Walk:
         for function in rules(ANY, operands):
             if (found := function(self, op, *operands)) is not None:
                 return found
-        return self.opaque(op.value, [self.placed(x).node for x in flowing])
+        return self.opaque(op.value, [self.placed(x) for x in flowing])
 
     def unread(self, value: int) -> bool:
         """Whether no output depends on a value."""
@@ -87,7 +87,7 @@ class Walk:
         if x.value not in self.named:
             found = PLACES[type(x)](self, x)
             # Placing may have named the value on its way.
-            self.named[x.value] = found or self.opaque(x.value, [x.node])
+            self.named[x.value] = found or self.opaque(x.value, [x])
         return self.named[x.value]
 
     def of(self, flow: Flow) -> Node:
@@ -142,14 +142,14 @@ class Walk:
         self.nodes.append(made)
         return Plain(len(self.nodes) - 1, axes, value)
 
-    def opaque(self, value: int, sources: Sequence[int], why: str = "") -> Plain:
+    def opaque(self, value: int, sources: Sequence[Flowing], why: str = "") -> Plain:
         """A node for an unsupported operation.
 
         It keeps the axes of what it reads, and holds the stored arrays that it reads.  ``why`` is
         the reason, as far as it is known.
         """
-        op = self.tape[value]
-        before = self.nodes[sources[0]].axes
+        op, first = self.tape[value], sources[0]
+        before = first.axes if isinstance(first, Flow) else self.nodes[first.node].axes
         attributes = _by_name(op.attributes, before)
         stored = self._stored_reads(value, "parameter")
         why = why or ("random" if self._stored_reads(value, "random") else "")
@@ -160,9 +160,14 @@ class Walk:
         slots = {f"parameter {i}": p for i, p in enumerate(arrays, 1)}
         parameters = {slot: (p,) for slot, p in slots.items()}
         shapes = {slot: p.shape for slot, p in slots.items()}
-        axes = _kept(before, op.shape, op.attributes) or _guess(op.shape, self.letters)
+        if origin := attributes.pop("origin", ()):
+            number = next(n for n, i in enumerate(op.inputs) if isinstance(self.means[i], Flowing))
+            axes = _from(before, op.shape, origin[number])
+        else:
+            axes = _kept(before, op.shape, op.attributes) or _guess(op.shape, self.letters)
         kind = DRAWN if why == "random" else f"unknown:{op.name}"
-        return self.node(kind, attributes, sources, axes, value, parameters, shapes)
+        nodes = [source.node for source in sources]
+        return self.node(kind, attributes, nodes, axes, value, parameters, shapes)
 
     def _stored_reads(self, value: int, name: str) -> list[int]:
         """The stored arrays, or draws, that a value is computed from, back to the last node."""
@@ -210,6 +215,12 @@ def _kept(axes: Axes, shape: tuple[int, ...], attributes: Mapping[str, Any]) -> 
         else:
             return None
     return tuple(result)
+
+
+def _from(axes: Axes, shape: tuple[int, ...], origin: Sequence[int]) -> Axes:
+    """The axes of a result of which it is known where they come from; new ones are channels."""
+    each = zip(shape, origin, strict=True)
+    return tuple(axes[place] if place >= 0 else (("C", n),) for n, place in each)
 
 
 def _guess(shape: tuple[int, ...], letters: str) -> Axes:

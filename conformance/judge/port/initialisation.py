@@ -37,15 +37,23 @@ def check(subject: Subject, loaded: bool, settled: bool = False) -> tuple[Part, 
     if settled:
         pairs = stand_ins(comparison.expected, comparison.found, comparison.pairs)
         comparison = replace(comparison, found=subject.side().found, pairs=pairs)
-    own = None if loaded else subject.port.own().held
-    if own is None or trained(comparison.found, own) or _folded(comparison):
+    stored = None if loaded else subject.port.own()
+    if not stored or trained(comparison.found, stored.held) or _folded(comparison):
         why = "initial values (the port comes with trained ones)"
         return Part(unjudged=[Unjudged("initialisation", why)]), []
-    slots = judged(comparison.found)
+    own, slots = stored.held, judged(comparison.found)
     values = initial(comparison.found, own)
-    found = [_finding(comparison, each) for each in values if each.finding]
+    found = [
+        _finding(comparison, each)
+        for each in values
+        if each.finding and not _handles(comparison.found, each) <= stored.unset
+    ]
     found += _alike(comparison, own)
     return Part(found, slots, slots), _variants(comparison, values, subject.candidates)
+
+
+def _handles(graph: Graph, each: Initial) -> set[str]:
+    return {piece.handle for piece in graph.nodes[each.node].parameters[each.slot]}
 
 
 def _folded(comparison: Comparison) -> bool:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
 
 from msgspec.structs import replace
@@ -23,24 +26,45 @@ SHARES = {0.0: "cut", 2.0: "counted twice", -1.0: "reversed"}
 OTHERWISE = "in training the values are not those of what it says it computes"
 
 
-def check(subject: Subject) -> list[Part]:
-    """A step of training and its gradients; of a port that cannot train, those of inference."""
-    if subject.training is None:
-        subject.stage("differentiating", 0, 0)
-        return [backward(subject, subject.side(), subject.tape)]
-    if subject.one_by_one is not None:
-        subject.stage("differentiating", 0, 0)
-        why = "values and gradients in training: it takes its images one by one"
-        untried = Part(unjudged=[Unjudged("training", why)])
-        return [untried, backward(subject, subject.side(), subject.tape)]
-    subject.stage("running a training step", 0, 0)
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A step of training: of which network and with which tape of the port, beside what."""
+
+    side: Side
+    tape: Tape
+    expected: Oracles
+
+
+@contextmanager
+def ahead(subject: Subject, right: bool) -> Iterator[Step | None]:
+    """The step that a port is going to be trained by, if it is ``right`` so far and can train.
+
+    The oracle computes it from here on, whatever is done with the port meanwhile.
+    """
+    if not right or subject.training is None or subject.one_by_one is not None:
+        yield None
+        return
     side, tape = smaller.taught(subject)
     whole = subject.side(training=True).expected
     expected = Oracles(side.expected, subject.seed, BATCH, like=whole, returns=True)
-    step = training(subject, side, tape, expected)
+    with expected.ahead():
+        yield Step(side, tape, expected)
+
+
+def check(subject: Subject, step: Step | None) -> list[Part]:
+    """A step of training and its gradients; of a port that cannot train, those of inference."""
+    if step is None:
+        subject.stage("differentiating", 0, 0)
+        parts = [backward(subject, subject.side(), subject.tape)]
+        if subject.training and subject.one_by_one is not None:
+            why = "values and gradients in training: it takes its images one by one"
+            parts.insert(0, Part(unjudged=[Unjudged("training", why)]))
+        return parts
+    subject.stage("running a training step", 0, 0)
+    there = training(subject, step.side, step.tape, step.expected)
     # Through the batch's statistics and auxiliary heads, as it is going to be trained.
     subject.stage("differentiating", 0, 0)
-    return [step, backward(subject, side, tape, expected)]
+    return [there, backward(subject, step.side, step.tape, step.expected)]
 
 
 def untaught(subject: Subject) -> Part:

@@ -162,11 +162,12 @@ def _run(
     parts = [ran.part]
     so_far = Judgement.of([*before, *parts], expect, rows)
     right = not so_far.findings and not so_far.open
-    start, profiles = initialisation.check(asked, loaded, ran.part.settled)
-    if right and ran.parity:  # in the very model whose values have been looked at
-        parts.append(plain.check(asked, ran.parity))
-    result.profiles += [each for each in profiles if each not in result.profiles]
-    return [*parts, *(trained_mode.check(asked) if right else ()), start]
+    with trained_mode.ahead(asked, right) as step:
+        start, profiles = initialisation.check(asked, loaded, ran.part.settled)
+        if right and ran.parity:  # in the very model whose values have been looked at
+            parts.append(plain.check(asked, ran.parity))
+        result.profiles += [each for each in profiles if each not in result.profiles]
+        return [*parts, *(trained_mode.check(asked, step) if right else ()), start]
 
 
 def _explain(parts: list[Part], summary: results.Forward | None) -> None:

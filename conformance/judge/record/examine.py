@@ -57,17 +57,29 @@ def examine(
     Raises :class:`~conformance.ports.implementations.NotInstalled` and
     :class:`~conformance.trace.port.UntraceableModel`.
     """
-    repeat = repeat or Repeat(seed)
     gc.freeze()  # a collection looks at what this network makes, not at all of a framework again
-    port = frameworks.port(framework, model)
+    record = _in_both_modes(
+        frameworks.port(framework, model), model, (how, *others) if numbers else (),
+        whole if numbers else (), thorough, arrays, repeat or Repeat(seed), progress,
+    )  # fmt: skip
+    gc.collect()  # frameworks keep models alive in reference cycles, this one's among them
+    return record
+
+
+def _in_both_modes(
+    port: Port,
+    model: Model,
+    ways: Sequence[Execution],
+    whole: Sequence[Execution],
+    thorough: bool,
+    arrays: Collection[str],
+    repeat: Repeat,
+    progress: Progress,
+) -> Record:
     # A tape may hold its framework's record of the run: two at once are much in a deep network.
-    ways = (how, *others) if numbers else ()
-    record = _in_inference(
-        port, model, ways, whole if numbers else (), thorough, arrays, repeat, progress
-    )
-    gc.collect()  # frameworks keep models alive in reference cycles
-    _in_training(record, port, model, thorough, repeat, progress)
+    record = _in_inference(port, model, ways, whole, thorough, arrays, repeat, progress)
     gc.collect()
+    _in_training(record, port, model, thorough, repeat, progress)
     return record
 
 

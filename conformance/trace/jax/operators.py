@@ -8,7 +8,7 @@ call of the tape's is spelt in the row.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -49,29 +49,11 @@ def convolution(walk: Walk, params: Json, shape: Shape, x: Value, kernel: Value)
     )  # fmt: skip
 
 
-def product(walk: Walk, params: Json, shape: Shape, left: Value, right: Value) -> int | None:
-    """A product over one axis; several axes are merged into one before."""
-    (on_left, on_right), (batch, _) = params["dimension_numbers"]
-    if batch or not on_left:
-        return None
-    if len(on_left) == 1:
-        return walk.tape.dot(
-            walk.of(left), walk.of(right), (int(on_left[0]), int(on_right[0]))
-        )  # fmt: skip
-    first, second = _merged(walk, left, on_left), _merged(walk, right, on_right)
-    last = [len(walk.tape[merged].shape) - 1 for merged in (first, second)]
-    return walk.tape.dot(first, second, (last[0], last[1]))
-
-
-def _merged(walk: Walk, x: Value, axes: Sequence[int]) -> int:
-    """An operand with some of its axes as one last axis, in the order given."""
-    value = walk.of(x)
-    rank = len(walk.tape[value].shape)
-    order = (*(i for i in range(rank) if i not in axes), *map(int, axes))
-    turned = walk.tape.transpose(value, order)
-    shape = walk.tape[turned].shape
-    rest = shape[: rank - len(axes)]
-    return walk.tape.reshape(turned, (*rest, math.prod(shape[len(rest) :])))
+def product(walk: Walk, params: Json, shape: Shape, left: Value, right: Value) -> int:
+    """A product over some axes."""
+    summed, batch = params["dimension_numbers"]
+    operands = walk.of(left), walk.of(right)
+    return composed.contraction(walk.tape, "dot_general", operands, summed, batch)
 
 
 def window(walk: Walk, params: Json, shape: Shape, x: Value, *, reduce: str) -> int | None:
@@ -178,24 +160,28 @@ def split(walk: Walk, params: Json, shape: Shape, x: Value) -> list[int]:
 
 
 def gather(walk: Walk, params: Json, shape: Shape, x: Value, indices: Value) -> int | None:
-    """Whole slices along one axis, at places that are known."""
+    """Whole slices along one axis, or some that follow one another, at places that are known."""
     numbers, before = params["dimension_numbers"], walk.tape[walk.of(x)].shape
-    if not indices.constant or len(numbers.start_index_map) != 1:
+    axes = tuple(numbers.start_index_map)
+    if not indices.constant or axes != tuple(range(axes[0], axes[0] + len(axes))):
         return None
-    (axis,) = numbers.start_index_map
-    whole = tuple(1 if i == axis else n for i, n in enumerate(before))
-    places = np.asarray(indices.array)[..., 0]
-    taken = range(axis, axis + places.ndim)
+    whole = tuple(1 if i in axes else n for i, n in enumerate(before))
+    places = np.moveaxis(np.asarray(indices.array), -1, 0)
+    taken = range(axes[0], axes[0] + places[0].ndim)
     others = tuple(i for i in range(len(shape)) if i not in taken)
+    sides = before[axes[0] : axes[-1] + 1]
     if (
         tuple(params["slice_sizes"]) != whole
-        or tuple(numbers.collapsed_slice_dims) != (axis,)
+        or tuple(numbers.collapsed_slice_dims) != axes
         or tuple(numbers.offset_dims) != others
         or places.min(initial=0) < 0
-        or places.max(initial=0) >= before[axis]
+        or any(each.max(initial=0) >= n for each, n in zip(places, sides, strict=True))
     ):
         return None
-    return walk.tape.take(walk.of(x), axis, places)
+    flat = walk.tape.reshape(
+        walk.of(x), (*before[: axes[0]], math.prod(sides), *before[axes[-1] + 1 :])
+    )
+    return walk.tape.take(flat, axes[0], np.ravel_multi_index(tuple(places), sides))
 
 
 def _is_constant(value: Value, number: float) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -121,13 +121,30 @@ def unbound(error: NameError) -> str | None:
 
 def stored(variables: Any) -> Own:
     """The floating-point arrays of a tree of variables, by the handles of :func:`program`."""
-    return Own(
-        {
-            handle_of(path): np.asarray(leaf)
-            for path, leaf in jax.tree_util.tree_leaves_with_path(variables)
-            if jnp.issubdtype(jnp.result_type(leaf), jnp.floating)
-        }
-    )
+    arrays = {
+        handle_of(path): np.asarray(leaf)
+        for path, leaf in jax.tree_util.tree_leaves_with_path(variables)
+        if jnp.issubdtype(jnp.result_type(leaf), jnp.floating)
+    }
+    return Own(arrays, frozenset(_unset(variables, arrays)))
+
+
+def _unset(variables: Any, arrays: Mapping[str, np.ndarray]) -> Iterator[str]:
+    """Running averages that a library starts from its first batch: Haiku's, Equinox's."""
+    states = [
+        handle_of(path) + "/"
+        for path, node in jax.tree_util.tree_leaves_with_path(variables, is_leaf=_is_state)
+        if _is_state(node)
+    ]
+    for handle, array in arrays.items():
+        beside = handle.removesuffix("average")
+        counted = beside != handle and f"{beside}hidden" in arrays
+        if (counted or handle.startswith(tuple(states))) and not array.any():
+            yield handle
+
+
+def _is_state(node: Any) -> bool:
+    return type(node).__module__.startswith("equinox.") and type(node).__name__ == "State"
 
 
 def shapes(variables: Any) -> Any:

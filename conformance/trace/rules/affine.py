@@ -45,6 +45,8 @@ def shifted(walk: Walk, op: Step, x: Flowing, b: Stored) -> Plain | Affine | Non
         return None
     if found := biased(walk, flow, b, op.value):
         return found
+    if isinstance(flow, Plain) and not walk.of(flow).known and array_of(walk.tape, b.value):
+        return walk.opaque(op.value, [flow])  # of a layer that no rule reads, it is the bias
     slope, offset = line(flow)
     moved = b if offset is None else walk.side("add", offset, b)
     whole = Affine(flow.node, flow.axes, op.value, slope, moved)

@@ -92,7 +92,7 @@ def resolved(walk: Walk, x: Algebra) -> Flow:
         else:
             last = at
             found = _by_its_rule(walk, start, ends[at])
-            found = found or walk.opaque(ends[at], [walk.placed(start).node])
+            found = found or walk.opaque(ends[at], [walk.placed(start)])
         walk.means[ends[last]] = start = found
         at = last + 1
     return start
@@ -104,7 +104,8 @@ def _by_its_rule(walk: Walk, start: Flow, value: int) -> Flow | None:
     operands = [walk.means[i] for i in op.inputs]
     if any(isinstance(o, Algebra) for o in operands):
         return None
-    return walk.by_rule(op, operands)
+    found: Flowing | None = walk.by_rule(op, operands)
+    return None if isinstance(found, Algebra) else found
 
 
 def _waists(walk: Walk, x: Algebra) -> list[int]:

@@ -26,6 +26,7 @@ from conformance.trace.meanings import (
 from conformance.trace.probes import leaves
 from conformance.trace.rule import rule
 from conformance.trace.rules.algebra import resolved
+from conformance.trace.rules.columns import convolution_of
 from conformance.trace.stored import along, array_of, fill, made_in_call, narrow
 from conformance.trace.walk import Spelling, Walk
 
@@ -161,7 +162,7 @@ def by_computed_weights(walk: Walk, op: Step, x: Flowing, kernel: Stored) -> Pla
     """A kernel that is no stored array in some layout, but made of some, or drawn."""
     some = any(leaves(walk.tape, kernel.value, name) for name in ("parameter", "random"))
     made = some and not array_of(walk.tape, kernel.value) and not _moved(walk, kernel.value)
-    return walk.opaque(op.value, [walk.placed(x).node], "weights" if made else "")
+    return walk.opaque(op.value, [walk.placed(x)], "weights" if made else "")
 
 
 def _moved(walk: Walk, value: int) -> bool:
@@ -182,6 +183,8 @@ def _kernel(walk: Walk, kernel: Stored) -> tuple[Parameter, np.ndarray | None, s
 def _dot(
     walk: Walk, op: Step, x: Flowing, kernel: Stored, along: int, into: int, last: bool
 ) -> Plain | None:
+    if isinstance(x, Algebra) and (found := convolution_of(walk, op, x, kernel, along, into, last)):
+        return found
     if (stored := _kernel(walk, kernel)) is None:
         return None
     flow, (parameter, mask, how) = walk.placed(x), stored

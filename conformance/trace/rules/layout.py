@@ -25,6 +25,7 @@ from conformance.trace.meanings import (
 )
 from conformance.trace.rule import places, rule
 from conformance.trace.rules.algebra import recognised
+from conformance.trace.rules.columns import laid_out
 from conformance.trace.rules.convolution import side_by_side
 from conformance.trace.stored import constant
 from conformance.trace.walk import AXES, Spelling, Walk
@@ -190,9 +191,12 @@ def prepared_one_by_one(walk: Walk, op: Step, *parts: Flow) -> Plain | None:
 
 
 @rule("concat")
-def concat(walk: Walk, op: Step, *parts: Flowing) -> Plain | None:
+def concat(walk: Walk, op: Step, *parts: Flowing) -> Plain | Algebra | None:
     """concat(concat(x, y), z) along the channels -> concat(x, y, z); of one part, that part."""
     axis = op["axis"] % len(op.shape)
+    windows = laid_out(walk, op.value)
+    if windows and windows.node not in [x.node for x in parts if isinstance(x, Plain)]:
+        return windows
     flows = [walk.placed(x) for x in parts]
     new = any(name == "C" for each in flows[0].axes for name, _ in each)  # stacked, not widened
     name = name_of(flows[0].axes[axis], "" if new else "C")
@@ -256,6 +260,8 @@ def channels_of(walk: Walk, op: Step, x: Flow) -> Plain | Chosen | None:
     """x[..., start:stop:step] -> some channels of x."""
     sizes = zip(walk.shape(x), op.shape, strict=True)
     changed = [i for i, (before, after) in enumerate(sizes) if before != after]
+    if isinstance(x, Plain) and walk.of(x).kind.startswith("unknown:"):
+        return walk.opaque(op.value, [x])
     if len(changed) != 1 or name_of(x.axes[changed[0]]) != "C":
         return None
     axis = changed[0]

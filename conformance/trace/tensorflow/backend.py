@@ -15,6 +15,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.python.framework.func_graph import func_graph_from_py_func
 
+from conformance.chunks import ALIGNMENT, room
 from conformance.trace.evaluation import evaluate
 from conformance.trace.places import calls_the_port
 from conformance.trace.port import (
@@ -41,9 +42,6 @@ __all__ = [
 
 #: Whether what was recorded computes in one precision only.
 TYPED = True
-
-#: Where TensorFlow's kernels want arrays to begin, in bytes.
-ALIGNMENT = 64
 
 #: What conditions and loops are made of, where they are no functions.
 CONTROL = ("Switch", "Merge", "Enter", "Exit")
@@ -220,9 +218,10 @@ def _feeds(run: Run, values: Iterable[int]) -> dict[str, np.ndarray]:
 
 def _aligned(array: np.ndarray, dtype: Any) -> np.ndarray:
     """An array as TensorFlow reads it where it lies: any other one it holds a second time."""
-    room = np.empty(array.size * np.dtype(dtype).itemsize + ALIGNMENT, np.uint8)
-    start = -room.ctypes.data % ALIGNMENT
-    result = room[start : start + room.size - ALIGNMENT].view(dtype).reshape(array.shape)
+    laid, own = array.flags.c_contiguous and array.flags.aligned, array.flags.writeable
+    if array.dtype == dtype and laid and own and not array.ctypes.data % ALIGNMENT:
+        return array
+    result = room(array.shape, dtype)
     result[...] = array
     return result
 

@@ -8,6 +8,7 @@ the tape's is spelt in the row.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -46,6 +47,20 @@ def convolution(recorder: Recorder, operation: Any) -> int:
     )  # fmt: skip
 
 
+def patches(recorder: Recorder, operation: Any) -> int:
+    """The cells of every window side by side: a convolution with a single one for each of them."""
+    size, stride = operation.get_attr("ksizes"), operation.get_attr("strides")
+    dilation = operation.get_attr("rates")
+    cells = prod(size) * operation.inputs[0].shape[3]
+    kernel = recorder.tape.constant(np.eye(cells).reshape(*size[1:3], -1, cells))
+    padding = _padding(operation, size, stride, dilation)
+    return recorder.tape.conv(
+        recorder.of(operation.inputs[0]), kernel,
+        lhs=(0, 3, 1, 2), rhs=(3, 2, 0, 1), out=(0, 3, 1, 2),
+        stride=stride[1:3], padding=padding[1:3], dilation=dilation[1:3], groups=1,
+    )  # fmt: skip
+
+
 def dilated(recorder: Recorder, operation: Any) -> int:
     """A dilated convolution, which TensorFlow computes on an image that is laid out apart."""
     convolution = operation.inputs[0].op
@@ -76,16 +91,37 @@ def bias(recorder: Recorder, operation: Any) -> int:
 
 
 def product(recorder: Recorder, operation: Any) -> int:
-    """A product with one matrix."""
-    left, right = map(recorder.of, operation.inputs)
-    rank = operation.inputs[0].shape.rank
-    if operation.inputs[1].shape.rank != 2:
-        raise Unreadable("a batch of matrix products")
+    """A product of matrices, or with one matrix, or one for each of a batch."""
+    operands = tuple(map(recorder.of, operation.inputs))
+    ranks = [tensor.shape.rank for tensor in operation.inputs]
     flips = ("transpose_a", "transpose_b") if operation.type == "MatMul" else ("adj_x", "adj_y")
     flipped, contracted = (bool(operation.get_attr(flip)) for flip in flips)
-    if flipped and rank != 2:
+    if ranks[1] not in (2, ranks[0]) or (flipped and ranks[0] != ranks[1]):
         raise Unreadable("a batch of matrix products")
-    return recorder.tape.dot(left, right, (0 if flipped else rank - 1, 1 if contracted else 0))
+    batch = [range(rank - 2 if ranks[1] > 2 else 0) for rank in ranks]
+    if batch[0] and len({tuple(tensor.shape[:-2]) for tensor in operation.inputs}) > 1:
+        raise Unreadable("a batch of matrix products")
+    summed = (ranks[0] - (2 if flipped else 1),), (ranks[1] - (1 if contracted else 2),)
+    return composed.contraction(recorder.tape, operation.type, operands, summed, batch)
+
+
+def einsum(recorder: Recorder, operation: Any) -> int:
+    """A product over the axes that an equation names."""
+    read, made = operation.get_attr("equation").decode().split("->")
+    sides = read.split(",")
+    letters = [{*side} for side in sides]
+    plain = all(len(side) == len({*side}) and "." not in side for side in (*sides, made))
+    if not plain or len(sides) != 2 or (letters[0] ^ letters[1]) - {*made}:
+        raise Unreadable(f"an einsum of {read}")
+    both = [letter for letter in sides[0] if letter in sides[1]]
+    batch, summed = ([i for i in both if (i in made) is kept] for kept in (True, False))
+    value = composed.contraction(
+        recorder.tape, operation.type, tuple(map(recorder.of, operation.inputs)),
+        [[side.index(i) for i in summed] for side in sides],
+        [[side.index(i) for i in batch] for side in sides],
+    )  # fmt: skip
+    others = [i for side in sides for i in side if i not in both]
+    return recorder.tape.transpose(value, [[*batch, *others].index(i) for i in made])
 
 
 def window(recorder: Recorder, operation: Any) -> int:
@@ -261,6 +297,8 @@ RANDOM = frozenset(
 
 SEVERAL: dict[str, Translation] = {
     "Conv2D DepthwiseConv2dNative": convolution,
+    "ExtractImagePatches": patches,
+    "Einsum": einsum,
     "BatchToSpaceND": dilated,
     "BiasAdd": bias,
     "MatMul BatchMatMul BatchMatMulV2 BatchMatMulV3": product,
