@@ -17,7 +17,7 @@ from conformance.trace.flax.calls import as_pair, flags, switched
 from conformance.trace.flax.model import Model, fill, weights
 from conformance.trace.flax.scopes import module_of
 from conformance.trace.jax import port as jaxprs
-from conformance.trace.jax.execution import gpu
+from conformance.trace.jax.execution import gpu, lightly
 from conformance.trace.jax.plain import filled
 from conformance.trace.jax.program import Program, program, stored
 from conformance.trace.places import refusing
@@ -48,6 +48,7 @@ class FlaxPort(jaxprs.JaxPort):
         self.size = size
         return super().trace(size, training, batch)
 
+    @lightly()
     def own(self) -> Own:
         """What the module or the pair stores when it is built with its weights, from key 0."""
         with refusing("the factory does not build with its weights"):
@@ -66,6 +67,7 @@ class FlaxPort(jaxprs.JaxPort):
                 case other:
                     raise TypeError(f"it returned {type(other).__name__}, not a Flax module")
 
+    @lightly()
     def _callable(
         self, values: Mapping[str, np.ndarray], shape: tuple[int, ...]
     ) -> Callable[[Any], Any]:

@@ -96,6 +96,17 @@ def computing(how: Execution = PLAIN) -> Iterator[Arithmetic]:
         yield Arithmetic(dtype, FAST if fast else PRODUCTS)
 
 
+@contextmanager
+def lightly() -> Iterator[None]:
+    """Optimise little of what is compiled: what draws a model's weights runs once for a shape."""
+    before = jax.config.read("jax_disable_most_optimizations")
+    jax.config.update("jax_disable_most_optimizations", True)
+    try:
+        yield
+    finally:
+        jax.config.update("jax_disable_most_optimizations", before)
+
+
 def options(wanted: Mapping[str, Any]) -> dict[str, Any]:
     """Those of some options of the compiler that this release has: only time depends on them."""
     return {name: value for name, value in wanted.items() if _is_option(name, value)}

@@ -12,7 +12,7 @@ import numpy as np
 
 from conformance.trace.fresh import Fresh
 from conformance.trace.jax.equations import evaluated
-from conformance.trace.jax.execution import as_array, computing, gpu, let_go
+from conformance.trace.jax.execution import as_array, computing, gpu, let_go, lightly
 from conformance.trace.jax.plain import filled, plainly
 from conformance.trace.jax.program import KEPT, Program, program, shapes, stored
 from conformance.trace.jax.steps import once
@@ -96,6 +96,7 @@ class JaxPort:
             self._kept = asked, self.program(*asked)
         return self._kept[1]
 
+    @lightly()
     def own(self) -> Own:
         """What the pair's variables hold."""
         with refusing("the factory does not build"):
@@ -106,6 +107,7 @@ class JaxPort:
         """See :class:`conformance.trace.port.Port`."""
         return plainly(self._callable, values, images)
 
+    @lightly()
     def _callable(
         self, values: Mapping[str, np.ndarray], shape: tuple[int, ...]
     ) -> Callable[[Any], Any]:
@@ -158,6 +160,7 @@ def _build(factory: Callable[[], Any]) -> tuple[Callable[..., Any], Any]:
     return applies[-1], abstract
 
 
+@lightly()
 def with_arrays(factory: Callable[[], Any]) -> tuple[Callable[..., Any], Any]:
     """The same of a factory that needs real weights, of which the shapes are kept."""
     # A state's counters have the type that they get in the trace.
