@@ -227,6 +227,36 @@ def test_what_stands_in_place_of_a_layer_is_not_left_out():
     assert places == [(f"norm{i} lrn", "operation", ("lrn",)) for i in (1, 2)]
 
 
+class Banded(nn.Module):
+    """A response normalisation whose sums are a product with a band matrix."""
+
+    def __init__(self, maps: int, n: int) -> None:
+        super().__init__()
+        places = torch.arange(maps)
+        apart = (places[:, None] - places).abs()
+        self.register_buffer("band", (apart <= n // 2).float()[..., None, None])
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x / (2.0 + 1e-4 * F.conv2d(x * x, self.band)) ** 0.75
+
+
+@pytest.mark.numbers
+@pytest.mark.parametrize(("n", "cause"), [(5, ""), (3, "n is 3, not 5")])
+def test_a_layer_may_be_unread_but_for_a_part_of_it(n, cause):
+    """In a variant, too, the oracle executes the layer in place of all its parts."""
+
+    def build() -> nn.Module:
+        net = ALEXNET["AlexNet"]()
+        net.norm1, net.norm2 = Banded(96, n), Banded(256, n)
+        net.fc8 = nn.Linear(4096, 10)
+        return net
+
+    found = judge(port(build), reference.find("AlexNet"))
+    assert [each.name for each in found.profiles] == ["other classes"]
+    assert bool(found.findings or found.judgement.open) == bool(cause)
+    assert all(cause in each.hint for each in found.findings[:1])
+
+
 class Mirrored(nn.Module):
     """A network that averages what it says of an image and of its mirror image."""
 

@@ -172,7 +172,8 @@ class Side:
         self.expected = variant or comparison.expected
         pairs = comparison.pairs
         if variant:
-            pairs = {i: i for i, node in enumerate(variant) if node.known}
+            read = variant.ancestors(*variant.outputs)  # and not what stood for a layer of it
+            pairs = {i: i for i in sorted(read) if variant.nodes[i].known}
         self.pairs = stand_ins(self.expected, comparison.found, pairs)
         self.found = supposed(self.expected, comparison.found, self.pairs, turned)
         self.names = comparison.labels if variant else comparison.names
