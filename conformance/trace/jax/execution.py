@@ -54,7 +54,7 @@ OWN = Arithmetic(None, {})
 
 
 #: Programs that are kept for what is alike: each of them takes about a megabyte.
-MANY = 256
+MANY = 512
 compiled = 0
 
 
