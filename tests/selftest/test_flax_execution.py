@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 from jax.extend.core import Primitive
 
-from conformance.trace.jax import steps
+from conformance.trace.jax import execution, steps
 from conformance.trace.jax.equations import multiply_adds
 from conformance.trace.jax.execution import ONCE, SMALL, computing, options
 from conformance.trace.jax.port import port
@@ -52,6 +52,22 @@ def test_an_option_that_the_compiler_has_not_is_left_out():
     known = "xla_backend_optimization_level"
     assert options({known: 1, "xla_of_another_release": True}) == {known: 1}
     assert known in options(ONCE)
+
+
+def test_programs_are_let_go_once_they_are_many(monkeypatch):
+    """What is asked for afterwards is compiled again."""
+    monkeypatch.setattr(execution, "MANY", 1)
+    monkeypatch.setattr(execution, "compiled", 0)
+    one, numbers = jax.jit(lambda x: 2 * x), np.arange(3.0)
+
+    def count():
+        one(numbers)
+        execution.let_go()
+        return execution.compiled
+
+    assert [count(), count()] == [1, 1]
+    jax.jit(lambda x: 3 * x)(numbers)
+    assert [count(), count()] == [0, 1]
 
 
 def products(x, kernel, matrix):

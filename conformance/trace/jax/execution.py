@@ -53,14 +53,14 @@ DOUBLE = Arithmetic(jnp.dtype(jnp.float64), PRODUCTS)
 OWN = Arithmetic(None, {})
 
 
-#: Programs that are kept for what is alike; each of them takes about a megabyte.
-KEPT = 256
-_compiled = 0
+#: Programs that are kept for what is alike: each of them takes about a megabyte.
+MANY = 512
+compiled = 0
 
 
 def _count(event: str, *_: Any, **__: Any) -> None:
-    global _compiled
-    _compiled += event.endswith("backend_compile_duration")
+    global compiled
+    compiled += event.endswith("backend_compile_duration")
 
 
 jax.monitoring.register_event_duration_secs_listener(_count)
@@ -68,10 +68,10 @@ jax.monitoring.register_event_duration_secs_listener(_count)
 
 def let_go() -> None:
     """Forget the programs that have been compiled, if they are many."""
-    global _compiled
-    if _compiled > KEPT:
+    global compiled
+    if compiled > MANY:
         jax.clear_caches()
-        _compiled = 0
+        compiled = 0
 
 
 def gpu() -> str:
