@@ -90,6 +90,34 @@ def test_numbers_in_float32_meet_float64():
     assert scale.attributes == {"factor": 1 / 0.3, "offset": -0.1307 / 0.3}
 
 
+class Laid(LeNet):
+    """A convolution as a product of TensorFlow's patches, perhaps with its kernel out of reach."""
+
+    cut = staticmethod(lambda kernel: kernel)
+
+    def __call__(self, x):
+        x = tf.tanh(tf.nn.conv2d(x, self.kernels[0], 1, "VALID") + self.biases[0])
+        x = tf.tanh(self.pool(x, 2, 2, "VALID"))
+        x = tf.image.extract_patches(x, [1, 5, 5, 1], [1] * 4, [1] * 4, "VALID")
+        x = tf.einsum("nhwk,ko->nhwo", x, tf.reshape(self.cut(self.kernels[1]), (150, 16)))
+        x = tf.tanh(self.pool(tf.tanh(x + self.biases[1]), 2, 2, "VALID"))
+        x = tf.tanh(tf.nn.conv2d(x, self.kernels[2], 1, "VALID") + self.biases[2])
+        x = tf.tanh(tf.reshape(x, (x.shape[0], -1)) @ self.kernels[3] + self.biases[3])
+        return tf.nn.softmax(x @ self.kernels[4] + self.biases[4])
+
+
+class Cut(Laid):
+    cut = staticmethod(tf.stop_gradient)
+
+
+@pytest.mark.parametrize(("module", "found"), [(Laid, []), (Cut, [("C3", "gradient")])])
+def test_patches_are_a_convolution(module, found):
+    """With its gradient, which a product of what is laid out has like any other."""
+    judged = judge(port(module), MODEL, trained=True)
+    assert [(each.node, each.attribute) for each in judged.findings] == found
+    assert judged.verdict == ("deviates" if found else "conforms")
+
+
 class Halved(LeNet):
     """A model that looks at the number of its images."""
 

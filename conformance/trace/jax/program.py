@@ -105,12 +105,11 @@ def _first(
                     return _traced(function, inputs)
                 except Exception as error:
                     refused.append(error)
-    error, other, *_ = refused
-    error = other if isinstance(other, KEPT) else error
+    why = refused[1] if isinstance(refused[1], KEPT) else refused[0]
     size = "x".join(map(str, shape))
     raise UntraceableModel(
-        f"the model cannot be called with an image batch of {size}: {reason(error)}"
-    ) from error
+        f"the model cannot be called with an image batch of {size}: {reason(why)}"
+    ) from why
 
 
 def _traced(function: Callable[..., Any], inputs: Sequence[Any]) -> ClosedJaxpr:
