@@ -123,6 +123,19 @@ def test_a_band_of_ones_sums_neighbours(function, n):
     assert [node.attributes["n"] for node in graph if node.kind == "lrn"] == [n] * (n is not None)
 
 
+def test_what_makes_images_larger_hides_nothing():
+    """It is no layer of ours, and the convolution behind it reads rows and columns."""
+
+    def apply(kernel, x):
+        larger = jax.image.resize(x, (len(x), 12, 12, 1), "bilinear")
+        return direct(larger, kernel).reshape(len(x), -1)
+
+    graph = canonical(port(lambda: (apply, np.ones((3, 3, 1, 4)))).trace((8, 8, 1)))
+    kinds = [node.kind for node in graph]
+    assert kinds == ["input", "unknown:resize", "unknown:resize", "conv", "flatten"]
+    assert graph.nodes[3].shape == (10, 10, 4)
+
+
 AWAITING = "norm/~/var_ema/average"
 
 

@@ -201,6 +201,10 @@ def _dot(
     kept = [axis for i, axis in enumerate(flow.axes) if i != along]
     inputs = prod(size for _, size in contracted)
     outputs = walk.shape(kernel)[1 - into]
+    if how and (side := name_of(contracted)) in ("H", "W"):  # such as JAX's image.resize
+        left: Axis = ((side, outputs),)
+        axes = (*kept, left) if last else (left, *kept)
+        return walk.node("unknown:resize", {}, (flow.node,), axes, op.value)
     steps = (*parameter.steps, ("transpose", (into, 1 - into)))
     if order := vector_steps(contracted):
         sizes = order[0][1]
