@@ -1,8 +1,7 @@
 """Two live models with their own weights, layer by layer: structure, weights, activations.
 
 Nodes correspond by :mod:`conformance.graph.align`.  Weights are compared slot by slot in neutral
-layout,
-and then what every pair of nodes computes.
+layout, and then what every pair of nodes computes.
 """
 
 from __future__ import annotations
@@ -38,6 +37,7 @@ from conformance.judge.finding import (
 from conformance.judge.port import folded
 from conformance.judge.record.rows import GraphRow
 from conformance.judge.results import Activation, Compare, Divergence, Port, common
+from conformance.judge.settled import Instead, instead, words
 from conformance.numbers.activations import Progress, ResultPair, run_both
 from conformance.numbers.own_weights import Side, address
 from conformance.numbers.relation import Relation, checksum, relation
@@ -75,6 +75,8 @@ class Comparison:
     #: Batch norms that B has folded into convolutions, and what that allows the results to be off.
     folds: int = 0
     cost: float = 1.0
+    #: Layers that no rule reads in one of the two, of which values say that they are the other's.
+    settled: list[Instead] = field(default_factory=list)
 
     @property
     def run(self) -> int:
@@ -114,6 +116,7 @@ class Comparison:
         """The fold of all three checks."""
         wrong = self.differing
         structure = Part([self.difference(each) for each in self.structure])
+        structure.remarks = [self.other_words(each) for each in self.settled]
         weights = Part([self.slot(each) for each in wrong], len(self.slots), len(self.slots))
         weights.remarks = [
             self.moved_slot(each)
@@ -149,6 +152,20 @@ class Comparison:
             "structure", self.a.at(one), each.attribute, each.expected, each.found,
             kind=nodes[0].kind, port_node=self.b.at(other),
         )  # fmt: skip
+
+    def other_words(self, each: Instead) -> Remark:
+        """A layer that is written in operations that no rule reads."""
+        return Remark(
+            self.a.at(each.a), "operation", words(self.a.graph, each.in_a),
+            words(self.b.graph, each.in_b), self.b.at(each.b),
+            "cannot be read, and computes the same: by its values",
+        )  # fmt: skip
+
+    def settle(self, each: Instead) -> None:
+        """Take a layer that computes the same for the same, whatever it is made of."""
+        said = [f for f in self.structure if each.explains(f, self.b.graph)]
+        self.structure = [f for f in self.structure if f not in said]
+        self.settled.append(each)
 
     def slot(self, each: SlotPair) -> Finding:
         """A finding of the weights."""
@@ -255,10 +272,11 @@ def compare(a: Side, b: Side, progress: Progress = lambda done, total: None) -> 
     a.graph, b.graph = alike(a.graph, b.graph)
     alignment = align(a.graph, b.graph)
     found = Comparison(a, b, [*findings(a.graph, b.graph, alignment), *_outputs(a, b, alignment)])
-    found.pairs = alignment.pairs
-    pairs = sorted(alignment.pairs.items())
+    one, two, unread = instead(a.graph, b.graph, alignment.pairs)
+    found.pairs = alignment.pairs | {each.a: each.b for each in unread}
+    pairs = sorted(found.pairs.items())
     observed = [(i, j) for i, j in pairs if a.graph.nodes[i].seen and b.graph.nodes[j].seen]
-    found.slots = _weights(a, b, a.graph, b.graph, _slots(a.graph, b.graph, pairs))
+    found.slots = _weights(a, b, one, two, _slots(one, two, pairs))
     missing = {(s.a, s.slot) for s in found.slots if s.relation.word == "missing"}
     found.structure = [f for f in found.structure if (f.expected_node, f.attribute) not in missing]
     observed = _folded(found, alignment, observed)
@@ -271,6 +289,10 @@ def compare(a: Side, b: Side, progress: Progress = lambda done, total: None) -> 
     results, problem = run_both(a, b, dict(observed), progress)
     found.results = [replace(each, bound=each.bound * found.cost) for each in results]
     found.problem = found.problem or problem
+    same = {(each.a, each.b) for each in found.results if each.agrees and not each.moved}
+    for each in unread:
+        if (each.a, each.b) in same:
+            found.settle(each)
     return found
 
 

@@ -56,7 +56,7 @@ def run_both(
     if image.shape[1:] != b.graph.nodes[b.graph.inputs[0]].shape:
         return [], "the two take images of different sizes"
     with tempfile.TemporaryFile() as room, np.errstate(all="ignore"):
-        first = _First(a, image, room, progress, len(pairs))
+        first = _First(a, image, room, progress, pairs)
         a.port.run(Run(a.tape, a.single, image), frozenset(first.wanted), first)
         second = _Second(b, pairs, first, progress)
         b.port.run(Run(b.tape, b.single, image), frozenset(second.wanted), second)
@@ -71,7 +71,9 @@ def run_both(
 class _First:
     """Receives A's results, writes them down, and lets two oracles keep step."""
 
-    def __init__(self, side: Side, image: np.ndarray, room: Any, progress: Progress, pairs: int):
+    def __init__(
+        self, side: Side, image: np.ndarray, room: Any, progress: Progress, pairs: dict[int, int]
+    ):
         self.side, self.room, self.progress, self.pairs = side, room, progress, pairs
         graph = side.graph
         self.wanted = {n.value: i for i, n in enumerate(graph) if n.seen}
@@ -88,8 +90,10 @@ class _First:
         index = self.wanted[value]
         node = self.side.graph.nodes[index]
         if not node.known and (array.size != prod(node.shape) or np.iscomplexobj(array)):
-            said = f"unsupported operation {node.kind.removeprefix('unknown:')}"
-            self._open(f"{said} at {self.side.at(index)}: which number of it is which is not known")
+            if index in self.pairs:  # and not what only A is made of inside
+                said = f"unsupported operation {node.kind.removeprefix('unknown:')}"
+                where = self.side.at(index)
+                self._open(f"{said} at {where}: which number of it is which is not known")
             return
         got = to_neutral(array, node.axes).reshape((-1, *node.shape))
         rms = float(np.sqrt(np.mean(np.square(got)))) or 1.0
@@ -99,7 +103,7 @@ class _First:
             bound = inf
         self.places[index] = self.room.tell(), rms, bound
         self.room.write(np.ascontiguousarray(got, np.float64).tobytes())
-        self.progress(len(self.places), len(self.wanted) + self.pairs)
+        self.progress(len(self.places), len(self.wanted) + len(self.pairs))
 
     def _bound(self, index: int, got: np.ndarray, rms: float) -> float:
         """How far another correct port may be from this result."""

@@ -7,7 +7,7 @@ import pytest
 
 from conformance import reference
 from conformance.judge.compare import compare
-from conformance.judge.finding import DIFFER
+from conformance.judge.finding import DIFFER, SAME
 from conformance.judge.phrases import causes
 from conformance.judge.port.verdict import judge
 
@@ -350,3 +350,23 @@ def test_ports_with_complex_numbers_inside_are_compared(changed):
     found = compare(Side("A", port(factory), (8, 8, 3)), Side("B", port(other), (8, 8, 3)))
     assert found.verdict == (DIFFER if changed else "inconclusive")
     assert "aten._fft_r2c at 0: which number of it is which is not known" in found.problem
+
+
+@pytest.mark.numbers
+@pytest.mark.parametrize("scale", [1.0, 1.01])
+@pytest.mark.parametrize("order", [1, -1], ids=["in B", "in A"])
+def test_a_layer_that_no_rule_reads_is_compared_with_the_one_it_stands_for(order, scale):
+    """By its values, and its kernel with that one's."""
+
+    def factory(kind, times):
+        layer = kind()
+        torch.manual_seed(0)
+        layer.weight.data = times * torch.randn(4, 3, 3, 3)
+        return nn.Sequential(layer, nn.ReLU(), nn.Flatten(), nn.Linear(4 * 64, 10))
+
+    usual = partial(nn.Conv2d, 3, 4, 3, padding=1, bias=False)
+    factories = partial(factory, usual, 1.0), partial(factory, Transformed, scale)
+    found = compare(*(Side("", port(each), (8, 8, 3)) for each in factories[::order]))
+    assert found.verdict == (SAME if scale == 1 else DIFFER)
+    assert len(found.slots) == 3 and len(found.judgement.remarks) == (scale == 1)
+    assert [each.slot for each in found.differing] == ["kernel"] * (scale != 1)
