@@ -173,9 +173,11 @@ def carried(
     Of all numbers there is what is ``kept`` of them.
 
     One that no slot reads keeps the values that the port gives it, as the mean of its images, or
-    is filled with one half: nobody knows what it is where an operation without a word reads it.
+    is filled with one half; so is what an operation without a word reads: nobody knows what it is
+    there.
     """
     lines = {op.attributes["handle"]: op for op in tape.operations if op.name == "parameter"}
+    unread = {p.handle for node in graph.unknown for some in node.parameters.values() for p in some}
     readers: dict[str, list[tuple[int, str, Parameter]]] = {}
     for index, node in enumerate(graph):
         for name, pieces in node.parameters.items() if node.known else ():
@@ -185,7 +187,7 @@ def carried(
     def values(handle: str) -> np.ndarray:
         if handle not in readers:
             line = lines[handle]
-            own = line.attributes.get("array")
+            own = None if handle in unread else line.attributes.get("array")
             return kept(np.full(line.shape, 0.5) if own is None else np.asarray(own, np.float64))
         index, name, parameter = readers[handle][0]
         part = kept(slot(index, name))
