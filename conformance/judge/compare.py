@@ -75,8 +75,10 @@ class Comparison:
     #: Batch norms that B has folded into convolutions, and what that allows the results to be off.
     folds: int = 0
     cost: float = 1.0
-    #: Layers that no rule reads in one of the two, of which values say that they are the other's.
+    #: Layers that no rule reads in one of the two, of which values say that they are the other's,
+    #: and both graphs with these in their places.
     settled: list[Instead] = field(default_factory=list)
+    read: tuple[Graph, Graph] | None = None
 
     @property
     def run(self) -> int:
@@ -215,8 +217,8 @@ class Comparison:
         height, width, channels = self.a.graph.nodes[self.a.graph.inputs[0]].shape
         return Compare(
             schema=1,
-            a=_port(self.a),
-            b=_port(self.b),
+            a=_port(self.a, self.read[0] if self.read and self.settled else self.a.graph),
+            b=_port(self.b, self.read[1] if self.read and self.settled else self.b.graph),
             input=(height, width, channels),
             **(common(self.judgement) | {"verdict": self.verdict}),
             slots=dict(sorted(Counter(each.relation.word for each in self.slots).items())),
@@ -259,8 +261,8 @@ class Comparison:
         return Divergence(**seen, before=self.before, causes=tuple(self.near(each)))
 
 
-def _port(side: Side) -> Port:
-    numbers = side.graph.parameters("with running statistics")
+def _port(side: Side, read: Graph) -> Port:
+    numbers = read.parameters("with running statistics")
     return Port(side.name, side.port.framework, len(side.graph), numbers)
 
 
@@ -273,6 +275,7 @@ def compare(a: Side, b: Side, progress: Progress = lambda done, total: None) -> 
     alignment = align(a.graph, b.graph)
     found = Comparison(a, b, [*findings(a.graph, b.graph, alignment), *_outputs(a, b, alignment)])
     one, two, unread = instead(a.graph, b.graph, alignment.pairs)
+    found.read = one, two
     found.pairs = alignment.pairs | {each.a: each.b for each in unread}
     pairs = sorted(found.pairs.items())
     observed = [(i, j) for i, j in pairs if a.graph.nodes[i].seen and b.graph.nodes[j].seen]
