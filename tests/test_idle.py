@@ -71,7 +71,10 @@ def test_a_pool_has_a_place_only(read):
 
 
 def test_statistics_of_a_norm_that_is_read_are_its_own():
-    """A norm that takes those of the batch stores others, and is not idle for that."""
+    """A norm that takes those of the batch stores others, and is not idle for that; nor is a part
+    of it that holds as many numbers as one of its own arrays."""
     made = tape()
-    made.stored["fc.running_mean"] = (4,)
+    made.stored |= {"fc.running_mean": (4,), "fc.mean.average": (1, 12)}
     assert not remarks(made, made)
+    made.stored["fc.more.weight"] = (10, 100)
+    assert [place for place, _ in remarks(made, made)] == ["fc.more"]

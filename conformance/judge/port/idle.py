@@ -75,7 +75,10 @@ def _remarks(reads: list[Read], trains: bool, counted: set[str]) -> Iterator[Rem
     where = {handle: place for read in reversed(reads) for handle, place in read.reader.items()}
     # One of its arrays says which layer the others belong to: the one that reads it.
     paths = {_layer(handle): place.path for handle, place in where.items() if place.path}
-    used = {paths.get(_layer(handle), _layer(handle)) for handle in live}
+    used: dict[str, set[int]] = {}  # and how many numbers each of its arrays holds
+    for handle in live:
+        size = prod(held.get(handle, ()))
+        used.setdefault(paths.get(_layer(handle), _layer(handle)), set()).add(size)
     idle: dict[str, list[str]] = {}
     unused: dict[str, dict[str, int]] = {}
     for handle in held.keys() - live:
@@ -84,6 +87,9 @@ def _remarks(reads: list[Read], trains: bool, counted: set[str]) -> Iterator[Rem
     for layer, handles in sorted(idle.items()):
         if any(layer == each or layer.endswith((f"/{each}", f".{each}")) for each in used if each):
             continue  # statistics that a norm keeps and does not use, say
+        parts = (sizes for each, sizes in used.items() if each and _in(layer, each))
+        if any({prod(held[handle]) for handle in handles} <= sizes for sizes in parts):
+            continue  # the same, where each average is a part of the norm
         count = sum(prod(held[handle]) for handle in handles)
         places = [where[handle] for handle in sorted(handles) if handle in where]
         if places:
@@ -97,6 +103,10 @@ def _remarks(reads: list[Read], trains: bool, counted: set[str]) -> Iterator[Rem
         said = f"no output depends on it{when}: {_not_counted(sum(layers.values()))}"
         yield Remark("", "unused", "used", name, name, said)
     yield from _without_parameters(reads, when, {str(place) for place in where.values()})
+
+
+def _in(layer: str, other: str) -> bool:
+    return layer.startswith((f"{other}/", f"{other}."))
 
 
 def _not_counted(count: int) -> str:
