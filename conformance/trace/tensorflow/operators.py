@@ -52,7 +52,7 @@ def patches(recorder: Recorder, operation: Any) -> int:
     size, stride = operation.get_attr("ksizes"), operation.get_attr("strides")
     dilation = operation.get_attr("rates")
     cells = prod(size) * operation.inputs[0].shape[3]
-    kernel = recorder.tape.constant(np.eye(cells).reshape(*size[1:3], -1, cells))
+    kernel = recorder.tape.constant(np.eye(cells, dtype=np.int8).reshape(*size[1:3], -1, cells))
     padding = _padding(operation, size, stride, dilation)
     return recorder.tape.conv(
         recorder.of(operation.inputs[0]), kernel,
