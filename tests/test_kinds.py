@@ -88,11 +88,14 @@ def test_a_graph_of_rows_is_valid():
         (Node("max_pool", PLACED | {"ceil": True}, (0,), (1,)), "max_pool, : has ceil"),
         (Node("avg_pool", dict(PLACED), (0,), (1,)), "lacks count_include_pad"),
         (Node("relu", {}, (0,), (1,), {}, {"gamma": (1,)}), "relu, : holds gamma"),
+        (Node("unknown:fft", {}, (-1,), (1,)), "unknown:fft, : reads node -1"),
+        (Node("relu", {}, (1,), (1,)), "relu, : reads node 1"),
     ],
-    ids=["no kind", "too much", "too little", "a slot"],
+    ids=["no kind", "too much", "too little", "a slot", "no node", "itself"],
 )
 def test_a_wrong_node_is_named(node, words):
-    """A node of no kind, or with other attributes or slots than its row's, is no valid graph."""
+    """A node of no kind, or with other attributes or slots than its row's, is no valid graph, nor
+    is one that reads what is not computed before it."""
     with pytest.raises(InvalidGraph, match=words):
         verify(graph(node))
 

@@ -275,7 +275,7 @@ class InvalidGraph(Exception):
 
 def verify(graph: Graph) -> Graph:
     """The graph itself.  Raises :class:`InvalidGraph` and names the nodes that are not as their
-    row says.
+    row says, or that read what is no earlier node.
 
     A primitive that is of no kind, ``unknown:<primitive>``, may be anything.
     """
@@ -284,6 +284,12 @@ def verify(graph: Graph) -> Graph:
         for index, node in enumerate(graph)
         if not node.kind.startswith("unknown:")
         for each in (node.row.departures(node) if node.row else ["is of no kind"])
+    ]
+    wrong += [
+        f"node {index}, {node.kind}, {node.where}: reads node {i}"
+        for index, node in enumerate(graph)
+        for i in node.inputs
+        if not 0 <= i < index
     ]
     if wrong:
         raise InvalidGraph("; ".join(wrong))

@@ -35,14 +35,15 @@ def joined(graph: Graph) -> Graph:
     if not towers:
         return graph
     gone = {i for floors, _ in towers.values() for floor in floors for i in floor}
-    gone |= {i for j in gone for i in graph.nodes[j].inputs if _takes(graph.nodes[i])}
+    taken = {i for j in gone for i in graph.nodes[j].inputs if _takes(graph.nodes[i])}
+    left = {i for i in taken if not gone.issuperset(readers[i]) or i in graph.outputs}
     read: dict[int, int] = {}
 
     def made(index: int, node: Node, nodes: list[Node]) -> Node | int:
-        if index in gone:
+        if index in gone or index in taken:
             (before,) = graph.nodes[index].inputs
-            read[index] = read[before] if before in gone else node.inputs[0]
-            return -1
+            read[index] = read[before] if before in gone | taken else node.inputs[0]
+            return node if index in left else -1
         if index not in towers:
             return node
         floors, in_turn = towers[index]
