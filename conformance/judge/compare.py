@@ -37,7 +37,7 @@ from conformance.judge.finding import (
 from conformance.judge.port import folded
 from conformance.judge.record.rows import GraphRow
 from conformance.judge.results import Activation, Compare, Divergence, Port, common
-from conformance.judge.settled import Instead, instead, words
+from conformance.judge.settled import Instead, candidates, words
 from conformance.numbers.activations import Progress, ResultPair, run_both
 from conformance.numbers.own_weights import Side, address
 from conformance.numbers.relation import Relation, checksum, relation
@@ -75,10 +75,12 @@ class Comparison:
     #: Batch norms that B has folded into convolutions, and what that allows the results to be off.
     folds: int = 0
     cost: float = 1.0
-    #: Layers that no rule reads in one of the two, of which values say that they are the other's,
-    #: and both graphs with these in their places.
+    #: Layers that no rule reads in one of the two, of which values say that they are the other's.
     settled: list[Instead] = field(default_factory=list)
-    read: tuple[Graph, Graph] | None = None
+
+    def __post_init__(self) -> None:
+        #: Both graphs as they were compared, with what has been settled in its place.
+        self.read = self.a.graph, self.b.graph
 
     @property
     def run(self) -> int:
@@ -217,8 +219,8 @@ class Comparison:
         height, width, channels = self.a.graph.nodes[self.a.graph.inputs[0]].shape
         return Compare(
             schema=1,
-            a=_port(self.a, self.read[0] if self.read and self.settled else self.a.graph),
-            b=_port(self.b, self.read[1] if self.read and self.settled else self.b.graph),
+            a=_port(self.a, self.read[0]),
+            b=_port(self.b, self.read[1]),
             input=(height, width, channels),
             **(common(self.judgement) | {"verdict": self.verdict}),
             slots=dict(sorted(Counter(each.relation.word for each in self.slots).items())),
@@ -274,8 +276,7 @@ def compare(a: Side, b: Side, progress: Progress = lambda done, total: None) -> 
     a.graph, b.graph = alike(a.graph, b.graph)
     alignment = align(a.graph, b.graph)
     found = Comparison(a, b, [*findings(a.graph, b.graph, alignment), *_outputs(a, b, alignment)])
-    one, two, unread = instead(a.graph, b.graph, alignment.pairs)
-    found.read = one, two
+    one, two, unread = candidates(a.graph, b.graph, alignment.pairs)
     found.pairs = alignment.pairs | {each.a: each.b for each in unread}
     pairs = sorted(found.pairs.items())
     observed = [(i, j) for i, j in pairs if a.graph.nodes[i].seen and b.graph.nodes[j].seen]
@@ -294,8 +295,10 @@ def compare(a: Side, b: Side, progress: Progress = lambda done, total: None) -> 
     found.problem = found.problem or problem
     same = {(each.a, each.b) for each in found.results if each.agrees and not each.moved}
     for each in unread:
-        if (each.a, each.b) in same:
+        if (each.a, each.b) in same and each.tells(Slots(one, a.own)):
             found.settle(each)
+    if found.settled:
+        found.read = one, two
     return found
 
 

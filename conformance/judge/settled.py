@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from conformance.graph.align import Finding as Difference
 from conformance.graph.model import Graph
 from conformance.judge.port.supposed import supposed, unread
+from conformance.numbers.stored import Slots
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +29,13 @@ class Instead:
             or (each.attribute == "inputs" and self.b in reads)
         )
 
+    def tells(self, held: Slots) -> bool:
+        """Whether results tell anything: by a kernel of zeros all layers are alike."""
+        slots = held.graph.nodes[self.a].slots
+        return "kernel" not in slots or bool(held(self.a, "kernel").any())
 
-def instead(a: Graph, b: Graph, pairs: dict[int, int]) -> tuple[Graph, Graph, list[Instead]]:
+
+def candidates(a: Graph, b: Graph, pairs: dict[int, int]) -> tuple[Graph, Graph, list[Instead]]:
     """Both graphs with what their unread operations may be, and where that is."""
     back = {j: i for i, j in pairs.items()}
     one, two = supposed(b, a, back), supposed(a, b, pairs)

@@ -21,12 +21,6 @@ from conformance.trace.jax.program import stored
 LAYOUT = ("NHWC", "HWIO", "NHWC")
 
 
-@pytest.fixture(autouse=True)
-def chosen(pytestconfig):
-    if "flax" not in (pytestconfig.getoption("framework") or ["flax"]):
-        pytest.skip("not the framework that was asked for")
-
-
 def direct(x, kernel):
     return jax.lax.conv_general_dilated(x, kernel, (1, 1), "VALID", dimension_numbers=LAYOUT)
 

@@ -352,23 +352,36 @@ def test_ports_with_complex_numbers_inside_are_compared(changed):
     assert "aten._fft_r2c at 0: which number of it is which is not known" in found.problem
 
 
+def transformed(kind, times):
+    """A network whose first layer is of a kind, with weights that are so many times others."""
+    layer = kind()
+    torch.manual_seed(0)
+    layer.weight.data = times * torch.randn(4, 3, 3, 3)
+    return nn.Sequential(layer, nn.ReLU(), nn.Flatten(), nn.Linear(4 * 64, 10))
+
+
+USUAL = partial(nn.Conv2d, 3, 4, 3, padding=1, bias=False)
+
+
 @pytest.mark.numbers
 @pytest.mark.parametrize("scale", [1.0, 1.01])
 @pytest.mark.parametrize("order", [1, -1], ids=["in B", "in A"])
 def test_a_layer_that_no_rule_reads_is_compared_with_the_one_it_stands_for(order, scale):
     """By its values, and its kernel with that one's."""
-
-    def factory(kind, times):
-        layer = kind()
-        torch.manual_seed(0)
-        layer.weight.data = times * torch.randn(4, 3, 3, 3)
-        return nn.Sequential(layer, nn.ReLU(), nn.Flatten(), nn.Linear(4 * 64, 10))
-
-    usual = partial(nn.Conv2d, 3, 4, 3, padding=1, bias=False)
-    factories = partial(factory, usual, 1.0), partial(factory, Transformed, scale)
+    factories = partial(transformed, USUAL, 1.0), partial(transformed, Transformed, scale)
     a, b = (Side("", port(each), (8, 8, 3)) for each in factories[::order])
     found = compare(a, b)
     assert found.verdict == (SAME if scale == 1 else DIFFER)
     assert len(found.slots) == 3 and len(found.judgement.remarks) == (scale == 1)
     assert [each.slot for each in found.differing] == ["kernel"] * (scale != 1)
     assert found.result().a.numbers == found.result().b.numbers or found.structure
+
+
+@pytest.mark.numbers
+def test_zeros_tell_nothing_of_a_layer_that_no_rule_reads():
+    """By a kernel of zeros any two layers compute the same."""
+    a, b = (
+        Side("", port(partial(transformed, kind, 0.0)), (8, 8, 3)) for kind in (USUAL, Transformed)
+    )
+    found = compare(a, b)
+    assert found.structure and not found.parted and found.verdict == DIFFER

@@ -7,6 +7,7 @@ from importlib.util import find_spec
 import pytest
 
 from conformance import reference
+from conformance.graph.model import verify
 from conformance.judge.port.verdict import Judged, judge
 
 if find_spec("torch") is None:
@@ -24,12 +25,6 @@ from conformance.trace.torch.port import TorchPort, port
 
 NETWORK = reference.find("ResNet-20-CIFAR")
 Computed = Callable[[nn.Module, Tensor], Tensor]
-
-
-@pytest.fixture(autouse=True)
-def chosen(pytestconfig):
-    if "torch" not in (pytestconfig.getoption("framework") or ["torch"]):
-        pytest.skip("not the framework that was asked for")
 
 
 class Written(nn.Module):
@@ -329,3 +324,28 @@ def test_what_is_extra_behind_a_dropout_is_one_finding():
 
     (found,) = judge(port(build), reference.find("AlexNet"), numbers=False).findings
     assert (found.node, found.attribute) == ("after fc6 relu", "extra")
+
+
+class Halves(nn.Module):
+    """A convolution for each half of the channels of a map; one of the halves may be read again."""
+
+    def __init__(self, again: bool) -> None:
+        super().__init__()
+        self.body, self.again = nn.Conv2d(3, 8, 3), again
+        self.halves = nn.ModuleList(nn.Conv2d(4, 6, 3, padding=1) for _ in range(2))
+
+    def forward(self, x: Tensor) -> Tensor:
+        a, b = self.body(x).chunk(2, 1)
+        first, second = self.halves
+        made = torch.cat([first(a.relu()), second(b.relu())], 1)
+        return made * a.mean(1, keepdim=True) if self.again else made
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_towers_are_one_layer_whatever_else_reads_a_half(again):
+    """What else reads the half goes on to read it."""
+    graph = verify(canonical(port(lambda: Halves(again)).trace((8, 8, 3))))
+    assert [n.attributes["groups"] for n in graph if n.kind == "conv"] == [1, 2]
+    taken = [i for i, node in enumerate(graph) if node.kind == "unknown:take"]
+    readers = [graph.nodes[i].kind for each in taken for i in graph.consumers()[each]]
+    assert readers == ["unknown:reduce"] * again

@@ -87,7 +87,7 @@ def _turned(side: Side, ran: Parity) -> dict[str, Turn]:
     read = unread(side.expected, compared.found, side.pairs)
     kernels = {a: side.found.nodes[b].parameters.get("kernel", ()) for a, b, _ in read}
     turn = next((o[c] for c in causes[:1] for o in ORDERS.values() if c in o), None)
-    if turn is None or diverged.node not in kernels:
+    if turn is None or not kernels.get(diverged.node):
         return {}
     handles = [each.handle for a in sorted(kernels) if a >= diverged.node for each in kernels[a]]
     return {} if handles[0] in side.turned else dict.fromkeys(handles, turn)

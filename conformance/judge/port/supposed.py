@@ -15,8 +15,7 @@ from math import prod
 import numpy as np
 
 from conformance.graph.model import Graph, Parameter
-from conformance.numbers.causes.roots import stand_ins
-from conformance.numbers.causes.roots import unread as stands
+from conformance.numbers.causes.roots import made_of, stand_ins
 
 Shape = tuple[int, ...]
 Turn = tuple[str, tuple[int, ...]]
@@ -71,9 +70,8 @@ def unread(
     """Each expected layer in whose place stands what no rule reads: its last node, and all."""
     pairs = stand_ins(expected, found, pairs)
     for a, b in pairs.items():
-        if chain := expected.nodes[a].known and stands(
-            found, b, expected.nodes[a].kind, {*pairs.values()}
-        ):
+        layer = expected.nodes[a]
+        if layer.known and (chain := made_of(found, b, layer.kind, {*pairs.values()})):
             yield a, b, chain
 
 

@@ -58,28 +58,17 @@ def examine(
     :class:`~conformance.trace.port.UntraceableModel`.
     """
     gc.freeze()  # a collection looks at what this network makes, not at all of a framework again
-    record = _in_both_modes(
-        frameworks.port(framework, model), model, (how, *others) if numbers else (),
-        whole if numbers else (), thorough, arrays, repeat or Repeat(seed), progress,
-    )  # fmt: skip
-    gc.collect()  # frameworks keep models alive in reference cycles, this one's among them
-    return record
-
-
-def _in_both_modes(
-    port: Port,
-    model: Model,
-    ways: Sequence[Execution],
-    whole: Sequence[Execution],
-    thorough: bool,
-    arrays: Collection[str],
-    repeat: Repeat,
-    progress: Progress,
-) -> Record:
+    repeat = repeat or Repeat(seed)
+    port = frameworks.port(framework, model)
     # A tape may hold its framework's record of the run: two at once are much in a deep network.
-    record = _in_inference(port, model, ways, whole, thorough, arrays, repeat, progress)
-    gc.collect()
+    ways = (how, *others) if numbers else ()
+    record = _in_inference(
+        port, model, ways, whole if numbers else (), thorough, arrays, repeat, progress
+    )
+    gc.collect()  # frameworks keep models alive in reference cycles
     _in_training(record, port, model, thorough, repeat, progress)
+    del port  # it is in such cycles, too
+    gc.collect()
     return record
 
 

@@ -61,7 +61,7 @@ def _instead(expected: Graph, found: Graph, pairs: dict[int, int]) -> dict[int, 
             want, have = expected.nodes[m], found.nodes[u]
             paired = found.nodes[pairs[m]].kind if m in pairs else ""
             if (
-                unread(found, u, want.kind, taken) and u not in taken and paired != want.kind
+                made_of(found, u, want.kind, taken) and u not in taken and paired != want.kind
                 and have.shape == want.shape and have.value >= 0
             ):  # fmt: skip
                 instead[m] = u
@@ -69,7 +69,7 @@ def _instead(expected: Graph, found: Graph, pairs: dict[int, int]) -> dict[int, 
     return instead
 
 
-def unread(found: Graph, index: int, kind: str, barred: Set[int]) -> set[int]:
+def made_of(found: Graph, index: int, kind: str, barred: Set[int]) -> set[int]:
     """What a node is made of that stands for one of a ``kind``, back to nodes that are ``barred``;
     nothing of one that is known and is made of no single operation without a word."""
     nodes, at, barred = found.nodes, index, barred - {index}
