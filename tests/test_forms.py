@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from conformance.graph.align import align, findings
 from conformance.graph.axes import name_of
 from conformance.graph.model import verify
 from conformance.trace.canonical import canonical
@@ -203,6 +204,19 @@ def test_places_taken_in_their_order_are_all_of_them():
     assert kinds(graph(lambda tape, x: tape.take(x, 2, (5, 0, 1, 2, 3, 4)))) == [
         "input", "unknown:take",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("places", [[1, 0, 2], [[1, 0], [2, 0]]])
+def test_rows_in_another_order_are_compared(places):
+    """By the places that they are taken from."""
+
+    def rows(order):
+        return graph(lambda tape, x: tape.take(x, 2, np.array(order)))
+
+    assert kinds(rows(places))[1:] == ["unknown:take"]
+    for others, differ in ((places, []), (places[::-1], ["indices"])):
+        one, two = rows(places), rows(others)
+        assert [each.attribute for each in findings(one, two, align(one, two))] == differ
 
 
 def test_a_sum_of_one_result_and_itself_has_two_inputs():

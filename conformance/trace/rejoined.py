@@ -66,9 +66,9 @@ def _whole(walk: Walk, start: int, end: int) -> None:
     ops = [walk.tape[i] for i in inside]
     if any(op.inputs and (op.name not in STEPS or op.attributes.get("unknown")) for op in ops):
         return
-    named = walk.named.pop(node.value, None)
+    named, count = walk.named.pop(node.value, None), len(walk.nodes)
     made = recognised(walk, Algebra(Plain(start, before.axes, before.value), node.value))
-    if made is not None and made.node == len(walk.nodes) - 1:
+    if made is not None and made.node == count == len(walk.nodes) - 1:  # and not several nodes
         walk.nodes[end] = walk.nodes.pop()
     elif named is not None:
         walk.named[node.value] = named

@@ -28,7 +28,7 @@ softmax            ``axis``
 upsample           ``factor`` (of height, of width): every pixel repeated
 adaptive_avg_pool  ``size`` (rows, columns): means of windows that divide the map into so many
 add sub mul div max min pow               numpy broadcasting
-neg exp log tanh logistic sqrt rsqrt abs sign relu  one operand
+neg exp log tanh logistic sqrt rsqrt abs sign relu is_finite  one operand
 erf erfc elu selu softplus softsign       one operand
 reshape            to the shape given
 transpose          ``axes`` as in numpy.transpose

@@ -184,8 +184,9 @@ class Walk:
 
 
 def _by_name(attributes: Mapping[str, Any], axes: Axes) -> dict[str, Any]:
-    """An operation's attributes; which axis it works on is said by name."""
-    result = dict(attributes)
+    """An operation's attributes; which axis it works on is said by name, and arrays are tuples, as
+    nodes are compared by them."""
+    result = {name: _in_tuples(value) for name, value in attributes.items()}
     for name in ("axis", "axes"):
         given = attributes.get(name)
         numbers = given if isinstance(given, tuple | list) else (given,)
@@ -193,6 +194,11 @@ def _by_name(attributes: Mapping[str, Any], axes: Axes) -> dict[str, Any]:
             letters = [letter for n in numbers for letter, _ in axes[n]]
             result[name] = " and ".join(AXES[letter] for letter in letters)
     return result
+
+
+def _in_tuples(value: Any) -> Any:
+    value = value.tolist() if isinstance(value, np.ndarray) else value
+    return tuple(map(_in_tuples, value)) if isinstance(value, list) else value
 
 
 def _kept(axes: Axes, shape: tuple[int, ...], attributes: Mapping[str, Any]) -> Axes | None:

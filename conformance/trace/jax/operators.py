@@ -163,7 +163,7 @@ def gather(walk: Walk, params: Json, shape: Shape, x: Value, indices: Value) -> 
     """Whole slices along one axis, or some that follow one another, at places that are known."""
     numbers, before = params["dimension_numbers"], walk.tape[walk.of(x)].shape
     axes = tuple(numbers.start_index_map)
-    if not indices.constant or axes != tuple(range(axes[0], axes[0] + len(axes))):
+    if not indices.constant or not axes or axes != tuple(range(axes[0], axes[0] + len(axes))):
         return None
     whole = tuple(1 if i in axes else n for i, n in enumerate(before))
     places = np.moveaxis(np.asarray(indices.array), -1, 0)
