@@ -80,8 +80,9 @@ def _one_thread_each() -> Iterator[None]:
 def _let(threads: list[int]) -> None:
     """Let each library have so many threads."""
     for library, count in zip(_blas(), threads, strict=True):
-        # threadpoolctl's own lets the first thread that has ever asked decide, and no other one.
-        getattr(library, "_real_set_num_threads", library.set_num_threads)(count)
+        # From 3.8 on threadpoolctl listens to the first thread that has ever asked, and no other.
+        getattr(library, "clear_controlling_thread", lambda **_: None)(force=True)
+        library.set_num_threads(count)
 
 
 #: How many rely on a BLAS of one thread, and how many each library had before.
