@@ -36,7 +36,7 @@ def graph():
 
 def compared(graph, **added):
     """What the oracle's own gradients are judged to be, with something added to some."""
-    oracles = Oracles(graph, 0, BATCH)
+    oracles = Oracles(graph, 0, BATCH, returns=True)
     cotangents, forward = oracles.weights.cotangents(BATCH), oracles.double
     forward.result(2)
     received: dict[str | None, np.ndarray] = {}

@@ -255,9 +255,8 @@ class _Comparison:
     def _walk(self, oracles: Oracles, cotangents: list[np.ndarray]) -> Iterator[None]:
         """Compare from the outputs back; wait where something has not come yet."""
         received, outputs = self.received, self.expected.outputs
-        if oracles.returns:  # what has not been computed up to here is computed for this alone
-            for index in range(len(self.expected)):
-                oracles.release(index)
+        for index in range(len(self.expected)):  # what is computed from here on is for this alone
+            oracles.release(index)
         double, single = oracles.double, oracles.single
         for output in outputs:
             oracles.result(output)

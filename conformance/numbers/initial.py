@@ -20,7 +20,7 @@ import numpy as np
 
 from conformance.chunks import each, strips
 from conformance.graph.model import Graph, Node, Parameter
-from conformance.numbers.stored import read, whole
+from conformance.numbers.stored import in_place, whole
 
 #: The probability that any kernel of a network is refused that was drawn from one of the schemes.
 FAMILY_WISE = 1e-6
@@ -148,7 +148,8 @@ def _schemes(
         return "not finite"
     if least == most:
         return ZERO if not most else f"every entry is {most:.6g}"
-    if count := _alike(read(stored, piece).reshape(shape)):
+    kernel = in_place(stored, piece)
+    if count := _alike(kernel if kernel.shape[-1] == shape[-1] else kernel.reshape(shape)):
         return f"{count} of {shape[-1]} outputs are equal to another: they will learn the same"
     farthest = max(-least, most)
     share = FAMILY_WISE / kernels

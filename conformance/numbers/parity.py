@@ -44,8 +44,8 @@ class Oracles:
     """What a graph computes for one batch of canonical images, in double and single precision.
 
     Checks of one step of training, forward and back, are given the same: then each of its nodes
-    is computed once, and kept.  Where a run forward and one way back ``returns`` through it is all
-    there is, only what that reads is kept.  Weights are those of the graph that it is ``like``.
+    is computed once, and what the way back reads is kept, as it ``returns``.  Weights are those of
+    the graph that it is ``like``.
     """
 
     def __init__(
@@ -137,8 +137,8 @@ def parity(
 
     ``keep`` receives the port's whole result of each node of ``expected``, in neutral layout.
     Of a compiled model the outputs alone are compared, with the bounds that the way there gives
-    them.  The ``oracles`` that are given keep what they have to, for another check to go on from,
-    and with ``returns`` the port is asked to remember its own way back.
+    them.  The ``oracles`` that are given keep what another check goes on from, and with ``returns``
+    the port is asked to remember its own way back.
     """
     expected = expected or found
     pairs = stand_ins(expected, found, pairs or {i: i for i in range(len(found))})
@@ -146,7 +146,7 @@ def parity(
     both = oracles or Oracles(expected, seed, BATCH if training else 1, precision)
     weights, batch = both.weights, both.batch
     observer = _Observer(
-        expected, found, pairs, both, oracles is None or both.returns, to_the_end, progress,
+        expected, found, pairs, both, to_the_end, progress,
         tape if how.compiled else None, keep,
     )  # fmt: skip
     slot = counterparts(weights, found, pairs)
@@ -197,7 +197,6 @@ class _Observer:
         found: Graph,
         pairs: dict[int, int],
         oracles: Oracles,
-        forget: bool,
         to_the_end: bool,
         progress: Callable[[int, int], None],
         compiled: Tape | None,
@@ -205,7 +204,7 @@ class _Observer:
     ):
         self.keep = keep
         self.expected, self.found, self.progress = expected, found, progress
-        self.oracles, self.forget, self.precision = oracles, forget, oracles.precision
+        self.oracles, self.precision = oracles, oracles.precision
         self.to_the_end, self.compiled = to_the_end, compiled
         self.pairs, self.back = pairs, {b: a for a, b in pairs.items()}
         self.double, self.rough = oracles.double, oracles.single
@@ -215,7 +214,7 @@ class _Observer:
             self.wanted = {value: b for value, b in results if b in self.back}
         observed = {self.back[b] for b in self.wanted.values()}
         for index in set(range(len(expected))) - observed if not compiled else ():
-            self._release(index)
+            oracles.release(index)
         #: What the precision of the rough oracle costs up to each node.
         self.costs: dict[int, float] = {}
         self.results: list[NodeParity] = []
@@ -237,7 +236,7 @@ class _Observer:
             array = _unfolded(self.compiled, value, port_node.value, array)
             for index in sorted(self.expected.ancestors(a) - self.costs.keys() - {a}):
                 self._costed(index)
-                self._release(index)
+                self.oracles.release(index)
         got = neutral(array, port_node)
         if self.keep:
             self.keep(a, got)
@@ -252,7 +251,7 @@ class _Observer:
             self._control(a, node, inputs, got, rms, bound)
         if self.roots and segment:
             self.roots.after(a, segment, got, want, error, bound)
-        self._release(a)
+        self.oracles.release(a)
         self.results.append(NodeParity(a, rms, error, bound, sample(got)))
         self.progress(len(self.results), len(self.wanted))
         if not self.to_the_end and error > bound:
@@ -266,10 +265,6 @@ class _Observer:
         cost = distance(self.rough.result(a), want, rms)
         self.costs[a] = max(cost, *inherited, self.precision.oracle.unit)
         return want, rms
-
-    def _release(self, a: int) -> None:
-        if self.forget:
-            self.oracles.release(a)
 
     def _running(self, a: int, oracle: Oracle) -> dict[str, np.ndarray]:
         node = self.expected.nodes[a]

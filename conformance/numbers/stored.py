@@ -31,12 +31,18 @@ def _walked(array: np.ndarray, steps: Sequence[tuple[str, Any]]) -> np.ndarray:
 def view(node: Node, slot: str, own: Callable[[str], np.ndarray]) -> np.ndarray:
     """The numbers of a slot in their neutral order, perhaps in other axes: where they lie, if one
     array holds them all."""
-    pieces, steps = node.parameters[slot], [*node.parameters[slot][0].steps]
+    pieces = node.parameters[slot]
     if len(pieces) > 1 or pieces[0].region is not None:
         return whole(node, slot, own)
+    return in_place(own(pieces[0].handle), pieces[0])
+
+
+def in_place(array: np.ndarray, parameter: Parameter) -> np.ndarray:
+    """The numbers of :func:`read` in their order, where they lie, perhaps in other axes."""
+    steps = [*parameter.steps]
     while steps and steps[-1][0] == "reshape":  # which leaves them in their order
         del steps[-1]
-    return _walked(own(pieces[0].handle), steps)
+    return _walked(array, steps)
 
 
 def _reshaped(array: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:

@@ -69,10 +69,17 @@ class Correct:
 # Wrong models of one network follow each other: what the right one computes is kept for the next.
 
 
+class Kept(Oracles):
+    """Results that are not forgotten: another run is held against them."""
+
+    def release(self, index: int) -> None:
+        pass
+
+
 @lru_cache(maxsize=1)
 def oracles(correct: Correct, training: bool) -> Oracles:
     """What a right network computes for one image, each node once."""
-    return Oracles(correct.graph(training), 0, 1)
+    return Kept(correct.graph(training), 0, 1)
 
 
 @lru_cache(maxsize=1)
@@ -177,7 +184,7 @@ class Case:
     @cached_property
     def both(self) -> Oracles:
         """What the right network computes, forward and back."""
-        return Oracles(self.right, 0, BATCH if self.training else 1)
+        return Kept(self.right, 0, BATCH if self.training else 1)
 
     @cached_property
     def gradients(self) -> Gradients:

@@ -143,7 +143,7 @@ def _in_training(
         once = Oracles(small, repeat.seeds[0], BATCH, like=graph, returns=True) if alone else None
 
         def given(seed: int) -> Oracles:
-            return once or Oracles(small, seed, BATCH, like=graph)
+            return once or Oracles(small, seed, BATCH, like=graph, returns=True)
 
         def step(seed: int, shown: Progress) -> Parity:
             return parity(
