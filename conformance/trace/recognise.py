@@ -216,7 +216,9 @@ def local_response(piece: Piece) -> Layer | None:
 
 def dropout(piece: Piece) -> Layer | None:
     """``x / (1 - rate)`` where the one noise allows it and 0 elsewhere."""
-    if len(piece.noise) != 1 or (rate := dropped(piece.excerpt)) is None:
+    if len(piece.noise) != 1 or not piece.keeps_its_shape:
+        return None
+    if (rate := dropped(piece.excerpt)) is None:
         return None
     (noise,) = piece.noise
     return Layer("dropout", {"rate": rate} | _drops(piece.tape[noise].shape, piece.axes))
@@ -224,10 +226,12 @@ def dropout(piece: Piece) -> Layer | None:
 
 def _drops(noise: tuple[int, ...], axes: Axes) -> dict[str, str]:
     """What one draw decides on, where it is more than one number."""
-    if len(noise) != len(axes):
+    if len(noise) > len(axes):
         return {}
-    wide = zip(axes, noise, strict=True)
+    wide = zip(axes, (1,) * (len(axes) - len(noise)) + noise, strict=True)
     shared = {name for axis, n in wide if n == 1 for name, size in axis if size > 1}
+    if "N" in shared:
+        return {"drops": "the same of all images"}
     if not shared & {"H", "W", "C"}:
         return {}
     return {"drops": "images" if "C" in shared else "channels"}

@@ -23,6 +23,7 @@ from conformance.trace.meanings import (
     Plain,
     Step,
     Stored,
+    together,
 )
 from conformance.trace.probes import leaves
 from conformance.trace.rule import rule
@@ -78,11 +79,11 @@ def convolution(
     out, into, *spatial = op["rhs"]
     permutation = (*(spatial[i] for i in order), into, out)
     shape = tuple(walk.shape(kernel)[i] for i in permutation)
-    paddings = zip((op["padding"][i] for i in order), around, strict=True)
+    height, width = (op["padding"][i] for i in order)
     attributes = {
         "kernel": shape[:2],
         "stride": tuple(op["stride"][i] for i in order),
-        "padding": tuple((p[0] + q[0], p[1] + q[1]) for p, q in paddings),
+        "padding": together((height, width), around),
         "dilation": tuple(op["dilation"][i] for i in order),
         "groups": op["groups"],
         "bias": False,
