@@ -20,6 +20,7 @@ from torch.nn import functional as F
 from conformance.implementations.torch.alexnet import MODELS as ALEXNET
 from conformance.implementations.torch.lenet import MODELS as LENET
 from conformance.implementations.torch.resnet_cifar import MODELS
+from conformance.ports import implementations
 from conformance.trace.canonical import canonical
 from conformance.trace.torch.port import TorchPort, port
 
@@ -39,12 +40,15 @@ class Written(nn.Module):
 
 
 def model(
-    kind: type[nn.Module], change: Callable[[nn.Module], nn.Module], last: bool = False
+    kind: type[nn.Module],
+    change: Callable[[nn.Module], nn.Module],
+    last: bool = False,
+    network: Callable[[], nn.Module] = MODELS["ResNet-20-CIFAR"],
 ) -> TorchPort:
-    """ResNet-20 with other layers in place of all of a kind, or of the last."""
+    """A network with other layers in place of all of a kind, or of the last."""
 
     def build() -> nn.Module:
-        net = MODELS["ResNet-20-CIFAR"]()
+        net = network()
         places = [
             (inside, name)
             for inside in net.modules()
@@ -102,6 +106,21 @@ def test_a_norm_of_rows_in_a_row_is_none_of_channels():
         "operation",
         True,
     )
+
+
+@pytest.mark.numbers
+def test_a_pixel_is_a_row_of_a_dense_layer():
+    """Wherever the convolutions around it leave the channels in memory."""
+
+    def dense(conv: nn.Module, x: Tensor) -> Tensor:
+        if conv.kernel_size != (1, 1):
+            return conv(x)
+        return F.linear(x.permute(0, 2, 3, 1), conv.weight[:, :, 0, 0]).permute(0, 3, 1, 2)
+
+    block = reference.find("Bottleneck-block")
+    made = implementations.factory("torch", block)
+    port = model(nn.Conv2d, lambda conv: Written(conv, dense), network=made)
+    assert judge(port, block).verdict == "conforms"
 
 
 def averaged(*between: nn.Module) -> Judged:

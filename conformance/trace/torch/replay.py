@@ -16,7 +16,7 @@ from conformance.graph.model import Where
 from conformance.trace.evaluation import evaluate
 from conformance.trace.port import Inside, Observer, Retraced, Run, UntraceableModel
 from conformance.trace.torch.execution import as_array
-from conformance.trace.torch.recorder import Recorder
+from conformance.trace.torch.recorder import Recorder, laid
 
 
 class Replay(Recorder):
@@ -52,7 +52,7 @@ class Replay(Recorder):
     def _execute(self, func: Any, args: Any, kwargs: Any) -> Any:
         if func._schema.is_mutable:
             self._before = kwargs.get("out", args[0]).clone()
-        return func(*args, **kwargs)
+        return laid(func, func(*args, **kwargs))
 
     def _made(self, value: int, x: Tensor) -> None:
         if value in self.wanted:
