@@ -32,10 +32,10 @@ def kinds(found):
     return [node.kind for node in found]
 
 
-def conv(tape, x, name, outputs, size=1, padding=0):
+def conv(tape, x, name, outputs, size=1, padding=0, stride=1):
     kernel = tape.parameter(name, (outputs, tape[x].shape[1], size, size))
     return tape.conv(
-        x, kernel, lhs=NCHW, rhs=NCHW, out=NCHW, stride=(1, 1),
+        x, kernel, lhs=NCHW, rhs=NCHW, out=NCHW, stride=(stride, stride),
         padding=((padding, padding),) * 2, dilation=(1, 1), groups=1,
     )  # fmt: skip
 
@@ -104,6 +104,10 @@ SAME = {
     "softmax, by its logarithm": (
         lambda tape, x: tape.elementwise("exp", logarithm_of_sum(tape, x)),
         lambda tape, x: tape.softmax(x, 1),
+    ),
+    "a step in front of pixels": (
+        lambda tape, x: conv(tape, every_other(tape, x), "kernel", 5),
+        lambda tape, x: conv(tape, x, "kernel", 5, stride=2),
     ),
     "padded in steps": (
         lambda tape, x: tape.pad(tape.pad(x, ((1, 0), (0, 0))), ((0, 0), (0, 2))),

@@ -110,7 +110,7 @@ def batch_norm(
 def _by_image(x: Tensor) -> Tensor | None:
     """The maps of which x is a view with a channel for every one of every image."""
     base = x._base
-    if base is None or base.ndim != x.ndim or x.ndim < 3 or x.shape[0] != 1:
+    if base is None or base.ndim != x.ndim or x.ndim < 3 or x.shape[0] != 1 or len(base) == 1:
         return None
     same = x.shape[1] == base.shape[0] * base.shape[1] and x.shape[2:] == base.shape[2:]
     return base if same else None
