@@ -300,6 +300,17 @@ def test_an_opaque_reduction_says_over_what():
     assert (node.kind, node.attributes["axes"]) == ("unknown:reduce", "channels")
 
 
+def test_algebra_may_have_an_axis_more_than_a_map():
+    """As of groups of one channel each: it is nothing that a map in its own axes could be."""
+
+    def write(tape, x):
+        groups = tape.unknown("fold", [tape.reshape(x, (2, 4, 6, 6, 1))], (2, 4, 6, 6, 1))
+        squares = tape.elementwise("mul", groups, groups)
+        return tape.reduce(squares, "mean", (2, 3, 4), keep=True)
+
+    assert kinds(graph(write)) == ["input", "unknown:fold", "unknown:reduce"]
+
+
 def test_algebra_without_a_name_hides_no_layer():
     """A batch norm before what has no name is one, and the padding behind belongs to the conv."""
 

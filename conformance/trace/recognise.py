@@ -152,7 +152,7 @@ def upsampling(piece: Piece) -> Layer | None:
 
 def regrouped(piece: Piece) -> Layer | None:
     """Windows side by side, or channels in another order, as reshapes have them."""
-    names = "".join(name_of(axis) for axis in piece.before)
+    names = [name_of(axis) for axis in piece.before]
     if piece.channels is None or sorted(names) != sorted("NCHW") or piece.axes != piece.before:
         return None
     before, after = piece.tape[piece.base].shape, piece.shape
@@ -174,7 +174,7 @@ def _shuffled(x: np.ndarray, out: np.ndarray, channel: int) -> Layer | None:
     return Layer("channel_order", {"order": tuple(order)})
 
 
-def _tiles(before: Sequence[int], after: Sequence[int], names: str) -> bool:
+def _tiles(before: Sequence[int], after: Sequence[int], names: Sequence[str]) -> bool:
     """Whether a map is divided into windows, and not the whole of it one."""
     sides = [*zip(names, before, after, strict=True)]
     if any(n % m or (name in "NC" and n != m) for name, n, m in sides):
@@ -182,7 +182,7 @@ def _tiles(before: Sequence[int], after: Sequence[int], names: str) -> bool:
     return any(m > 1 for name, _, m in sides if name in "HW")
 
 
-def _tiled(x: np.ndarray, out: np.ndarray, names: str) -> Layer | None:
+def _tiled(x: np.ndarray, out: np.ndarray, names: Sequence[str]) -> Layer | None:
     size = tuple(n // m for n, m in zip(x.shape, out.shape, strict=True))
     tiles = x.reshape([n for pair in zip(out.shape, size, strict=True) for n in pair])
     kernel = size[names.index("H")], size[names.index("W")]
