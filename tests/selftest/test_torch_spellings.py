@@ -108,18 +108,31 @@ def test_a_norm_of_rows_in_a_row_is_none_of_channels():
     )
 
 
-@pytest.mark.numbers
-def test_a_pixel_is_a_row_of_a_dense_layer():
-    """Wherever the convolutions around it leave the channels in memory."""
+def rows(weight: Tensor, x: Tensor) -> Tensor:
+    """Where the convolutions around it leave the channels in memory is no matter."""
+    return F.linear(x.permute(0, 2, 3, 1), weight).permute(0, 3, 1, 2)
 
-    def dense(conv: nn.Module, x: Tensor) -> Tensor:
-        if conv.kernel_size != (1, 1):
-            return conv(x)
-        return F.linear(x.permute(0, 2, 3, 1), conv.weight[:, :, 0, 0]).permute(0, 3, 1, 2)
+
+def pixels(weight: Tensor, x: Tensor) -> Tensor:
+    return torch.matmul(weight, x.flatten(2)).unflatten(2, x.shape[2:])
+
+
+def spread(weight: Tensor, x: Tensor) -> Tensor:
+    product = torch.bmm(weight.expand(len(x), -1, -1), x.flatten(2))
+    return product.view(len(x), -1, *x.shape[2:])
+
+
+@pytest.mark.numbers
+@pytest.mark.parametrize("product", [rows, pixels, spread])
+def test_a_convolution_of_pixels_is_a_product(product):
+    """One matrix for all images, on either side."""
+
+    def written(conv: nn.Module, x: Tensor) -> Tensor:
+        return conv(x) if conv.kernel_size != (1, 1) else product(conv.weight[:, :, 0, 0], x)
 
     block = reference.find("Bottleneck-block")
     made = implementations.factory("torch", block)
-    port = model(nn.Conv2d, lambda conv: Written(conv, dense), network=made)
+    port = model(nn.Conv2d, lambda conv: Written(conv, written), network=made)
     assert judge(port, block).verdict == "conforms"
 
 
