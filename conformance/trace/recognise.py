@@ -221,7 +221,10 @@ def dropout(piece: Piece) -> Layer | None:
     if (rate := dropped(piece.excerpt)) is None:
         return None
     (noise,) = piece.noise
-    return Layer("dropout", {"rate": rate} | _drops(piece.tape[noise].shape, piece.axes))
+    drawn = piece.tape[noise]
+    if drawn.attributes.get("seeded"):
+        return Layer("dropout", {"rate": rate, "drops": "the same in every call"})
+    return Layer("dropout", {"rate": rate} | _drops(drawn.shape, piece.axes))
 
 
 def _drops(noise: tuple[int, ...], axes: Axes) -> dict[str, str]:
