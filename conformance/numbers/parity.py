@@ -320,9 +320,11 @@ def neutral(array: np.ndarray, node: Node) -> np.ndarray:
 
 def _unfolded(tape: Tape, output: int, value: int, array: np.ndarray) -> np.ndarray:
     """A node's result from the output that returns it, perhaps reshaped or transposed."""
-    result = np.empty(array.size)
-    result[places(tape, output, value)] = array
-    return result.reshape(tape[value].shape)
+    if output == value:
+        return array
+    result = np.empty(tape[value].shape)
+    result.reshape(-1)[places(tape, output, value).reshape(-1)] = array.reshape(-1)
+    return result
 
 
 def places(tape: Tape, output: int, value: int) -> np.ndarray:
