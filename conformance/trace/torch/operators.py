@@ -105,7 +105,9 @@ def batch_norm(
     """A batch norm; its momentum is the share of the new, its running variance unbiased."""
     if not training and (mean is None or variance is None):
         return None
-    if training and (base := _by_image(x)) is not None:
+    base = _by_image(x) if training else None
+    # A norm of each image has its running statistics repeated for all.
+    if base is not None and (mean is None or recorder.tape[recorder.of(mean)].name != "parameter"):
         found = instance_norm(recorder, base, weight, bias, eps)
         return [recorder.tape.reshape(found, outputs[0].shape), None, None]
     slots = [-1 if p is None else recorder.of(p) for p in (x, weight, bias, mean, variance)]
@@ -117,7 +119,7 @@ def batch_norm(
 def _by_image(x: Tensor) -> Tensor | None:
     """The maps of which x is a view with a channel for every one of every image."""
     base = x._base
-    if base is None or base.ndim != x.ndim or x.ndim < 3 or x.shape[0] != 1 or len(base) == 1:
+    if base is None or base.ndim != x.ndim or x.ndim < 3 or x.shape[0] != 1:
         return None
     same = x.shape[1] == base.shape[0] * base.shape[1] and x.shape[2:] == base.shape[2:]
     return base if same else None
