@@ -32,10 +32,10 @@ def kinds(found):
     return [node.kind for node in found]
 
 
-def conv(tape, x, name, outputs, size=1, padding=0):
+def conv(tape, x, name, outputs, size=1, padding=0, stride=1):
     kernel = tape.parameter(name, (outputs, tape[x].shape[1], size, size))
     return tape.conv(
-        x, kernel, lhs=NCHW, rhs=NCHW, out=NCHW, stride=(1, 1),
+        x, kernel, lhs=NCHW, rhs=NCHW, out=NCHW, stride=(stride, stride),
         padding=((padding, padding),) * 2, dilation=(1, 1), groups=1,
     )  # fmt: skip
 
@@ -100,6 +100,24 @@ SAME = {
     "log of softmax": (
         lambda tape, x: tape.elementwise("log", tape.softmax(x, 1)),
         logarithm_of_sum,
+    ),
+    "softmax, by its logarithm": (
+        lambda tape, x: tape.elementwise("exp", logarithm_of_sum(tape, x)),
+        lambda tape, x: tape.softmax(x, 1),
+    ),
+    "a step in front of pixels": (
+        lambda tape, x: conv(tape, every_other(tape, x), "kernel", 5),
+        lambda tape, x: conv(tape, x, "kernel", 5, stride=2),
+    ),
+    "padded in steps": (
+        lambda tape, x: tape.pad(tape.pad(x, ((1, 0), (0, 0))), ((0, 0), (0, 2))),
+        lambda tape, x: tape.pad(x, ((1, 0), (0, 2))),
+    ),
+    "a pool of a padding with the least number": (
+        lambda tape, x: pool("max", (3, 3), (1, 1))(
+            tape, tape.pad(x, ((1, 1), (1, 1)), float(np.finfo(np.float32).min))
+        ),
+        lambda tape, x: pool("max", (3, 3), (1, 1))(tape, tape.pad(x, ((1, 1), (1, 1)), -np.inf)),
     ),
     "rectified twice": (
         lambda tape, x: tape.elementwise("relu", tape.elementwise("relu", x)),
@@ -282,6 +300,17 @@ def test_an_opaque_reduction_says_over_what():
     assert (node.kind, node.attributes["axes"]) == ("unknown:reduce", "channels")
 
 
+def test_algebra_may_have_an_axis_more_than_a_map():
+    """As of groups of one channel each: it is nothing that a map in its own axes could be."""
+
+    def write(tape, x):
+        groups = tape.unknown("fold", [tape.reshape(x, (2, 4, 6, 6, 1))], (2, 4, 6, 6, 1))
+        squares = tape.elementwise("mul", groups, groups)
+        return tape.reduce(squares, "mean", (2, 3, 4), keep=True)
+
+    assert kinds(graph(write)) == ["input", "unknown:fold", "unknown:reduce"]
+
+
 def test_algebra_without_a_name_hides_no_layer():
     """A batch norm before what has no name is one, and the padding behind belongs to the conv."""
 
@@ -317,8 +346,15 @@ def test_an_unnamed_activation_is_one_node():
 
 @pytest.mark.parametrize(
     ("noise", "drops"),
-    [((2, 4, 6, 6), None), ((2, 4, 1, 1), "channels"), ((2, 1, 1, 1), "images")],
-    ids=["numbers", "channels", "images"],
+    [
+        ((2, 4, 6, 6), None),
+        ((2, 4, 1, 1), "channels"),
+        ((2, 1, 1, 1), "images"),
+        ((1, 4, 6, 6), "the same of all images"),
+        ((4, 6, 6), "the same of all images"),
+        ((), "the same of all images"),
+    ],
+    ids=["numbers", "channels", "images", "one for all", "without images", "one number"],
 )
 def test_a_random_factor_is_a_dropout(noise, drops):
     """Noise that decides on a number, a map or a whole image is dropout, and says on what."""
@@ -330,6 +366,19 @@ def test_a_random_factor_is_a_dropout(noise, drops):
     node = graph(write).nodes[-1]
     assert (node.kind, node.attributes["rate"]) == ("dropout", 0.2)
     assert node.attributes.get("drops") == drops
+
+
+def test_a_dropout_keeps_the_shape_of_what_it_reads():
+    """Of a map that is flattened before, also where no rule reads what makes the map."""
+
+    def write(tape, x):
+        y = tape.reduce(tape.unknown("fold", [x], (2, 4, 3, 3, 2, 2)), "max", (4, 5), keep=False)
+        y = tape.reshape(y, (2, 36))
+        kept = tape.elementwise("less", tape.random((2, 36)), tape.constant(0.8))
+        return tape.elementwise("div", tape.elementwise("mul", y, kept), tape.constant(0.8))
+
+    node = graph(write).nodes[-1]
+    assert (node.kind, node.shape) == ("dropout", (36,))
 
 
 def test_an_image_in_the_other_layout_is_read_as_the_model_reads_it():

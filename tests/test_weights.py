@@ -1,5 +1,7 @@
 """Canonical weights: the same for every port of a network, and none of them hides a bug."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -40,6 +42,13 @@ def test_place_in_a_concatenation_matters():
     """Branches that are alike receive different values, by their order in the concatenation."""
     weights = Weights(joined(1, 2, BRANCHES[:3]))
     assert not np.array_equal(weights.slot(1, "kernel"), weights.slot(2, "kernel"))
+
+
+def test_a_convolution_may_read_patches_in_a_row():
+    """Its weights are drawn as of one without a border, where a product stands in its place."""
+    patches = Node("unknown:im2col", {}, (0,), (2304,))
+    graph = Graph([BRANCHES[0], patches, replace(BRANCHES[1], inputs=(1,))], (0,), (2,))
+    assert Weights(graph).slot(2, "kernel").shape == (3, 3, 4, 4)
 
 
 def test_seed_changes_everything():

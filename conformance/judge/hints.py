@@ -28,6 +28,10 @@ HINTS: dict[tuple[str, str], str] = {
     " are not where the paper has them",
     ("*", "order"): "two neighbours have changed places",
     ("conv", "table"): "other maps are connected than the paper's table has",
+    (
+        "dropout",
+        "drops",
+    ): "what is dropped is {found}: draw for every number of every image, anew in each call",
     ("softmax", "extra"): "return logits, or take it as the variant with softmax",
     ("*", "axis"): "it works along another axis than the channels, which have the number that the"
     " other layout gives them",

@@ -39,11 +39,10 @@ from conformance.numbers.adjoint import TRAINED, backward
 from conformance.numbers.deviation import Control, SlotParity, beside, distance
 from conformance.numbers.located import located
 from conformance.numbers.oracle import CannotCompute
-from conformance.numbers.parity import Oracles, neutral, outputs_differ
+from conformance.numbers.parity import Oracles, neutral, outputs_differ, places
 from conformance.numbers.precision import FLOAT32, FLOAT64
 from conformance.numbers.stored import view
 from conformance.numbers.weights import BATCH, carried, counterparts, keeping
-from conformance.trace.evaluation import evaluate
 from conformance.trace.port import NoGradient, Port, Run, UntraceableModel
 from conformance.trace.tape import Tape
 
@@ -170,13 +169,10 @@ def _laid_out(tape: Tape, output: int, node: Node, cotangent: np.ndarray) -> np.
     if node.value < 0:
         raise CannotCompute(f"an output is not a result of {node.kind} at {node.where}")
     shape = tape[node.value].shape
-    places = to_neutral(np.arange(prod(shape)).reshape(shape), node.axes)
-    own = np.empty(prod(shape))
-    own[places.reshape(-1)] = cotangent.reshape(-1)
-    try:
-        return np.ascontiguousarray(evaluate(tape, output, {node.value: own.reshape(shape)}))
-    except KeyError:
-        raise CannotCompute("an output is more than a layout of its last node") from None
+    numbers = np.arange(prod(shape))
+    own = np.empty(len(numbers))
+    own[to_neutral(numbers.reshape(shape), node.axes).reshape(-1)] = cotangent.reshape(-1)
+    return own[places(tape, output, node.value)]
 
 
 def _rms(array: np.ndarray) -> float:

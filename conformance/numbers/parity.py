@@ -317,15 +317,26 @@ def _unfolded(tape: Tape, output: int, value: int, array: np.ndarray) -> np.ndar
     """A node's result from the output that returns it, perhaps reshaped or transposed."""
     if output == value:
         return array
+    result = np.empty(tape[value].shape)
+    result.reshape(-1)[places(tape, output, value).reshape(-1)] = array.reshape(-1)
+    return result
+
+
+def places(tape: Tape, output: int, value: int) -> np.ndarray:
+    """Where each number of an output stands in a node's result, which it lays out in another way.
+
+    Raises :class:`.CannotCompute` where it is more than a layout.
+    """
     shape = tape[value].shape
-    places = np.arange(prod(shape), dtype=np.float64).reshape(shape)
-    try:
-        found = evaluate(tape, output, {value: places})
+    numbers = np.arange(prod(shape))
+    try:  # between 0 and 1 no bound that the graph has left out changes a number
+        given = ((numbers + 1) / len(numbers)).reshape(shape)
+        found = np.rint(evaluate(tape, output, {value: given}) * len(numbers)).astype(int) - 1
     except KeyError:
-        raise CannotExecute("an output is more than a layout of its last node") from None
-    result = np.empty(prod(shape))
-    result[found.reshape(-1).astype(int)] = array.reshape(-1)
-    return result.reshape(shape)
+        found = numbers[:0]
+    if not np.array_equal(np.sort(found, axis=None), numbers):
+        raise CannotCompute("an output is more than a layout of its last node")
+    return found
 
 
 def outputs_differ(expected: Graph, found: Graph, pairs: dict[int, int]) -> str:

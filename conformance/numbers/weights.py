@@ -262,9 +262,9 @@ def expected_spreads(graph: Graph) -> list[Spread]:
 def _fan_in(graph: Graph, node: Node) -> float:
     """Kernel entries that reach one output on average, without those that fall on padding."""
     fan_in = node.weights / node.shape[-1]
-    if "padding" not in node.attributes:
-        return fan_in
     before = graph.nodes[node.inputs[0]].shape
+    if "padding" not in node.attributes or len(before) < 3:  # it may read patches
+        return fan_in
     a = node.attributes
     for axis in (0, 1):
         k, s, d = (a[name][axis] for name in ("kernel", "stride", "dilation"))

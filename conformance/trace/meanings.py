@@ -17,6 +17,12 @@ Padding = tuple[tuple[int, int], tuple[int, int]]
 NO_PADDING: Padding = ((0, 0), (0, 0))
 
 
+def together(inner: Padding, outer: Padding) -> Padding:
+    """Cells around a map with cells around it."""
+    height, width = ((p[0] + q[0], p[1] + q[1]) for p, q in zip(inner, outer, strict=True))
+    return height, width
+
+
 @dataclass(frozen=True, slots=True)
 class Absent:
     """An operand that is left out, such as the gamma of a norm that has none."""

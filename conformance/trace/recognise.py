@@ -152,7 +152,7 @@ def upsampling(piece: Piece) -> Layer | None:
 
 def regrouped(piece: Piece) -> Layer | None:
     """Windows side by side, or channels in another order, as reshapes have them."""
-    names = "".join(name_of(axis) for axis in piece.before)
+    names = [name_of(axis) for axis in piece.before]
     if piece.channels is None or sorted(names) != sorted("NCHW") or piece.axes != piece.before:
         return None
     before, after = piece.tape[piece.base].shape, piece.shape
@@ -174,7 +174,7 @@ def _shuffled(x: np.ndarray, out: np.ndarray, channel: int) -> Layer | None:
     return Layer("channel_order", {"order": tuple(order)})
 
 
-def _tiles(before: Sequence[int], after: Sequence[int], names: str) -> bool:
+def _tiles(before: Sequence[int], after: Sequence[int], names: Sequence[str]) -> bool:
     """Whether a map is divided into windows, and not the whole of it one."""
     sides = [*zip(names, before, after, strict=True)]
     if any(n % m or (name in "NC" and n != m) for name, n, m in sides):
@@ -182,7 +182,7 @@ def _tiles(before: Sequence[int], after: Sequence[int], names: str) -> bool:
     return any(m > 1 for name, _, m in sides if name in "HW")
 
 
-def _tiled(x: np.ndarray, out: np.ndarray, names: str) -> Layer | None:
+def _tiled(x: np.ndarray, out: np.ndarray, names: Sequence[str]) -> Layer | None:
     size = tuple(n // m for n, m in zip(x.shape, out.shape, strict=True))
     tiles = x.reshape([n for pair in zip(out.shape, size, strict=True) for n in pair])
     kernel = size[names.index("H")], size[names.index("W")]
@@ -216,18 +216,25 @@ def local_response(piece: Piece) -> Layer | None:
 
 def dropout(piece: Piece) -> Layer | None:
     """``x / (1 - rate)`` where the one noise allows it and 0 elsewhere."""
-    if len(piece.noise) != 1 or (rate := dropped(piece.excerpt)) is None:
+    if len(piece.noise) != 1 or not piece.keeps_its_shape:
+        return None
+    if (rate := dropped(piece.excerpt)) is None:
         return None
     (noise,) = piece.noise
-    return Layer("dropout", {"rate": rate} | _drops(piece.tape[noise].shape, piece.axes))
+    drawn = piece.tape[noise]
+    if drawn.attributes.get("seeded"):
+        return Layer("dropout", {"rate": rate, "drops": "the same in every call"})
+    return Layer("dropout", {"rate": rate} | _drops(drawn.shape, piece.axes))
 
 
 def _drops(noise: tuple[int, ...], axes: Axes) -> dict[str, str]:
     """What one draw decides on, where it is more than one number."""
-    if len(noise) != len(axes):
+    if len(noise) > len(axes):
         return {}
-    wide = zip(axes, noise, strict=True)
+    wide = zip(axes, (1,) * (len(axes) - len(noise)) + noise, strict=True)
     shared = {name for axis, n in wide if n == 1 for name, size in axis if size > 1}
+    if "N" in shared:
+        return {"drops": "the same of all images"}
     if not shared & {"H", "W", "C"}:
         return {}
     return {"drops": "images" if "C" in shared else "channels"}

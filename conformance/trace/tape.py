@@ -133,9 +133,9 @@ class Tape:
             array = array.astype(np.float64)
         return self._append(Operation("constant", (), array.shape, {"array": array}))
 
-    def random(self, shape: Iterable[int]) -> int:
-        """Numbers drawn anew in every call, uniform in [0, 1)."""
-        return self.emit("random", (), shape)
+    def random(self, shape: Iterable[int], seeded: bool = False) -> int:
+        """Numbers drawn anew in every call, uniform in [0, 1); ``seeded`` are the same in each."""
+        return self.emit("random", (), shape, **({"seeded": True} if seeded else {}))
 
     # Layers.
 

@@ -1,6 +1,8 @@
 """Layers that people write by hand in JAX: a convolution, an LRN, running averages."""
 
+from collections.abc import Callable
 from importlib.util import find_spec
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,7 +16,9 @@ if find_spec("flax") is None:
 
 import jax
 import jax.numpy as jnp
+from flax import linen
 
+from conformance.trace.flax import port as flax
 from conformance.trace.jax.port import port
 from conformance.trace.jax.program import stored
 
@@ -145,3 +149,33 @@ AWAITING = "norm/~/var_ema/average"
 def test_averages_that_await_a_batch_are_no_wrong_values(variables, unset):
     """Haiku starts them at zero and divides by what it counts; others that do so are wrong."""
     assert stored(variables).unset == unset
+
+
+class Dropped(linen.Module):
+    """A dropout by hand, of a mask and of a key."""
+
+    dropped: Callable[..., Any]
+    seeded: bool
+
+    @linen.compact
+    def __call__(self, x, train=False):
+        x = linen.Dense(8)(x.reshape(len(x), -1))
+        key = jax.random.PRNGKey(0) if self.seeded else self.make_rng("dropout")
+        return self.dropped(x, jax.random.bernoulli(key, 0.75, x.shape)) if train else x
+
+
+@pytest.mark.parametrize("seeded", [False, True])
+@pytest.mark.parametrize(
+    "dropped",
+    [
+        lambda x, kept: x * kept / 0.75,
+        lambda x, kept: x * (kept.astype(x.dtype) / 0.75),
+        lambda x, kept: jnp.where(kept, x / 0.75, 0.0),
+    ],
+    ids=["mask", "numbers", "choice"],
+)
+def test_a_dropout_by_hand_is_one(dropped, seeded):
+    """And a key that is made in the call drops the same numbers in every call."""
+    node = canonical(flax.port(lambda: Dropped(dropped, seeded)).trace((4, 4, 1), True)).nodes[-1]
+    assert (node.kind, node.attributes["rate"]) == ("dropout", 0.25)
+    assert node.attributes.get("drops") == ("the same in every call" if seeded else None)

@@ -228,6 +228,25 @@ def test_what_augments_maps_of_the_network_is_found():
     assert {(each.check, each.attribute) for each in found} >= {("training", "random")}
 
 
+def dropped(x, training):
+    return keras.random.dropout(x, 0.5, seed=1) if training else x
+
+
+@pytest.mark.parametrize(
+    ("last", "drops"),
+    [(lambda: End(dropped), "the same in every call"), (lambda: layers.Dropout(0.5, seed=1), None)],
+    ids=["in a call", "of a layer"],
+)
+def test_a_seed_in_a_call_drops_the_same_in_every_call(last, drops):
+    """That of a layer is where its draws begin."""
+
+    def build():
+        return keras.Sequential([layers.Input(SMALL), layers.Flatten(), layers.Dense(8), last()])
+
+    node = canonical(port(build).trace(SMALL, True)).nodes[-1]
+    assert (node.kind, node.attributes.get("drops")) == ("dropout", drops)
+
+
 def unchanged(x):
     return x
 

@@ -144,3 +144,14 @@ def test_what_is_written_over_is_named():
 def test_what_is_right_conforms(changes):
     """However it goes backward."""
     assert judged(**changes).verdict == "conforms"
+
+
+def test_a_bound_that_changes_nothing_may_be_the_end():
+    """What comes back to an output comes back to the node that it is a layout of."""
+    model = reference.find("Basic-block")
+
+    def factory():
+        net = frameworks.factory("torch", model)()
+        return nn.Sequential(net, nn.ReLU(), nn.Flatten(), nn.Unflatten(1, (64, 14, 14)))
+
+    assert judge(port(factory), model).verdict == "conforms"

@@ -64,6 +64,42 @@ def test_another_function_is_no_relu(function, expected):
     assert [(f.attribute, f.expected) for f in found.findings] == [expected] * 6
 
 
+class Switched(nn.Module):
+    """The network in one mode, and the network with changes in the other."""
+
+    def __init__(self, training: bool, **changes: Change) -> None:
+        super().__init__()
+        self.net, self.mode = LeNet(), training
+        self.usual = {name: getattr(self.net, name) for name in changes}
+        self.changes = changes
+
+    def forward(self, x: Tensor) -> Tensor:
+        for name, function in (self.changes if self.training == self.mode else self.usual).items():
+            setattr(self.net, name, function)
+        y: Tensor = self.net(x)
+        return y
+
+
+HALF: dict[str, dict[str, Change]] = {
+    "function": {"function": torch.relu}, "pool": {"pool": lambda x: F.max_pool2d(x, 2)}
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("training", [False, True])
+@pytest.mark.parametrize("change", HALF.values(), ids=HALF)
+def test_what_one_mode_alone_has_is_no_variant(change, training):
+    """Such as a ReLU in training that is a tanh in inference."""
+    found = judge(port(lambda: Switched(training, **change)), NETWORK, numbers=False)
+    checks = {(each.check, each.attribute) for each in found.findings}
+    assert not found.profiles and checks == {("training" if training else "structure", "kind")}
+
+
+def test_training_may_end_in_what_a_loss_takes():
+    """Logits, where inference has the paper's softmax."""
+    found = judge(port(lambda: Switched(True, end=lambda x: x)), NETWORK, numbers=False)
+    assert [each.name for each in found.profiles] == ["without softmax"] and not found.findings
+
+
 def tiles(reduce: Callable[..., Tensor], inner: bool = True) -> Change:
     """A pool of 2x2 as einops writes it; not ``inner``: of rows and columns far apart."""
 

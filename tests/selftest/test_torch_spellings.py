@@ -20,6 +20,7 @@ from torch.nn import functional as F
 from conformance.implementations.torch.alexnet import MODELS as ALEXNET
 from conformance.implementations.torch.lenet import MODELS as LENET
 from conformance.implementations.torch.resnet_cifar import MODELS
+from conformance.ports import implementations
 from conformance.trace.canonical import canonical
 from conformance.trace.torch.port import TorchPort, port
 
@@ -39,12 +40,15 @@ class Written(nn.Module):
 
 
 def model(
-    kind: type[nn.Module], change: Callable[[nn.Module], nn.Module], last: bool = False
+    kind: type[nn.Module],
+    change: Callable[[nn.Module], nn.Module],
+    last: bool = False,
+    network: Callable[[], nn.Module] = MODELS["ResNet-20-CIFAR"],
 ) -> TorchPort:
-    """ResNet-20 with other layers in place of all of a kind, or of the last."""
+    """A network with other layers in place of all of a kind, or of the last."""
 
     def build() -> nn.Module:
-        net = MODELS["ResNet-20-CIFAR"]()
+        net = network()
         places = [
             (inside, name)
             for inside in net.modules()
@@ -102,6 +106,34 @@ def test_a_norm_of_rows_in_a_row_is_none_of_channels():
         "operation",
         True,
     )
+
+
+def rows(weight: Tensor, x: Tensor) -> Tensor:
+    """Where the convolutions around it leave the channels in memory is no matter."""
+    return F.linear(x.permute(0, 2, 3, 1), weight).permute(0, 3, 1, 2)
+
+
+def pixels(weight: Tensor, x: Tensor) -> Tensor:
+    return torch.matmul(weight, x.flatten(2)).unflatten(2, x.shape[2:])
+
+
+def spread(weight: Tensor, x: Tensor) -> Tensor:
+    product = torch.bmm(weight.expand(len(x), -1, -1), x.flatten(2))
+    return product.view(len(x), -1, *x.shape[2:])
+
+
+@pytest.mark.numbers
+@pytest.mark.parametrize("product", [rows, pixels, spread])
+def test_a_convolution_of_pixels_is_a_product(product):
+    """One matrix for all images, on either side."""
+
+    def written(conv: nn.Module, x: Tensor) -> Tensor:
+        return conv(x) if conv.kernel_size != (1, 1) else product(conv.weight[:, :, 0, 0], x)
+
+    block = reference.find("Bottleneck-block")
+    made = implementations.factory("torch", block)
+    port = model(nn.Conv2d, lambda conv: Written(conv, written), network=made)
+    assert judge(port, block).verdict == "conforms"
 
 
 def averaged(*between: nn.Module) -> Judged:

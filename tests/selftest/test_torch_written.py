@@ -252,3 +252,53 @@ def test_images_may_be_taken_one_by_one():
     found = judge(port(lambda: OneByOne(factory())), model)
     assert (found.verdict, found.findings) == ("conforms", [])
     assert [each.check for each in found.judgement.unjudged] == ["training"]
+
+
+class InSteps(nn.Module):
+    """Branches that are put side by side in two steps."""
+
+    def __init__(self, branches):
+        super().__init__()
+        self.branches = nn.ModuleList(branches)
+
+    def forward(self, x):
+        first, second = self.branches[:7], self.branches[7:]
+        return torch.cat([torch.cat([f(x) for f in each], 1) for each in (first, second)], 1)
+
+
+@pytest.mark.numbers
+def test_a_table_may_be_put_together_in_steps():
+    """Every map of LeNet's C3 a convolution of its own, and seven of them at first."""
+    model = reference.find("LeNet-5")
+
+    def build():
+        net = frameworks.factory("torch", model)()
+        net.C3[0] = InSteps(net.C3[0])
+        return net
+
+    assert judge(port(build), model).verdict == "conforms"
+
+
+class EachAlone(nn.Module):
+    """A convolution of each image by itself, and one that is mapped over the images."""
+
+    def __init__(self, first, second):
+        super().__init__()
+        self.first, self.norm, self.second = first[0], first[1], second
+
+    def forward(self, x):
+        x = self.norm(torch.cat([self.first(image) for image in x.split(1)])).relu()
+        return torch.vmap(lambda image: self.second(image[None])[0])(x)
+
+
+def test_a_norm_behind_a_view_of_one_image_is_one_of_the_batch():
+    """That it sees one image is seen where the images go one by one, and is no other norm."""
+    model = reference.find("Basic-block")
+
+    def build():
+        net = frameworks.factory("torch", model)()
+        first, relu, second = net.block[0].residual
+        net.block[0].residual = nn.Sequential(EachAlone(first, second[0]), second[1])
+        return net
+
+    assert not judge(port(build), model, numbers=False).findings

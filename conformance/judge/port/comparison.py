@@ -12,6 +12,11 @@ from conformance.graph.rows import row_of
 from conformance.reference import Model
 from conformance.reference.variants import Profile
 
+#: Attributes that only training shows.
+TRAINED = ("momentum", "statistics", "unbiased", "rate")
+#: What may be different in training alone, for the loss.
+LOSS = (("missing", "softmax"), ("extra", "log_softmax"))
+
 
 @dataclass
 class Comparison:
@@ -73,6 +78,16 @@ class Comparison:
     def names(self) -> list[str]:
         """The paper's names of the expected nodes."""
         return names(self.expected, self.model.row_names)
+
+    def lasts(self, finding: Finding) -> bool:
+        """Whether inference has to show a finding of training as well.
+
+        The end in training is what a loss takes: logits, or their logarithms as probabilities.
+        """
+        kind, main = self.node(finding).kind, self.expected.ancestors(self.expected.outputs[0])
+        trained = finding.attribute in TRAINED or kind == "dropout"
+        for_loss = (finding.attribute, kind) in LOSS
+        return not (trained or for_loss) and self.anchor(finding) in main
 
     def node(self, finding: Finding) -> Node:
         """The node that a finding describes: the expected one, or the one that is extra."""

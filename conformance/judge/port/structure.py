@@ -14,8 +14,8 @@ from conformance.graph.model import DRAWN
 from conformance.judge.finding import CheckName, Finding, Part, Remark, Unjudged
 from conformance.judge.hints import hint, preparing
 from conformance.judge.port import unread
-from conformance.judge.port.comparison import Comparison
-from conformance.judge.port.subject import TRAINED, Subject
+from conformance.judge.port.comparison import TRAINED, Comparison
+from conformance.judge.port.subject import Subject
 from conformance.judge.port.swaps import replaced, swapped
 from conformance.judge.port.variants import matches
 from conformance.reference import Model

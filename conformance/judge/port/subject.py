@@ -18,7 +18,7 @@ from conformance.judge.finding import CheckName, Finding
 from conformance.judge.port import preparation, sizes
 from conformance.judge.port.added import added
 from conformance.judge.port.altered import altered
-from conformance.judge.port.comparison import Comparison
+from conformance.judge.port.comparison import TRAINED, Comparison
 from conformance.judge.port.supposed import Turn, supposed, unread
 from conformance.judge.port.unread import instead
 from conformance.judge.port.variants import Explained, explain, left_out, returned
@@ -29,9 +29,6 @@ from conformance.trace.batch import one_by_one
 from conformance.trace.canonical import canonical, only, without_zeros
 from conformance.trace.port import Port, Size, UntraceableModel
 from conformance.trace.tape import Tape
-
-#: Attributes that only training shows.
-TRAINED = ("momentum", "statistics", "unbiased", "rate")
 
 #: More outputs than a network with auxiliary heads has are not tried in other orders.
 MOST_OUTPUTS = 3

@@ -97,18 +97,22 @@ def explain(
 def returned(
     explained: Explained, training: Comparison, inference: Comparison, profiles: Sequence[Profile]
 ) -> None:
-    """Take what a network ends in from inference: training may return logits, for the loss.
+    """Take what holds in one mode alone for what it is.
 
-    A softmax in training alone is no variant.
+    What inference shows as well is no variant where training alone has it, such as a ReLU that is a
+    tanh in inference.  A softmax may be there in inference alone: training may return logits.
     """
     for profile in profiles:
-        if not any((r.layer, r.attribute) == ("output", "extra") for r in profile.differences):
-            continue
         there, here = matches(training, profile), matches(inference, profile)
-        if profile in explained.profiles and not here:
+        last = [
+            sum(mode.lasts(mode.findings[i]) for i in matches(mode, profile, False) or ())
+            for mode in (training, inference)
+        ]
+        ends = any((r.layer, r.attribute) == ("output", "extra") for r in profile.differences)
+        if profile in explained.profiles and (last[0] != last[1] or (ends and not here)):
             explained.profiles.remove(profile)
             explained.surplus = sorted({*explained.surplus, *(there or ())})
-        elif here and not there:
+        elif ends and here and not there:
             explained.profiles.append(profile)
 
 

@@ -17,6 +17,7 @@ from jax.extend.core import ClosedJaxpr
 
 from conformance.trace import composed
 from conformance.trace.evaluation import BINARY, UNARY
+from conformance.trace.jax.execution import is_floating
 from conformance.trace.tape import Tape
 
 if TYPE_CHECKING:
@@ -112,6 +113,13 @@ def select(walk: Walk, params: Json, shape: Shape, which: Value, *cases: Value) 
         if _is(yes, right) and _is(no, left):
             return tape.elementwise("min", walk.of(left), walk.of(right))
     return tape.select(walk.of(which), walk.of(yes), walk.of(no))
+
+
+def zeros_and_ones(walk: Walk, params: Json, shape: Shape, mask: Value) -> int | None:
+    """A mask as numbers."""
+    value, tape = walk.of(mask), walk.tape
+    made = tape[value].name in COMPARISONS.values() and is_floating(params["new_dtype"])
+    return tape.select(value, tape.constant(1.0), tape.constant(0.0)) if made else None
 
 
 # Layout.
@@ -222,6 +230,7 @@ TABLE: dict[str, Translation] = {
     "integer_pow": by(composed.power, "y"),
     "clamp": algebra(lambda tape, low, x, high: composed.clamp(tape, x, low, high)),
     "select_n": select,
+    "convert_element_type": zeros_and_ones,
     "conv_general_dilated": convolution,
     "dot_general": product,
     "reduce_window_sum": partial(window, reduce="sum"),

@@ -162,7 +162,7 @@ class Walk:
         where = self._where(equation, outer)
         if is_uniform(equation):
             self.tape.where = where
-            return [self._drawn(tuple(equation.outvars[0].aval.shape))]
+            return [self._drawn(tuple(equation.outvars[0].aval.shape), _is_seed(operands[0]))]
         inner = called(equation)
         if name == "cond" and operands[0].constant:
             inner = equation.params["branches"][int(operands.pop(0).array)]
@@ -198,8 +198,8 @@ class Walk:
     def _is_stored(self, index: int) -> bool:
         return self.tape[index].name in ("parameter", "constant")
 
-    def _drawn(self, shape: tuple[int, ...]) -> Value:
-        index = self.tape.random(shape)
+    def _drawn(self, shape: tuple[int, ...], seeded: bool) -> Value:
+        index = self.tape.random(shape, seeded)
         draw = self.watched.run.draws.get(index, 0.5) if self.watched else 0.5
         return Value(index, load=lambda: jnp.full(shape, draw))
 
@@ -285,6 +285,11 @@ class Walk:
         found = [f"{f.file_name}:{f.line_num}" for f in frames if not is_library(f.file_name)]
         own = found[0] if found and (not outer.line or outer.line in found) else outer.line
         return Where(self.program.path(stack), own)
+
+
+def _is_seed(key: Value) -> bool:
+    """Whether a key is the one that a seed in the program makes; a stream's is folded or split."""
+    return key.constant and not np.any(jax.random.key_data(key.array)[..., 0])
 
 
 def _is_by_one(equation: JaxprEqn, operands: list[Value]) -> bool:

@@ -23,6 +23,7 @@ from conformance.trace.meanings import (
     Plain,
     Step,
     Stored,
+    together,
 )
 from conformance.trace.probes import leaves
 from conformance.trace.rule import rule
@@ -78,11 +79,11 @@ def convolution(
     out, into, *spatial = op["rhs"]
     permutation = (*(spatial[i] for i in order), into, out)
     shape = tuple(walk.shape(kernel)[i] for i in permutation)
-    paddings = zip((op["padding"][i] for i in order), around, strict=True)
+    height, width = (op["padding"][i] for i in order)
     attributes = {
         "kernel": shape[:2],
         "stride": tuple(op["stride"][i] for i in order),
-        "padding": tuple((p[0] + q[0], p[1] + q[1]) for p, q in paddings),
+        "padding": together((height, width), around),
         "dilation": tuple(op["dilation"][i] for i in order),
         "groups": op["groups"],
         "bias": False,
@@ -107,10 +108,24 @@ def convolution(
         attributes["table"] = table
     steps = (*parameter.steps, ("transpose", permutation))
     read = (replace(parameter, steps=steps, region=region),)
+    source, attributes = _of_every_other(walk, x.node, attributes)
     return walk.node(
-        "conv", attributes, (x.node,), _axes(op.shape, op["out"], order), op.value,
+        "conv", attributes, (source,), _axes(op.shape, op["out"], order), op.value,
         {} if how else {"kernel": read}, {} if how else {"kernel": shape}, spelling=spelling,
     )  # fmt: skip
+
+
+def _of_every_other(
+    walk: Walk, source: int, attributes: dict[str, Any]
+) -> tuple[int, dict[str, Any]]:
+    """A step in front of a convolution of single pixels is a part of its stride."""
+    step = walk.nodes[source]
+    alone = {step.attributes.get("kernel"), attributes.get("kernel")} == {(1, 1)}
+    padding = {step.attributes.get("padding"), attributes.get("padding")}
+    if step.kind != "max_pool" or not alone or padding != {NO_PADDING}:
+        return source, attributes
+    both = zip(step.attributes["stride"], attributes["stride"], strict=True)
+    return step.inputs[0], attributes | {"stride": tuple(a * b for a, b in both)}
 
 
 def _spatial_order(axes: Axes, spec: tuple[int, ...]) -> list[int] | None:
@@ -228,8 +243,9 @@ def _dot(
         }  # fmt: skip
     if how:
         attributes["weights"] = how
+    source, attributes = _of_every_other(walk, flow.node, attributes)
     return walk.node(
-        "conv" if on_a_map else "dense", attributes, (flow.node,), axes, op.value,
+        "conv" if on_a_map else "dense", attributes, (source,), axes, op.value,
         {} if how else {"kernel": (replace(parameter, steps=steps),)},
         {} if how else {"kernel": shape},
     )  # fmt: skip
@@ -320,12 +336,12 @@ def side_by_side(
     for node in nodes:
         width = node.shape[-1]
         maps = node.attributes.get("table", (tuple(range(inputs)),) * width)
-        out = tuple(range(len(table), len(table) + width))
-        for slot, (parameter,) in node.parameters.items():
-            into = parameter.region[2] if parameter.region else maps[0]
-            region = (*(tuple(range(n)) for n in node.slots["kernel"][:2]), into, out)
-            region = region if slot == "kernel" else (out,)
-            parameters[slot] += (replace(parameter, region=region),)
+        whole = (*(tuple(range(n)) for n in node.slots["kernel"][:2]), maps[0], tuple(range(width)))
+        for slot, pieces in node.parameters.items():
+            for piece in pieces:
+                *before, out = piece.region or whole[0 if slot == "kernel" else 3 :]
+                region = (*before, tuple(len(table) + i for i in out))
+                parameters[slot] += (replace(piece, region=region),)
         table.extend(maps)
     slots: dict[str, tuple[int, ...]] = {"kernel": (*first.slots["kernel"][:2], inputs, len(table))}
     if "bias" in first.slots:

@@ -14,6 +14,8 @@ from conformance.trace.rules.algebra import recognised
 from conformance.trace.stored import constant
 from conformance.trace.walk import AXES, Walk
 
+#: What a probability is before and after its logarithm is taken, or taken back.
+PROBABILITIES = {"log": ("softmax", "log_softmax"), "exp": ("log_softmax", "softmax")}
 ACTIVATIONS = {"relu": "relu", "tanh": "tanh", "logistic": "sigmoid", "max": "relu"}
 
 
@@ -147,13 +149,13 @@ def softmax(walk: Walk, op: Step, x: Flowing) -> Plain | None:
     return _same_shape(walk, op, "softmax", attributes, flow)
 
 
-@rule("log")
+@rule("log", "exp")
 def log_softmax(walk: Walk, op: Step, x: Plain) -> Plain | None:
-    """log(softmax(x)) -> log_softmax(x)."""
-    node = walk.of(x)
-    if node.kind != "softmax":
+    """log(softmax(x)) -> log_softmax(x); exp(log_softmax(x)) -> softmax(x)."""
+    node, (before, then) = walk.of(x), PROBABILITIES[op.name]
+    if node.kind != before:
         return None
-    return walk.node("log_softmax", node.attributes, node.inputs, x.axes, op.value)
+    return walk.node(then, node.attributes, node.inputs, x.axes, op.value)
 
 
 def _same_shape(walk: Walk, op: Step, kind: str, attributes: dict[str, Any], x: Plain) -> Plain:

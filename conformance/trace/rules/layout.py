@@ -22,6 +22,7 @@ from conformance.trace.meanings import (
     Step,
     Stored,
     line,
+    together,
 )
 from conformance.trace.rule import places, rule
 from conformance.trace.rules.algebra import recognised
@@ -222,14 +223,17 @@ def concat(walk: Walk, op: Step, *parts: Flowing) -> Plain | Algebra | None:
 
 @rule("pad")
 def pad(walk: Walk, op: Step, x: Flowing) -> Padded | Plain | None:
-    """pad(x): what reads it decides what the cells around x are."""
+    """pad(x): what reads it decides what the cells around x are; pad(pad(x)) -> pad(x)."""
     return _padded(walk, op, x, op["padding"], op["value"])
 
 
 def _padded(
     walk: Walk, op: Step, x: Flowing, cells: tuple[Any, ...], fill: float | str
 ) -> Padded | Plain | None:
-    if (flow := settled(walk, x)) is None:
+    inner, flow = NO_PADDING, None
+    if isinstance(x, Padded) and x.fill == fill:
+        inner, flow = x.padding, x.plain
+    if (flow := flow or settled(walk, x)) is None:
         return None
     padding: dict[str, tuple[int, int]] = {}
     for axis, (before, after) in zip(flow.axes, cells, strict=True):
@@ -238,7 +242,7 @@ def _padded(
         elif (before, after) != (0, 0):
             return None
     axes = resized(flow.axes, op.shape, ("H", "W", "C"))
-    around = (padding.get("H", (0, 0)), padding.get("W", (0, 0)))
+    around = together(inner, (padding.get("H", (0, 0)), padding.get("W", (0, 0))))
     beside = padding.get("C", (0, 0))
     if beside != (0, 0):
         attributes = {"padding": around, "channels": beside, "value": fill}

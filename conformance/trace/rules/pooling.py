@@ -21,6 +21,7 @@ from conformance.trace.meanings import (
     Padding,
     Plain,
     Step,
+    together,
 )
 from conformance.trace.probes import leaves, same
 from conformance.trace.recognise import Layer
@@ -30,6 +31,8 @@ from conformance.trace.walk import Spelling, Walk
 
 POOLS = {"max": "max_pool", "sum": "sum_pool", "mean": "avg_pool"}
 IDLE = (1, 1, (0, 0))
+#: No number is less: it is written for minus infinity.
+LOWEST = float(np.finfo(np.float32).min)
 
 
 @rule("window")
@@ -39,11 +42,12 @@ def padded(walk: Walk, op: Step, x: Padded) -> Plain | None:
         return None
     kernel, _, own = found
     if op["reduce"] == "max":
-        takes_in = x.fill == -np.inf or x.fill == 0 and _non_negative(walk, x.node)
-        if x.fill == "edge" and own == NO_PADDING:
+        if isinstance(x.fill, str):
             # A window that reaches beyond the edge has the edge in it: no maximum changes.
             beyond = zip(x.padding, kernel, strict=True)
-            takes_in = all(max(cells) < length for cells, length in beyond)
+            takes_in = own == NO_PADDING and all(max(side) < length for side, length in beyond)
+        else:
+            takes_in = x.fill <= LOWEST or x.fill == 0 and _non_negative(walk, x.node)
     else:
         takes_in = x.fill == 0 and own == NO_PADDING
     return _pooled(walk, op, x.plain, around=x.padding) if takes_in else None
@@ -81,8 +85,7 @@ def _pooled(walk: Walk, op: Step, x: Plain, around: Padding | None = None) -> Pl
     assert found is not None  # the rules have looked
     kernel, stride, padding = found
     if around is not None:
-        both = zip(padding, around, strict=True)
-        padding = tuple((p[0] + q[0], p[1] + q[1]) for p, q in both)  # type: ignore[assignment]
+        padding = together(padding, around)
     attributes: dict[str, Any] = {"kernel": kernel, "stride": stride, "padding": padding}
     if (kind := POOLS[op["reduce"]]) == "avg_pool":
         counted = bool(op.attributes.get("count_padding", True))

@@ -295,6 +295,13 @@ RANDOM = frozenset(
     for version in ("", "V2")
 )
 
+
+def drawn(recorder: Recorder, operation: Any) -> int:
+    """Numbers drawn at random; of a seed that is a constant they are the same in every call."""
+    seeded = operation.type.startswith("Stateless") and operation.inputs[1].name in recorder.folded
+    return recorder.tape.random(operation.outputs[0].shape, seeded)
+
+
 SEVERAL: dict[str, Translation] = {
     "Conv2D DepthwiseConv2dNative": convolution,
     "ExtractImagePatches": patches,
@@ -317,9 +324,7 @@ SEVERAL: dict[str, Translation] = {
         for word in ("square", "reciprocal", "relu6", "log1p", "expm1")
     },
     # However the seed is made, the draw is uniform in [0, 1); of others it is known that they are.
-    **dict.fromkeys(
-        RANDOM, lambda recorder, operation: recorder.tape.random(operation.outputs[0].shape)
-    ),
+    **dict.fromkeys(RANDOM, drawn),
     "Add AddV2": primitive("add"),
     "RealDiv Div": primitive("div"),
     "DivNoNan": safe_division,

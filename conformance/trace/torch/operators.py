@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -64,19 +65,25 @@ def convolution(
 def batch_of_products(
     recorder: Recorder, outputs: list[Tensor], x: Tensor, y: Tensor
 ) -> int | None:
-    """A product of one matrix for all, or of a batch of one."""
+    """A product of one matrix for all, on either side, or of a batch of one."""
     tape = recorder.tape
-    if len(x) > 1 and y.stride(0) == 0:
-        # One matrix for all: torch spreads the weights of a dense layer over rows of pixels.
-        right = recorder.of(y)
-        while tape[right].name in ("reshape", "broadcast") and tape[right].shape != y.shape[1:]:
-            (right,) = tape[right].inputs
-        if tape[right].shape == y.shape[1:]:
-            return tape.dot(recorder.of(x), right, (2, 0))
+    if len(x) > 1 and (right := _one_for_all(recorder, y)) is not None:
+        return tape.dot(recorder.of(x), right, (2, 0))
+    if len(x) > 1 and (left := _one_for_all(recorder, x)) is not None:
+        return tape.transpose(tape.dot(left, recorder.of(y), (1, 1)), (1, 0, 2))
     if len(x) != 1:
         return None
     left, right = (tape.reshape(recorder.of(each), each.shape[1:]) for each in (x, y))
     return tape.reshape(tape.dot(left, right, (1, 0)), outputs[0].shape)
+
+
+def _one_for_all(recorder: Recorder, x: Tensor) -> int | None:
+    """The matrix that a batch repeats: torch spreads weights over images or rows of pixels."""
+    tape, value, size = recorder.tape, recorder.of(x), prod(x.shape[1:])
+    while tape[value].name in ("reshape", "broadcast") and prod(tape[value].shape) != size:
+        (value,) = tape[value].inputs
+    alone = x.stride(0) == 0 and prod(tape[value].shape) == size
+    return tape.reshape(value, x.shape[1:]) if alone else None
 
 
 def dense(
@@ -98,7 +105,9 @@ def batch_norm(
     """A batch norm; its momentum is the share of the new, its running variance unbiased."""
     if not training and (mean is None or variance is None):
         return None
-    if training and (base := _by_image(x)) is not None:
+    base = _by_image(x) if training else None
+    # A norm of each image has its running statistics repeated for all.
+    if base is not None and (mean is None or recorder.tape[recorder.of(mean)].name != "parameter"):
         found = instance_norm(recorder, base, weight, bias, eps)
         return [recorder.tape.reshape(found, outputs[0].shape), None, None]
     slots = [-1 if p is None else recorder.of(p) for p in (x, weight, bias, mean, variance)]

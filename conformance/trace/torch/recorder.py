@@ -205,7 +205,7 @@ class Recorder(TorchDispatchMode):
             return _normed(*args)
         if name == "relu" or (name == "add" and _of_one_shape(*args[:2])):
             return Hollow(_like(on_meta(args[0])))
-        result = func(*tree_map(on_meta, args), **tree_map(on_meta, kwargs))
+        result = laid(func, func(*tree_map(on_meta, args), **tree_map(on_meta, kwargs)))
         return tree_map(lambda x: Hollow(x) if isinstance(x, Tensor) else x, result)
 
     def _translate(self, func: Any, outputs: list[Any], args: Any, kwargs: Any) -> list[Value]:
@@ -302,6 +302,15 @@ def _normed(x: Tensor, *others: Any) -> tuple[Hollow, ...]:
     """What a batch norm returns: the map and, in training, what it has normalised by."""
     kept = [torch.empty(x.shape[1] if others[4] else 0, dtype=x.dtype, device="meta")] * 2
     return tuple(Hollow(each) for each in (_like(on_meta(x)), *kept))
+
+
+def laid(func: Any, result: Any) -> Any:
+    """A result, laid out in one way on every device.
+
+    Where the channels of a convolution lie is up to its kernel, and a product of what it makes
+    takes other steps then.
+    """
+    return result.contiguous() if func is torch.ops.aten.convolution.default else result
 
 
 def _like(x: Tensor) -> Tensor:

@@ -16,7 +16,7 @@ from conformance.graph.model import Where
 from conformance.trace.evaluation import evaluate
 from conformance.trace.port import Inside, Observer, Retraced, Run, UntraceableModel
 from conformance.trace.torch.execution import as_array
-from conformance.trace.torch.recorder import Recorder
+from conformance.trace.torch.recorder import Recorder, laid
 
 
 class Replay(Recorder):
@@ -35,6 +35,8 @@ class Replay(Recorder):
         self.wanted = set(wanted)
         self._observe = observe
         self._before = torch.empty(0)
+        #: What is stored, as far as it has been read.
+        self._stored: dict[int, Tensor] = {}
 
     def finish(self, name: str) -> None:
         """Raises :class:`UntraceableModel` where something wanted was never computed."""
@@ -52,7 +54,12 @@ class Replay(Recorder):
     def _execute(self, func: Any, args: Any, kwargs: Any) -> Any:
         if func._schema.is_mutable:
             self._before = kwargs.get("out", args[0]).clone()
-        return func(*args, **kwargs)
+        return laid(func, func(*args, **kwargs))
+
+    def _first_seen(self, x: Tensor) -> int:
+        value = super()._first_seen(x)
+        self._stored[value] = x
+        return value
 
     def _made(self, value: int, x: Tensor) -> None:
         if value in self.wanted:
@@ -60,7 +67,8 @@ class Replay(Recorder):
 
     def _passed(self, lines: range, operands: list[tuple[int, Tensor]], result: Any) -> None:
         for value in sorted(self.wanted.intersection(lines)):
-            known = {i: as_array(self._before if x is result else x) for i, x in operands}
+            known = {i: as_array(x) for i, x in self._stored.items()}
+            known |= {i: as_array(self._before if x is result else x) for i, x in operands}
             try:
                 array = evaluate(self.tape, value, known)
             except KeyError:  # a convolution without its bias, say
