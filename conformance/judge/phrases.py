@@ -94,8 +94,8 @@ def divergence(forward: results.Forward) -> str:
     at = at if at.startswith("after ") else f"at {at}"
     where = f" ({forward.port_node})" if forward.port_node else ""
     apart = f"{size} in float64, bound {forward.bound:.0e}" if forward.error is not None else size
-    before = 0.0 if forward.before is UNSET else forward.before
-    rest = f"; everything before agrees to {before:.0e}" if before else ""
+    before = f"to {forward.before:.0e}" if forward.before else "exactly"
+    rest = f"; everything before agrees {before}" if forward.compared > 1 else ""
     return f"first divergence {at}{where}: {apart}{rest}"
 
 
