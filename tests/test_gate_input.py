@@ -133,7 +133,7 @@ def test_exit_in_the_factory(gate, does, why):
     code, result, _ = gate(f"def net(): {does}")
     assert code == 3
     # The file is named with its folder.
-    assert re.sub(r"\(.*/", "(", result["open"][0]["why"]) == why
+    assert re.sub(r"\([^()]*/", "(", result["open"][0]["why"]) == why
 
 
 FLOOD = """

@@ -127,7 +127,6 @@ class Subject:
         seen = self.explained.seen(comparison)
         left = [i for i in range(len(comparison.findings)) if i not in seen]
         own = self.explained.exceptions_in(comparison, self.whole)
-        own = [each for each in own if each.attribute not in TRAINED]
         more = added(comparison, left, self.explained.accepted)
         return [comparison.findings[i] for i in left] + own + more
 
