@@ -26,11 +26,23 @@ ASK = (
 @pytest.mark.parametrize(
     ("chosen", "installed", "said"),
     [
-        ("", "torch", " keras and tensorflow are not installed: pip install '.[keras]'"),
-        ("", "keras", " tensorflow is not installed: pip install '.[keras]'"),
-        ("jax", "keras", "jax jax is not installed: pip install '.[keras-jax]'"),
-        ("torch", "keras tensorflow", "torch torch is not installed: pip install '.[keras-torch]'"),
-        ("tensorflow", "keras jax", " tensorflow is not installed: pip install '.[keras]'"),
+        (
+            "",
+            "torch",
+            " keras and tensorflow are not installed: pip install 'convnet-conformance[keras]'",
+        ),
+        ("", "keras", " tensorflow is not installed: pip install 'convnet-conformance[keras]'"),
+        ("jax", "keras", "jax jax is not installed: pip install 'convnet-conformance[keras-jax]'"),
+        (
+            "torch",
+            "keras tensorflow",
+            "torch torch is not installed: pip install 'convnet-conformance[keras-torch]'",
+        ),
+        (
+            "tensorflow",
+            "keras jax",
+            " tensorflow is not installed: pip install 'convnet-conformance[keras]'",
+        ),
         ("", "keras tensorflow jax torch", ""),
         ("", "keras jax torch", "jax"),
         ("", "keras torch", "torch"),

@@ -91,6 +91,14 @@ def test_action_tells_a_wrong_port(run_gate):
     assert summary == words == "conformance: it.py: no such file\n"
 
 
+@pytest.mark.parametrize("name", ["conformance", "token"])
+def test_action_imports_nothing_of_the_project(run_gate, tmp_path, name):
+    """Which may have a module of our name, or of one of Python's."""
+    (tmp_path / f"{name}.py").write_text("raise ImportError")
+    code, summary, _, _ = run_gate(port="it.py:net", arch=SMALLEST.name)
+    assert (code, summary) == (2, "conformance: it.py: no such file\n")
+
+
 def test_action_runs_nothing_that_an_input_says(run_gate, tmp_path):
     """What an input holds is an argument, whatever it holds."""
     code, summary, _, _ = run_gate(port="$(touch it);touch it:net", arch=SMALLEST.name)

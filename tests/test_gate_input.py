@@ -1,6 +1,7 @@
 """Ports that cannot be judged: each is one line with the right exit code, and never a dead run."""
 
 import json
+import re
 import time
 from pathlib import Path
 from textwrap import dedent
@@ -60,6 +61,8 @@ KNOWN = "net = list\n"
         ("net = 'a network'", {}, "port.py:net is a str, not a function that makes a model"),
         ("def net(width, depth): pass", {}, "port.py:net needs arguments (width, depth): give a"),
         ("def net(): return 7", {}, "returns int"),
+        ("def net(): pass", {}, "returns None: it has to return a torch.nn.Module"),
+        ("def net(): return list", {}, "returns the class list"),
         ("def net(): return net()", {}, "RecursionError"),
         ("def net(): raise ValueError('too\\nbad')", {}, "ValueError: too bad"),
         (KNOWN, {"port": "port.py"}, "'port.py' names no factory: write package.module:factory"),
@@ -118,10 +121,19 @@ def test_port_that_ends_its_process(gate, does, arguments, cause, place):
 
 
 @pytest.mark.bare
-def test_exit_in_the_factory(gate):
+@pytest.mark.parametrize(
+    ("does", "why"),
+    [
+        ("exit()", "the port calls exit()"),
+        ("exit('set DATA_DIR')", "the port calls exit(): SystemExit: set DATA_DIR (port.py:1)"),
+    ],
+)
+def test_exit_in_the_factory(gate, does, why):
     """While it is imported it is wrong usage; later it is a port without a verdict."""
-    code, result, _ = gate("def net(): exit()")
-    assert (code, result["open"][0]["why"]) == (3, "the port calls exit()")
+    code, result, _ = gate(f"def net(): {does}")
+    assert code == 3
+    # The file is named with its folder.
+    assert re.sub(r"\([^()]*/", "(", result["open"][0]["why"]) == why
 
 
 FLOOD = """

@@ -48,6 +48,19 @@ def test_first_layer_follows_the_channels():
     assert [a for a, b in zip(*kernels, strict=True) if a != b] == [(7, 7, 1, 64)]
 
 
+def test_a_grey_port_is_given_images_of_the_papers_size():
+    """And none of another network that takes grey ones."""
+
+    class Grey:
+        def trace(self, size, batch=1):
+            if size[-1] != 1:
+                raise UntraceableModel("it takes one channel")
+            return Tape()
+
+    port: Any = Grey()
+    assert sizes.traced(port, reference.find("ResNet-18"))[0] == (224, 224, 1)
+
+
 @pytest.mark.parametrize(
     ("name", "size", "why"),
     [

@@ -21,8 +21,8 @@ PLAIN = reference.find("VGG-A")
 DEEP = reference.find("ResNet-50")
 
 
-def compared(model, found):
-    expected = published.network(model).training
+def compared(model, found, expected=None):
+    expected = expected or published.network(model).training
     alignment = align(expected, found)
     differences = findings(expected, found, alignment)
     return Comparison(expected, found, differences, model, alignment.pairs)
@@ -83,6 +83,35 @@ def test_strange_norms_are_findings(attribute, value):
     convolutions = [n for n in published.network(PLAIN).training if n.kind == "conv"]
     assert len(found) == len(convolutions)
     assert {(each.attribute, each.found) for each in found} == {(attribute, value)}
+
+
+@pytest.mark.parametrize(("attribute", "value"), [("epsilon", 1e-3), ("momentum", 0.99)])
+def test_a_norm_unlike_the_others_is_a_finding(attribute, value):
+    """Though frameworks build both: what a variant adds is alike everywhere."""
+    graph = with_norms(published.network(PLAIN).training)
+    one = next(i for i, node in enumerate(graph) if node.kind == "batch_norm")
+    comparison = compared(
+        PLAIN,
+        changed(
+            graph,
+            lambda i, n: {"attributes": n.attributes | {attribute: value}} if i == one else {},
+        ),
+    )
+    known = explained(comparison)
+    (found,) = added(comparison, known.surplus, known.profiles)
+    assert (found.found_node, found.attribute, found.found) == (one, attribute, value)
+    assert altered(comparison, [found]) is not None
+
+
+def test_what_only_training_has_is_not_expected_of_norms_in_inference():
+    """They have no momentum there, and the oracle can execute the variant."""
+    graph = changed(
+        with_norms(published.network(PLAIN).inference),
+        lambda i, n: {"attributes": {"epsilon": 1e-5}} if n.kind == "batch_norm" else {},
+    )
+    comparison = compared(PLAIN, graph, published.network(PLAIN).inference)
+    known = explained(comparison)
+    assert added(comparison, known.surplus, known.profiles) == []
 
 
 def test_a_norm_of_a_variant_reads_the_layer_that_it_is_for():

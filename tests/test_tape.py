@@ -37,7 +37,7 @@ WRITTEN = {
     "sum that keeps": lambda t, x: t.reduce(x, "sum", (1, 2), keep=True),
     "softmax": lambda t, x: t.softmax(x, -1),
     "dot": lambda t, x: t.dot(x, t.constant(np.ones((3, 5))), (2, 1)),
-    "mul": lambda t, x: t.elementwise("mul", x, t.constant(np.ones((6, 1, 1)))),
+    "mul": lambda t, x: t.elementwise("mul", x, t.constant(np.full((6, 1, 1), 2.0))),
     "select": lambda t, x: t.select(t.elementwise("less", x, t.constant(1.0)), x, t.constant(0.0)),
 }  # fmt: skip
 
@@ -70,6 +70,14 @@ def test_what_moves_nothing_is_not_written_down(write):
     """It is the operand itself."""
     tape, value, _ = computed(write)
     assert (value, len(tape)) == (0, 1)
+
+
+@pytest.mark.parametrize(("factor", "value"), [(1.0, 0), (np.ones(4), 0), ([1, 1, 1, 2], 2)])
+def test_a_product_with_one_is_the_operand(factor, value):
+    """As in x sigmoid(1 x), of which x is read in one place more."""
+    tape = Tape()
+    x = tape.input(SHAPE, "NHWC")
+    assert tape.elementwise("mul", tape.constant(factor), x) == value
 
 
 CONV = {

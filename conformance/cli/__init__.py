@@ -31,7 +31,7 @@ CODES = """\
 exit codes:
   0  conforms
   1  deviates: a number or a value does not match
-  2  wrong usage: an unknown name, a file that cannot be read or written, a result that is lost
+  2  wrong usage: a wrong name or port, a file that cannot be read or written, a result that is lost
   3  inconclusive, or too little ran
   4  our own fault: run again with --debug, and report what you see
 """

@@ -207,7 +207,7 @@ def _frameworks(asked: list[str]) -> list[str]:
             raise Refused(reason, codes.INCONCLUSIVE)
     installed = [name for name in frameworks.frameworks() if not frameworks.missing(name)]
     if not (chosen or installed):
-        extras = " or ".join(f"'.[{name}]'" for name in frameworks.frameworks())
+        extras = " or ".join(f"'convnet-conformance[{name}]'" for name in frameworks.frameworks())
         raise Refused(f"no framework is installed: pip install {extras}", codes.INCONCLUSIVE)
     return chosen or installed
 

@@ -100,7 +100,8 @@ def _lines(rows: list[dict[str, Any]]) -> Iterator[tuple[str, ...]]:
             yield "", section, "", "", ""
         before = section
         value = row["counted"] or row["arithmetic"] or ""
-        words = " ".join(filter(None, (row[each] for each in SAID)))
+        said = SAID[:-1] if row["quantity"] == "cited" else SAID  # its status says so
+        words = " ".join(filter(None, (row[each] for each in said)))
         yield row["line"], words, row["printed"], value, row["status"]
         if row["why"]:
             yield "", row["why"], "", "", ""

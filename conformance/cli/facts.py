@@ -148,12 +148,15 @@ def _decided(claim: Claim, model: Model | None) -> tuple[Any, str]:
     value = derive(claim, model) if claim.model and model else None
     if value is None and claim.expression:
         value = Printed(claim.expression).value
-    return value, LIVE if value is None else claim.status(value)
+    if value is None or (claim.counted and not claim.agrees(value)):
+        return None, LIVE  # what holds instead of a disputed print no formula says
+    return value, claim.status(value)
 
 
 def _subject(claim: Claim) -> str:
     """What a claim speaks of, in the words of the table and with its convention."""
-    words = " ".join(each for each in (claim.layer, claim.subject, claim.quantity) if each)
+    quantity = "" if claim.quantity == "cited" else claim.quantity  # its status says so
+    words = " ".join(each for each in (claim.layer, claim.subject, quantity) if each)
     counted = claim.convention and claim.convention != claim.quantity
     return f"{words} ({claim.convention})" if counted else words
 

@@ -55,7 +55,7 @@ class Document:
             first = _plain(item.first)
             said.append(f"- **{first}**" if item.finding else f"- {first}")
             said += [f"  {_plain(line.strip())}  " for line in item.rest]
-        said += ["", *map(_plain, self.closing)]
+        said += ["", *(f"{_plain(line)}  " for line in self.closing)]
         return "\n".join(said) + "\n"
 
 

@@ -40,9 +40,10 @@ def cause(group: list[Finding]) -> list[str]:
     if first.port_node:
         said.append(f"  in {first.port_node}")
     if len(group) > 1:
-        places = [each.node for each in group[1:]]
+        places = list(dict.fromkeys(each.node for each in group if each.node != first.node))
         shown = ", ".join(places[:3]) + (", …" if len(places) > 3 else "")
-        said.append(f"  and at {len(places)} more like it: {shown}")
+        more = f"at {len(group) - 1} more like it: {shown}"
+        said.append(f"  and {more if places else f'{len(group) - 1} more in the same place'}")
     if first.hint:
         said.append(f"  {first.hint}")
     if inherited := sum(f.inherited for f in group if f.inherited is not UNSET):
@@ -90,14 +91,12 @@ def _listed(value: Any) -> str:
 def divergence(forward: results.Forward) -> str:
     """Where values differ first, by how much, and how well all before agrees."""
     size, at = _size(forward.error), forward.first_divergence or ""
-    before = 0.0 if forward.before is UNSET else forward.before
     at = at if at.startswith("after ") else f"at {at}"
     where = f" ({forward.port_node})" if forward.port_node else ""
-    return (
-        f"first divergence {at}{where}: {size} in"
-        f" float64, bound {forward.bound:.0e}; everything before agrees to"
-        f" {before:.0e}"
-    )
+    apart = f"{size} in float64, bound {forward.bound:.0e}" if forward.error is not None else size
+    before = f"to {forward.before:.0e}" if forward.before else "exactly"
+    rest = f"; everything before agrees {before}" if forward.compared > 1 else ""
+    return f"first divergence {at}{where}: {apart}{rest}"
 
 
 def _size(error: float | None) -> str:

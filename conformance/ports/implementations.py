@@ -44,7 +44,9 @@ def missing(framework: str) -> str:
         return ""
     verb = "is" if len(absent) == 1 else "are"
     extra = "-".join(filter(None, (framework, backend(framework))))
-    return f"{' and '.join(absent)} {verb} not installed: pip install '.[{extra}]'"
+    return (
+        f"{' and '.join(absent)} {verb} not installed: pip install 'convnet-conformance[{extra}]'"
+    )
 
 
 def backend(framework: str) -> str:

@@ -193,8 +193,10 @@ def _port(tracer: Tracer, factory: Callable[..., Any]) -> Port:
 def _owner(model: object) -> Tracer:
     if found := registry.owner(model):
         return found
+    kind = "None" if model is None else type(model).__name__
+    returned = f"the class {model.__name__}" if isinstance(model, type) else kind
     raise BadPort(
-        f"the factory returns {type(model).__name__}: it has to return a torch.nn.Module, a Keras"
+        f"the factory returns {returned}: it has to return a torch.nn.Module, a Keras"
         " model, a tf.Module, a Flax module or a pair (apply, variables)"
     )
 

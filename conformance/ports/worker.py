@@ -95,8 +95,8 @@ def answer(job: Json, say: Say) -> None:
         refuse(str(missing))
     except MemoryError as error:
         refuse(memory.shortage(error))
-    except SystemExit:
-        refuse("the port calls exit()")
+    except SystemExit as stopped:
+        refuse("the port calls exit()" + ("" if stopped.code is None else f": {told(stopped)}"))
     except Exception as fault:
         if job["debug"]:
             traceback.print_exc()

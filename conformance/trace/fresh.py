@@ -37,7 +37,7 @@ class Fresh:
             if callable(forget := getattr(self.factory, "cache_clear", None)):
                 forget()
             made = self.factory(*args, **kwargs)
-            if made is self._first and not self._whole(made):
+            if made is not None and made is self._first and not self._whole(made):
                 made = _anew(self.factory)(*args, **kwargs)
                 if made is self._first:
                     raise UntraceableModel(SAME)

@@ -24,7 +24,6 @@ random             no operand: uniform in [0, 1)
 select             condition, value where true, value where false
 less less_equal greater greater_equal equal not_equal    numpy broadcasting
 lrn                ``axis``, ``n``, ``k``, ``alpha`` (of the plain sum), ``beta``
-softmax            ``axis``
 upsample           ``factor`` (of height, of width): every pixel repeated
 adaptive_avg_pool  ``size`` (rows, columns): means of windows that divide the map into so many
 add sub mul div max min pow               numpy broadcasting
@@ -33,7 +32,7 @@ erf erfc elu selu softplus softsign       one operand
 reshape            to the shape given
 transpose          ``axes`` as in numpy.transpose
 broadcast          ``axes``: where the operand's axes go in the shape given
-concat             ``axis``
+concat softmax     ``axis``
 pad                ``padding`` for every axis, ``value``; "edge" repeats the outermost cells
 slice              ``start``, ``stop``, ``step`` for every axis
 take               ``axis``, ``indices``
@@ -41,8 +40,8 @@ reverse            ``axes``
 =================  =======================================================================
 
 Anything else is written under its framework's name with ``unknown=True``; nothing is dropped.
-A cast, a copy and an identity write nothing, nor does a step that moves nothing: a slice of
-everything, a padding of zero cells, a reshape to the same shape.
+A cast, a copy and an identity write nothing, nor does a step that changes nothing: a slice of
+everything, a padding of zero cells, a reshape to the same shape, a product with one.
 """
 
 from __future__ import annotations
@@ -99,9 +98,8 @@ class Tape:
         self.updates: dict[str, int] = {}
         #: Where in the port the operation is that is being written down.
         self.where = Where()
-        #: What is wrong besides what is computed: layers in a plain list, say.
+        #: What is wrong besides what is computed, as layers in a plain list, and what is not wrong.
         self.faults: list[Fault] = []
-        #: What is to be said besides, and is nothing wrong.
         self.noted: list[Fault] = []
         #: Every stored array of the model, read or not, as far as the tracer knows: its shape.
         self.stored: dict[str, Shape] = {}
@@ -229,12 +227,16 @@ class Tape:
         """A primitive of one or two operands, or a choice, applied to every element."""
         shapes = [self[operand].shape for operand in operands]
         shape = shapes[0] if len(set(shapes)) == 1 else np.broadcast_shapes(*shapes)
-        if name == "add":
-            for x, y in (operands, operands[::-1]):
-                # 0 sum(y) is added so that y has a gradient; zeros are there to be added to.
-                if self[x].shape == shape and self.vanishes(y, self[y].shape == shape):
-                    return x
+        for x, y in (operands, operands[::-1]) if name in ("add", "mul") else ():
+            # 0 sum(y) is added so that y has a gradient; zeros are there to be added to.
+            idle = self._is_one(y) if name == "mul" else self.vanishes(y, self[y].shape == shape)
+            if idle and self[x].shape == shape:
+                return x
         return self.emit(name, operands, shape)
+
+    def _is_one(self, value: int) -> bool:
+        op = self[value]
+        return op.name == "constant" and bool(np.all(op.attributes["array"] == 1))
 
     def vanishes(self, value: int, written: bool = False) -> bool:
         """Whether a value is zero whatever it is made of: a product with zeros, a sum of such.
@@ -246,13 +248,11 @@ class Tape:
             return not np.any(op.attributes["array"])
         if op.name in ("reshape", "transpose", "broadcast", "slice"):
             return self.vanishes(op.inputs[0], written)
-        if written:
-            return False
-        if op.name in ("reduce", "neg"):
+        if op.name in ("reduce", "neg") and not written:
             return self.vanishes(op.inputs[0])
-        if op.name == "mul":
+        if op.name == "mul" and not written:
             return any(self[i].name == "constant" and self.vanishes(i) for i in op.inputs)
-        return op.name == "add" and all(self.vanishes(i) for i in op.inputs)
+        return op.name == "add" and not written and all(self.vanishes(i) for i in op.inputs)
 
     def select(self, condition: int, true: int, false: int) -> int:
         """Where the condition holds the one value, elsewhere the other."""

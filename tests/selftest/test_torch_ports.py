@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from conformance import reference
 from conformance.judge.port.verdict import judge
 
 if find_spec("torch") is None:
@@ -17,6 +18,7 @@ from torch.nn import functional as F
 
 from conformance.trace.torch.port import port
 from tests.selftest.torch.lenet import NETWORK, Change, LeNet, unchanged, with_c3
+from tests.selftest.torch.strangers.altered import floored_pool
 
 
 class Prepared(nn.Module):
@@ -37,6 +39,17 @@ class Prepared(nn.Module):
 
 def judged(**changes: Change) -> Any:
     return judge(port(lambda: LeNet(**changes)), NETWORK)
+
+
+@pytest.mark.skipif(find_spec("torchvision") is None, reason="torchvision is not installed")
+def test_a_variant_with_a_slip_is_compared_with_that_variant():
+    """It holds but for what follows from the slip, and values part at the slip."""
+    found = judge(port(floored_pool), reference.find("GoogLeNet"))
+    assert [profile.name for profile, _ in found.nearly] == ["torchvision"]
+    assert {each.node for each in found.findings} == {
+        "pool3 max_pool", "pool4 max_pool", "aux_4a avg_pool", "aux_4d avg_pool"
+    }  # fmt: skip
+    assert found.forward and found.forward.first_divergence == "pool3 max_pool"
 
 
 @pytest.mark.parametrize(

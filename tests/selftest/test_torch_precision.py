@@ -56,6 +56,7 @@ class Region(In):
 POLICIES = {
     "half": (lambda: LeNet().half(), "float16"),
     "bfloat16": (lambda: LeNet().bfloat16(), "bfloat16"),
+    "bfloat16 and frozen": (lambda: LeNet().bfloat16().requires_grad_(False), "bfloat16"),
     "half of a cast image": (Cast, "float16"),
     "autocast": (Autocast, "bfloat16"),
 }

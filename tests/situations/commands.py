@@ -79,7 +79,7 @@ BUILDS = [
     gate("closes.py:net", 2, "returns int"),
     gate("threads.py:net", 2, "returns int"),
     gate("fails.py:net", 2, "Traceback", "--debug"),
-    gate("breaks.py:net", 2, "returns NoneType"),
+    gate("breaks.py:net", 2, "returns None:"),
     gate("deep.py:net", 2, "returns int"),
     gate("lying.py:net", 2, r"cannot be looked at: OSError: no \(.*lying.py:3\)"),
     gate("attributes.py:net", 2, r"cannot be looked at: OSError: net \(.*attributes.py:1\)"),

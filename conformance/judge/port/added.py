@@ -2,7 +2,7 @@
 
 A layer that the paper does not have is expected to be like its peers: like the network's own
 layers of its kind, with what the accepted variants made of them; where there are none, like those
-of the family's other networks or as frameworks build it.
+of the family's other networks or as frameworks build it, all of them alike.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from conformance.graph.model import Graph, Node
 from conformance.judge import published
 from conformance.judge.port.comparison import Comparison
 from conformance.judge.port.described import stated
+from conformance.kinds import KINDS
 from conformance.reference import Model
 from conformance.reference.variants import Profile
 
@@ -50,17 +51,21 @@ def added(
     is expected of it.
     """
     accepted = [f for i, f in enumerate(comparison.findings) if i not in set(surplus)]
-    extra = [f.found_node for f in accepted if f.attribute == "extra"]
-    peers = _Peers(comparison, {(f.expected_node, f.attribute) for f in accepted})
-    found = [each for b in extra if b is not None for each in _judged(comparison.found, b, peers)]
+    nodes = (f.found_node for f in accepted if f.attribute == "extra")
+    extra = [b for b in nodes if b is not None]
+    peers = _Peers(comparison, {(f.expected_node, f.attribute) for f in accepted}, extra)
+    found = [each for b in extra for each in _judged(comparison.found, b, peers)]
     return [f for f in found if not any(stated(comparison, f, each) for each in profiles)]
 
 
 class _Peers:
     """The values that an attribute has in layers of one kind."""
 
-    def __init__(self, comparison: Comparison, accepted: set[tuple[int | None, str]]) -> None:
+    def __init__(
+        self, comparison: Comparison, accepted: set[tuple[int | None, str]], extra: list[int]
+    ) -> None:
         self.comparison, self.accepted = comparison, accepted
+        self.extra = [comparison.found.nodes[b] for b in extra]
         self.values = cache(self._values)
 
     def _values(self, kind: str, normed: bool, attribute: str) -> tuple[Any, ...]:
@@ -72,7 +77,12 @@ class _Peers:
             return (own.most_common(1)[0][0],)
         usual = USUAL.get(kind, {}).get(attribute, ())
         family = Counter(_relatives(self.comparison.model, kind, attribute))
-        return (*(value for value, _ in family.most_common(1)), *usual)
+        likely = (*(value for value, _ in family.most_common(1)), *usual)
+        if attribute == "rate":
+            return likely
+        alike = Counter(value(node, attribute) for node in self.extra if node.kind == kind)
+        commonest = alike.most_common(1)[0][0]
+        return (commonest,) if any(equal(each, commonest) for each in likely) else likely
 
     def _own(self, kind: str, normed: bool, attribute: str) -> Iterator[Any]:
         found, expected = self.comparison.found, self.comparison.expected
@@ -91,8 +101,9 @@ def _relatives(model: Model, kind: str, attribute: str) -> Iterator[Any]:
 
 
 def value(node: Node, attribute: str) -> Any:
-    """An attribute, or whether there is such a slot."""
-    return node.attributes.get(attribute, attribute in node.slots)
+    """An attribute, or whether there is such a slot; None for what a mode does not have."""
+    slot = attribute in KINDS[node.kind].slots.split()
+    return node.attributes.get(attribute, attribute in node.slots if slot else None)
 
 
 def _normed(graph: Graph, index: int) -> bool:

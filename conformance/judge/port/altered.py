@@ -11,6 +11,7 @@ from conformance.graph.model import Graph, Node, Parameter
 from conformance.graph.resize import CannotResize, resized
 from conformance.judge.port.comparison import Comparison
 from conformance.judge.port.supposed import unread
+from conformance.kinds import KINDS
 
 #: What changes the size of a map.
 SIZING = frozenset({"kernel", "stride", "padding", "dilation"})
@@ -39,7 +40,7 @@ def altered(comparison: Comparison, surplus: Iterable[Difference]) -> Graph | No
             continue
         if each.attribute == "missing" and each.expected_node is None:
             continue  # a layer that a variant would add: nothing of the paper's is missing
-        if index is None or each.attribute not in nodes[index].attributes:
+        if index is None or not _has(nodes[index], each.attribute):
             return None
         named = isinstance(each.expected, str) and each.attribute != "statistics"
         if named or each.attribute in ("width", "kind"):
@@ -56,18 +57,28 @@ def altered(comparison: Comparison, surplus: Iterable[Difference]) -> Graph | No
 
 
 def _undone(node: Node, attribute: str, value: Any) -> Node:
-    attributes = node.attributes | {attribute: value}
+    attributes = dict(node.attributes)
+    if attribute in attributes:
+        attributes[attribute] = value
     slots, parameters = dict(node.slots), dict(node.parameters)
     if attribute == "kernel" and "kernel" in slots:  # and not the window of a pool
         slots["kernel"] = (*value, *slots["kernel"][2:])
         parameters |= _named("kernel", slots)
-    if attribute == "bias" and value:
-        slots["bias"] = (node.shape[-1],)
-        parameters |= _named("bias", slots)
-    elif attribute == "bias":
-        slots.pop("bias", None)
-        parameters.pop("bias", None)
+    elif attribute in _stored(node) and value:  # or not, as of a bias
+        slots[attribute] = (node.shape[-1],)
+        parameters |= _named(attribute, slots)
+    elif attribute in _stored(node):
+        slots.pop(attribute, None)
+        parameters.pop(attribute, None)
     return replace(node, attributes=attributes, slots=slots, parameters=parameters)
+
+
+def _has(node: Node, attribute: str) -> bool:
+    return attribute in node.attributes or attribute in _stored(node)
+
+
+def _stored(node: Node) -> list[str]:
+    return KINDS[node.kind].slots.split() if node.known else []
 
 
 def _named(slot: str, slots: Mapping[str, tuple[int, ...]]) -> dict[str, tuple[Parameter, ...]]:

@@ -184,5 +184,5 @@ def _frozen(subject: Subject) -> Iterator[Remark]:
         if slots:
             yield Remark(
                 side.names[expected], "trained", True, False, str(node.where),
-                f"{' and '.join(slots)} frozen: the port does not train them",
+                f"the port does not train its {' and '.join(slots)}",
             )  # fmt: skip

@@ -25,7 +25,8 @@ def check(subject: Subject) -> Part:
         kept = {_stored(subject.tape, nodes[i]) for i, _ in low} - {""}
         how = "stored" if kept else "computed"
         hint = (
-            f"{how} in {what}, by a policy of mixed precision: their results are as precise as that"
+            f"all convolutions are {how} in {what}, a policy of precision: results are as precise"
+            " as that"
         )
         return Part(remarks=[Remark(name, "precision", "float32", what, there, hint)])
     last = side.names[low[-1][1]]

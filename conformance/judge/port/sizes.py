@@ -31,11 +31,12 @@ CHANNELS = 3
 
 def traced(port: Port, model: Model) -> tuple[Size, Tape]:
     """A port on the paper's image or, if it refuses that, on the one that it declares, or on one
-    that another network takes.
+    that another network takes: of the paper's height and width first, grey or in colour.
 
     Raises :class:`UntraceableModel`.
     """
-    images = dict.fromkeys((model.input, *declared(port), *known(), *grey()))
+    others = sorted((*known(), *grey()), key=lambda size: size[:2] != model.input[:2])
+    images = dict.fromkeys((model.input, *declared(port), *others))
     return first(port, images, lambda tape: tape)
 
 
@@ -99,7 +100,8 @@ def variants(size: Size, model: Model, comparison: Comparison) -> Iterator[Profi
     """What the size and the channels of the image alone make of a network."""
     height, width, channels = size
     if channels != model.input[-1]:
-        says = f"the image has {channels} channels, the paper's {model.input[-1]}"
+        several = "channels" if channels > 1 else "channel"
+        says = f"the image has {channels} {several}, the paper's {model.input[-1]}"
         yield _profile("other channels", says, ())
     if size[:2] == model.input[:2]:
         return

@@ -123,7 +123,7 @@ class Subject:
             return surplus + self.explained.exceptions + self.added
         seen = self.explained.seen(comparison)
         left = [i for i in range(len(comparison.findings)) if i not in seen]
-        own = [each for each in self.explained.exceptions if each.attribute not in TRAINED]
+        own = self.explained.exceptions_in(comparison, self.whole)
         more = added(comparison, left, self.explained.accepted)
         return [comparison.findings[i] for i in left] + own + more
 

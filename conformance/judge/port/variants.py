@@ -58,6 +58,16 @@ class Explained:
     def exceptions(self) -> list[Finding]:
         return [each for _, found in self.nearly for each in found]
 
+    def exceptions_in(self, mode: Comparison, whole: Comparison) -> list[Finding]:
+        """The exceptions, found in the ``whole``, at the nodes that a mode has for theirs."""
+
+        def place(comparison: Comparison, each: Finding) -> tuple[str, str]:
+            return each.attribute, comparison.names[comparison.anchor(each)]
+
+        places = {place(whole, each) for each in self.exceptions}
+        found = [each for profile, _ in self.nearly for each in _nearly(mode, profile)[2]]
+        return [each for each in found if place(mode, each) in places]
+
 
 def explain(
     comparison: Comparison,
@@ -70,6 +80,28 @@ def explain(
     Those that are ``given`` hold, even where they leave nothing to explain.  What makes a port
     ``another`` network is explained by that first.
     """
+    found = _explained(comparison, profiles, given, another)
+    for profile in profiles if found.surplus else ():
+        matched, asked, exceptions = _nearly(comparison, profile)
+        if not exceptions or not _prevails(comparison, asked, exceptions):
+            continue
+        # Variants that are parts of one that holds but for a place explain less than that.
+        parts = [
+            p for p in profiles if p != profile and (matches(comparison, p) or set()) <= matched
+        ]
+        whole = [p for p in profiles if p not in parts]
+        found = min(
+            found, _explained(comparison, whole, given, another), key=lambda each: each.unexplained
+        )
+    return found
+
+
+def _explained(
+    comparison: Comparison,
+    profiles: Sequence[Profile],
+    given: Sequence[Profile],
+    another: Profile | None,
+) -> Explained:
     candidates = []
     for profile in (*profiles, *given):
         matched = matches(comparison, profile)

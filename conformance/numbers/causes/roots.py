@@ -170,9 +170,10 @@ class Roots:
                 name: values(index, other) for name, other in sorted(names.items()) if name in slots
             }
             if theirs and all(x.shape == slots[name].shape for name, x in theirs.items()):
-                several = len(theirs) > 1
-                subject = f"{' and '.join(theirs)} {'are those' if several else 'is that'}"
-                yield f"its {subject} of {self.found.nodes[index].where}", slots | theirs
+                *first, last = theirs
+                subject = " and ".join(filter(None, (", ".join(first), last)))
+                those = "are those" if first else "is that"
+                yield f"its {subject} {those} of {self.found.nodes[index].where}", slots | theirs
 
     def _shared(self, a: int) -> dict[int, dict[str, str]]:
         """Slots that the port reads from arrays which another node read before, by that node."""

@@ -366,9 +366,12 @@ class TorchPort:
             )
         size = "x".join(str(n) for n in (*image.shape[2:], image.shape[1]))
         inside = f" in {recorder.failed}" if recorder.failed else ""
+        images, such = f"{len(image)} images", "several"
+        if len(image) == 1:
+            images, such = "an image", "such an image"
         return Failed(
-            f"{self.name}: forward fails on an image of {size}{inside}: {reason(error)}; it must"
-            " take such an image, and do the same with every one",
+            f"{self.name}: forward fails on {images} of {size}{inside}: {reason(error)}; it must"
+            f" take {such}, and do the same with every one",
             f"{inside}: {reason(error)}",
         )
 

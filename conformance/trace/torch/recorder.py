@@ -263,7 +263,7 @@ class Recorder(TorchDispatchMode):
                 self.tape.lowered[index] = low
             built = self._built.get(handle)
             if built is not None and not built.is_meta and not isinstance(built, Hollow):
-                self.tape[index].attributes["array"] = built.detach().numpy()
+                self.tape[index].attributes["array"] = as_array(built)
             return index
         if x.is_meta:
             raise TypeError(

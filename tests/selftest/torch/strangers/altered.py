@@ -15,6 +15,13 @@ def forgotten_epsilon() -> nn.Module:
     return network
 
 
+def floored_pool() -> nn.Module:
+    """torchvision's GoogLeNet whose third pool rounds down."""
+    network = torchvision("googlenet", init_weights=False)
+    network.maxpool3.ceil_mode = False
+    return network
+
+
 def stride_on_the_first(network: nn.Module) -> nn.Module:
     """The paper's stride in torchvision's bottlenecks."""
     for name in ("layer2", "layer3", "layer4"):
