@@ -70,7 +70,6 @@ def test_a_respelt_kernel_is_judged_by_the_array_that_was_made(respelt, stored, 
         (normal, 0.01, "normal 0.01"),
         (truncated, 0.1 * CUT, "truncated normal 0.1"),
     ],
-    ids=str,
 )
 def test_a_usual_scheme_is_named(draw, deviation, scheme, seed):
     """What was drawn from a scheme bears its name."""
