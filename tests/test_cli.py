@@ -37,6 +37,8 @@ COMMANDS = ("list", "facts", "claims", "check", "report", "compare", "convert")
         (["check", "--seed", "-1"], 2, "whole number"),
         (["check", "--framework", "tench"], 2, "did you mean torch?"),
         (["check", SMALLEST.name + "x"], 2, SMALLEST.name),
+        (["check", "--precision", "tf32"], 2, "a precision of GPUs"),
+        (["check", "--arrays", "conv99", "--evidence", "new"], 2, "did you mean conv"),
         (["facts", SMALLEST.name + "x"], 2, SMALLEST.name),
         (["facts", SMALLEST.name, "--json", "nowhere/facts.json"], 2, "nowhere"),
         (["facts", SMALLEST.name, "--json", "."], 2, "it is a folder"),
