@@ -85,38 +85,37 @@ class Printed:
         self._scale = Fraction(10) ** (int(exponent or 0) - len(part or "")) * _UNITS.get(unit, 1)
         return Fraction(whole.replace(",", "") + (part or ""))
 
-    def _in_units(self, k: int | None) -> Fraction:
-        if self.thousands and k not in (1000, 1024):
+    @property
+    def _unit(self) -> Fraction:
+        """What one more in the last printed digit would mean."""
+        if not self.thousands:
+            return self._scale
+        if self._k not in (1000, 1024):
             raise ValueError(f"{self.text!r} does not say whether K is 1000 or 1024")
-        return self._scale * (k or 1) if self.thousands else self._scale
+        return self._scale * self._k
 
     @cached_property
     def value(self) -> Value:
         """An exact integer or fraction, or a size as a tuple."""
         if isinstance(self._parsed, tuple):
             return self._parsed
-        value = self._parsed * self._in_units(self._k)
+        value = self._parsed * self._unit
         return int(value) if value.denominator == 1 else value
 
-    @property
-    def unit_in_last_place(self) -> Fraction:
-        """What one more in the last printed digit would mean."""
-        return self._in_units(self._k)
-
-    def agrees_with(self, count: Value, k: int = 1000) -> bool:
+    def agrees_with(self, count: Value) -> bool:
         """Whether ``count`` may have been printed like this: less than one last digit away.
 
         A number printed in full agrees with itself only.  A size agrees with a shape that
         starts with it, or with one number for all its sides; a vector is a 1x1 map.  A bound
         agrees with what keeps to it.
         """
-        return self._near(count, k, Fraction(1), inclusive=False)
+        return self._near(count, Fraction(1), inclusive=False)
 
-    def rounds(self, count: Value, k: int = 1000) -> bool:
+    def rounds(self, count: Value) -> bool:
         """Whether this is ``count`` properly rounded to the printed digits."""
-        return self._near(count, k, Fraction(1, 2), inclusive=True)
+        return self._near(count, Fraction(1, 2), inclusive=True)
 
-    def _near(self, count: Value, k: int, units: Fraction, inclusive: bool) -> bool:
+    def _near(self, count: Value, units: Fraction, inclusive: bool) -> bool:
         if isinstance(self._parsed, tuple):
             if not isinstance(count, tuple):
                 return all(side == count for side in self._parsed)
@@ -126,10 +125,10 @@ class Printed:
             *sides, count = count
             if any(side != 1 for side in sides):
                 return False
-        unit = self._in_units(self._k or k)
         if self._bound:
-            return self._bound(Fraction(count), self._parsed * unit)
-        distance = abs(Fraction(count) - self._parsed * unit)
+            return self._bound(Fraction(count), self._parsed * self._unit)
+        distance = abs(Fraction(count) - self._parsed * self._unit)
         if self.exact:
             return distance == 0
-        return distance < units * unit or (inclusive and distance == units * unit)
+        allowed = units * self._unit
+        return distance < allowed or (inclusive and distance == allowed)

@@ -34,8 +34,6 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]], right: Sequence[
 
 def number(found: Any, printed: str = "") -> str:
     """A found value: 25,557,032, 28x28x512, 5.98% where the print has per cent, 3x3 64 x 6."""
-    if found is None:
-        return ""
     if isinstance(found, int):
         return f"{found:,}"
     if isinstance(found, str):

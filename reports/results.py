@@ -2,7 +2,7 @@
 
 It has the form of :class:`.Results` and a fixed order, and holds no date, host or duration.
 What differs a little from machine to machine stands under keys named ``measured`` and
-``environment``; :func:`stable` leaves those out, so that two results can be compared.
+``environment``; two results that agree are the same without those.
 """
 
 from __future__ import annotations
@@ -46,9 +46,6 @@ from conformance.reports.subjects import Subject, agreement, plain
 
 STATUSES: tuple[Status, ...] = get_args(Status)
 VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
-
-#: Keys of what may differ between two machines that agree.
-LOCAL = frozenset({"measured", "environment"})
 
 #: What a row says of a claim as the claim says it.
 COPIED = set(ClaimRow.__struct_fields__) & {field.name for field in fields(Claim)}
@@ -95,13 +92,6 @@ def results(runs: list[Run], documents: Path = reference.HERE) -> Json:
     )
     rows: Json = written(found)
     return rows
-
-
-def stable(value: Any) -> Any:
-    """The results without what may differ between two machines that agree."""
-    if isinstance(value, dict):
-        return {key: stable(each) for key, each in value.items() if key not in LOCAL}
-    return [stable(each) for each in value] if isinstance(value, list) else value
 
 
 def dumped(results: Json) -> str:

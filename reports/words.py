@@ -98,10 +98,8 @@ def missing(results: Json, claims: Mapping[str, Json]) -> Iterator[str]:
             yield f"{name}, {each['reason']}: {count(len(found), 'claim')} on {models}"
 
 
-def place(place: Json | None) -> str:
+def place(place: Json) -> str:
     """A node in words: the paper's row, what it is, and the port's own address."""
-    if place is None:
-        return "nothing"
     where = f" at {place['where']}" if place["where"] else ""
     kind = f"{place['kind']}'s {place['slot']}" if "slot" in place else place["kind"]
     return text(f"{place['row']} {kind} (node {place['node']}){where}".strip())

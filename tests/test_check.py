@@ -164,6 +164,16 @@ def test_untraceable_network_is_inconclusive(room, monkeypatch, capsys):
     assert "it has no forward pass" in capsys.readouterr().out
 
 
+def test_a_page_has_a_row_for_each_network(room, monkeypatch, capsys):
+    """As Markdown: networks with their verdicts, then what is wrong with each."""
+    here(monkeypatch, refuse)
+    arguments = ["check", SMALLEST.name, "--framework", room, "--format", "markdown"]
+    assert main(arguments) == 3
+    lines = capsys.readouterr().out.splitlines()
+    assert f"| {SMALLEST.name} | {room} | inconclusive |" in lines
+    assert any(line.startswith("- ") and "it has no forward pass" in line for line in lines)
+
+
 def test_no_gpu_is_inconclusive(room, monkeypatch, capsys):
     """A framework that sees no GPU is not run on one, nor quietly on something else."""
     here(monkeypatch)

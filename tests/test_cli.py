@@ -5,8 +5,10 @@ import os
 import subprocess
 import sys
 from contextlib import suppress
+from errno import ENOSPC
 from importlib import import_module
 from pathlib import Path
+from unittest.mock import Mock
 
 import jsonschema
 import pytest
@@ -35,6 +37,8 @@ COMMANDS = ("list", "facts", "claims", "check", "report", "compare", "convert")
         (["check", "--seed", "-1"], 2, "whole number"),
         (["check", "--framework", "tench"], 2, "did you mean torch?"),
         (["check", SMALLEST.name + "x"], 2, SMALLEST.name),
+        (["check", "--precision", "tf32"], 2, "a precision of GPUs"),
+        (["check", "--arrays", "conv99", "--evidence", "new"], 2, "did you mean conv"),
         (["facts", SMALLEST.name + "x"], 2, SMALLEST.name),
         (["facts", SMALLEST.name, "--json", "nowhere/facts.json"], 2, "nowhere"),
         (["facts", SMALLEST.name, "--json", "."], 2, "it is a folder"),
@@ -70,16 +74,20 @@ def test_missing_framework_is_inconclusive(arguments, monkeypatch, capsys):
 
 
 @pytest.mark.bare
-def test_damaged_reference_is_our_fault(monkeypatch, capsys):
-    """A reference file that cannot be read is told by its place."""
-    monkeypatch.setattr(reference, "models", lambda: reference.family("x", ROOT / "nowhere"))
-    monkeypatch.setattr(reference, "family", damaged)
-    assert main(["list"]) == 4
-    assert capsys.readouterr().err == "conformance: reference/x.md:7: ragged\n"
-
-
-def damaged(*_):
-    raise reference.DamagedReference("reference/x.md:7: ragged")
+@pytest.mark.parametrize(
+    ("error", "code", "said"),
+    [
+        (reference.DamagedReference("reference/x.md:7: ragged"), 4, "reference/x.md:7: ragged"),
+        (RuntimeError("out of\nluck"), 4, "RuntimeError: out of luck (run again with --debug)"),
+        (MemoryError(), 3, "out of memory"),
+        (OSError(ENOSPC, "full"), 3, "the system gives no more: full"),
+    ],
+)
+def test_what_ends_a_command_is_one_line(error, code, said, monkeypatch, capsys):
+    """A damaged reference and a bug are our own fault; what the system lacks is nobody's."""
+    monkeypatch.setattr(reference, "models", Mock(side_effect=error))
+    assert main(["list"]) == code
+    assert capsys.readouterr().err == f"conformance: {said}\n"
 
 
 # What needs no framework.

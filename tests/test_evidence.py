@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from hashlib import sha256
+from math import inf
 
 import numpy as np
 import pytest
@@ -31,10 +32,18 @@ GRADIENTS = Gradients(0, (SLOT,), (CONTROL,))
 STEP = changed(PARITY, statistics=(SLOT,))
 RECORD = Record("Tiny", GRAPH, PARITY, GRAPH, STEP, GRADIENTS, training_gradients=GRADIENTS)
 SMALL = replace(RECORD, gradients=changed(GRADIENTS, image=(3, 3, 3)))
+PAD = Node("pad", {"padding": ((1, 1), (1, 1)), "value": -inf}, (0,), (6, 6, 3))
+#: JSON has no number without end, and msgspec takes NumPy's floats for none.
+ENDLESS = Record(
+    "Tiny", replace(GRAPH, nodes=[GRAPH.nodes[0], PAD]),
+    changed(PARITY, nodes=(changed(VALUES, rms=np.float64(1), error=inf),)),
+)  # fmt: skip
 
 
 @pytest.mark.parametrize(
-    "record", [RECORD, SMALL, Record("Tiny", GRAPH)], ids=["thorough", "small", "traced"]
+    "record",
+    [RECORD, SMALL, Record("Tiny", GRAPH), ENDLESS],
+    ids=["thorough", "small", "traced", "without end"],
 )
 def test_a_record_is_read_as_it_was_written(record, tmp_path):
     """Training, running statistics and gradients included; or none of them."""

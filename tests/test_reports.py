@@ -15,7 +15,7 @@ from conformance.judge.record import evidence
 from conformance.judge.record.agreement import agreement
 from conformance.judge.record.evidence import DamagedEvidence
 from conformance.reports import folder, markdown
-from conformance.reports.results import dumped, results, stable
+from conformance.reports.results import dumped, results
 from conformance.reports.rows import Results
 from tests.selftest.tiny import (
     PROFILE,
@@ -29,6 +29,7 @@ from tests.selftest.tiny import (
     run,
     sampled,
     thorough,
+    whole,
 )
 
 pytestmark = pytest.mark.bare
@@ -58,6 +59,9 @@ WRONG = [
     pytest.param(executed(problem="stopped"), "inconclusive", id="a run that stopped in float32"),
     pytest.param(executed(caught=False), "inconclusive", id="float32 sees nothing"),
     pytest.param(executed(compiled=True, nodes=()), "inconclusive", id="no output of a compiler"),
+    pytest.param(whole(differing=1), "deviates", id="a bit on whole numbers"),
+    pytest.param(whole(problem="stopped"), "inconclusive", id="whole numbers cut short"),
+    pytest.param(whole(controls=()), "inconclusive", id="no control arm on whole numbers"),
     pytest.param(
         replace(thorough(), training_gradients=thorough(error=1e-9).gradients),
         "deviates",
@@ -72,6 +76,7 @@ EVIDENCE = {
     "not a number": [run("one", record(error=nan)), run("two", record(error=nan))],
     "in float32": [run("one", executed()), run("two", executed(error=1e-9))],
     "in every mode": [run("one", thorough(), selftest=True), run("two", thorough(error=1e-9))],
+    "on whole numbers": [run("one", whole()), run("two", whole(1)), run("three")],
     "none": [],
 }
 
@@ -130,6 +135,18 @@ def test_what_is_wrong_turns_the_verdict(wrong, verdict, documents, write):
     found = network["verdicts"]["two-cpu"]
     assert (found["verdict"], bool(found["reasons"])) == (verdict, True)
     assert f"in two: {found['reasons'][0][:20]}" in write(runs)["tiny.md"]
+
+
+def test_whole_numbers_have_a_page(write):
+    """What share of the nodes of each run is exact, what is not, and what keeps others from it."""
+    lines = write([run("one", whole()), run("two", whole(differing=1))])["exact.md"].splitlines()
+    rows = [re.split(r" *\| *", line)[1:-1] for line in lines if line.startswith("|")]
+    assert rows[2:5] == [
+        ["Tiny-A", "one", "3 of 4"],
+        ["Tiny-A", "two", "**✗** 0 of 4"],
+        ["**all**", "", "3 of 8, 37.5%"],
+    ]
+    assert rows[-1] == ["it rounds", "2"]
 
 
 def test_an_open_claim_is_no_pass(documents, monkeypatch):
@@ -298,6 +315,14 @@ def test_an_interruption_leaves_the_old_report(write, tmp_path, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         write([run("one"), run("two")])
     assert {path.name: path.read_text() for path in (tmp_path / "report").iterdir()} == before
+
+
+def stable(value):
+    """Results without what may differ between two machines that agree."""
+    if isinstance(value, dict):
+        local = ("measured", "environment")
+        return {key: stable(each) for key, each in value.items() if key not in local}
+    return [stable(each) for each in value] if isinstance(value, list) else value
 
 
 def test_published_report_is_what_the_evidence_says(runs):

@@ -188,7 +188,7 @@ def _run(given: list[str]) -> int:
         return _told(f"{stopped}; nothing is half-written", stopped.code)
     except KeyboardInterrupt:
         return _told("interrupted; nothing is half-written", INTERRUPTED)
-    except SystemExit:
+    except SystemExit:  # of rich, where the reader of a page has seen enough
         return PIPE_CLOSED
     except BrokenPipeError:
         raise

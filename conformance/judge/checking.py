@@ -6,6 +6,7 @@ examined in several processes at a time.
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -116,7 +117,10 @@ def _processes(job: Json) -> Iterator[ProcessPoolExecutor | None]:
     if count < 2:
         yield None
         return
-    pool = ProcessPoolExecutor(count, get_context("fork"))  # no framework has been started yet
+    # No framework has been started yet.  A pool with a process that was killed ends the others by
+    # SIGTERM and waits for them: as an exception it would be taken for what came of a network.
+    ends = (signal.SIGTERM, signal.SIG_DFL)
+    pool = ProcessPoolExecutor(count, get_context("fork"), signal.signal, ends)
     try:
         yield pool
     except BrokenProcessPool:

@@ -81,9 +81,6 @@ class Unjudged(Row, frozen=True):
     check: str
     why: str
 
-    def __str__(self) -> str:
-        return self.why
-
 
 @dataclass(slots=True)
 class Part:

@@ -15,7 +15,7 @@ import numpy as np
 from conformance.graph.model import Graph
 from conformance.kinds import KINDS
 from conformance.kinds.kind import Step
-from conformance.numbers.oracle import CannotCompute, Oracle
+from conformance.numbers.oracle import Oracle
 
 #: The slots that a training step moves by their gradient.
 TRAINED = frozenset({"kernel", "bias", "gamma", "beta", "coefficient", "slope"})
@@ -28,8 +28,7 @@ def backward(
 
     ``forward`` still holds every result that this way back :func:`reads`, as does ``decisive``, the
     same in double precision.  Yields a node, the gradient with respect to its result and those with
-    respect to its trained slots; a node that no output depends on is left out.  Raises
-    :class:`~conformance.numbers.oracle.CannotCompute` where there is no rule.
+    respect to its trained slots; a node that no output depends on is left out.
     """
     graph, kind = forward.graph, forward.dtype
     edges = (decisive or forward).results
@@ -50,12 +49,9 @@ def one_back(
 ) -> tuple[list[np.ndarray], dict[str, np.ndarray]]:
     """What one node hands on of the gradient with respect to its result: to each input, and slot.
 
-    ``edges`` are results in double precision.  Raises
-    :class:`~conformance.numbers.oracle.CannotCompute` where there is no rule.
+    ``edges`` are results in double precision.
     """
     node = forward.graph.nodes[index]
-    if node.kind not in KINDS:
-        raise CannotCompute(f"no adjoint rule for {node.kind} at {node.where}")
     slots = forward.parameters(index)
 
     def kept(results: dict[int, np.ndarray], i: int) -> np.ndarray:

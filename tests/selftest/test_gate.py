@@ -1,8 +1,10 @@
 """The gate judges: our own networks conform, wrong ones deviate at the right layer."""
 
+from dataclasses import replace
 from typing import Any
 
 import jsonschema
+import numpy as np
 import pytest
 
 from conformance import reference
@@ -15,6 +17,7 @@ from conformance.judge.finding import Finding
 from conformance.judge.hints import hint
 from conformance.judge.port.verdict import judge
 from conformance.judge.results import Baseline, Gate
+from conformance.kinds import KINDS
 from conformance.ports import implementations as frameworks
 from tests.selftest import mutants
 
@@ -63,6 +66,17 @@ def test_first_divergence_is_named(room):
     forward = written(found.forward)
     assert forward["first_divergence"].split("/")[0].split(" ")[0] == wrong.layer
     assert forward["before"] < forward["bound"] < forward["error"]
+
+
+def test_what_was_misread_is_told_by_values(room, monkeypatch):
+    """Where no layer differs and values do, as they would if a layer were read for another."""
+    wrong = replace(KINDS["tanh"], forward=lambda *given: np.arctan(given[-1]))
+    monkeypatch.setitem(KINDS, "tanh", wrong)
+    found = judge(frameworks.port(room, SMALLEST), SMALLEST)
+    assert (found.verdict, found.judgement.open) == ("deviates", [])
+    values = [finding for finding in found.findings if finding.check == "forward"]
+    assert {(finding.attribute, finding.kind) for finding in values} == {("value", "tanh")}
+    assert "nodes inherit the error from them" in phrases.cause(values)[-1]
 
 
 def test_every_node_has_a_name_of_its_own(room):

@@ -9,6 +9,7 @@ from msgspec import structs
 
 from conformance.graph.model import Graph, Node, Where
 from conformance.judge.record.evidence import Record, Run
+from conformance.numbers.exact import Exact, ExactNode
 from conformance.numbers.gradients import Gradients
 from conformance.numbers.parity import Control, NodeParity, Parity, SlotParity
 
@@ -143,6 +144,14 @@ def executed(caught: bool = True, precision: str = "float32", **changes: Any) ->
     """A record that was executed in another way as well, of which something is changed."""
     other = parity(graph(), caught=caught, precision=precision, **changes)
     return replace(record(), executions=(other,))
+
+
+def whole(differing: int = 0, **changes: Any) -> Record:
+    """A record that was run on whole numbers as well, where so many of each node's differ."""
+    nodes = [ExactNode(1, "it rounds")]
+    nodes += [ExactNode(i, "", differing, (0,), 2.0, entropy=9.0, needed=1.0) for i in (2, 3, 4)]
+    found = Exact(0, "float32", "cpu", tuple(nodes), (Control(2, "left out", 3.0, 0.0),))
+    return replace(record(), exact=(structs.replace(found, **changes),))
 
 
 def run(framework: str = "one", *records: Record, selftest: bool = False) -> Run:

@@ -17,6 +17,7 @@ STREAMS = [
     Situation("", 2, "it is closed", shell="conformance report --help >&-"),
     Situation("", 0, "^141$", shell="conformance list | true; echo ${PIPESTATUS[0]}"),
     Situation("", 0, "^141$", shell="conformance list --help | true; echo ${PIPESTATUS[0]}"),
+    Situation("", 0, "^141$", shell="conformance facts alexnet | true; echo ${PIPESTATUS[0]}"),
     Situation("", 0, "^141$",
               shell="conformance claims --json - 2> words | head -1 > json; echo ${PIPESTATUS[0]}"),
     Situation("", 0, "^141$",

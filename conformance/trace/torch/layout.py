@@ -118,9 +118,7 @@ def _pairs(pad: Sequence[int]) -> list[tuple[int, int]]:
 
 
 LAYOUTS: dict[str, Translation] = {
-    "view _unsafe_view reshape _reshape_alias unsqueeze squeeze flatten unflatten": shaped(
-        Tape.reshape
-    ),
+    "view _unsafe_view _reshape_alias unsqueeze squeeze": shaped(Tape.reshape),
     "permute": of_one(Tape.transpose),
     "t": of_one(lambda tape, x: tape.transpose(x, range(len(tape[x].shape))[::-1])),
     "transpose": of_one(transpose),

@@ -289,9 +289,6 @@ SEVERAL: dict[str, Translation] = {
     "bmm": batch_of_products,
     "addmm": dense,
     "native_batch_norm cudnn_batch_norm miopen_batch_norm": batch_norm,
-    "_native_batch_norm_legit_no_training": lambda recorder, outputs, *rest: batch_norm(
-        recorder, outputs, *rest[:5], False, *rest[5:]
-    ),
     "native_group_norm": group_norm,
     "native_layer_norm": layer_norm,
     "repeat": repeat,
@@ -340,12 +337,12 @@ SEVERAL: dict[str, Translation] = {
     "maximum": primitive("max"),
     "minimum": primitive("min"),
     # A division that rounds has an overload of its own and stays unknown.
-    "div.Tensor div.Scalar true_divide": primitive("div"),
+    "div.Tensor div.Scalar": primitive("div"),
     **{
         word: primitive(word)
         for word in "neg exp log tanh sqrt rsqrt abs sign relu mul pow".split()
     },
-    "clone detach alias lift_fresh contiguous _to_copy positive dropout": identity,
+    "clone detach alias lift_fresh _to_copy": identity,
     **LAYOUTS,
 }
 TABLE = {name: row for names, row in SEVERAL.items() for name in names.split()}

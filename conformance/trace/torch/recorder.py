@@ -29,7 +29,7 @@ from conformance.trace.torch.hollow import (
 )
 from conformance.trace.torch.lowered import Precisions
 from conformance.trace.torch.operators import CONSTANTS, translation
-from conformance.trace.torch.patches import Patches, part_of
+from conformance.trace.torch.patches import part_of, written_over
 
 #: Operators that tell a program a number, or whether two tensors are equal.
 DECIDES = frozenset({"_local_scalar_dense", "equal"})
@@ -246,13 +246,7 @@ class Recorder(TorchDispatchMode):
         found = part_of(base, target)
         if found is None:
             return partial(self.tape.unknown, "write_into_view", [self.of(base), value], base.shape)
-        axis, part = found
-        version, patches = self._known.get(base, (-1, None))
-        going_on = isinstance(patches, Patches) and version == base._version
-        if not (going_on and patches.has_room(axis, part)):
-            patches = Patches(self.tape, axis, tuple(base.shape), self.of(base), [])
-        patches.parts.append((part, value))
-        return cast(Value, patches)
+        return partial(written_over, self.tape, self.of(base), *found, value)
 
     def _first_seen(self, x: Tensor) -> int:
         """A tensor that no operator on the tape has made: state, or a constant."""
