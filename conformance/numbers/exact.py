@@ -58,6 +58,7 @@ class ExactNode(Row, frozen=True):
     ``reason`` says why there is no exact one, and empty that there is.  ``differing`` of its
     numbers are others, the first of them at ``first``, height x width x channels, by at most
     ``distance`` steps.  ``rounded`` marks what is explained by an algorithm that rounds inside.
+    ``alive`` is the share of numbers that are not zero.
     """
 
     node: Count
@@ -66,6 +67,7 @@ class ExactNode(Row, frozen=True):
     first: tuple[Count, ...] = ()
     distance: float = 0.0
     rounded: bool = False
+    alive: float = 0.0
     entropy: float = 0.0
     needed: float = 0.0
 
@@ -260,8 +262,8 @@ def _steps_apart(got: np.ndarray, want: np.ndarray, stepped: Stepped) -> float:
     return apart if apart < inf else inf
 
 
-def _variety(x: Stepped) -> tuple[float, float]:
-    """The entropy of all numbers, and what it has to be."""
+def _variety(x: Stepped) -> tuple[float, float, float]:
+    """The share of numbers that are not zero, the entropy of all, and what it has to be."""
     levels = np.rint(x.values.reshape(-1) * (1 / float(x.step)))
     if np.ptp(levels) < 1 << 16:
         counts = np.bincount((levels - levels.min()).astype(np.int32))
@@ -271,4 +273,4 @@ def _variety(x: Stepped) -> tuple[float, float]:
     entropy = -size * log2(float(np.square(counts / size).sum()))
     # All different is all that there can be; the sum of squares has rounded.
     most = size * log2(size) * (1 - 2**-20)
-    return entropy, min(TELLING, most)
+    return float(np.count_nonzero(levels)) / size, entropy, min(TELLING, most)
