@@ -18,7 +18,7 @@ from conformance.judge.finding import CheckName, Finding
 from conformance.judge.port import preparation, sizes
 from conformance.judge.port.added import added
 from conformance.judge.port.altered import altered
-from conformance.judge.port.comparison import TRAINED, Comparison
+from conformance.judge.port.comparison import Comparison
 from conformance.judge.port.supposed import Turn, supposed, unread
 from conformance.judge.port.unread import instead
 from conformance.judge.port.variants import Explained, explain, left_out, returned
