@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from conformance.implementations.torch import alexnet
 from conformance.trace.torch.port import port
 from tests.selftest.torch.lenet import NETWORK, Change, LeNet, unchanged, with_c3
 from tests.selftest.torch.strangers.altered import floored_pool
@@ -256,3 +257,16 @@ def test_an_augmentation_is_found_in_training():
     (finding,) = found.findings
     assert (finding.check, finding.node) == ("training", "after input")
     assert "augmentation" in finding.hint and found.verdict == "deviates"
+
+
+def test_a_mode_is_what_the_model_makes_of_it():
+    """An ``eval()`` that does nothing leaves a network as it is in training."""
+
+    def stuck() -> nn.Module:
+        network = alexnet.MODELS["AlexNet"]()
+        network.eval = lambda: network
+        return network
+
+    found = judge(port(stuck), reference.find("AlexNet"), numbers=False)
+    assert {(each.check, each.attribute) for each in found.findings} == {("structure", "extra")}
+    assert {each.kind for each in found.findings} == {"dropout"}

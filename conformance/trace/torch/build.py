@@ -53,8 +53,11 @@ def unwrapped(model: Any) -> nn.Module:
 
 
 def switched(module: nn.Module, training: bool) -> nn.Module:
-    """The module in a mode; a ``train`` of its own need not return it."""
-    module.train(training)
+    """The module in a mode; a ``train`` or ``eval`` of its own need not return it."""
+    if training:
+        module.train()
+    else:
+        module.eval()
     return module
 
 
