@@ -179,6 +179,7 @@ def execute(run: Run, wanted: frozenset[int], observe: Observer) -> dict[str, np
     feeds = _feeds(run, fetched)
     with session(source.graph, run.how) as running:
         try:
+            feeds |= _roots(running, run, fetched, feeds)
             results = running.run({value: source.tensors[value] for value in fetched}, feeds)
         except tf.errors.OpError as error:
             kind = UntraceableModel if run.how.precision == PLAIN.precision else CannotExecute
@@ -195,6 +196,28 @@ def execute(run: Run, wanted: frozenset[int], observe: Observer) -> dict[str, np
         handle: evaluate(tape, value, {each: results[each] for each in replaced[value]})
         for handle, value in tape.updates.items()
     }
+
+
+def _roots(
+    running: Any, run: Run, values: Iterable[int], feeds: dict[str, np.ndarray]
+) -> dict[str, np.ndarray]:
+    """Reciprocal square roots of stored arrays as they are defined, by the tensors that hold them.
+
+    Where a processor has an instruction that approximates one, TensorFlow improves on that, and is
+    off by the last digit on some of them: by powers of four as well, where nothing has to round.
+    """
+    tape, source = run.tape, run.tape.source
+    if run.how.compiled or run.how.dtype == PLAIN.dtype or run.how.device != "cpu":
+        return {}
+    made = [
+        source.graph.get_tensor_by_name(source.tensors[value])
+        for value in tape.behind(values)
+        if tape[value].name == "rsqrt"
+        and all(tape[each].name != "input" for each in tape.behind([value]))
+    ]
+    made = [root for root in made if root.op.type == "Rsqrt"]
+    found = running.run([root.op.inputs[0] for root in made], feeds)
+    return {root.name: 1 / np.sqrt(x) for root, x in zip(made, found, strict=True)}
 
 
 def _feeds(run: Run, values: Iterable[int]) -> dict[str, np.ndarray]:
