@@ -160,11 +160,12 @@ def _written(comparison: Comparison, difference: Difference, check: CheckName) -
     name = f"after {labels[anchor]}" if difference.expected_node is None else labels[anchor]
     attribute = difference.attribute
     said, why = unread.worded(comparison, difference, name)
-    if attribute == "random" or (attribute == "extra" and node.kind == DRAWN):
+    depth = node.attributes.get("drops") == "images"  # a dropout of all of an image: stochastic
+    if attribute == "random" or (attribute == "extra" and (node.kind == DRAWN or depth)):
         attribute, want, have = "random", "nothing drawn", "numbers drawn in every call"
         when = "in training, where the network has none" if check == "training" else "in inference"
         said = f"{name}: numbers are drawn at random {when}, and the result depends on them"
-        if node.attributes.get("by") in ("mul", "div"):
+        if depth or node.attributes.get("by") in ("mul", "div"):
             said = f"{name}: a branch times a random draw {when}"
     elif attribute == "extra" and zeros(node):
         said = f"{name}: what is computed there is multiplied by zero"
@@ -181,7 +182,7 @@ def _written(comparison: Comparison, difference: Difference, check: CheckName) -
         found=have,
         kind=want if attribute == "missing" and isinstance(want, str) else node.kind,
         port_node=str(comparison.found.nodes[there].where) if there is not None else "",
-        hint=why or hint(node.kind, difference.attribute, text(want), text(have)),
+        hint=why or hint(node.kind, attribute, text(want), text(have)),
         sentence=said,
         source=source(comparison.model, comparison.rows[anchor]),
     )
